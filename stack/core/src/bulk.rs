@@ -1,0 +1,138 @@
+//! Bulk requests and what the engine answers to each item.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::document::Document;
+
+/// What the engine is asked to answer with: enough to know the outcome of each item, and no more.
+pub const FILTER_PATH: &str =
+    "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason";
+
+/// Appends one document to a bulk body.
+///
+/// `create` with the event's id is what makes redelivery harmless: an event that is there already answers 409.
+pub fn append(body: &mut Vec<u8>, document: &Document) {
+    let action = json!({"create": {"_index": document.index, "_id": document.id}});
+    body.extend_from_slice(action.to_string().as_bytes());
+    body.push(b'\n');
+    body.extend_from_slice(&document.source);
+    body.push(b'\n');
+}
+
+/// The bytes that [`append`] adds for a document, at most.
+#[must_use]
+pub fn size(document: &Document) -> usize {
+    document.source.len() + document.id.len() + document.index.len() + 64
+}
+
+/// What became of one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ItemOutcome {
+    /// Indexed now.
+    Created,
+    /// Indexed before.
+    Duplicate,
+    /// Refused for the moment.
+    Retry(String),
+    /// Refused for its fields: the degraded form may pass.
+    Degrade(String),
+    /// Refused for good.
+    DeadLetter(String),
+}
+
+/// The outcomes of a bulk request, in the order of its items.
+///
+/// # Errors
+/// When `reply` is no bulk reply.
+pub fn outcomes(reply: &[u8]) -> Result<Vec<ItemOutcome>, serde_json::Error> {
+    let reply: Reply = serde_json::from_slice(reply)?;
+    Ok(reply.items.into_iter().map(|Item { create }| create.outcome()).collect())
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    items: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    create: Create,
+}
+
+#[derive(Deserialize)]
+struct Create {
+    status: u16,
+    error: Option<Error>,
+}
+
+#[derive(Deserialize)]
+struct Error {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    reason: String,
+    caused_by: Option<Cause>,
+}
+
+#[derive(Deserialize)]
+struct Cause {
+    #[serde(default)]
+    reason: String,
+}
+
+impl Create {
+    fn outcome(self) -> ItemOutcome {
+        let reason = self.error.map_or_else(|| format!("status {}", self.status), Error::text);
+        match self.status {
+            200..300 => ItemOutcome::Created,
+            409 => ItemOutcome::Duplicate,
+            400 => ItemOutcome::Degrade(reason),
+            429 | 500..600 => ItemOutcome::Retry(reason),
+            _ => ItemOutcome::DeadLetter(reason),
+        }
+    }
+}
+
+impl Error {
+    fn text(self) -> String {
+        let cause = self.caused_by.map(|cause| format!(": {}", cause.reason)).unwrap_or_default();
+        format!("{}: {}{cause}", self.kind, self.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use test_case::test_case;
+
+    use super::*;
+
+    #[test]
+    fn a_body_is_two_lines_a_document() {
+        let document = Document { id: "1\"".into(), index: "logctl-2026.11.23".into(), source: b"{}".to_vec() };
+        let mut body = Vec::new();
+        append(&mut body, &document);
+        assert_eq!(
+            String::from_utf8(body.clone()).unwrap(),
+            "{\"create\":{\"_id\":\"1\\\"\",\"_index\":\"logctl-2026.11.23\"}}\n{}\n"
+        );
+        assert!(body.len() <= size(&document));
+    }
+
+    #[test_case(r#"{"create":{"status":201}}"#, ItemOutcome::Created; "created")]
+    #[test_case(r#"{"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"r"}}}"#, ItemOutcome::Duplicate; "there already")]
+    #[test_case(r#"{"create":{"status":429,"error":{"type":"t","reason":"r"}}}"#, ItemOutcome::Retry("t: r".into()); "throttled")]
+    #[test_case(r#"{"create":{"status":503}}"#, ItemOutcome::Retry("status 503".into()); "unavailable")]
+    #[test_case(r#"{"create":{"status":400,"error":{"type":"t","reason":"r","caused_by":{"reason":"c"}}}}"#, ItemOutcome::Degrade("t: r: c".into()); "its fields")]
+    #[test_case(r#"{"create":{"status":403,"error":{"type":"t","reason":"r"}}}"#, ItemOutcome::DeadLetter("t: r".into()); "forbidden")]
+    fn outcome_of(item: &str, outcome: ItemOutcome) {
+        let reply = format!(r#"{{"errors":true,"items":[{item}]}}"#);
+        assert_eq!(outcomes(reply.as_bytes()).unwrap(), [outcome]);
+    }
+
+    #[test_case("<html>"; "a page")]
+    #[test_case("{}"; "an object of something else")]
+    fn garbage_is_no_reply(reply: &str) {
+        assert!(outcomes(reply.as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,468 @@
+//! The state of a log group: is it streamed, and if not, why not.
+//!
+//! One pure function, [`decide`], serves `audit`, `backfill` and LogGroupCreated.
+
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{names::is_own_group, rules::Rules};
+
+/// The state of a log group. The variants stand in the order of precedence: where several fit, the first counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Could not be read.
+    Unknown,
+    /// Belongs to the forwarding chain and is subscribed to it.
+    Loop,
+    /// Belongs to the forwarding chain.
+    Own,
+    /// Its log class cannot be subscribed.
+    Unsupported,
+    /// A rule says no, but it is streamed.
+    Unwanted,
+    /// A rule says no, and it is not streamed.
+    Excluded,
+    /// A filter of our name points elsewhere.
+    Conflict,
+    /// Our filter is there, but the destination is gone or refuses.
+    Broken,
+    /// Delivered twice and paid for twice.
+    Double,
+    /// Our filter with another pattern or distribution.
+    Drifted,
+    /// Delivered to our destination.
+    Streamed,
+    /// May be streamed, but others hold all filter slots.
+    Full,
+    /// May be streamed, is not.
+    Missing,
+}
+
+impl State {
+    /// Every state, in order of precedence.
+    pub const ALL: [Self; 13] = [
+        Self::Unknown,
+        Self::Loop,
+        Self::Own,
+        Self::Unsupported,
+        Self::Unwanted,
+        Self::Excluded,
+        Self::Conflict,
+        Self::Broken,
+        Self::Double,
+        Self::Drifted,
+        Self::Streamed,
+        Self::Full,
+        Self::Missing,
+    ];
+
+    /// The name that users read and type.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Loop => "loop",
+            Self::Own => "own",
+            Self::Unsupported => "unsupported",
+            Self::Unwanted => "unwanted",
+            Self::Excluded => "excluded",
+            Self::Conflict => "conflict",
+            Self::Broken => "broken",
+            Self::Double => "double",
+            Self::Drifted => "drifted",
+            Self::Streamed => "streamed",
+            Self::Full => "full",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for State {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
+            let all: Vec<_> = Self::ALL.iter().map(|state| state.as_str()).collect();
+            format!("the states are {}", all.join(", "))
+        })
+    }
+}
+
+/// The class of a log group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Class {
+    /// The only class that can be subscribed.
+    Standard,
+    /// `INFREQUENT_ACCESS`.
+    InfrequentAccess,
+    /// `DELIVERY`.
+    Delivery,
+    /// One that did not exist when this was written.
+    Other,
+}
+
+impl Class {
+    /// The class that the API calls `name`; none means `STANDARD`.
+    #[must_use]
+    pub fn of(name: Option<&str>) -> Self {
+        match name {
+            None | Some("STANDARD") => Self::Standard,
+            Some("INFREQUENT_ACCESS") => Self::InfrequentAccess,
+            Some("DELIVERY") => Self::Delivery,
+            Some(_) => Self::Other,
+        }
+    }
+
+    /// The API's name of it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "STANDARD",
+            Self::InfrequentAccess => "INFREQUENT_ACCESS",
+            Self::Delivery => "DELIVERY",
+            Self::Other => "OTHER",
+        }
+    }
+}
+
+/// A subscription filter, as DescribeSubscriptionFilters returns it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Filter {
+    /// Unique within the group.
+    #[serde(rename = "filterName")]
+    pub name: String,
+    /// ARN of what receives the events.
+    #[serde(rename = "destinationArn")]
+    pub destination: String,
+    /// Which events; empty means all.
+    #[serde(rename = "filterPattern", default)]
+    pub pattern: String,
+    /// `ByLogStream`, unless somebody changed it.
+    #[serde(default)]
+    pub distribution: Option<String>,
+}
+
+impl Filter {
+    fn sends_everything(&self) -> bool {
+        self.pattern.is_empty() && self.distribution.as_deref().is_none_or(|d| d == "ByLogStream")
+    }
+}
+
+/// The account's subscription policy, of which there is at most one in a Region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountPolicy {
+    /// ARN of what receives the events.
+    pub destination: String,
+    /// Groups that its selection criteria leave out: `LogGroupName NOT IN [...]`.
+    pub except: BTreeSet<String>,
+}
+
+/// What a stack says about itself.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// Name of its subscription filters.
+    pub filter_name: String,
+    /// ARN of LogsForwarder.
+    pub forwarder: String,
+    /// Which groups it wants.
+    pub rules: Rules,
+}
+
+/// What is known of the destinations and of the account.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// Destinations that are known to be gone or to refuse.
+    pub gone: BTreeSet<String>,
+    /// Filters that a group can hold, where a `LimitExceededException` has taught it.
+    pub filters_per_group: Option<usize>,
+}
+
+/// What brings a group to the wanted state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing to do, or nothing that may be done.
+    None,
+    /// Create the filter of this name, or put it right in place.
+    Put(String),
+    /// Delete the filters of these names.
+    Delete(Vec<String>),
+}
+
+/// A group's state, why, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The state.
+    pub state: State,
+    /// Why, in a few words for a person.
+    pub reason: String,
+    /// What `backfill` and LogGroupCreated do.
+    pub action: Action,
+}
+
+/// Decides the state of one log group.
+///
+/// `filters` is what DescribeSubscriptionFilters returns, `None` when it could not be read. Without a `stack` every
+/// group that could be subscribed is missing.
+#[must_use]
+pub fn decide(
+    group: &str,
+    class: Class,
+    filters: Option<&[Filter]>,
+    policy: Option<&AccountPolicy>,
+    stack: Option<&Stack>,
+    limits: &Limits,
+) -> Decision {
+    let just = |state, reason: &str| Decision { state, reason: reason.to_owned(), action: Action::None };
+    let own = is_own_group(group);
+    if class != Class::Standard {
+        return if own {
+            just(State::Own, "belongs to a logctl function")
+        } else {
+            Decision {
+                state: State::Unsupported,
+                reason: format!("its log class {} cannot be subscribed", class.as_str()),
+                action: Action::None,
+            }
+        };
+    }
+    let Some(filters) = filters else { return just(State::Unknown, "its subscription filters could not be read") };
+    if own {
+        return decide_own(filters);
+    }
+    let Some(stack) = stack else { return decide_without_stack(filters, limits) };
+
+    let ours: Vec<&Filter> = filters.iter().filter(|filter| filter.destination == stack.forwarder).collect();
+    let by_policy = policy.is_some_and(|p| p.destination == stack.forwarder && !p.except.contains(group));
+    if let Err(rule) = stack.rules.check(group) {
+        return match (ours.is_empty(), by_policy) {
+            (true, false) => Decision { state: State::Excluded, reason: rule, action: Action::None },
+            (true, true) => Decision {
+                state: State::Unwanted,
+                reason: format!("{rule}, but the account policy streams it"),
+                action: Action::None,
+            },
+            (false, _) => Decision {
+                state: State::Unwanted,
+                reason: format!("{rule}, but it is streamed"),
+                action: Action::Delete(names(&ours)),
+            },
+        };
+    }
+    if let Some(filter) = filters.iter().find(|f| f.name == stack.filter_name && f.destination != stack.forwarder) {
+        return Decision {
+            state: State::Conflict,
+            reason: format!("the filter `{}` points to {}", filter.name, short_arn(&filter.destination)),
+            action: Action::None,
+        };
+    }
+    if !ours.is_empty() && limits.gone.contains(&stack.forwarder) {
+        return just(State::Broken, "the forwarder is gone or refuses deliveries");
+    }
+    match (ours.as_slice(), by_policy) {
+        ([], true) => just(State::Streamed, "by the account policy"),
+        ([], false) => decide_missing(filters, stack, limits),
+        (_, true) => Decision {
+            state: State::Double,
+            reason: "by its filter and by the account policy".to_owned(),
+            action: Action::Delete(names(&ours)),
+        },
+        ([one], false) if one.sends_everything() => just(State::Streamed, "by its filter"),
+        ([one], false) => Decision { state: State::Drifted, reason: drift(one), action: Action::Put(one.name.clone()) },
+        (several, false) => decide_several(several, stack),
+    }
+}
+
+fn decide_own(filters: &[Filter]) -> Decision {
+    let looping: Vec<&Filter> = filters.iter().filter(|filter| is_forwarder(&filter.destination)).collect();
+    if looping.is_empty() {
+        return Decision { state: State::Own, reason: "belongs to a logctl function".to_owned(), action: Action::None };
+    }
+    Decision {
+        state: State::Loop,
+        reason: "belongs to a logctl function and feeds one".to_owned(),
+        action: Action::Delete(names(&looping)),
+    }
+}
+
+fn decide_without_stack(filters: &[Filter], limits: &Limits) -> Decision {
+    let full = limits.filters_per_group.is_some_and(|limit| filters.len() >= limit);
+    let reason = match filters {
+        [] => "no subscription filter".to_owned(),
+        _ => held_by(filters),
+    };
+    Decision { state: if full { State::Full } else { State::Missing }, reason, action: Action::None }
+}
+
+fn decide_missing(filters: &[Filter], stack: &Stack, limits: &Limits) -> Decision {
+    if limits.filters_per_group.is_some_and(|limit| filters.len() >= limit) {
+        return Decision { state: State::Full, reason: held_by(filters), action: Action::None };
+    }
+    let reason = if filters.is_empty() { "no subscription filter".to_owned() } else { held_by(filters) };
+    Decision { state: State::Missing, reason, action: Action::Put(stack.filter_name.clone()) }
+}
+
+/// Several filters of one group send to our forwarder: one that sends everything stays, the others go.
+fn decide_several(ours: &[&Filter], stack: &Stack) -> Decision {
+    let kept = ours
+        .iter()
+        .filter(|filter| filter.sends_everything())
+        .max_by_key(|filter| filter.name == stack.filter_name)
+        .map(|filter| &filter.name);
+    match kept {
+        Some(kept) => Decision {
+            state: State::Double,
+            reason: format!("by {} filters", ours.len()),
+            action: Action::Delete(ours.iter().map(|f| f.name.clone()).filter(|name| name != kept).collect()),
+        },
+        None => Decision { state: State::Drifted, reason: drift(ours[0]), action: Action::Put(ours[0].name.clone()) },
+    }
+}
+
+fn drift(filter: &Filter) -> String {
+    if filter.pattern.is_empty() {
+        return format!("its filter distributes {}", filter.distribution.as_deref().unwrap_or_default());
+    }
+    format!("its filter sends only what matches `{}`", filter.pattern)
+}
+
+fn held_by(filters: &[Filter]) -> String {
+    let holders: Vec<_> = filters.iter().map(|filter| short_arn(&filter.destination)).collect();
+    format!("streamed to {} instead", holders.join(", "))
+}
+
+fn names(filters: &[&Filter]) -> Vec<String> {
+    filters.iter().map(|filter| filter.name.clone()).collect()
+}
+
+/// Whether an ARN names a forwarder of any stack.
+fn is_forwarder(arn: &str) -> bool {
+    arn.split_once(":function:").is_some_and(|(_, name)| name.starts_with("logctl-") && name.ends_with("-forwarder"))
+}
+
+/// The part of an ARN that a person recognises: what follows the account, without `function:`.
+#[must_use]
+pub fn short_arn(arn: &str) -> &str {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or(arn);
+    resource.strip_prefix("function:").unwrap_or(resource)
+}
+
+#[cfg(test)]
+mod tests {
+    use test_case::test_case;
+
+    use super::*;
+
+    const FORWARDER: &str = "arn:aws:lambda:eu-west-1:1:function:logctl-logctl-forwarder";
+    const OTHER: &str = "arn:aws:lambda:eu-west-1:1:function:LogsToElasticsearch";
+
+    fn filter(name: &str, destination: &str) -> Filter {
+        Filter { name: name.into(), destination: destination.into(), pattern: String::new(), distribution: None }
+    }
+
+    fn stack() -> Stack {
+        Stack { filter_name: "logctl-logctl".into(), forwarder: FORWARDER.into(), rules: Rules::new("", "/skip/*") }
+    }
+
+    fn policy() -> AccountPolicy {
+        AccountPolicy { destination: FORWARDER.into(), except: BTreeSet::from(["/not/this".into()]) }
+    }
+
+    fn put() -> Action {
+        Action::Put("logctl-logctl".into())
+    }
+
+    fn delete(name: &str) -> Action {
+        Action::Delete(vec![name.into()])
+    }
+
+    #[test_case("/a", &[], State::Missing, put(); "nothing there")]
+    #[test_case("/a", &[("x", OTHER)], State::Missing, put(); "a slot is free beside another")]
+    #[test_case("/a", &[("x", OTHER), ("y", OTHER)], State::Full, Action::None; "others hold all slots")]
+    #[test_case("/a", &[("logctl-logctl", FORWARDER)], State::Streamed, Action::None; "by our filter")]
+    #[test_case("/a", &[("by-hand", FORWARDER)], State::Streamed, Action::None; "found by destination, not by name")]
+    #[test_case("/a", &[("logctl-logctl", OTHER)], State::Conflict, Action::None; "our name, elsewhere")]
+    #[test_case("/a", &[("logctl-logctl", FORWARDER), ("by-hand", FORWARDER)], State::Double, delete("by-hand"); "two filters")]
+    #[test_case("/skip/a", &[], State::Excluded, Action::None; "a rule says no")]
+    #[test_case("/skip/a", &[("logctl-logctl", FORWARDER)], State::Unwanted, delete("logctl-logctl"); "leaks")]
+    #[test_case("/skip/a", &[("x", OTHER)], State::Excluded, Action::None; "excluded and somebody else's")]
+    #[test_case("/aws/lambda/logctl-b-domain", &[], State::Own, Action::None; "of another stack")]
+    #[test_case("/aws/lambda/logctl-b-domain", &[("x", FORWARDER)], State::Loop, delete("x"); "feeds the chain")]
+    #[test_case("/aws/lambda/logctl-b-domain", &[("x", OTHER)], State::Own, Action::None; "feeds somebody else")]
+    fn states(group: &str, filters: &[(&str, &str)], state: State, action: Action) {
+        let filters: Vec<_> = filters.iter().map(|(name, destination)| filter(name, destination)).collect();
+        let limits = Limits { filters_per_group: Some(2), ..Limits::default() };
+        let decision = decide(group, Class::Standard, Some(&filters), None, Some(&stack()), &limits);
+        assert_eq!((decision.state, decision.action), (state, action), "{}", decision.reason);
+    }
+
+    #[test_case("/a", &[], State::Streamed, Action::None; "by the policy alone")]
+    #[test_case("/a", &[("logctl-logctl", FORWARDER)], State::Double, delete("logctl-logctl"); "by both")]
+    #[test_case("/not/this", &[], State::Missing, put(); "left out by the policy")]
+    #[test_case("/skip/a", &[], State::Unwanted, Action::None; "the policy leaks")]
+    fn states_with_an_account_policy(group: &str, filters: &[(&str, &str)], state: State, action: Action) {
+        let filters: Vec<_> = filters.iter().map(|(name, destination)| filter(name, destination)).collect();
+        let decision =
+            decide(group, Class::Standard, Some(&filters), Some(&policy()), Some(&stack()), &Limits::default());
+        assert_eq!((decision.state, decision.action), (state, action), "{}", decision.reason);
+    }
+
+    #[test_case("ERROR", None; "a pattern")]
+    #[test_case("", Some("Random"); "a distribution")]
+    fn a_changed_filter_is_put_right_under_its_own_name(pattern: &str, distribution: Option<&str>) {
+        let changed = Filter {
+            pattern: pattern.into(),
+            distribution: distribution.map(Into::into),
+            ..filter("by-hand", FORWARDER)
+        };
+        let decision = decide("/a", Class::Standard, Some(&[changed]), None, Some(&stack()), &Limits::default());
+        assert_eq!((decision.state, decision.action), (State::Drifted, Action::Put("by-hand".into())));
+    }
+
+    #[test]
+    fn a_full_group_is_missing_until_the_limit_is_known() {
+        let filters = [filter("x", OTHER), filter("y", OTHER)];
+        let decision = decide("/a", Class::Standard, Some(&filters), None, Some(&stack()), &Limits::default());
+        assert_eq!(decision.state, State::Missing);
+    }
+
+    #[test]
+    fn a_filter_to_a_forwarder_that_is_gone_is_broken() {
+        let limits = Limits { gone: BTreeSet::from([FORWARDER.into()]), ..Limits::default() };
+        let filters = [filter("logctl-logctl", FORWARDER)];
+        let decision = decide("/a", Class::Standard, Some(&filters), None, Some(&stack()), &limits);
+        assert_eq!(decision.state, State::Broken);
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_unknown_unless_its_class_says_enough() {
+        let read = |class| decide("/a", class, None, None, Some(&stack()), &Limits::default()).state;
+        assert_eq!(read(Class::Standard), State::Unknown);
+        assert_eq!(read(Class::InfrequentAccess), State::Unsupported);
+    }
+
+    #[test]
+    fn without_a_stack_every_group_that_could_be_subscribed_is_missing() {
+        let filters = [filter("x", OTHER)];
+        let decision = decide("/a", Class::Standard, Some(&filters), None, None, &Limits::default());
+        assert_eq!(decision.state, State::Missing);
+        assert_eq!(decision.reason, "streamed to LogsToElasticsearch instead");
+        assert_eq!(decision.action, Action::None);
+    }
+
+    #[test]
+    fn every_state_reads_back() {
+        for state in State::ALL {
+            assert_eq!(state.as_str().parse(), Ok(state));
+        }
+    }
+}

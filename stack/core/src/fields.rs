@@ -1,0 +1,159 @@
+//! Fields that cannot break the index: what a JSON object must look like before the engine sees it.
+//!
+//! Whatever is cut or changed here stays searchable in the event's message.
+
+use serde_json::{Map, Value};
+
+use crate::ids;
+
+/// Deeper objects become a JSON string.
+pub const MAX_DEPTH: usize = 8;
+/// Names an event may bring; later ones are left out.
+pub const MAX_NAMES: usize = 200;
+/// Characters of a name; longer ones are cut.
+pub const MAX_NAME: usize = 256;
+
+/// Makes the fields of an event harmless.
+#[must_use]
+pub fn clean(fields: Map<String, Value>) -> Map<String, Value> {
+    let mut names = MAX_NAMES;
+    clean_object(fields, 1, &mut names)
+}
+
+fn clean_object(fields: Map<String, Value>, depth: usize, names: &mut usize) -> Map<String, Value> {
+    let mut clean = Map::new();
+    for (name, value) in fields {
+        let name = clean_name(&name, depth == 1);
+        if !clean.contains_key(&name) {
+            if *names == 0 {
+                continue;
+            }
+            *names -= 1;
+        }
+        if let Some(value) = clean_value(value, depth, names) {
+            clean.insert(name, value);
+        }
+    }
+    clean
+}
+
+fn clean_value(value: Value, depth: usize, names: &mut usize) -> Option<Value> {
+    match value {
+        Value::Null => None,
+        Value::Number(number) if !fits(&number) => Some(Value::String(number.to_string())),
+        Value::Object(object) if depth >= MAX_DEPTH => Some(Value::String(Value::Object(object).to_string())),
+        Value::Object(object) => Some(Value::Object(clean_object(object, depth + 1, names))),
+        Value::Array(items) if uniform(&items) => {
+            Some(Value::Array(items.into_iter().filter_map(|item| clean_value(item, depth, names)).collect()))
+        }
+        Value::Array(items) => Some(Value::String(Value::Array(items).to_string())),
+        scalar => Some(scalar),
+    }
+}
+
+/// Integers from 2^63 overflow the engine's long, and numbers beyond f64 its double.
+fn fits(number: &serde_json::Number) -> bool {
+    number.is_i64() || (!number.is_u64() && number.as_f64().is_some_and(f64::is_finite))
+}
+
+/// Whether all items are of one kind, and none is an array: the engine flattens arrays and types them by one item.
+fn uniform(items: &[Value]) -> bool {
+    let kind = std::mem::discriminant(items.first().unwrap_or(&Value::Null));
+    items.iter().all(|item| std::mem::discriminant(item) == kind && !item.is_array())
+}
+
+fn clean_name(name: &str, root: bool) -> String {
+    let cut: String = name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
+    if !root && (ids::is_id(&cut) || (!cut.is_empty() && cut.bytes().all(|b| b.is_ascii_digit()))) {
+        return "*".to_owned(); // One name for a map's keys, or each of them would become a field of the index.
+    }
+    let parts: Vec<&str> = cut.split('.').map(str::trim).filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() {
+        return "empty".to_owned();
+    }
+    let name = parts.join(".");
+    if root && name.starts_with(['_', '@']) { format!("json{name}") } else { name }
+}
+
+/// Calls `each` with the dotted path and the text of every scalar in `fields`.
+pub fn walk(fields: &Map<String, Value>, each: &mut impl FnMut(&str, String)) {
+    for (name, value) in fields {
+        walk_value(name, value, each);
+    }
+}
+
+fn walk_value(path: &str, value: &Value, each: &mut impl FnMut(&str, String)) {
+    match value {
+        Value::Null => {}
+        Value::Object(object) => {
+            for (name, value) in object {
+                walk_value(&format!("{path}.{name}"), value, each);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| walk_value(path, item, each)),
+        Value::String(text) => each(path, text.clone()),
+        scalar => each(path, scalar.to_string()),
+    }
+}
+
+/// The value at a path, whether its dots are nesting or part of a name.
+#[must_use]
+pub fn get<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    fields.get(path).or_else(|| {
+        let (head, rest) = path.split_once('.')?;
+        get(fields.get(head)?.as_object()?, rest)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use test_case::test_case;
+
+    use super::*;
+
+    fn object(value: Value) -> Map<String, Value> {
+        match value {
+            Value::Object(object) => object,
+            other => panic!("not an object: {other}"),
+        }
+    }
+
+    #[test_case(json!({"a": 1, "b": null}), json!({"a": 1}); "null is no value")]
+    #[test_case(json!({"_id": 1, "@timestamp": 2}), json!({"json_id": 1, "json@timestamp": 2}); "names of the engine and ours")]
+    #[test_case(json!({"": 1}), json!({"empty": 1}); "empty name")]
+    #[test_case(json!({".a..b.": 1}), json!({"a.b": 1}); "dotted edges")]
+    #[test_case(json!({"users": {"17": {"n": 1}}}), json!({"users": {"*": {"n": 1}}}); "number-like names below the root")]
+    #[test_case(json!({"17": 1}), json!({"17": 1}); "but not at the root")]
+    #[test_case(json!({"n": 18_446_744_073_709_551_615_u64}), json!({"n": "18446744073709551615"}); "beyond a long")]
+    #[test_case(json!({"a": [1, "x"]}), json!({"a": "[1,\"x\"]"}); "mixed array")]
+    #[test_case(json!({"a": [[1]]}), json!({"a": "[[1]]"}); "nested array")]
+    #[test_case(json!({"a": [{"b": 1}, {"b": 2}]}), json!({"a": [{"b": 1}, {"b": 2}]}); "array of objects")]
+    fn cleaned(dirty: Value, expected: Value) {
+        assert_eq!(Value::Object(clean(object(dirty))), expected);
+    }
+
+    #[test]
+    fn deep_objects_become_text() {
+        let mut deep = json!(1);
+        for _ in 0..20 {
+            deep = json!({ "a": deep });
+        }
+        let clean = Value::Object(clean(object(deep)));
+        let leaf = clean.pointer("/a/a/a/a/a/a/a/a").unwrap();
+        assert!(leaf.as_str().unwrap().starts_with(r#"{"a":"#));
+    }
+
+    #[test]
+    fn names_are_counted() {
+        let many: Map<_, _> = (0..1000).map(|n| (format!("k{n}"), json!(n))).collect();
+        assert_eq!(clean(many).len(), MAX_NAMES);
+    }
+
+    #[test]
+    fn a_path_is_found_nested_or_dotted() {
+        assert_eq!(get(&object(json!({"a": {"b": 1}})), "a.b"), Some(&json!(1)));
+        assert_eq!(get(&object(json!({"a.b": 1})), "a.b"), Some(&json!(1)));
+        assert_eq!(get(&object(json!({"a": 1})), "a.b"), None);
+    }
+}

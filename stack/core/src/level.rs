@@ -1,0 +1,96 @@
+//! Log levels, made one out of many.
+
+use std::{fmt, str::FromStr};
+
+/// A normalised level. The order is that of severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Finer than debug.
+    Trace,
+    /// For developers.
+    Debug,
+    /// Normal.
+    Info,
+    /// Suspicious.
+    Warn,
+    /// Failed.
+    Error,
+    /// Failed as a whole.
+    Fatal,
+}
+
+impl Level {
+    /// Every level, mildest first.
+    pub const ALL: [Self; 6] = [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
+
+    /// The name in the index.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+        }
+    }
+
+    /// The level of a number in a field of this name: `levelno` as Python counts (40 is error), `severity_number` as
+    /// OpenTelemetry does (17 is error), any other as pino and bunyan do (50 is error).
+    #[must_use]
+    pub fn of_number(field: &str, number: i64) -> Option<Self> {
+        let steps: [i64; 6] = match field {
+            "levelno" => [1, 10, 20, 30, 40, 50],
+            "severity_number" | "severityNumber" | "SeverityNumber" => [1, 5, 9, 13, 17, 21],
+            _ => [10, 20, 30, 40, 50, 60],
+        };
+        Self::ALL.into_iter().zip(steps).filter(|(_, step)| number >= *step).map(|(level, _)| level).next_back()
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let level = match text.to_ascii_lowercase().as_str() {
+            "trace" | "verbose" | "finest" | "finer" | "silly" => Self::Trace,
+            "debug" | "dbg" | "fine" => Self::Debug,
+            "info" | "information" | "informational" | "notice" | "note" => Self::Info,
+            "warn" | "warning" | "wrn" => Self::Warn,
+            "error" | "err" | "severe" => Self::Error,
+            "fatal" | "critical" | "crit" | "alert" | "emerg" | "emergency" | "panic" => Self::Fatal,
+            _ => return Err("the levels are trace, debug, info, warn, error, fatal".to_owned()),
+        };
+        Ok(level)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use test_case::test_case;
+
+    use super::*;
+
+    #[test_case("level", 30, Some(Level::Info); "pino")]
+    #[test_case("level", 60, Some(Level::Fatal); "pino's highest")]
+    #[test_case("levelno", 40, Some(Level::Error); "python")]
+    #[test_case("severity_number", 10, Some(Level::Info); "opentelemetry between two steps")]
+    #[test_case("level", 3, None; "syslog counts the other way and is not guessed")]
+    fn numbers(field: &str, number: i64, level: Option<Level>) {
+        assert_eq!(Level::of_number(field, number), level);
+    }
+
+    #[test]
+    fn words_in_any_case() {
+        assert_eq!("WARNING".parse(), Ok(Level::Warn));
+        assert!(Level::Warn < Level::Error);
+        assert!("loud".parse::<Level>().is_err());
+    }
+}

@@ -1,0 +1,17 @@
+//! The vocabulary that the command line and the functions share.
+//!
+//! Plain data and pure functions: no IO, no clock, no SDK, no runtime.
+
+pub mod bulk;
+pub mod coverage;
+pub mod dead_letter;
+pub mod document;
+pub mod event;
+pub mod fields;
+pub mod ids;
+pub mod index;
+pub mod level;
+pub mod names;
+pub mod normalise;
+pub mod payload;
+pub mod rules;

@@ -1,0 +1,187 @@
+//! Names that AWS or logctl give to things, checked once where they come in.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// Why a name was refused, in words for the person who typed it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NameError(String);
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+    };
+}
+
+name! {
+    /// A log group name: 1 to 512 of `a-zA-Z0-9_-/.#` (API reference of CreateLogGroup).
+    LogGroupName
+}
+
+impl FromStr for LogGroupName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text.is_empty() || text.len() > 512 {
+            return Err(NameError(format!("a log group name has 1 to 512 characters, this one has {}", text.len())));
+        }
+        match text.chars().find(|c| !(c.is_ascii_alphanumeric() || "_-/.#".contains(*c))) {
+            Some(c) => Err(NameError(format!("a log group name cannot hold `{}`", c.escape_debug()))),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+name! {
+    /// The name of a forwarding stack: at most 40 letters, digits and hyphens, so that the names made of it fit.
+    StackName
+}
+
+impl FromStr for StackName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let fits = text.len() <= 40
+            && text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if fits {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(NameError("a stack name starts with a letter and has at most 40 letters, digits and hyphens".to_owned()))
+    }
+}
+
+impl StackName {
+    /// The name of the stack's subscription filters. It carries the stack, so two stacks never overwrite each other.
+    #[must_use]
+    pub fn filter_name(&self) -> String {
+        format!("logctl-{self}")
+    }
+
+    /// The fixed name of one of the stack's functions. It never changes: a new ARN would kill every filter at once.
+    #[must_use]
+    pub fn function_name(&self, part: FunctionPart) -> String {
+        format!("logctl-{self}-{}", part.suffix())
+    }
+}
+
+/// The functions of a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FunctionPart {
+    /// LogsForwarder.
+    Forwarder,
+    /// LogGroupCreated.
+    Subscriber,
+    /// DomainAccess.
+    Domain,
+}
+
+impl FunctionPart {
+    /// Every function of a stack.
+    pub const ALL: [Self; 3] = [Self::Forwarder, Self::Subscriber, Self::Domain];
+
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Forwarder => "forwarder",
+            Self::Subscriber => "subscriber",
+            Self::Domain => "domain",
+        }
+    }
+}
+
+/// Whether a log group belongs to a logctl function, of whichever stack: two stacks must not feed each other.
+#[must_use]
+pub fn is_own_group(name: &str) -> bool {
+    name.strip_prefix("/aws/lambda/logctl-").is_some_and(|rest| {
+        FunctionPart::ALL.iter().any(|part| {
+            rest.strip_suffix(part.suffix()).and_then(|stack| stack.strip_suffix('-')).is_some_and(|s| !s.is_empty())
+        })
+    })
+}
+
+name! {
+    /// What index names of a stack begin with: lower-case letters, digits, `_` and `-`, at most 100.
+    IndexPrefix
+}
+
+impl FromStr for IndexPrefix {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let fits = (1..=100).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
+        if fits {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(NameError(
+            "an index prefix starts with a lower-case letter or digit and has at most 100 of a-z 0-9 _ -".to_owned(),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use test_case::test_case;
+
+    use super::*;
+
+    #[test_case("/aws/lambda/pay", true; "a function's group")]
+    #[test_case("a.b#c_d-E", true; "every allowed sign")]
+    #[test_case("", false; "empty")]
+    #[test_case("/aws/lambda/pay day", false; "a space")]
+    #[test_case("läden", false; "not ascii")]
+    fn log_group_names(text: &str, valid: bool) {
+        assert_eq!(text.parse::<LogGroupName>().is_ok(), valid);
+    }
+
+    #[test_case("/aws/lambda/logctl-logctl-forwarder", true; "of the default stack")]
+    #[test_case("/aws/lambda/logctl-team-a-subscriber", true; "of another stack")]
+    #[test_case("/aws/lambda/logctl--domain", false; "no stack name")]
+    #[test_case("/aws/lambda/logctl-demo", false; "not one of the functions")]
+    #[test_case("/aws/lambda/forwarder", false; "somebody's forwarder")]
+    fn own_groups(name: &str, own: bool) {
+        assert_eq!(is_own_group(name), own);
+    }
+
+    #[test_case("logctl", true)]
+    #[test_case("9lives", false)]
+    #[test_case("a_b", false)]
+    #[test_case("a234567890123456789012345678901234567890", true)]
+    #[test_case("a2345678901234567890123456789012345678901", false)]
+    fn stack_names(text: &str, valid: bool) {
+        assert_eq!(text.parse::<StackName>().is_ok(), valid);
+    }
+}

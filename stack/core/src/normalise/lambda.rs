@@ -1,0 +1,66 @@
+//! What Lambda itself writes, and its text format.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html>
+
+use serde_json::{Map, Value};
+
+use super::{Normalised, text};
+use crate::{ids, level::Level};
+
+pub(super) fn read(message: &str) -> Option<Normalised> {
+    platform_line(message).or_else(|| text_format(message)).or_else(|| timed_out(message))
+}
+
+/// The request id of the JSON form of a platform line: `{"type":"platform.…","record":{"requestId":…}}`.
+pub(super) fn platform_request_id(fields: &Map<String, Value>) -> Option<String> {
+    fields.get("type")?.as_str()?.strip_prefix("platform.")?;
+    Some(fields.get("record")?.get("requestId")?.as_str()?.to_owned())
+}
+
+/// START, END and REPORT.
+fn platform_line(message: &str) -> Option<Normalised> {
+    let (kind, rest) = message.split_once(" RequestId: ")?;
+    if !matches!(kind, "START" | "END" | "REPORT") {
+        return None;
+    }
+    let request_id = rest.split_whitespace().next()?.to_owned();
+    let fields = if kind == "REPORT" { report(rest) } else { Map::new() };
+    Some(Normalised { request_id: Some(request_id), fields, ..Normalised::default() })
+}
+
+/// The figures of a REPORT line, under the names of its JSON form.
+fn report(rest: &str) -> Map<String, Value> {
+    let mut fields = Map::new();
+    for part in rest.split('\t') {
+        let Some((label, figure)) = part.split_once(": ") else { continue };
+        let name = match label {
+            "Duration" => "durationMs",
+            "Billed Duration" => "billedDurationMs",
+            "Init Duration" => "initDurationMs",
+            "Restore Duration" => "restoreDurationMs",
+            "Memory Size" => "memorySizeMB",
+            "Max Memory Used" => "maxMemoryUsedMB",
+            _ => continue,
+        };
+        if let Some(number) = figure.split(' ').next().and_then(|number| number.parse::<f64>().ok()) {
+            fields.insert(name.to_owned(), number.into());
+        }
+    }
+    fields
+}
+
+/// `time\trequest id\tLEVEL\tmessage` of Node.js, `[LEVEL]\ttime\trequest id\tmessage` of Python.
+fn text_format(message: &str) -> Option<Normalised> {
+    let mut parts = message.splitn(4, '\t');
+    let columns = [parts.next()?, parts.next()?, parts.next()?];
+    let request_id = columns.into_iter().find(|column| ids::is_id(column))?;
+    let level = columns.into_iter().find_map(|column| column.trim_matches(['[', ']']).parse().ok());
+    Some(Normalised { level, request_id: Some(request_id.to_owned()), ..text::read(message) })
+}
+
+/// `2026-11-23T10:00:00.000Z ID Task timed out after 3.00 seconds`.
+fn timed_out(message: &str) -> Option<Normalised> {
+    let (head, _) = message.split_once(" Task timed out after ")?;
+    let request_id = head.split(' ').next_back().filter(|id| ids::is_id(id))?.to_owned();
+    Some(Normalised { level: Some(Level::Error), request_id: Some(request_id), ..Normalised::default() })
+}

@@ -1,0 +1,221 @@
+//! One meaning out of many log formats.
+//!
+//! A message in no known format is a message: fields are a bonus, never a condition.
+
+mod json;
+mod lambda;
+mod logfmt;
+mod text;
+
+use serde_json::{Map, Value};
+
+use crate::{event::LogEvent, fields, ids, level::Level};
+
+/// What a message says, in the index's own terms.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Normalised {
+    /// How severe.
+    pub level: Option<Level>,
+    /// The request it belongs to.
+    pub request_id: Option<String>,
+    /// The trace it belongs to.
+    pub trace_id: Option<String>,
+    /// The fields of a structured message, under their own names.
+    pub fields: Map<String, Value>,
+}
+
+/// Names under which a request id goes, most telling first. The query compiler searches all of them.
+pub const REQUEST_ID_NAMES: [&str; 16] = [
+    "requestId",
+    "request_id",
+    "requestid",
+    "RequestId",
+    "requestID",
+    "request-id",
+    "awsRequestId",
+    "aws_request_id",
+    "function_request_id",
+    "faas.invocation_id",
+    "x-request-id",
+    "X-Request-Id",
+    "x-amzn-requestid",
+    "x-amzn-RequestId",
+    "http.request.id",
+    "req_id",
+];
+
+/// Names under which a trace id goes.
+pub const TRACE_ID_NAMES: [&str; 11] = [
+    "traceId",
+    "trace_id",
+    "traceid",
+    "TraceId",
+    "trace.id",
+    "xray_trace_id",
+    "xrayTraceId",
+    "x-amzn-trace-id",
+    "X-Amzn-Trace-Id",
+    "traceparent",
+    "dd.trace_id",
+];
+
+/// Names under which a level goes.
+pub const LEVEL_NAMES: [&str; 12] = [
+    "level",
+    "log.level",
+    "severity",
+    "loglevel",
+    "logLevel",
+    "log_level",
+    "levelname",
+    "lvl",
+    "severity_text",
+    "severityText",
+    "levelno",
+    "severity_number",
+];
+
+/// Reads one event.
+#[must_use]
+pub fn normalise(event: &LogEvent) -> Normalised {
+    let message = event.message.trim();
+    let mut normalised = match &event.extracted_fields {
+        Some(extracted) => of_fields(extracted.clone()),
+        None => of_message(message),
+    };
+    normalised.fields = fields::clean(normalised.fields);
+    normalised
+}
+
+fn of_message(message: &str) -> Normalised {
+    json::read(message)
+        .or_else(|| lambda::read(message))
+        .or_else(|| logfmt::read(message))
+        .unwrap_or_else(|| text::read(message))
+}
+
+/// Finds level and ids among the fields of a structured message.
+fn of_fields(fields: Map<String, Value>) -> Normalised {
+    let level = LEVEL_NAMES.iter().find_map(|name| match fields::get(&fields, name)? {
+        Value::String(text) => text.parse().ok(),
+        Value::Number(number) => Level::of_number(name, number.as_i64()?),
+        _ => None,
+    });
+    let text = |names: &[&str]| {
+        names
+            .iter()
+            .find_map(|name| fields::get(&fields, name)?.as_str())
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned)
+    };
+    let request_id = text(&REQUEST_ID_NAMES).or_else(|| lambda::platform_request_id(&fields));
+    let trace_id = text(&TRACE_ID_NAMES).map(|id| first_id(&id).unwrap_or(id));
+    Normalised { level, request_id, trace_id, fields }
+}
+
+/// The first id inside a header such as `Root=1-…;Sampled=1` or `00-…-…-01`.
+fn first_id(header: &str) -> Option<String> {
+    let mut first = None;
+    ids::scan(header, |id| {
+        first.get_or_insert(id);
+    });
+    first
+}
+
+/// Every id of the event, lower-cased, each once: of its message, its fields and what was read out of them.
+#[must_use]
+pub fn ids_of(event: &LogEvent, normalised: &Normalised) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let mut add = |id: String| {
+        if all.len() < ids::MAX_IDS && !all.contains(&id) {
+            all.push(id);
+        }
+    };
+    for id in [&normalised.request_id, &normalised.trace_id].into_iter().flatten() {
+        if (4..=128).contains(&id.len()) {
+            add(id.to_ascii_lowercase());
+        }
+    }
+    ids::scan(&event.message, &mut add);
+    if event.extracted_fields.is_some() {
+        fields::walk(&normalised.fields, &mut |_, text| ids::scan(&text, &mut add));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use test_case::test_case;
+
+    use super::*;
+
+    const ID: &str = "8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f";
+
+    fn of(message: &str) -> Normalised {
+        normalise(&LogEvent { id: "1".into(), timestamp: 0, message: message.into(), extracted_fields: None })
+    }
+
+    #[test_case(&format!(r#"{{"level":"WARN","requestId":"{ID}"}}"#), Level::Warn; "json")]
+    #[test_case(&format!(r#"ERROR {{"request_id":"{ID}"}}"#), Level::Error; "json after a level")]
+    #[test_case(&format!(r#"2026-11-23T10:00:00Z INFO RequestId: {ID} {{"a":1}}"#), Level::Info; "json after a prefix")]
+    #[test_case(&format!(r#"{{"level":30,"function_request_id":"{ID}"}}"#), Level::Info; "powertools with a number")]
+    #[test_case(&format!("2026-11-23T10:00:00.000Z\t{ID}\tERROR\tboom"), Level::Error; "lambda text format of node")]
+    #[test_case(&format!("[WARNING]\t2026-11-23T10:00:00.000Z\t{ID}\tcareful"), Level::Warn; "lambda text format of python")]
+    #[test_case(&format!("ts=2026-11-23 level=error msg=\"no luck\" requestId={ID}"), Level::Error; "logfmt")]
+    #[test_case(&format!("{ID} Task timed out after 3.00 seconds"), Level::Error; "lambda's own words")]
+    fn level_and_request_id(message: &str, level: Level) {
+        let normalised = of(message);
+        assert_eq!(normalised.level, Some(level));
+        assert_eq!(normalised.request_id.as_deref(), Some(ID));
+    }
+
+    #[test]
+    fn a_report_line_carries_its_figures() {
+        let report = of(&format!(
+            "REPORT RequestId: {ID}\tDuration: 12.5 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB\tMax Memory Used: 40 MB\tInit Duration: 9.1 ms\t"
+        ));
+        assert_eq!(report.request_id.as_deref(), Some(ID));
+        assert_eq!(
+            Value::Object(report.fields),
+            json!({"durationMs": 12.5, "billedDurationMs": 13.0, "memorySizeMB": 128.0, "maxMemoryUsedMB": 40.0, "initDurationMs": 9.1})
+        );
+    }
+
+    #[test]
+    fn the_json_form_of_a_platform_line_knows_its_request() {
+        let start = of(&format!(r#"{{"time":"t","type":"platform.start","record":{{"requestId":"{ID}"}}}}"#));
+        assert_eq!(start.request_id.as_deref(), Some(ID));
+    }
+
+    #[test]
+    fn a_trace_header_is_reduced_to_its_id() {
+        let traced = of(r#"{"X-Amzn-Trace-Id":"Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"}"#);
+        assert_eq!(traced.trace_id.as_deref(), Some("1-5759e988-bd862e3fe1be46a994272793"));
+    }
+
+    #[test_case("[Sun Dec 04 04:47:44 2005] [error] mod_jk child", Some(Level::Error); "apache")]
+    #[test_case("2015-07-29 17:41:44,747 - INFO  [QuorumPeer] - out", Some(Level::Info); "log4j")]
+    #[test_case("Traceback (most recent call last):\n  File \"a.py\"\nValueError: x", Some(Level::Error); "traceback")]
+    #[test_case("user error handling is fun", None; "a word in a sentence is no level")]
+    #[test_case("a=b", None; "one pair is not logfmt")]
+    #[test_case("", None; "nothing")]
+    fn level_of_text(message: &str, level: Option<Level>) {
+        let normalised = of(message);
+        assert_eq!(normalised.level, level);
+        assert!(normalised.fields.is_empty());
+    }
+
+    #[test]
+    fn extracted_fields_win_over_the_message() {
+        let event = LogEvent {
+            id: "1".into(),
+            timestamp: 0,
+            message: "10.0.0.1 ACCEPT".into(),
+            extracted_fields: json!({"srcaddr": "10.0.0.1", "request_id": ID}).as_object().cloned(),
+        };
+        let normalised = normalise(&event);
+        assert_eq!(normalised.fields["srcaddr"], "10.0.0.1");
+        assert_eq!(ids_of(&event, &normalised), [ID]);
+    }
+}
