@@ -167,6 +167,22 @@ pub struct AccountPolicy {
     pub except: BTreeSet<String>,
 }
 
+impl AccountPolicy {
+    /// Reads a policy from its document and its selection criteria, whose only form is `LogGroupName NOT IN ["a", "b"]`.
+    /// `None` where the document names no destination.
+    #[must_use]
+    pub fn parse(document: &str, criteria: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Document {
+            destination_arn: String,
+        }
+        let document: Document = serde_json::from_str(document).ok()?;
+        let names = criteria.split_once("NOT IN").and_then(|(_, names)| serde_json::from_str(names).ok());
+        Some(Self { destination: document.destination_arn, except: names.unwrap_or_default() })
+    }
+}
+
 /// What a stack says about itself.
 #[derive(Debug, Clone)]
 pub struct Stack {
@@ -457,6 +473,14 @@ mod tests {
         assert_eq!(decision.state, State::Missing);
         assert_eq!(decision.reason, "streamed to LogsToElasticsearch instead");
         assert_eq!(decision.action, Action::None);
+    }
+
+    #[test]
+    fn an_account_policy_names_its_destination_and_its_exceptions() {
+        let document = format!(r#"{{"DestinationArn":"{FORWARDER}","FilterPattern":"","Distribution":"Random"}}"#);
+        assert_eq!(AccountPolicy::parse(&document, r#"LogGroupName NOT IN ["/not/this"]"#), Some(policy()));
+        assert_eq!(AccountPolicy::parse(&document, "").unwrap().except, BTreeSet::new());
+        assert_eq!(AccountPolicy::parse("{}", ""), None);
     }
 
     #[test]

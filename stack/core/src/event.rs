@@ -38,6 +38,8 @@ pub struct Origin {
 pub struct Batch {
     /// Where they come from.
     pub origin: Origin,
+    /// The subscription filters that sent them.
+    pub filters: Vec<String>,
     /// The events, in the order of delivery.
     pub events: Vec<LogEvent>,
 }

@@ -48,6 +48,8 @@ struct Wire {
     #[serde(flatten)]
     origin: Origin,
     #[serde(default)]
+    subscription_filters: Vec<String>,
+    #[serde(default)]
     log_events: Vec<LogEvent>,
 }
 
@@ -73,7 +75,7 @@ pub fn decode(data: &str, region: &str, cap: u64) -> Result<Payload, DecodeError
         return Ok(Payload::Control);
     }
     let origin = Origin { region: region.to_owned(), ..wire.origin };
-    Ok(Payload::Data(Batch { origin, events: wire.log_events }))
+    Ok(Payload::Data(Batch { origin, filters: wire.subscription_filters, events: wire.log_events }))
 }
 
 #[cfg(test)]

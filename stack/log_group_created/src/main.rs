@@ -1,1 +1,21 @@
-fn main() {}
+//! LogGroupCreated: subscribes every log group that comes into being.
+
+mod handler;
+
+use std::time::SystemTime;
+
+use handler::Subscriber;
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
+use logctl_sink::{environment::Environment, function::Failure};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let get = |name: &str| std::env::var(name).ok();
+    let subscriber = Subscriber::new(Environment { get: &get, clock: SystemTime::now })?;
+    run(service_fn(async |event: LambdaEvent<handler::Created>| subscriber.handle(event).await.map_err(diagnostic)))
+        .await
+}
+
+fn diagnostic(failure: Failure) -> Diagnostic {
+    Diagnostic { error_type: failure.kind.to_owned(), error_message: failure.message }
+}

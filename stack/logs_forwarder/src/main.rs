@@ -1,1 +1,21 @@
-fn main() {}
+//! LogsForwarder: indexes what the subscription filters deliver.
+
+mod handler;
+
+use std::time::SystemTime;
+
+use handler::Forwarder;
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
+use logctl_sink::{environment::Environment, function::Failure};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let get = |name: &str| std::env::var(name).ok();
+    let forwarder = Forwarder::new(Environment { get: &get, clock: SystemTime::now })?;
+    run(service_fn(async |event: LambdaEvent<Value>| forwarder.handle(event).await.map_err(diagnostic))).await
+}
+
+fn diagnostic(failure: Failure) -> Diagnostic {
+    Diagnostic { error_type: failure.kind.to_owned(), error_message: failure.message }
+}

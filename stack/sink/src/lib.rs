@@ -1,1 +1,11 @@
+//! What the functions do over the network: bulk writes, dead letters, signed requests to AWS.
+//!
+//! One small HTTP client serves all of it. An SDK client would double the archives and the cold start.
 
+pub mod aws;
+pub mod dead_letters;
+pub mod domain;
+pub mod environment;
+pub mod function;
+pub mod http;
+pub mod writer;

@@ -1,0 +1,135 @@
+//! The custom resource: whatever happens, CloudFormation gets an answer, or the stack would hang for an hour.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::Method;
+use logctl_core::names::IndexPrefix;
+use logctl_sink::{
+    aws::AwsError,
+    domain::Domain,
+    environment::{ConfigError, Environment},
+    function::Failure,
+    http::{Answer, HttpClient},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::template;
+
+/// How long one request may take.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What CloudFormation asks:
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html>.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    request_type: RequestType,
+    #[serde(rename = "ResponseURL")]
+    response_url: String,
+    stack_id: String,
+    request_id: String,
+    logical_resource_id: String,
+    physical_resource_id: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+enum RequestType {
+    Create,
+    Update,
+    Delete,
+}
+
+/// What lives as long as the sandbox.
+pub struct DomainAccess {
+    http: HttpClient,
+    domain: Domain,
+    prefix: IndexPrefix,
+}
+
+impl DomainAccess {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// One line that names the variable that is wrong.
+    pub fn new(environment: Environment<'_>) -> Result<Self, ConfigError> {
+        let http = HttpClient::new();
+        Ok(Self { domain: environment.domain(&http)?, http, prefix: environment.require("LOGCTL_INDEX_PREFIX")? })
+    }
+
+    /// Sets up the domain and tells CloudFormation how it went.
+    pub async fn handle(&self, request: Request) -> Result<(), Failure> {
+        let done = match request.request_type {
+            RequestType::Create | RequestType::Update => self.set_up().await,
+            RequestType::Delete => Ok(()), // What is on the domain outlives the stack.
+        };
+        let (status, reason) = match done {
+            Ok(()) => ("SUCCESS", String::new()),
+            Err(reason) => ("FAILED", reason),
+        };
+        let physical = request.physical_resource_id.unwrap_or_else(|| template::name(&self.prefix));
+        let answer = json!({
+            "Status": status, "Reason": reason, "PhysicalResourceId": physical, "StackId": request.stack_id,
+            "RequestId": request.request_id, "LogicalResourceId": request.logical_resource_id,
+        });
+        let failed = |error: &dyn std::fmt::Display| Failure::new("NoAnswerToCloudFormation", error);
+        let put = hyper::Request::put(request.response_url)
+            .body(Bytes::from(answer.to_string()))
+            .map_err(|error| failed(&error))?;
+        let answer = self.http.send(put, TIMEOUT).await.map_err(|error| failed(&error))?;
+        if answer.status.is_success() { Ok(()) } else { Err(failed(&answer.status)) }
+    }
+
+    async fn set_up(&self) -> Result<(), String> {
+        self.check_engine().await?;
+        let path = format!("/_index_template/{}", template::name(&self.prefix));
+        let installed = self.send(Method::GET, &path, Bytes::new()).await?;
+        if installed.status.is_success() {
+            let installed: Value = serde_json::from_slice(&installed.body).map_err(|error| error.to_string())?;
+            if !template::is_ours(&installed) {
+                return Err(format!("the domain has an index template {path} that logctl did not make"));
+            }
+        }
+        self.install(&path).await
+    }
+
+    /// Installs the template, leaving out what this engine does not know.
+    async fn install(&self, path: &str) -> Result<(), String> {
+        let mut template = template::body(&self.prefix);
+        let mut optional = template::OPTIONAL.iter();
+        loop {
+            let answer = self.send(Method::PUT, path, template.to_string().into()).await?;
+            if answer.status.is_success() {
+                return Ok(());
+            }
+            match optional.next() {
+                Some(pointer) if answer.status.as_u16() == 400 => template::without(&mut template, pointer),
+                _ => {
+                    return Err(format!(
+                        "the domain refuses the index template: {}: {}",
+                        answer.status,
+                        answer.excerpt()
+                    ));
+                }
+            }
+        }
+    }
+
+    /// A web server that answers everything with 200 must not pass for a domain.
+    async fn check_engine(&self) -> Result<(), String> {
+        let answer = self.send(Method::GET, "/", Bytes::new()).await?;
+        if !answer.status.is_success() {
+            return Err(format!("the domain answered {}: {}", answer.status, answer.excerpt()));
+        }
+        let root: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        match root.as_ref().and_then(|root| root.pointer("/version/number")) {
+            Some(_) => Ok(()),
+            None => Err("the endpoint is not a search engine".to_owned()),
+        }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, String> {
+        self.domain.send(method, path, body, TIMEOUT).await.map_err(|error: AwsError| error.to_string())
+    }
+}

@@ -1,0 +1,265 @@
+//! Signed requests to AWS.
+//!
+//! Signatures are made by the SDK's own crate; around them stands only what the functions need: calls of the JSON
+//! protocol and objects of S3.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::{
+    http_request::{
+        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+        UriPathNormalizationMode, sign,
+    },
+    sign::v4,
+};
+use bytes::Bytes;
+use hyper::{Method, Request, StatusCode, header};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::http::{Answer, HttpClient, HttpError};
+
+/// How long one call may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Signs requests of one Region with one identity.
+#[derive(Clone)]
+pub struct Signer {
+    credentials: Credentials,
+    region: String,
+    clock: fn() -> SystemTime,
+}
+
+impl Signer {
+    /// A signer. `clock` tells the time that goes into the signature.
+    #[must_use]
+    pub fn new(credentials: Credentials, region: String, clock: fn() -> SystemTime) -> Self {
+        Self { credentials, region, clock }
+    }
+
+    /// Adds the signature for `service` to a request, the content's hash included.
+    ///
+    /// # Errors
+    /// When the request cannot be put into canonical form.
+    pub fn sign(&self, request: &mut Request<Bytes>, service: &str) -> Result<(), AwsError> {
+        let mut settings = SigningSettings::default();
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        if service == "s3" {
+            settings.percent_encoding_mode = PercentEncodingMode::Single;
+            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        }
+        let identity = self.credentials.clone().into();
+        let failed = |what: String| AwsError::Signature(what);
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(service)
+            .time((self.clock)())
+            .settings(settings)
+            .build()
+            .map_err(|error| failed(error.to_string()))?
+            .into();
+        let uri = request.uri().to_string();
+        let headers: Vec<(String, String)> = request
+            .headers()
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+            .collect();
+        let signable = SignableRequest::new(
+            request.method().as_str(),
+            uri,
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+            SignableBody::Bytes(request.body()),
+        )
+        .map_err(|error| failed(error.to_string()))?;
+        let (instructions, _) = sign(signable, &params).map_err(|error| failed(error.to_string()))?.into_parts();
+        instructions.apply_to_request_http1x(request);
+        Ok(())
+    }
+}
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum AwsError {
+    /// No answer.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// AWS refused.
+    #[error("{code}: {message}")]
+    Service {
+        /// The error code, by which errors are told apart.
+        code: String,
+        /// What AWS says about it.
+        message: String,
+    },
+    /// The request could not be built.
+    #[error("the request could not be signed: {0}")]
+    Signature(String),
+    /// The answer is not what the API promises.
+    #[error("the answer of {service} could not be read: {cause}")]
+    Answer {
+        /// The service.
+        service: &'static str,
+        /// What is wrong with it.
+        cause: serde_json::Error,
+    },
+}
+
+impl AwsError {
+    /// The error code of AWS, where the error came from there.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Service { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Whether AWS asks to come back later. CloudWatch Logs says so with HTTP 400, so the code decides.
+    #[must_use]
+    pub fn is_throttling(&self) -> bool {
+        matches!(
+            self.code(),
+            Some(
+                "ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded" | "SlowDown"
+            )
+        )
+    }
+
+    /// Whether the same call may succeed a moment later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.is_throttling()
+            || matches!(self, Self::Http(_))
+            || matches!(
+                self.code(),
+                Some("ServiceUnavailableException" | "InternalFailure" | "OperationAbortedException")
+            )
+    }
+}
+
+/// The AWS APIs that the functions call.
+#[derive(Clone)]
+pub struct Aws {
+    http: HttpClient,
+    signer: Signer,
+    dns_suffix: &'static str,
+    /// Stands in for every service, as `AWS_ENDPOINT_URL` does for the SDKs.
+    endpoint: Option<String>,
+}
+
+impl Aws {
+    /// A client; `endpoint` replaces the hosts of all services.
+    #[must_use]
+    pub fn new(http: HttpClient, signer: Signer, endpoint: Option<String>) -> Self {
+        let dns_suffix = if signer.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        Self { http, signer, dns_suffix, endpoint }
+    }
+
+    /// Calls an operation of CloudWatch Logs.
+    ///
+    /// # Errors
+    /// When it fails; nothing is retried here.
+    pub async fn logs<T: DeserializeOwned>(&self, operation: &str, input: &impl Serialize) -> Result<T, AwsError> {
+        let unreadable = |cause| AwsError::Answer { service: "logs", cause };
+        let request = Request::post(self.url("logs"))
+            .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("Logs_20140328.{operation}"))
+            .body(serde_json::to_vec(input).map_err(unreadable)?.into());
+        let answer = self.send("logs", request).await?;
+        let body: &[u8] = if answer.body.is_empty() { b"{}" } else { &answer.body };
+        serde_json::from_slice(body).map_err(unreadable)
+    }
+
+    /// Puts an object into a bucket of account `owner`.
+    ///
+    /// # Errors
+    /// When S3 refuses it or cannot be reached.
+    pub async fn put_object(&self, bucket: &str, owner: &str, key: &str, body: Bytes) -> Result<(), AwsError> {
+        let url = match &self.endpoint {
+            Some(endpoint) => format!("{endpoint}/{bucket}/{key}"),
+            None => format!("https://{bucket}.s3.{}.{}/{key}", self.signer.region, self.dns_suffix),
+        };
+        let request =
+            Request::builder().method(Method::PUT).uri(url).header("x-amz-expected-bucket-owner", owner).body(body);
+        self.send("s3", request).await.map(drop)
+    }
+
+    fn url(&self, service: &str) -> String {
+        match &self.endpoint {
+            Some(endpoint) => format!("{endpoint}/"),
+            None => format!("https://{service}.{}.{}/", self.signer.region, self.dns_suffix),
+        }
+    }
+
+    async fn send(&self, service: &str, request: hyper::http::Result<Request<Bytes>>) -> Result<Answer, AwsError> {
+        let mut request = request.map_err(|error| AwsError::Signature(error.to_string()))?;
+        self.signer.sign(&mut request, service)?;
+        let answer = self.http.send(request, TIMEOUT).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(service_error(&answer)) }
+    }
+}
+
+/// Reads the error of the JSON protocol, or of S3's XML.
+fn service_error(answer: &Answer) -> AwsError {
+    #[derive(Deserialize)]
+    struct Wire {
+        #[serde(rename = "__type")]
+        code: String,
+        #[serde(alias = "Message", default)]
+        message: String,
+    }
+    if let Ok(wire) = serde_json::from_slice::<Wire>(&answer.body) {
+        let code = wire.code.rsplit('#').next().unwrap_or_default().to_owned();
+        return AwsError::Service { code, message: wire.message };
+    }
+    let text = String::from_utf8_lossy(&answer.body);
+    let tag = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        Some(rest.split_once('<')?.0.to_owned())
+    };
+    AwsError::Service {
+        code: tag("Code").unwrap_or_else(|| status_code(answer.status)),
+        message: tag("Message").unwrap_or_else(|| answer.excerpt()),
+    }
+}
+
+fn status_code(status: StatusCode) -> String {
+    if status.is_server_error() { "InternalFailure".to_owned() } else { format!("status {}", status.as_u16()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::HeaderMap;
+    use test_case::test_case;
+
+    use super::*;
+
+    #[test_case(400, r#"{"__type":"com.amazonaws#ThrottlingException","message":"Rate exceeded"}"#, "ThrottlingException: Rate exceeded", true; "throttled with 400")]
+    #[test_case(400, r#"{"__type":"LimitExceededException","Message":"m"}"#, "LimitExceededException: m", false; "a limit is no throttling")]
+    #[test_case(403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>", "AccessDenied: no", false; "xml")]
+    #[test_case(503, "<html> oops </html>", "InternalFailure: <html> oops </html>", false; "a page")]
+    fn errors(status: u16, body: &str, text: &str, throttling: bool) {
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        };
+        let error = service_error(&answer);
+        assert_eq!((error.to_string().as_str(), error.is_throttling()), (text, throttling));
+    }
+
+    /// The example of the AWS documentation, "Examples of how to derive a signing key", is for another service; what can
+    /// be checked without a second implementation is that the headers are there and the content's hash is right.
+    #[test]
+    fn a_signature_covers_the_content() {
+        let credentials = Credentials::from_keys("AKIDEXAMPLE", "secret", Some("token".into()));
+        let signer = Signer::new(credentials, "eu-west-1".into(), || SystemTime::UNIX_EPOCH);
+        let mut request = Request::post("https://d.eu-west-1.es.amazonaws.com/_bulk").body(Bytes::new()).unwrap();
+        signer.sign(&mut request, "es").unwrap();
+        let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("x-amz-content-sha256"), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(header("x-amz-security-token"), "token");
+        assert!(header("authorization").contains("Credential=AKIDEXAMPLE/19700101/eu-west-1/es/aws4_request"));
+    }
+}

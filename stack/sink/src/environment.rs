@@ -1,0 +1,101 @@
+//! What the functions are told by their environment.
+
+use std::{str::FromStr, time::SystemTime};
+
+use aws_credential_types::Credentials;
+
+use crate::{
+    aws::{Aws, Signer},
+    domain::{AuthMode, Domain},
+    http::HttpClient,
+};
+
+/// A variable that is missing or cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: {problem}")]
+pub struct ConfigError {
+    name: &'static str,
+    problem: String,
+}
+
+/// The environment of a function: a look-up of variables, handed in by `main`.
+#[derive(Clone, Copy)]
+pub struct Environment<'a> {
+    /// Reads a variable.
+    pub get: &'a dyn Fn(&str) -> Option<String>,
+    /// Tells the time.
+    pub clock: fn() -> SystemTime,
+}
+
+impl Environment<'_> {
+    /// A variable that must be there, parsed.
+    ///
+    /// # Errors
+    /// One line that names the variable.
+    pub fn require<T: FromStr>(&self, name: &'static str) -> Result<T, ConfigError>
+    where
+        T::Err: ToString,
+    {
+        let text = (self.get)(name).filter(|text| !text.is_empty());
+        let text = text.ok_or_else(|| ConfigError { name, problem: "not set".to_owned() })?;
+        text.parse().map_err(|error: T::Err| ConfigError { name, problem: error.to_string() })
+    }
+
+    /// Credentials and Region of the function's role, as Lambda sets them.
+    ///
+    /// # Errors
+    /// When one of them is missing.
+    pub fn signer(&self) -> Result<Signer, ConfigError> {
+        let key: String = self.require("AWS_ACCESS_KEY_ID")?;
+        let secret: String = self.require("AWS_SECRET_ACCESS_KEY")?;
+        let credentials = Credentials::from_keys(key, secret, (self.get)("AWS_SESSION_TOKEN"));
+        Ok(Signer::new(credentials, self.require("AWS_REGION")?, self.clock))
+    }
+
+    /// The AWS APIs, with the function's role.
+    ///
+    /// # Errors
+    /// When credentials or Region are missing.
+    pub fn aws(&self, http: &HttpClient) -> Result<Aws, ConfigError> {
+        Ok(Aws::new(http.clone(), self.signer()?, (self.get)("AWS_ENDPOINT_URL")))
+    }
+
+    /// The domain named by `LOGCTL_ENDPOINT` and `LOGCTL_AUTH`.
+    ///
+    /// # Errors
+    /// When one of them is missing or malformed.
+    pub fn domain(&self, http: &HttpClient) -> Result<Domain, ConfigError> {
+        let endpoint: String = self.require("LOGCTL_ENDPOINT")?;
+        if !(endpoint.starts_with("https://") || endpoint.starts_with("http://")) {
+            let problem = "an endpoint starts with https:// or http://".to_owned();
+            return Err(ConfigError { name: "LOGCTL_ENDPOINT", problem });
+        }
+        let signer = match self.require("LOGCTL_AUTH")? {
+            AuthMode::SigV4 => Some(self.signer()?),
+            AuthMode::None => None,
+        };
+        Ok(Domain::new(http.clone(), &endpoint, signer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use test_case::test_case;
+
+    use super::*;
+
+    fn problem(variables: &[(&str, &str)]) -> Option<String> {
+        let get = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        let environment = Environment { get: &get, clock: || SystemTime::UNIX_EPOCH };
+        environment.domain(&HttpClient::new()).err().map(|error| error.to_string())
+    }
+
+    #[test_case(&[], Some("LOGCTL_ENDPOINT: not set"); "no endpoint")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "localhost")], Some("LOGCTL_ENDPOINT: an endpoint starts with https:// or http://"); "no scheme")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "password")], Some("LOGCTL_AUTH: the auth mode is sigv4 or none"); "unknown mode")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "sigv4")], Some("AWS_ACCESS_KEY_ID: not set"); "nothing to sign with")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "none")], None; "complete")]
+    fn configuration(variables: &[(&str, &str)], expected: Option<&str>) {
+        assert_eq!(problem(variables).as_deref(), expected);
+    }
+}

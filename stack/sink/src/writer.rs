@@ -1,0 +1,280 @@
+//! The bulk writer: every event is indexed, or comes back as a dead letter with the reason.
+
+use std::{collections::VecDeque, time::Duration};
+
+use logctl_core::{
+    bulk::{self, FILTER_PATH, ItemOutcome},
+    dead_letter::{DeadLetter, Kind, Letter},
+    document::{Document, Encoder},
+    event::{Batch, LogEvent},
+};
+use tokio::time::{Instant, sleep};
+
+use crate::domain::Domain;
+
+/// Bytes of one bulk body, uncompressed: the engine's limit counts those.
+const MAX_BODY: usize = 5 << 20;
+/// Requests that fail as a whole before everything that is left becomes an outage.
+const MAX_FAILED_REQUESTS: u32 = 3;
+/// The first pause; each following one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long one request may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What became of a batch. The counts and the letters add up to its events.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Indexed now.
+    pub created: usize,
+    /// Indexed before.
+    pub duplicates: usize,
+    /// Of those two, the ones without typed fields.
+    pub degraded: usize,
+    /// Items that were sent again.
+    pub retries: usize,
+    /// The others.
+    pub dead: Vec<DeadLetter>,
+}
+
+/// What became of one bulk request.
+enum RequestOutcome {
+    Answered(Vec<ItemOutcome>),
+    /// Too large, or malformed somewhere: halves show where.
+    Split(String),
+    /// Nobody's fault but the domain's.
+    Outage(String),
+}
+
+/// An event on its way.
+struct Pending<'a> {
+    event: &'a LogEvent,
+    document: Document,
+    degraded: bool,
+    attempts: u32,
+    last: String,
+}
+
+/// Writes `batch` until `deadline`; what is not indexed by then is a dead letter of kind outage.
+pub async fn write(domain: &Domain, batch: &Batch, encoder: &Encoder<'_>, deadline: Instant) -> Written {
+    let mut written = Written::default();
+    let mut pending: VecDeque<Pending> = batch.events.iter().map(|event| first(event, encoder)).collect();
+    let mut limit = usize::MAX;
+    let mut failed = 0;
+    let mut pause = FIRST_PAUSE;
+    while !pending.is_empty() {
+        if Instant::now() >= deadline {
+            give_up(&mut written, pending, encoder, None);
+            break;
+        }
+        let sent = take_body(&mut pending, limit);
+        let retries = written.retries;
+        match send(domain, &sent, deadline).await {
+            RequestOutcome::Answered(outcomes) => {
+                failed = 0;
+                limit = usize::MAX;
+                for (item, outcome) in sent.into_iter().zip(outcomes) {
+                    settle(item, outcome, encoder, &mut written, &mut pending);
+                }
+            }
+            RequestOutcome::Split(reason) if sent.len() == 1 => {
+                sent.into_iter().for_each(|item| written.dead.push(letter(item, Kind::Rejected, &reason, encoder)));
+            }
+            RequestOutcome::Split(_) => {
+                limit = sent.len() / 2;
+                sent.into_iter().rev().for_each(|item| pending.push_front(item));
+                continue;
+            }
+            RequestOutcome::Outage(reason) => {
+                failed += 1;
+                written.retries += sent.len();
+                sent.into_iter().rev().for_each(|item| pending.push_front(item));
+                if failed >= MAX_FAILED_REQUESTS {
+                    give_up(&mut written, pending, encoder, Some(&reason));
+                    break;
+                }
+            }
+        }
+        if written.retries > retries {
+            sleep(pause.mul_f64(fastrand::f64() / 2.0 + 0.5).min(deadline.saturating_duration_since(Instant::now())))
+                .await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+    written
+}
+
+fn first<'a>(event: &'a LogEvent, encoder: &Encoder<'_>) -> Pending<'a> {
+    Pending { event, document: encoder.encode(event), degraded: false, attempts: 0, last: String::new() }
+}
+
+/// Takes documents off the queue for one request: at least one, at most `limit` and [`MAX_BODY`] bytes.
+fn take_body<'a>(pending: &mut VecDeque<Pending<'a>>, limit: usize) -> Vec<Pending<'a>> {
+    let mut bytes = 0;
+    let mut taken = Vec::new();
+    while let Some(item) = pending.pop_front() {
+        bytes += bulk::size(&item.document);
+        if !taken.is_empty() && (bytes > MAX_BODY || taken.len() >= limit) {
+            pending.push_front(item);
+            break;
+        }
+        taken.push(item);
+    }
+    taken
+}
+
+async fn send(domain: &Domain, items: &[Pending<'_>], deadline: Instant) -> RequestOutcome {
+    let mut body = Vec::with_capacity(items.iter().map(|item| bulk::size(&item.document)).sum());
+    for item in items {
+        bulk::append(&mut body, &item.document);
+    }
+    let timeout = TIMEOUT.min(deadline.saturating_duration_since(Instant::now()));
+    let answer = match domain.send_bulk(&format!("/_bulk?filter_path={FILTER_PATH}"), &body, timeout).await {
+        Ok(answer) => answer,
+        Err(error) => return RequestOutcome::Outage(error.to_string()),
+    };
+    let said = || format!("the domain answered {}: {}", answer.status, answer.excerpt());
+    match answer.status.as_u16() {
+        200 => match bulk::outcomes(&answer.body) {
+            Ok(outcomes) if outcomes.len() == items.len() => RequestOutcome::Answered(outcomes),
+            Ok(outcomes) => {
+                RequestOutcome::Outage(format!("the domain answered {} items of {}", outcomes.len(), items.len()))
+            }
+            Err(_) => RequestOutcome::Outage(said()),
+        },
+        400 | 413 => RequestOutcome::Split(said()),
+        _ => RequestOutcome::Outage(said()),
+    }
+}
+
+fn settle<'a>(
+    mut item: Pending<'a>,
+    outcome: ItemOutcome,
+    encoder: &Encoder<'_>,
+    written: &mut Written,
+    pending: &mut VecDeque<Pending<'a>>,
+) {
+    item.attempts += 1;
+    match outcome {
+        ItemOutcome::Created => {
+            written.created += 1;
+            written.degraded += usize::from(item.degraded);
+        }
+        ItemOutcome::Duplicate => {
+            written.duplicates += 1;
+            written.degraded += usize::from(item.degraded);
+        }
+        ItemOutcome::Retry(reason) => {
+            written.retries += 1;
+            pending.push_back(Pending { last: reason, ..item });
+        }
+        ItemOutcome::Degrade(reason) if !item.degraded => {
+            let document = encoder.encode_degraded(item.event, &reason);
+            pending.push_back(Pending { document, degraded: true, last: reason, ..item });
+        }
+        ItemOutcome::Degrade(reason) | ItemOutcome::DeadLetter(reason) => {
+            written.dead.push(letter(item, Kind::Rejected, &reason, encoder));
+        }
+    }
+}
+
+fn give_up(written: &mut Written, pending: VecDeque<Pending<'_>>, encoder: &Encoder<'_>, reason: Option<&str>) {
+    for item in pending {
+        let last = if item.last.is_empty() { "no time was left".to_owned() } else { item.last.clone() };
+        written.dead.push(letter(item, Kind::Outage, reason.unwrap_or(&last), encoder));
+    }
+}
+
+fn letter(item: Pending<'_>, kind: Kind, reason: &str, encoder: &Encoder<'_>) -> DeadLetter {
+    DeadLetter {
+        kind,
+        reason: reason.to_owned(),
+        at: encoder.ingested,
+        attempts: item.attempts,
+        letter: Letter::Event { index: item.document.index, origin: encoder.origin.clone(), event: item.event.clone() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use logctl_core::{
+        event::Origin,
+        index::{Indices, Period},
+    };
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
+
+    use super::*;
+    use crate::http::HttpClient;
+
+    /// Answers the requests in turn with `answers`, the last one for ever, and writes `count` events.
+    async fn written(answers: Vec<ResponseTemplate>, count: usize) -> (Written, usize) {
+        let server = MockServer::start().await;
+        let last = answers.len() - 1;
+        for (at, answer) in answers.into_iter().enumerate() {
+            let mock = Mock::given(path("/_bulk")).respond_with(answer).with_priority(u8::try_from(at + 1).unwrap());
+            if at < last { mock.up_to_n_times(1) } else { mock }.mount(&server).await;
+        }
+        let origin = Origin { owner: "1".into(), region: "r".into(), log_group: "/a".into(), log_stream: "s".into() };
+        let event = |n: usize| LogEvent {
+            id: n.to_string(),
+            timestamp: 1_795_392_000_000,
+            message: "{\"n\":1}".into(),
+            extracted_fields: None,
+        };
+        let batch = Batch { origin, filters: Vec::new(), events: (0..count).map(event).collect() };
+        let indices = Indices { prefix: "logctl".parse().unwrap(), period: Period::Day };
+        let encoder = Encoder { indices: &indices, origin: &batch.origin, ingested: 1 };
+        let domain = Domain::new(HttpClient::new(), &server.uri(), None);
+        let written = write(&domain, &batch, &encoder, Instant::now() + Duration::from_secs(20)).await;
+        (written, server.received_requests().await.unwrap().len())
+    }
+
+    fn reply(items: &[(u16, &str)]) -> ResponseTemplate {
+        let items: Vec<_> = items
+            .iter()
+            .map(|(status, kind)| match *kind {
+                "" => serde_json::json!({"create": {"status": status}}),
+                kind => serde_json::json!({"create": {"status": status, "error": {"type": kind, "reason": "r"}}}),
+            })
+            .collect();
+        ResponseTemplate::new(200).set_body_json(serde_json::json!({"errors": true, "items": items}))
+    }
+
+    #[tokio::test]
+    async fn only_the_items_that_were_throttled_are_sent_again() {
+        let (written, requests) =
+            written(vec![reply(&[(201, ""), (429, "rejected"), (409, "conflict")]), reply(&[(201, "")])], 3).await;
+        assert_eq!((written.created, written.duplicates, written.retries, written.dead.len()), (2, 1, 1, 0));
+        assert_eq!(requests, 2);
+    }
+
+    #[tokio::test]
+    async fn a_refused_event_is_degraded_once_and_then_given_up() {
+        let (written, _) =
+            written(vec![reply(&[(400, "mapper"), (400, "mapper")]), reply(&[(201, ""), (400, "no")])], 2).await;
+        assert_eq!((written.created, written.degraded), (1, 1));
+        assert_eq!((written.dead[0].kind, written.dead[0].reason.as_str()), (Kind::Rejected, "no: r"));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_large_is_halved_until_the_culprit_stands_alone() {
+        let too_large = || ResponseTemplate::new(413);
+        let one = || reply(&[(201, "")]);
+        let (written, _) = written(vec![too_large(), one(), too_large()], 2).await;
+        assert_eq!((written.created, written.dead.len()), (1, 1));
+        assert_eq!(written.dead[0].kind, Kind::Rejected);
+    }
+
+    #[tokio::test]
+    async fn a_domain_that_refuses_everything_is_an_outage() {
+        for answer in
+            [ResponseTemplate::new(503).set_body_string("<html>"), ResponseTemplate::new(200).set_body_string("hm")]
+        {
+            let (written, requests) = written(vec![answer], 2).await;
+            assert_eq!((written.created, written.dead.len()), (0, 2));
+            assert!(written.dead.iter().all(|letter| letter.kind == Kind::Outage), "{:?}", written.dead);
+            assert_eq!(requests, 3);
+        }
+    }
+}
