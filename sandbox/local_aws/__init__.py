@@ -1,0 +1,1 @@
+"""The local AWS: ministack, and what it lacks for logctl."""

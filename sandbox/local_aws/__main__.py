@@ -1,0 +1,11 @@
+"""Starts the local AWS. Its address and folders come from the environment; see `sandbox`."""
+
+from ministack import app
+
+from . import delivery, functions, guard, logs_api, trail
+
+for part in (trail, delivery, logs_api, functions, guard):
+    part.install()
+
+if __name__ == "__main__":
+    app.main()

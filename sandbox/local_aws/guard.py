@@ -1,0 +1,28 @@
+"""Keeps web pages out.
+
+The local AWS runs code that it is given, and takes well-known keys. A page in a browser on this machine could use that,
+so requests that a browser makes, and those for another host's name, are refused.
+"""
+
+from ministack import app
+
+LOOPBACK = {"127.0.0.1", "localhost", ""}
+
+
+def install():
+    serve = app.app
+
+    async def guarded(scope, receive, send):
+        if scope["type"] == "http" and not _harmless(scope):
+            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+            await send({"type": "http.response.body", "body": b"requests of browsers and for other hosts are refused\n"})
+            return
+        await serve(scope, receive, send)
+
+    app.app = guarded
+
+
+def _harmless(scope):
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    host = headers.get(b"host", "").rsplit(":", 1)[0]
+    return b"origin" not in headers and (host in LOOPBACK or host.endswith(".localhost"))

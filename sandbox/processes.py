@@ -1,0 +1,102 @@
+"""Processes, ports and waiting, as the sandbox needs them."""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+
+class Failed(Exception):
+    """Something that the person at the terminal must know, in one line."""
+
+
+def say(text):
+    print(f"sandbox: {text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def lock(path: pathlib.Path):
+    """Held by one process at a time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def start(stem: pathlib.Path, command, environment, cwd):
+    """Starts a process that outlives this one. Its pid goes to STEM.pid and what it prints to STEM.log."""
+    with open(stem.with_suffix(".log"), "wb") as log:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            env=environment,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    stem.with_suffix(".pid").write_text(str(process.pid))
+
+
+def read_pid(path: pathlib.Path) -> int:
+    return int(path.read_text())
+
+
+def stop(path: pathlib.Path):
+    """Ends the process of a pid file and its children: politely, after ten seconds otherwise."""
+    pid = read_pid(path)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(pid, number)
+        except ProcessLookupError:
+            break
+        for _ in range(100):
+            try:
+                os.killpg(pid, 0)
+            except ProcessLookupError:
+                break
+            time.sleep(0.1)
+    path.unlink()
+
+
+def free_port(candidates=(0,)) -> int:
+    """The first of `candidates` that is free on loopback; 0 stands for any."""
+    for port in candidates:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise Failed("no port is free")
+
+
+def wait_for(ready, seconds, stems):
+    """Waits until `ready()`, as long as the processes of `stems` live."""
+    end = time.monotonic() + seconds
+    while not ready():
+        for stem in stems:
+            pid = read_pid(stem.with_suffix(".pid"))
+            if not _lives(pid):
+                tail = stem.with_suffix(".log").read_text(errors="replace").splitlines()[-5:]
+                raise Failed("\n  ".join([f"{stem.name} has died, see {stem.with_suffix('.log')}", *tail]))
+        if time.monotonic() > end:
+            raise Failed(f"{stems[0].name} is not up after {seconds} seconds, see {stems[0].with_suffix('.log')}")
+        time.sleep(0.1)
+
+
+def _lives(pid):
+    """A child that has ended is a zombie until somebody waits for it."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
