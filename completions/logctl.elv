@@ -1,0 +1,1 @@
+eval (E:LOGCTL_COMPLETE=elvish logctl | slurp)

@@ -1,0 +1,1 @@
+LOGCTL_COMPLETE=fish logctl | source

@@ -1,0 +1,1 @@
+source <(LOGCTL_COMPLETE=zsh logctl)

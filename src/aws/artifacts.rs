@@ -1,0 +1,160 @@
+//! The functions' archives: where they come from, and the bucket from which CloudFormation takes them.
+
+use std::{fs, path::Path, time::Duration};
+
+use aws_sdk_s3::primitives::ByteStream;
+use sha2::{Digest as _, Sha256};
+
+use super::{Aws, explain, stack};
+use crate::{
+    cli::Global,
+    error::{Error, Kind},
+};
+
+/// Name of the stack that holds the bucket. All forwarding stacks of an account and Region share it.
+pub const STACK: &str = "logctl-artifacts";
+const TEMPLATE: &str = include_str!("../../stack/artifacts.yaml");
+
+/// The archive of one function.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    /// The template's parameter that takes its key.
+    pub parameter: &'static str,
+    /// Where it lies in the bucket: the same content, the same key.
+    pub key: String,
+    bytes: Vec<u8>,
+}
+
+/// File names of the archives and the parameters that take their keys.
+const FUNCTIONS: [(&str, &str); 3] =
+    [("logs_forwarder", "ForwarderKey"), ("log_group_created", "SubscriberKey"), ("domain_access", "DomainAccessKey")];
+
+#[cfg(feature = "embedded-functions")]
+const EMBEDDED: Option<[&[u8]; 3]> = Some([
+    include_bytes!(concat!(env!("LOGCTL_FUNCTIONS"), "/logs_forwarder.zip")),
+    include_bytes!(concat!(env!("LOGCTL_FUNCTIONS"), "/log_group_created.zip")),
+    include_bytes!(concat!(env!("LOGCTL_FUNCTIONS"), "/domain_access.zip")),
+]);
+#[cfg(not(feature = "embedded-functions"))]
+const EMBEDDED: Option<[&[u8]; 3]> = None;
+
+/// The archives: those in `folder`, else those that are part of this binary.
+///
+/// # Errors
+/// Wrong usage where there are none; a failure where one cannot be read or is no archive.
+pub fn load(folder: Option<&Path>) -> Result<Vec<Archive>, Error> {
+    let contents = match (folder, EMBEDDED) {
+        (Some(folder), _) => FUNCTIONS.map(|(name, _)| read(folder, name)),
+        (None, Some(embedded)) => embedded.map(|bytes| Ok(bytes.to_vec())),
+        (None, None) => {
+            return Err(Error::new(Kind::Usage, "this logctl was built without the functions' archives").hint(
+                "name the folder that holds them with --functions; `make functions` builds them in target/functions",
+            ));
+        }
+    };
+    FUNCTIONS.into_iter().zip(contents).map(|((name, parameter), bytes)| archive(name, parameter, bytes?)).collect()
+}
+
+fn read(folder: &Path, name: &str) -> Result<Vec<u8>, Error> {
+    let path = folder.join(format!("{name}.zip"));
+    fs::read(&path).map_err(|error| {
+        Error::failed(format!("cannot read the function archive {}", path.display()))
+            .because(error)
+            .hint("`make functions` builds the archives in target/functions")
+    })
+}
+
+fn archive(name: &str, parameter: &'static str, bytes: Vec<u8>) -> Result<Archive, Error> {
+    if !bytes.starts_with(b"PK\x03\x04") {
+        return Err(Error::failed(format!("the function archive {name}.zip is not a zip file"))
+            .hint("`make functions` builds the archives in target/functions"));
+    }
+    let hash = Sha256::digest(&bytes).iter().take(16).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    Ok(Archive { parameter, key: format!("functions/{name}-{hash}.zip"), bytes })
+}
+
+/// The bucket, where there is one.
+///
+/// # Errors
+/// When CloudFormation cannot be asked.
+pub async fn bucket(aws: &Aws, global: &Global) -> Result<Option<String>, Error> {
+    let stack = stack::describe(&aws.cloudformation(), STACK).await;
+    let stack = stack.map_err(|error| explain("cannot read the artifact stack", &error, global))?;
+    Ok(stack.and_then(|stack| {
+        Some(stack.outputs().iter().find(|o| o.output_key() == Some("Bucket"))?.output_value()?.to_owned())
+    }))
+}
+
+/// Makes the bucket.
+///
+/// # Errors
+/// When its stack fails.
+pub async fn create_bucket(aws: &Aws, global: &Global) -> Result<String, Error> {
+    let failed = "cannot create the artifact bucket";
+    let client = aws.cloudformation();
+    let created = client.create_stack().stack_name(STACK).template_body(TEMPLATE).send().await;
+    created.map_err(|error| explain(failed, &error, global))?;
+    for _ in 0..300 {
+        if let Some(bucket) = bucket(aws, global).await? {
+            return Ok(bucket);
+        }
+        let stack = stack::describe(&client, STACK).await.map_err(|error| explain(failed, &error, global))?;
+        let status = stack.and_then(|stack| stack.stack_status().map(|status| status.as_str().to_owned()));
+        if status.as_deref().is_none_or(|status| status.contains("ROLLBACK") || status.contains("FAILED")) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    Err(Error::failed(failed).hint(format!("aws cloudformation describe-stack-events --stack-name {STACK}")))
+}
+
+/// Uploads the archives that the bucket does not hold yet. The account must own the bucket.
+///
+/// # Errors
+/// When S3 refuses one.
+pub async fn upload(aws: &Aws, bucket: &str, archives: &[Archive], global: &Global) -> Result<(), Error> {
+    let client = aws_sdk_s3::Client::new(&aws.config);
+    for archive in archives {
+        let there =
+            client.head_object().bucket(bucket).key(&archive.key).expected_bucket_owner(&aws.account).send().await;
+        if there.is_ok() {
+            continue;
+        }
+        let put = client
+            .put_object()
+            .bucket(bucket)
+            .key(&archive.key)
+            .expected_bucket_owner(&aws.account)
+            .body(ByteStream::from(archive.bytes.clone()))
+            .send()
+            .await;
+        put.map_err(|error| explain("cannot upload the functions", &error, global))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_archive_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = load(Some(folder.path())).unwrap_err();
+        assert!(missing.message.contains("logs_forwarder.zip"), "{missing}");
+        for (name, _) in FUNCTIONS {
+            fs::write(folder.path().join(format!("{name}.zip")), "not a zip").unwrap();
+        }
+        assert_eq!(
+            load(Some(folder.path())).unwrap_err().message,
+            "the function archive logs_forwarder.zip is not a zip file"
+        );
+    }
+
+    #[test]
+    fn the_key_follows_from_the_content() {
+        let key = |bytes: &[u8]| archive("x", "XKey", [b"PK\x03\x04", bytes].concat()).unwrap().key;
+        assert_eq!(key(b"a"), key(b"a"));
+        assert_ne!(key(b"a"), key(b"b"));
+    }
+}

@@ -1,0 +1,157 @@
+//! What can be typed. Types only: what the commands do stands in `commands/`.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use logctl_core::names::StackName;
+
+use crate::{
+    commands::{
+        audit::AuditArgs, backfill::BackfillArgs, bootstrap::BootstrapArgs, completion::CompletionArgs,
+        groups::GroupsArgs, man::ManArgs, search::SearchArgs, teardown::TeardownArgs,
+    },
+    env::Environment,
+    ui::{Format, Look, terminals},
+};
+
+/// Make an AWS account with hundreds of log groups one searchable place
+///
+/// logctl deploys a stack that forwards every CloudWatch log group to OpenSearch, subscribes the groups that exist, proves
+/// that none is left out, and searches across all of them.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(after_help = "A first look that changes nothing: logctl audit")]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// Use this profile of the AWS configuration
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub profile: Option<String>,
+    /// Work in this AWS Region
+    #[arg(long, global = true, value_name = "REGION", help_heading = "Global options")]
+    pub region: Option<String>,
+    /// Name of the forwarding stack
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "LOGCTL_STACK",
+        default_value = "logctl",
+        hide_env_values = true
+    )]
+    #[arg(help_heading = "Global options")]
+    pub stack: StackName,
+    /// Colour the output
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
+    pub color: ColorChoice,
+    /// Leave out progress and hints
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    /// Tell what happens; twice for more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ReportFormat {
+    /// Write the report as this; a table on a terminal, text in a pipe
+    #[arg(long, short, value_name = "FORMAT")]
+    pub output: Option<Format>,
+}
+
+/// Which log groups a run is about. The rules themselves belong to the stack; this narrows the run.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct GroupSelection {
+    /// Only log groups that match; `!GLOB` leaves out what matches
+    #[arg(long = "group", short, value_name = "GLOB")]
+    pub groups: Vec<String>,
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Deploy or update the forwarding stack
+    Bootstrap(BootstrapArgs),
+    /// Subscribe the log groups that exist already
+    Backfill(BackfillArgs),
+    /// Report which log groups are streamed, and why others are not
+    Audit(AuditArgs),
+    /// Find events in all log groups
+    Search(SearchArgs),
+    /// List log groups
+    Groups(GroupsArgs),
+    /// Remove the subscription filters and the stack
+    Teardown(TeardownArgs),
+    /// Print the line that turns on completion in a shell
+    Completion(CompletionArgs),
+    /// Print the manual
+    Man(ManArgs),
+}
+
+impl Cli {
+    /// How this run's output looks.
+    #[must_use]
+    pub fn look(&self, environment: &Environment) -> Look {
+        let (stdout_is_terminal, interactive) = terminals();
+        let plain = environment.var("NO_COLOR").is_some() || environment.var("TERM") == Some("dumb");
+        let colour = |terminal: bool| match self.global.color {
+            ColorChoice::Auto => terminal && !plain,
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+        };
+        let columns = environment.var("COLUMNS").and_then(|columns| columns.parse().ok());
+        Look {
+            width: columns.or_else(|| Some(terminal_size::terminal_size()?.0.0.into())).unwrap_or(80).max(40),
+            colour: colour(stdout_is_terminal),
+            time_zone: environment.time_zone.clone(),
+            format: self.format().unwrap_or(if stdout_is_terminal { Format::Table } else { Format::Text }),
+            stdout_is_terminal,
+            interactive,
+            stderr_colour: colour(interactive),
+            quiet: self.global.quiet,
+        }
+    }
+
+    fn format(&self) -> Option<Format> {
+        match &self.command {
+            Command::Bootstrap(args) => args.format.output,
+            Command::Backfill(args) => args.format.output,
+            Command::Audit(args) => args.format.output,
+            Command::Groups(args) => args.format.output,
+            Command::Teardown(args) => args.format.output,
+            Command::Search(args) => args.output.is_some_and(|output| output.is_json()).then_some(Format::Json),
+            Command::Completion(_) | Command::Man(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+}

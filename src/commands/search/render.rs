@@ -1,0 +1,163 @@
+//! How events are written.
+
+use std::ops::Range;
+
+use anstyle::Style;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Output, SearchArgs};
+use crate::{
+    error::Error,
+    index::{Event, Found},
+    time::rfc3339,
+    ui::{Look, Ui, escaped, one_line, paint},
+};
+
+/// Writes what was found.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub fn show(found: &Found, args: &SearchArgs, range: &Range<Timestamp>, ui: &mut Ui) -> Result<(), Error> {
+    let look = ui.look.clone();
+    match args.output.unwrap_or(Output::Pretty) {
+        Output::Pretty if look.stdout_is_terminal => {
+            let dated = range.end.duration_since(range.start).as_hours() >= 24;
+            found.events.iter().try_for_each(|event| ui.line(&pretty(event, dated, &look)))
+        }
+        Output::Pretty => found.events.iter().try_for_each(|event| ui.line(&plain(event))),
+        Output::Raw if look.stdout_is_terminal => {
+            found.events.iter().try_for_each(|event| ui.line(&escaped(&event.message)))
+        }
+        Output::Raw => found.events.iter().try_for_each(|event| ui.line(&event.message)),
+        Output::Jsonl => found.events.iter().try_for_each(|event| ui.json("logctl.event/v1", event)),
+        Output::Json => ui.json("logctl.search/v1", &Document::new(found, args, range)),
+    }
+}
+
+/// The answer as one object.
+#[derive(Serialize)]
+struct Document<'a> {
+    query: String,
+    range: serde_json::Value,
+    total: u64,
+    total_relation: &'static str,
+    shown: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<&'a str>,
+    warnings: &'a [String],
+    events: &'a [Event],
+}
+
+impl<'a> Document<'a> {
+    fn new(found: &'a Found, args: &SearchArgs, range: &Range<Timestamp>) -> Self {
+        Self {
+            query: args.query.join(" "),
+            range: json!({"since": rfc3339(range.start), "until": rfc3339(range.end)}),
+            total: found.total,
+            total_relation: if found.total_is_at_least { "gte" } else { "eq" },
+            shown: found.events.len(),
+            cursor: found.events.first().map(|event| event.cursor.as_str()),
+            warnings: &found.warnings,
+            events: &found.events,
+        }
+    }
+}
+
+/// One event for people: what differs from line to line stands out.
+fn pretty(event: &Event, dated: bool, look: &Look) -> String {
+    let time = event.time.to_zoned_datetime(look.time_zone.clone());
+    let time = time.strftime(if dated { "%Y-%m-%d %H:%M:%S.%3f" } else { "%H:%M:%S.%3f" });
+    let level = event.level.as_deref().unwrap_or("");
+    let service = one_line(event.service.as_deref().unwrap_or(&event.group));
+    let message = escaped(event.message.trim_end());
+    let mut lines = message.lines();
+    let mut text = format!(
+        "{}  {}  {}  {}",
+        paint(look.dim(), time),
+        paint(look.name(), format_args!("{:<14}", clip(&service, 24))),
+        paint(level_style(level, look), format_args!("{level:<5}")),
+        lines.next().unwrap_or_default(),
+    );
+    for line in lines {
+        text += "\n    ";
+        text += line;
+    }
+    text
+}
+
+/// One event on one line, for a pipe.
+fn plain(event: &Event) -> String {
+    let level = event.level.as_deref().unwrap_or("-");
+    format!("{}\t{}\t{level}\t{}", rfc3339(event.time), event.group, one_line(event.message.trim_end()))
+}
+
+fn level_style(level: &str, look: &Look) -> Style {
+    match level {
+        "error" | "fatal" => look.bad(),
+        "warn" => look.warning(),
+        "info" => look.good(),
+        _ => look.dim(),
+    }
+}
+
+/// The end of a name tells more than its beginning.
+fn clip(name: &str, width: usize) -> String {
+    let length = name.chars().count();
+    if length <= width {
+        return name.to_owned();
+    }
+    format!("…{}", name.chars().skip(length - width + 1).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::ui::Format;
+
+    fn event(message: &str) -> Event {
+        Event::of_hit(&json!({"_id": "1", "_index": "logctl-2026.11.23", "_source": {
+            "@id": "1", "@timestamp": 1_795_428_312_345_i64, "@log_group": "/aws/lambda/checkout",
+            "@service": "checkout", "@level": "error", "@message": message,
+        }}))
+    }
+
+    fn look(colour: bool) -> Look {
+        Look {
+            width: 80,
+            colour,
+            time_zone: TimeZone::UTC,
+            format: Format::Table,
+            stdout_is_terminal: true,
+            interactive: true,
+            stderr_colour: colour,
+            quiet: false,
+        }
+    }
+
+    #[test]
+    fn a_line_for_people() {
+        assert_snapshot!(pretty(&event("no\n  at a\x1b[2J\n"), false, &look(false)), @r"
+        10:05:12.345  checkout        error  no
+              at a\u{1b}[2J
+        ");
+        assert!(pretty(&event("no"), false, &look(true)).contains("\x1b[31merror"));
+    }
+
+    #[test]
+    fn a_line_for_a_pipe() {
+        assert_eq!(
+            plain(&event("no\n\tat a\n")),
+            "2026-11-23T10:05:12.345Z\t/aws/lambda/checkout\terror\tno\\n\\tat a"
+        );
+    }
+
+    #[test]
+    fn long_names_keep_their_end() {
+        assert_eq!(clip("a-very-long-name-of-a-service", 10), "…a-service");
+    }
+}

@@ -1,0 +1,150 @@
+//! Errors as users read them: what failed in their words, why, and what to type next.
+
+use std::{fmt, process::ExitCode};
+
+use serde_json::{Value, json};
+
+/// Classes of failure, each with an exit code of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Something did not work.
+    Failed,
+    /// The command line or the query is wrong.
+    Usage,
+    /// There is an answer, but part of it is missing.
+    Incomplete,
+    /// Not authenticated, or not allowed.
+    Denied,
+    /// A thing that was named does not exist.
+    NotFound,
+    /// Throttled beyond the retry budget.
+    Throttled,
+    /// A condition that was asked for does not hold.
+    Unmet,
+    /// Interrupted, or the prompt was declined.
+    Interrupted,
+    /// The reader of stdout has gone, which is no failure: `| head`.
+    PipeClosed,
+}
+
+impl Kind {
+    /// The exit code.
+    #[must_use]
+    pub const fn exit(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Incomplete => 3,
+            Self::Denied => 4,
+            Self::NotFound => 5,
+            Self::Throttled => 6,
+            Self::Unmet => 8,
+            Self::Interrupted => 130,
+            Self::PipeClosed => 0,
+        }
+    }
+
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Incomplete => "incomplete",
+            Self::Denied => "denied",
+            Self::NotFound => "not_found",
+            Self::Throttled => "throttled",
+            Self::Unmet => "unmet",
+            Self::Interrupted => "interrupted",
+            Self::PipeClosed => "pipe_closed",
+        }
+    }
+}
+
+/// A failure, ready to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// Its class.
+    pub kind: Kind,
+    /// What failed; empty where the report that was shown says it all.
+    pub message: String,
+    /// Why, outermost first.
+    pub causes: Vec<String>,
+    /// What to type next.
+    pub hints: Vec<String>,
+}
+
+impl Error {
+    /// An error of a class.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    /// An error of the plain class.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failed, message)
+    }
+
+    /// An error whose message has been shown already, as part of a report.
+    #[must_use]
+    pub fn shown(kind: Kind) -> Self {
+        Self::new(kind, "")
+    }
+
+    /// Adds a cause.
+    #[must_use]
+    pub fn because(mut self, cause: impl fmt::Display) -> Self {
+        self.causes.push(cause.to_string());
+        self
+    }
+
+    /// Adds a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The exit code of a run that ends with this error.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.kind.exit())
+    }
+
+    /// The error as scripts read it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({"error": {
+            "code": self.kind.code(), "message": self.message, "causes": self.causes,
+            "hint": self.hints.first(), "exit": self.kind.exit(),
+        }})
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.message)?;
+        for cause in &self.causes {
+            write!(f, "\n  caused by: {cause}")?;
+        }
+        self.hints.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_why_and_what_next() {
+        let error = Error::new(Kind::Denied, "cannot read log groups in eu-west-1: access denied")
+            .because("User: x is not authorized to perform: logs:DescribeLogGroups")
+            .hint("attach a policy that allows it");
+        insta::assert_snapshot!(error, @r"
+        cannot read log groups in eu-west-1: access denied
+          caused by: User: x is not authorized to perform: logs:DescribeLogGroups
+        hint: attach a policy that allows it
+        ");
+        assert_eq!(error.to_json()["error"]["exit"], 4);
+    }
+}

@@ -1,0 +1,191 @@
+//! One search: the request, its pages, the answer.
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+use opensearch::http::Method;
+use serde_json::{Value, json};
+
+use super::{Event, Index};
+use crate::error::Error;
+
+/// Hits of one page.
+const PAGE: usize = 1000;
+/// Beyond this many hits the engine counts no further.
+const COUNTED: usize = 10_000;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// Index pattern.
+    pub indices: String,
+    /// The compiled query.
+    pub clause: Value,
+    /// When the events happened.
+    pub range: Range<Timestamp>,
+    /// How many events, the newest.
+    pub limit: usize,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Found {
+    /// Oldest first.
+    pub events: Vec<Event>,
+    /// How many events match.
+    pub total: u64,
+    /// Whether more may match than that.
+    pub total_is_at_least: bool,
+    /// Why part of the answer is missing, where it is.
+    pub warnings: Vec<String>,
+}
+
+impl Search {
+    /// The request for one page, the newest first.
+    ///
+    /// Everything is a filter, since nobody wants a score. The id breaks ties between events of one millisecond.
+    #[must_use]
+    pub fn body(&self, size: usize, after: Option<&Value>) -> Value {
+        let bounds = json!({
+            "gte": self.range.start.as_millisecond(), "lt": self.range.end.as_millisecond(), "format": "epoch_millis"
+        });
+        let mut body = json!({
+            "size": size,
+            "query": {"bool": {"filter": [{"range": {"@timestamp": bounds}}, self.clause]}},
+            "sort": [
+                {"@timestamp": {"order": "desc", "unmapped_type": "date"}},
+                {"@id": {"order": "desc", "unmapped_type": "keyword"}},
+            ],
+            "track_total_hits": if after.is_none() { json!(COUNTED) } else { json!(false) },
+        });
+        if let Some(after) = after {
+            body["search_after"] = after.clone();
+        }
+        body
+    }
+
+    /// Asks, page by page.
+    ///
+    /// # Errors
+    /// When the domain cannot be asked. An answer that lacks a part is no error but has a warning.
+    pub async fn run(&self, index: &Index) -> Result<Found, Error> {
+        let mut found = Found::default();
+        let mut after = None;
+        while found.events.len() < self.limit {
+            let size = PAGE.min(self.limit - found.events.len());
+            let answer = index.ask(Method::Post, &self.path(), Some(&self.body(size, after.as_ref()))).await?;
+            found.warnings.extend(incomplete(&answer));
+            if after.is_none() {
+                found.total = answer.pointer("/hits/total/value").and_then(Value::as_u64).unwrap_or_default();
+                found.total_is_at_least = answer.pointer("/hits/total/relation").and_then(Value::as_str) == Some("gte");
+            }
+            let hits = answer.pointer("/hits/hits").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            found.events.extend(hits.iter().map(Event::of_hit));
+            after = hits.last().map(|hit| hit["sort"].clone());
+            if hits.len() < size {
+                break;
+            }
+        }
+        found.warnings.dedup();
+        found.events.reverse();
+        Ok(found)
+    }
+
+    fn path(&self) -> String {
+        format!("/{}/_search?ignore_unavailable=true&allow_no_indices=true", self.indices)
+    }
+}
+
+/// How many events match before the range of `search`, and when the newest of them happened.
+///
+/// # Errors
+/// When the domain cannot be asked.
+pub async fn newest_before(
+    search: &Search,
+    since: Timestamp,
+    index: &Index,
+) -> Result<Option<(u64, Timestamp)>, Error> {
+    let older = Search { range: since..search.range.start, limit: 1, ..search.clone() };
+    let found = older.run(index).await?;
+    Ok(found.events.first().map(|event| (found.total, event.time)))
+}
+
+/// What the engine could not look at.
+fn incomplete(answer: &Value) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let failed = answer.pointer("/_shards/failed").and_then(Value::as_u64).unwrap_or_default();
+    if failed > 0 {
+        let total = answer.pointer("/_shards/total").and_then(Value::as_u64).unwrap_or_default();
+        let reason =
+            answer.pointer("/_shards/failures/0/reason/reason").and_then(Value::as_str).unwrap_or("no reason given");
+        warnings.push(format!("{failed} of {total} shards did not answer: {reason}"));
+    }
+    if answer["timed_out"] == true {
+        warnings.push("the domain ran out of time and looked at a part of the events only".to_owned());
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::body_partial_json};
+
+    use super::*;
+
+    fn search(limit: usize) -> Search {
+        Search {
+            indices: "logctl-*".into(),
+            clause: json!({"match_all": {}}),
+            range: Timestamp::UNIX_EPOCH..Timestamp::from_second(60).unwrap(),
+            limit,
+        }
+    }
+
+    fn answer(ids: &[u64], shards_failed: u64) -> ResponseTemplate {
+        let hits: Vec<_> = ids
+            .iter()
+            .map(|id| {
+                json!({"_id": id.to_string(), "_index": "i", "sort": [id, id.to_string()],
+                "_source": {"@id": id.to_string(), "@timestamp": id, "@message": "m"}})
+            })
+            .collect();
+        ResponseTemplate::new(200).set_body_json(json!({
+            "timed_out": false, "_shards": {"total": 2, "failed": shards_failed, "failures": [{"reason": {"reason": "gone"}}]},
+            "hits": {"total": {"value": 1500, "relation": "eq"}, "hits": hits}
+        }))
+    }
+
+    async fn found(server: &MockServer, limit: usize) -> Found {
+        let index = Index::new(&server.uri(), None, Duration::from_secs(5)).unwrap();
+        search(limit).run(&index).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn pages_follow_one_another_and_come_out_oldest_first() {
+        let server = MockServer::start().await;
+        let first: Vec<u64> = (1000..2000).rev().collect();
+        Mock::given(body_partial_json(json!({"search_after": [1000, "1000"], "size": 500})))
+            .respond_with(answer(&[999, 998], 0))
+            .with_priority(1)
+            .mount(&server)
+            .await;
+        Mock::given(body_partial_json(json!({"size": 1000})))
+            .respond_with(answer(&first, 0))
+            .with_priority(2)
+            .mount(&server)
+            .await;
+        let found = found(&server, 1500).await;
+        assert_eq!(found.events.len(), 1002);
+        assert_eq!((found.events[0].id.as_str(), found.events[1001].id.as_str()), ("998", "1999"));
+        assert_eq!((found.total, found.total_is_at_least), (1500, false));
+    }
+
+    #[tokio::test]
+    async fn a_part_that_is_missing_is_said() {
+        let server = MockServer::start().await;
+        Mock::given(wiremock::matchers::any()).respond_with(answer(&[1], 1)).mount(&server).await;
+        assert_eq!(found(&server, 10).await.warnings, ["1 of 2 shards did not answer: gone"]);
+    }
+}

@@ -1,0 +1,75 @@
+//! Progress on stderr: a bar on a terminal, a plain line every few seconds elsewhere.
+
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How often a line is written where there is no terminal.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Something that takes a while.
+pub struct Progress {
+    bar: ProgressBar,
+    plain: bool,
+    last: Cell<Instant>,
+    what: String,
+}
+
+impl Progress {
+    pub(super) fn new(what: &str, total: Option<usize>, terminal: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(total.map(|total| total as u64), target(terminal));
+        bar.set_style(style(total.is_some()));
+        bar.set_message(what.to_owned());
+        if terminal {
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        Self { bar, plain: !terminal, last: Cell::new(Instant::now()), what: what.to_owned() }
+    }
+
+    /// One step is done.
+    pub fn step(&self) {
+        self.bar.inc(1);
+        self.tell();
+    }
+
+    /// How many steps are done by now.
+    pub fn at(&self, steps: usize) {
+        self.bar.set_position(steps as u64);
+        self.tell();
+    }
+
+    /// What is under way.
+    pub fn note(&self, text: &str) {
+        self.bar.set_message(format!("{}: {text}", self.what));
+    }
+
+    #[expect(clippy::print_stderr, reason = "this is the terminal's module")]
+    fn tell(&self) {
+        if self.plain && self.last.get().elapsed() >= QUIET {
+            self.last.set(Instant::now());
+            match self.bar.length() {
+                Some(total) => eprintln!("{} {} of {total}", self.what, self.bar.position()),
+                None => eprintln!("{} {}", self.what, self.bar.position()),
+            }
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn target(terminal: bool) -> ProgressDrawTarget {
+    if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
+}
+
+fn style(counted: bool) -> ProgressStyle {
+    let template =
+        if counted { "{spinner} {msg} {wide_bar} {pos} of {len}, {eta} left" } else { "{spinner} {msg} {pos}" };
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━╌")
+}
