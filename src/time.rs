@@ -63,12 +63,12 @@ fn naive(text: &str, now: Timestamp, zone: &TimeZone) -> Option<civil::DateTime>
         "yesterday" => today.yesterday().ok(),
         _ => weekday(day, today).or_else(|| day.parse().ok()),
     };
-    let (date, time) = match date {
-        Some(date) => (date, time),
-        None => (today, text), // A time of today.
+    let time = if date.is_some() { time } else { text };
+    let time = match time {
+        "" if date.is_some() => civil::Time::midnight(),
+        time => time.contains(':').then(|| time.parse().ok())??,
     };
-    let time = if time.is_empty() { civil::Time::midnight() } else { time.parse().ok()? };
-    Some(date.to_datetime(time))
+    Some(date.unwrap_or(today).to_datetime(time))
 }
 
 /// The last day of that name before today.

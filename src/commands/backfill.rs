@@ -57,7 +57,7 @@ pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
     let plan = Plan::new(&survey);
     if plan.steps.is_empty() {
         ui.show(&Outcome::unchanged(plan.unchanged))?;
-        ui.status(format_args!("nothing to do: {} as wanted", count(plan.unchanged, "log group")));
+        ui.status(format_args!("nothing to do: {} stay as they are", count(plan.unchanged, "log group")));
         explain_the_rest(&survey.groups, ui);
         return audit::read_failures(&survey);
     }
