@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use anstyle::Style;
-use logctl_core::coverage::{State, short_arn};
+use logctl_core::coverage::State;
 use serde::Serialize;
 
 use crate::{
@@ -201,16 +201,10 @@ impl Show for Report {
             .map(|(state, number)| paint(style(*state, look), format_args!("{} {state}", grouped(*number as u64))))
             .collect();
         let rows = self.groups.iter().map(|group| {
-            let stream = group.filters.iter().filter(|filter| !filter.ours).map(|f| short_arn(&f.destination));
-            let mut why = one_line(&group.reason).into_owned();
-            let others: Vec<_> = stream.collect();
-            if group.state == State::Streamed && !others.is_empty() {
-                why += &format!("; also to {}", others.join(", "));
-            }
             vec![
                 one_line(&group.name).into_owned(),
                 paint(style(group.state, look), group.state),
-                paint(look.dim(), why),
+                paint(look.dim(), one_line(&group.reason)),
             ]
         });
         format!(

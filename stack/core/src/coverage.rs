@@ -292,7 +292,11 @@ pub fn decide(
             reason: "by its filter and by the account policy".to_owned(),
             action: Action::Delete(names(&ours)),
         },
-        ([one], false) if one.sends_everything() => just(State::Streamed, "by its filter"),
+        ([one], false) if one.sends_everything() => Decision {
+            state: State::Streamed,
+            reason: format!("by its filter{}", also(filters, stack)),
+            action: Action::None,
+        },
         ([one], false) => Decision { state: State::Drifted, reason: drift(one), action: Action::Put(one.name.clone()) },
         (several, false) => decide_several(several, stack),
     }
@@ -349,6 +353,13 @@ fn drift(filter: &Filter) -> String {
         return format!("its filter distributes {}", filter.distribution.as_deref().unwrap_or_default());
     }
     format!("its filter sends only what matches `{}`", filter.pattern)
+}
+
+/// Who else gets the events.
+fn also(filters: &[Filter], stack: &Stack) -> String {
+    let others: Vec<_> =
+        filters.iter().filter(|f| f.destination != stack.forwarder).map(|f| short_arn(&f.destination)).collect();
+    if others.is_empty() { String::new() } else { format!("; also to {}", others.join(", ")) }
 }
 
 fn held_by(filters: &[Filter]) -> String {
@@ -442,6 +453,13 @@ mod tests {
         };
         let decision = decide("/a", Class::Standard, Some(&[changed]), None, Some(&stack()), &Limits::default());
         assert_eq!((decision.state, decision.action), (State::Drifted, Action::Put("by-hand".into())));
+    }
+
+    #[test]
+    fn a_streamed_group_says_who_else_gets_its_events() {
+        let filters = [filter("logctl-logctl", FORWARDER), filter("x", OTHER)];
+        let decision = decide("/a", Class::Standard, Some(&filters), None, Some(&stack()), &Limits::default());
+        assert_eq!(decision.reason, "by its filter; also to LogsToElasticsearch");
     }
 
     #[test]

@@ -1,0 +1,250 @@
+//! A sandbox of one's own for each test.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use opensearch::http::{Method, headers::HeaderMap, transport::Transport};
+use serde_json::{Value, json};
+
+/// How long something that happens by itself may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Sandbox {
+    name: String,
+    env: BTreeMap<String, String>,
+    home: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+    config: SdkConfig,
+}
+
+/// What a run of logctl gave.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Sandbox {
+    /// Starts the local AWS and a search engine.
+    pub fn up(engine: Option<&str>) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("e2e-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let mut command = Command::new(root().join("sandbox/sandbox"));
+        command.args(["up", "--name", &name]);
+        if let Some(engine) = engine {
+            command.args(["--engine", engine]);
+        }
+        let output = command.output().expect("sandbox/sandbox runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let env: BTreeMap<String, String> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("export ")?.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        assert!(
+            Path::new(&env["LOGCTL_FUNCTIONS"]).join("logs_forwarder.zip").exists(),
+            "the functions are not built; run: make functions"
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let config = runtime.block_on(
+            aws_config::defaults(BehaviorVersion::latest())
+                .endpoint_url(&env["AWS_ENDPOINT_URL"])
+                .region(Region::new("us-east-1"))
+                .credentials_provider(aws_credential_types::Credentials::from_keys("test", "test", None))
+                .load(),
+        );
+        Self { name, env, home: tempfile::tempdir().unwrap(), runtime, config }
+    }
+
+    /// Runs logctl with the sandbox's environment and nothing else.
+    pub fn logctl(&self, arguments: &str) -> Run {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        self.run(&arguments, &[])
+    }
+
+    /// Runs logctl with arguments that hold spaces, and with more variables.
+    pub fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+        let output = Command::new(env!("CARGO_BIN_EXE_logctl"))
+            .args(arguments)
+            .env_clear()
+            .envs(&self.env)
+            .envs([
+                ("HOME", self.home.path().to_str().unwrap()),
+                ("LOGCTL_RATE", "1000"),
+                ("COLUMNS", "120"),
+                ("TZ", "UTC"),
+            ])
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        Run::of(&output)
+    }
+
+    /// Runs the sample application.
+    pub fn application(&self, arguments: &[&str]) -> String {
+        let output = Command::new(root().join("sandbox/application")).args(arguments).envs(&self.env).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    pub fn endpoint(&self) -> &str {
+        &self.env["LOGCTL_ENDPOINT"]
+    }
+
+    pub fn aws_endpoint(&self) -> &str {
+        &self.env["AWS_ENDPOINT_URL"]
+    }
+
+    pub fn functions(&self) -> PathBuf {
+        PathBuf::from(&self.env["LOGCTL_FUNCTIONS"])
+    }
+
+    fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
+        aws_sdk_cloudwatchlogs::Client::new(&self.config)
+    }
+
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    pub fn create_group(&self, name: &str) {
+        self.wait(self.logs().create_log_group().log_group_name(name).send()).unwrap();
+    }
+
+    /// Puts messages into a stream, which is made where it is missing, and returns when they happened.
+    pub fn put_events(&self, group: &str, messages: &[String]) {
+        let client = self.logs();
+        drop(self.wait(client.create_log_stream().log_group_name(group).log_stream_name("test").send()));
+        let now = jiff::Timestamp::now().as_millisecond();
+        let events = messages.iter().map(|message| {
+            aws_sdk_cloudwatchlogs::types::InputLogEvent::builder().timestamp(now).message(message).build().unwrap()
+        });
+        let put = client.put_log_events().log_group_name(group).log_stream_name("test");
+        self.wait(put.set_log_events(Some(events.collect())).send()).unwrap();
+    }
+
+    pub fn put_filter(&self, group: &str, name: &str, destination: &str) {
+        let client = self.logs();
+        let put = client.put_subscription_filter().log_group_name(group).filter_name(name).filter_pattern("");
+        self.wait(put.destination_arn(destination).send()).unwrap();
+    }
+
+    /// Names and destinations of a group's filters.
+    pub fn filters_of(&self, group: &str) -> Vec<(String, String)> {
+        let found = self.wait(self.logs().describe_subscription_filters().log_group_name(group).send()).unwrap();
+        let name = |filter: &aws_sdk_cloudwatchlogs::types::SubscriptionFilter| {
+            (filter.filter_name().unwrap().to_owned(), filter.destination_arn().unwrap().to_owned())
+        };
+        found.subscription_filters().iter().map(name).collect()
+    }
+
+    pub fn groups(&self) -> Vec<String> {
+        let client = self.logs();
+        let pages = client.describe_log_groups().into_paginator().items().send();
+        let groups = self.wait(pages.collect::<Result<Vec<_>, _>>()).unwrap();
+        groups.into_iter().map(|group| group.log_group_name.unwrap()).collect()
+    }
+
+    /// Ids of all events of a group since a time, as FilterLogEvents returns them.
+    pub fn event_ids(&self, group: &str, since: i64) -> BTreeSet<String> {
+        let client = self.logs();
+        let pages = client.filter_log_events().log_group_name(group).start_time(since).into_paginator().send();
+        let pages = self.wait(pages.collect::<Result<Vec<_>, _>>()).unwrap();
+        pages.iter().flat_map(|page| page.events()).map(|event| event.event_id().unwrap().to_owned()).collect()
+    }
+
+    /// Asks the engine itself.
+    pub fn engine(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let transport = Transport::single_node(self.endpoint()).unwrap();
+        self.wait(async {
+            let body = body.map(|body| body.to_string());
+            let answer = transport.send(method, path, HeaderMap::new(), None::<&()>, body, None).await.unwrap();
+            serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default()
+        })
+    }
+
+    /// The events in the index since a time: id → how many documents carry it.
+    pub fn indexed(&self, since: i64) -> BTreeMap<String, usize> {
+        self.engine(Method::Post, "/logctl-*/_refresh", None);
+        let query = json!({"size": 10_000, "_source": ["@id"], "query": {"range": {"@timestamp": {"gte": since}}}});
+        let answer = self.engine(Method::Post, "/logctl-*/_search", Some(query));
+        let mut ids = BTreeMap::new();
+        for hit in answer["hits"]["hits"].as_array().into_iter().flatten() {
+            *ids.entry(hit["_source"]["@id"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+        ids
+    }
+
+    /// Waits for something that happens by itself.
+    pub fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !holds() {
+            assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let down = Command::new(root().join("sandbox/sandbox")).args(["down", "--name", &self.name]).status();
+        assert!(down.is_ok_and(|status| status.success()) || std::thread::panicking());
+    }
+}
+
+impl Run {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+        }
+    }
+
+    /// It must have ended with this code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        self.exits(0)
+    }
+
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "{text:?} is not in:\n{}", self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn prints(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text), "{text:?} is not in:\n{}", self.stdout);
+        self
+    }
+
+    #[track_caller]
+    pub fn prints_nothing(self) -> Self {
+        assert_eq!(self.stdout, "");
+        self
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
