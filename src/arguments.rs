@@ -1,30 +1,38 @@
 //! What happens to the command line before clap sees it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
+
+use clap::{Arg, Command};
 
 /// Tells negated words of a query from flags: `search error -timeout` looks for errors that are no time-outs, where clap
 /// alone would read `-t imeout`.
 ///
-/// After the first word of the query, `-WORD` of two or more letters is a negation and becomes `NOT WORD`; a short flag
-/// takes its value as an argument of its own, or as digits right behind it.
+/// After the first word of the query, `-WORD` of two or more letters is a negation and becomes `!WORD`, which means the same
+/// and is no flag; a short flag takes its value as an argument of its own, or as digits right behind it.
 #[must_use]
-pub fn separate_negations(arguments: &[OsString]) -> Vec<OsString> {
-    let Some(search) = arguments.iter().position(|argument| argument == "search") else { return arguments.to_vec() };
-    let mut separated = arguments[..=search].to_vec();
-    let mut in_query = false;
-    let mut is_value = false;
-    for (at, argument) in arguments.iter().enumerate().skip(search + 1) {
-        if argument == "--" {
+pub fn separate_negations(arguments: &[OsString], cli: &Command) -> Vec<OsString> {
+    let Some(search) = cli.find_subcommand("search") else { return arguments.to_vec() };
+    let flags: Vec<&Arg> = cli.get_arguments().chain(search.get_arguments()).collect();
+    let mut separated = Vec::new();
+    let (mut in_search, mut in_query, mut is_value) = (false, false, false);
+    for (at, argument) in arguments.iter().enumerate() {
+        let text = argument.to_str().unwrap_or_default();
+        if text == "--" {
             separated.extend_from_slice(&arguments[at..]);
             break;
         }
-        let text = argument.to_str().unwrap_or_default();
         match negated(text).filter(|_| in_query && !is_value) {
-            Some(word) => separated.push(OsStr::new(&format!("!{word}")).to_owned()),
+            Some(word) => separated.push(format!("!{word}").into()),
             None => separated.push(argument.clone()),
         }
-        in_query |= !text.starts_with('-') && !is_value;
-        is_value = takes_value(text) && !is_value;
+        if at > 0 && !is_value && !text.starts_with('-') {
+            in_query |= in_search;
+            in_search |= text == "search";
+            if !in_search {
+                return arguments.to_vec(); // Another command.
+            }
+        }
+        is_value = !is_value && takes_value(text, &flags);
     }
     separated
 }
@@ -33,26 +41,25 @@ pub fn separate_negations(arguments: &[OsString]) -> Vec<OsString> {
 fn negated(text: &str) -> Option<&str> {
     let word = text.strip_prefix('-')?;
     let letters = word.chars().take_while(|c| c.is_alphabetic()).count();
-    (letters >= 2 && !word.starts_with('-') && word != "vv").then_some(word)
+    (letters >= 2 && !word.chars().all(|c| c == 'v')).then_some(word)
 }
 
 /// Whether the argument after this one is a flag's value.
-fn takes_value(text: &str) -> bool {
-    let short = matches!(text, "-g" | "-l" | "-s" | "-u" | "-n" | "-o" | "-z");
-    let long = text.starts_with("--")
-        && !text.contains('=')
-        && !matches!(
-            text,
-            "--quiet" | "--verbose" | "--help" | "--version" | "--explain" | "--exit-status" | "--allow-partial"
-        );
-    short || long
+fn takes_value(text: &str, flags: &[&Arg]) -> bool {
+    let is = |flag: &&&Arg| {
+        let short = flag.get_short().is_some_and(|short| text == format!("-{short}"));
+        short || flag.get_long().is_some_and(|long| text.strip_prefix("--") == Some(long))
+    };
+    flags.iter().find(is).is_some_and(|flag| flag.get_action().takes_values())
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
     use test_case::test_case;
 
     use super::*;
+    use crate::cli::Cli;
 
     #[test_case("search error -timeout", "search error !timeout"; "a negated word")]
     #[test_case("search error -service=pay", "search error !service=pay"; "a negated test")]
@@ -62,10 +69,12 @@ mod tests {
     #[test_case("search error --since 1h -x1", "search error --since 1h -x1"; "long flags")]
     #[test_case("search a -- -timeout", "search a -- -timeout"; "behind the two dashes")]
     #[test_case("audit -timeout", "audit -timeout"; "another command")]
-    #[test_case("search error -vv", "search error -vv"; "verbosity")]
+    #[test_case("search error -vvv", "search error -vvv"; "verbosity")]
+    #[test_case("--stack search search a -timeout", "--stack search search a !timeout"; "a value that is called like the command")]
+    #[test_case("search a --quiet -timeout", "search a --quiet !timeout"; "a flag without a value")]
     fn negations(typed: &str, expected: &str) {
-        let typed: Vec<OsString> = typed.split(' ').map(Into::into).collect();
-        let expected: Vec<OsString> = expected.split(' ').map(Into::into).collect();
-        assert_eq!(separate_negations(&typed), expected);
+        let split =
+            |line: &str| -> Vec<OsString> { ["logctl"].into_iter().chain(line.split(' ')).map(Into::into).collect() };
+        assert_eq!(separate_negations(&split(typed), &Cli::command()), split(expected));
     }
 }

@@ -4,12 +4,12 @@ use clap::{Parser, Subcommand, ValueEnum};
 use logctl_core::names::StackName;
 
 use crate::{
+    aws::AwsOptions,
     commands::{
         audit::AuditArgs, backfill::BackfillArgs, bootstrap::BootstrapArgs, completion::CompletionArgs,
         groups::GroupsArgs, man::ManArgs, search::SearchArgs, teardown::TeardownArgs,
     },
-    env::Environment,
-    ui::{Format, Look, terminals},
+    ui::Format,
 };
 
 /// Make an AWS account with hundreds of log groups one searchable place
@@ -31,12 +31,9 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
-    /// Use this profile of the AWS configuration
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
-    pub profile: Option<String>,
-    /// Work in this AWS Region
-    #[arg(long, global = true, value_name = "REGION", help_heading = "Global options")]
-    pub region: Option<String>,
+    /// Which account and Region.
+    #[command(flatten)]
+    pub aws: AwsOptions,
     /// Name of the forwarding stack
     #[arg(
         long,
@@ -78,14 +75,6 @@ pub struct ReportFormat {
     pub output: Option<Format>,
 }
 
-/// Which log groups a run is about. The rules themselves belong to the stack; this narrows the run.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct GroupSelection {
-    /// Only log groups that match; `!GLOB` leaves out what matches
-    #[arg(long = "group", short, value_name = "GLOB")]
-    pub groups: Vec<String>,
-}
-
 /// Every command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -108,30 +97,9 @@ pub enum Command {
 }
 
 impl Cli {
-    /// How this run's output looks.
+    /// The format that was asked for, where one was.
     #[must_use]
-    pub fn look(&self, environment: &Environment) -> Look {
-        let (stdout_is_terminal, interactive) = terminals();
-        let plain = environment.var("NO_COLOR").is_some() || environment.var("TERM") == Some("dumb");
-        let colour = |terminal: bool| match self.global.color {
-            ColorChoice::Auto => terminal && !plain,
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-        };
-        let columns = environment.var("COLUMNS").and_then(|columns| columns.parse().ok());
-        Look {
-            width: columns.or_else(|| Some(terminal_size::terminal_size()?.0.0.into())).unwrap_or(80).max(40),
-            colour: colour(stdout_is_terminal),
-            time_zone: environment.time_zone.clone(),
-            format: self.format().unwrap_or(if stdout_is_terminal { Format::Table } else { Format::Text }),
-            stdout_is_terminal,
-            interactive,
-            stderr_colour: colour(interactive),
-            quiet: self.global.quiet,
-        }
-    }
-
-    fn format(&self) -> Option<Format> {
+    pub fn format(&self) -> Option<Format> {
         match &self.command {
             Command::Bootstrap(args) => args.format.output,
             Command::Backfill(args) => args.format.output,

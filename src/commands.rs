@@ -37,19 +37,41 @@ impl Context<'_> {
     /// # Errors
     /// When AWS cannot be reached or does not know the caller.
     pub async fn aws(&self) -> Result<Aws, Error> {
-        Aws::connect(self.global).await
+        Aws::connect(&self.global.aws).await
     }
 }
 
-/// Whether the run shall end at its next safe point.
+/// What Ctrl-C means. It ends a run at once, unless the run has begun to change things: then it asks it to stop at its next
+/// safe point, and a second one ends it at once.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupt(Rc<Cell<bool>>);
+pub struct Interrupt {
+    armed: Rc<Cell<bool>>,
+    set: Rc<Cell<bool>>,
+}
 
 impl Interrupt {
-    /// Whether Ctrl-C was pressed.
+    /// From here on things are changed.
+    pub fn arm(&self) {
+        self.armed.set(true);
+    }
+
+    /// Whether the run shall end at its next safe point.
     #[must_use]
     pub fn is_set(&self) -> bool {
-        self.0.get()
+        self.set.get()
+    }
+
+    /// Ends the run here if it shall end; `hint` says how to go on.
+    ///
+    /// # Errors
+    /// Interrupted.
+    pub fn check(&self, hint: &str) -> Result<(), Error> {
+        if self.is_set() { Err(Error::new(Kind::Interrupted, "interrupted").hint(hint)) } else { Ok(()) }
+    }
+
+    /// Whether this Ctrl-C ends the run at once.
+    fn press(&self) -> bool {
+        !self.armed.get() || self.set.replace(true)
     }
 }
 
@@ -67,8 +89,7 @@ pub fn run(cli: Cli, env: &Environment, ui: &mut Ui) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::failed("cannot start").because(error))?;
     let cx = Context { global: &cli.global, env, interrupt: Interrupt::default() };
-    let changes_things = matches!(cli.command, Command::Bootstrap(_) | Command::Backfill(_) | Command::Teardown(_));
-    runtime.block_on(until_interrupted(dispatch(&cli.command, &cx, ui), changes_things, &cx.interrupt))
+    runtime.block_on(until_interrupted(dispatch(&cli.command, &cx, ui), &cx.interrupt))
 }
 
 async fn dispatch(command: &Command, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
@@ -83,11 +104,8 @@ async fn dispatch(command: &Command, cx: &Context<'_>, ui: &mut Ui) -> Result<()
     }
 }
 
-/// The first Ctrl-C asks a command that changes things to stop at a safe point; the second one, or the first where nothing
-/// is changed, ends the run.
 async fn until_interrupted(
     command: impl Future<Output = Result<(), Error>>,
-    changes_things: bool,
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
     let mut command = pin!(command);
@@ -95,10 +113,9 @@ async fn until_interrupted(
         tokio::select! {
             result = &mut command => return result,
             Ok(()) = tokio::signal::ctrl_c() => {
-                if interrupt.is_set() || !changes_things {
+                if interrupt.press() {
                     return Err(Error::new(Kind::Interrupted, "interrupted"));
                 }
-                interrupt.0.set(true);
                 notice("stopping at the next safe point; Ctrl-C again ends at once");
             }
         }
@@ -114,4 +131,19 @@ fn trace(verbose: u8, env: &Environment) {
     let filter = EnvFilter::new(env.var("LOGCTL_LOG").unwrap_or(default));
     // A second run in one process, as in tests, keeps the first subscriber.
     drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ctrl_c_waits_for_a_safe_point_only_where_things_are_changed() {
+        let interrupt = Interrupt::default();
+        assert!(interrupt.press());
+        interrupt.arm();
+        assert!(!interrupt.press());
+        assert_eq!(interrupt.check("go on").unwrap_err().kind, Kind::Interrupted);
+        assert!(interrupt.press());
+    }
 }

@@ -44,6 +44,22 @@ impl Kind {
         }
     }
 
+    /// Where two apply, the one that stands first counts: what the user did, what kept the answer away, what it lacks.
+    fn rank(self) -> usize {
+        let order = [
+            Self::Usage,
+            Self::NotFound,
+            Self::Interrupted,
+            Self::Denied,
+            Self::Throttled,
+            Self::Failed,
+            Self::Incomplete,
+            Self::Unmet,
+            Self::PipeClosed,
+        ];
+        order.iter().position(|kind| *kind == self).unwrap_or(order.len())
+    }
+
     const fn code(self) -> &'static str {
         match self {
             Self::Failed => "failed",
@@ -87,6 +103,14 @@ impl Error {
     #[must_use]
     pub fn shown(kind: Kind) -> Self {
         Self::new(kind, "")
+    }
+
+    /// The one of `results` that the run ends with.
+    ///
+    /// # Errors
+    /// The error whose kind counts most.
+    pub fn worst(results: impl IntoIterator<Item = Result<(), Self>>) -> Result<(), Self> {
+        results.into_iter().filter_map(Result::err).min_by_key(|error| error.kind.rank()).map_or(Ok(()), Err)
     }
 
     /// Adds a cause.
@@ -134,6 +158,16 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_worst_of_several_counts() {
+        let worst =
+            |kinds: &[Kind]| Error::worst(kinds.iter().map(|kind| Err(Error::new(*kind, "")))).unwrap_err().kind;
+        assert_eq!(worst(&[Kind::Unmet, Kind::Incomplete, Kind::Failed]), Kind::Failed);
+        assert_eq!(worst(&[Kind::Failed, Kind::Throttled, Kind::Denied]), Kind::Denied);
+        assert_eq!(worst(&[Kind::Denied, Kind::Interrupted]), Kind::Interrupted);
+        assert_eq!(Error::worst([Ok(()), Ok(())]), Ok(()));
+    }
 
     #[test]
     fn an_error_says_what_why_and_what_next() {

@@ -10,6 +10,7 @@ pub mod env;
 pub mod error;
 pub mod index;
 pub mod query;
+pub mod selection;
 pub mod survey;
 pub mod time;
 pub mod ui;

@@ -1,82 +1,185 @@
 //! Reads an account and decides the state of each of its log groups: what `audit`, `backfill`, `groups` and `teardown`
 //! start from.
 
+mod group;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
-use logctl_core::coverage::{self, AccountPolicy, Decision, Limits, decide};
+use logctl_core::{
+    coverage::{self, AccountPolicy, Class, Decision, Filter, Limits, decide},
+    names::StackName,
+};
 
 use crate::{
-    aws::{Aws, Pace, groups, groups::Group, stack::Stack},
-    cli::{Global, GroupSelection},
-    error::Error,
-    ui::Ui,
+    aws::{
+        Aws, Pace,
+        filters::Filters,
+        groups::{self, Group},
+        policy,
+        stack::Stack,
+    },
+    error::{Error, Kind},
+    selection::GroupSelection,
+    ui::{Ui, count},
 };
+
+pub use group::{GroupReport, needs_attention, style};
+
+/// Filter calls under way at once; the pace keeps them under the quota, this hides their latency.
+pub const AT_ONCE: usize = 8;
 
 /// How fast filters are read and changed.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Rate {
     /// Make at most this many filter calls a second; the quota of an account and Region is 5
-    #[arg(long, value_name = "CALLS", env = "LOGCTL_RATE", default_value_t = 4.9, hide_env_values = true)]
+    #[arg(long = "rate", value_name = "CALLS", env = "LOGCTL_RATE", default_value_t = 4.9, hide_env_values = true)]
     #[arg(value_parser = positive)]
-    pub rate: f64,
+    calls: f64,
+}
+
+impl Rate {
+    /// The pace that keeps it.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        Pace::new(self.calls)
+    }
 }
 
 fn positive(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|rate| (0.1..=10_000.0).contains(rate))
-        .ok_or_else(|| "a number from 0.1 to 10000".to_owned())
+    let rate = text.parse().ok().filter(|rate| (0.1..=10_000.0).contains(rate));
+    rate.ok_or_else(|| "a number from 0.1 to 10000".to_owned())
 }
 
 /// An account as it is now.
 #[derive(Debug)]
 pub struct Survey {
-    /// The account and Region.
-    pub aws: Aws,
+    /// Account.
+    pub account: String,
+    /// Region.
+    pub region: String,
     /// When it was read.
     pub taken_at: Timestamp,
-    /// The forwarding stack, where there is one.
-    pub stack: Option<Stack>,
+    /// Name of the forwarding stack, where there is one.
+    pub stack: Option<StackName>,
     /// What the decisions know of it; `None` also for a stack that has no forwarder.
     pub coverage: Option<coverage::Stack>,
-    /// Name of the account policy, and what it says.
-    pub policy: Option<(String, AccountPolicy)>,
-    /// The selected groups by name, each with its state.
-    pub groups: Vec<(Group, Decision)>,
+    /// Name of the account policy and what it says, or why it could not be read.
+    pub policy: Result<Option<(String, AccountPolicy)>, Error>,
+    /// The selected groups by name.
+    pub groups: Vec<Surveyed>,
+}
+
+/// A log group with its state.
+#[derive(Debug)]
+pub struct Surveyed {
+    /// What its listing tells.
+    pub group: Group,
+    /// Its filters, or why they could not be read; `None` where its class has none.
+    pub filters: Option<Result<Vec<Filter>, Error>>,
+    /// Its state, why, and what to do.
+    pub decision: Decision,
+}
+
+impl Surveyed {
+    /// The filters that could be read.
+    pub fn known_filters(&self) -> impl Iterator<Item = &Filter> {
+        self.filters.iter().flatten().flatten()
+    }
 }
 
 /// Reads the selected groups and everything that their states depend on.
 ///
 /// # Errors
-/// When the groups or the stack cannot be read. A group whose filters cannot be read is `unknown`.
+/// When the groups cannot be listed. A group whose filters cannot be read is `unknown`.
 pub async fn survey(
-    aws: Aws,
+    aws: &Aws,
+    stack: Option<&Stack>,
     selection: &GroupSelection,
     pace: &Pace,
     now: Timestamp,
-    global: &Global,
     ui: &mut Ui,
 ) -> Result<Survey, Error> {
-    let stack = Stack::find(&aws, global).await?;
-    let coverage = stack.as_ref().and_then(Stack::coverage);
-    if let (Some(stack), None) = (&stack, &coverage) {
+    let coverage = stack.and_then(Stack::coverage);
+    if let (Some(stack), None) = (stack, &coverage) {
         ui.warning(format_args!("stack {} is {} and forwards nothing", stack.name, stack.status));
     }
-    let policy = groups::account_policy(&aws, global).await?;
+    if stack.is_some_and(|stack| stack.parameters.get("RuleState").is_some_and(|state| state == "DISABLED")) {
+        ui.warning("the stack's rule is disabled: new log groups are not subscribed");
+    }
+    let policy = policy::read(aws).await;
+    if let Err(error) = &policy {
+        ui.warning(format_args!("{}; groups that it streams look missing", error.message));
+    }
     let progress = ui.progress("reading log groups", None);
-    let mut groups = groups::list(&aws, selection, global, &progress).await?;
+    let groups = groups::list(aws, selection, &progress).await?;
     drop(progress);
     let progress = ui.progress("reading filters", Some(groups.len()));
-    groups::read_filters(&aws, &mut groups, pace, global, &progress).await;
+    let filters = Filters::new(aws, pace);
+    let done = AtomicUsize::new(0);
+    let read = async |group: Group| {
+        let filters = match group.class {
+            Class::Standard => filters.of(&group.name).await.transpose().map(Some),
+            _ => Some(None),
+        };
+        progress.at(done.fetch_add(1, Ordering::Relaxed) + 1);
+        Some((group, filters?)) // A group that has gone in the meantime is no group.
+    };
+    let mut read: Vec<_> =
+        stream::iter(groups).map(read).buffer_unordered(AT_ONCE).filter_map(async |it| it).collect().await;
     drop(progress);
+    read.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
     let limits = Limits::default();
-    let groups = groups
-        .into_iter()
-        .map(|group| {
-            let filters = group.filters.as_deref().ok();
-            let policy = policy.as_ref().map(|(_, policy)| policy);
-            let decision = decide(&group.name, group.class, filters, policy, coverage.as_ref(), &limits);
-            (group, decision)
-        })
-        .collect();
-    Ok(Survey { aws, taken_at: now, stack, coverage, policy, groups })
+    let surveyed = |(group, filters): (Group, Option<Result<Vec<Filter>, Error>>)| {
+        let known = filters.as_ref().and_then(|filters| filters.as_deref().ok());
+        let policy = policy.as_ref().ok().and_then(Option::as_ref).map(|(_, policy)| policy);
+        let decision = decide(&group.name, group.class, known, policy, coverage.as_ref(), &limits);
+        Surveyed { group, filters, decision }
+    };
+    let groups = read.into_iter().map(surveyed).collect();
+    Ok(Survey {
+        account: aws.account.clone(),
+        region: aws.region.clone(),
+        taken_at: now,
+        stack: stack.map(|stack| stack.name.clone()),
+        coverage,
+        policy,
+        groups,
+    })
+}
+
+impl Survey {
+    /// The error of a survey that could not read every group.
+    ///
+    /// # Errors
+    /// Incomplete where some answered, denied where none did because of that, throttled where that was the reason.
+    pub fn check(&self) -> Result<(), Error> {
+        let asked = self.groups.iter().filter(|surveyed| surveyed.filters.is_some()).count();
+        let errors: Vec<&Error> =
+            self.groups.iter().filter_map(|surveyed| surveyed.filters.as_ref()?.as_ref().err()).collect();
+        let Some(first) = errors.first() else { return Ok(()) };
+        let kind = if errors.iter().all(|error| error.kind == Kind::Denied) && errors.len() == asked {
+            Kind::Denied
+        } else if errors.iter().any(|error| error.kind == Kind::Throttled) {
+            Kind::Throttled
+        } else {
+            Kind::Incomplete
+        };
+        let message = format!("{} could not be read", count(errors.len(), "log group"));
+        Err(Error { kind, message, causes: vec![first.message.clone()], hints: first.hints.clone() })
+    }
+
+    /// Group and name of every filter that sends to `stack`.
+    ///
+    /// # Errors
+    /// Where a group could not be read: it may hold one.
+    pub fn filters_to(&self, stack: &coverage::Stack) -> Result<Vec<(String, String)>, Error> {
+        self.check()?;
+        let of_group = |surveyed: &Surveyed| {
+            let ours = surveyed.known_filters().filter(|filter| stack.owns(filter));
+            ours.map(|filter| (surveyed.group.name.clone(), filter.name.clone())).collect::<Vec<_>>()
+        };
+        Ok(self.groups.iter().flat_map(of_group).collect())
+    }
 }

@@ -1,38 +1,79 @@
 //! Times as people type and read them.
 
-use std::ops::Range;
+use std::{ops::Range, str::FromStr};
 
 use jiff::{SignedDuration, Span, Timestamp, civil, tz::TimeZone};
 
 use crate::error::{Error, Kind};
 
-/// A moment on the command line: `15m`, `now-1h`, `yesterday 14:30`, `2026-11-23T10:05Z`, seconds since 1970.
-///
-/// Naive times are in `zone`.
-///
-/// # Errors
-/// Wrong usage, with what would be understood.
-pub fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Error> {
-    let text = text.trim();
-    parse(text, now, zone).ok_or_else(|| {
-        Error::new(Kind::Usage, format!("`{text}` is no time"))
-            .hint("times look like 15m, 2h30m, now-1h, yesterday 14:30, 2026-11-23 10:05 or 2026-11-23T10:05:00Z")
-    })
+/// A moment as it is typed: `15m`, `now-1h`, `yesterday 14:30`, `2026-11-23T10:05Z`, seconds since 1970.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Moment {
+    /// That long before now.
+    Ago(SignedDuration),
+    /// Then.
+    At(Timestamp),
+    /// On a day, at a time, in the zone of the person who typed it.
+    Naive(Day, civil::Time),
 }
 
-fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+/// A day as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Day {
+    /// That many days before today.
+    Back(i64),
+    /// The last one of this name before today.
+    Last(civil::Weekday),
+    /// That one.
+    Date(civil::Date),
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse(text.trim()).ok_or_else(|| {
+            "times look like 15m, 2h30m, now-1h, yesterday 14:30, 2026-11-23 10:05 or 2026-11-23T10:05:00Z".to_owned()
+        })
+    }
+}
+
+impl Moment {
+    /// The moment, seen from `now`; naive times are in `zone`.
+    ///
+    /// # Errors
+    /// Wrong usage where no calendar has it.
+    pub fn at(&self, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Error> {
+        let today = zone.to_datetime(now).date();
+        let at = match self {
+            Self::Ago(span) => now.checked_sub(*span).ok(),
+            Self::At(time) => Some(*time),
+            Self::Naive(day, time) => day
+                .seen_from(today)
+                .and_then(|day| Some(day.to_datetime(*time).to_zoned_datetime(zone.clone()).ok()?.timestamp())),
+        };
+        at.ok_or_else(|| Error::new(Kind::Usage, "no calendar has this time"))
+    }
+}
+
+impl Day {
+    fn seen_from(self, today: civil::Date) -> Option<civil::Date> {
+        match self {
+            Self::Back(days) => today.checked_sub(SignedDuration::from_hours(24 * days)).ok(),
+            Self::Last(weekday) => today.nth_weekday(-1, weekday).ok(),
+            Self::Date(date) => Some(date),
+        }
+    }
+}
+
+fn parse(text: &str) -> Option<Moment> {
     if text == "now" {
-        return Some(now);
+        return Some(Moment::Ago(SignedDuration::ZERO));
     }
-    if let Some(span) = text.strip_prefix("now-").or(Some(text)).and_then(ago) {
-        return now.checked_sub(span).ok();
+    if let Some(span) = ago(text.strip_prefix("now-").unwrap_or(text)) {
+        return Some(Moment::Ago(span));
     }
-    if let Some(epoch) = epoch(text) {
-        return Some(epoch);
-    }
-    text.parse()
-        .ok()
-        .or_else(|| naive(text, now, zone)?.to_zoned_datetime(zone.clone()).ok().map(|zoned| zoned.timestamp()))
+    epoch(text).or_else(|| text.parse().ok()).map(Moment::At).or_else(|| naive(text))
 }
 
 /// A span of time, such as `2h30m` or `1d`; a day has 24 hours.
@@ -55,36 +96,33 @@ fn epoch(text: &str) -> Option<Timestamp> {
     }
 }
 
-fn naive(text: &str, now: Timestamp, zone: &TimeZone) -> Option<civil::DateTime> {
-    let today = zone.to_datetime(now).date();
+fn naive(text: &str) -> Option<Moment> {
     let (day, time) = text.split_once([' ', 'T']).unwrap_or((text, ""));
-    let date = match day {
-        "today" => Some(today),
-        "yesterday" => today.yesterday().ok(),
-        _ => weekday(day, today).or_else(|| day.parse().ok()),
+    let day = match day {
+        "today" => Some(Day::Back(0)),
+        "yesterday" => Some(Day::Back(1)),
+        _ => weekday(day).map(Day::Last).or_else(|| day.parse().ok().map(Day::Date)),
     };
-    let time = if date.is_some() { time } else { text };
+    let (day, time) = day.map_or((Day::Back(0), text), |day| (day, time)); // A time alone is one of today.
     let time = match time {
-        "" if date.is_some() => civil::Time::midnight(),
+        "" if !text.is_empty() => civil::Time::midnight(),
         time => time.contains(':').then(|| time.parse().ok())??,
     };
-    Some(date.unwrap_or(today).to_datetime(time))
+    Some(Moment::Naive(day, time))
 }
 
-/// The last day of that name before today.
-fn weekday(name: &str, today: civil::Date) -> Option<civil::Date> {
+fn weekday(name: &str) -> Option<civil::Weekday> {
     use civil::Weekday;
-    let weekday = match name {
-        "monday" => Weekday::Monday,
-        "tuesday" => Weekday::Tuesday,
-        "wednesday" => Weekday::Wednesday,
-        "thursday" => Weekday::Thursday,
-        "friday" => Weekday::Friday,
-        "saturday" => Weekday::Saturday,
-        "sunday" => Weekday::Sunday,
-        _ => return None,
-    };
-    today.nth_weekday(-1, weekday).ok()
+    let all = [
+        ("monday", Weekday::Monday),
+        ("tuesday", Weekday::Tuesday),
+        ("wednesday", Weekday::Wednesday),
+        ("thursday", Weekday::Thursday),
+        ("friday", Weekday::Friday),
+        ("saturday", Weekday::Saturday),
+        ("sunday", Weekday::Sunday),
+    ];
+    all.into_iter().find(|(known, _)| *known == name).map(|(_, weekday)| weekday)
 }
 
 /// The range between two moments.
@@ -155,7 +193,8 @@ mod tests {
     fn moments(text: &str, expected: &str) {
         let now = "2026-11-23T10:05:00Z".parse().unwrap();
         let zone = TimeZone::get("Europe/Berlin").unwrap();
-        assert_eq!(moment(text, now, &zone).unwrap(), expected.parse().unwrap());
+        let moment: Moment = text.parse().unwrap();
+        assert_eq!(moment.at(now, &zone).unwrap(), expected.parse().unwrap());
     }
 
     #[test_case("soon")]
@@ -163,7 +202,7 @@ mod tests {
     #[test_case("")]
     #[test_case("25:00")]
     fn no_moments(text: &str) {
-        assert_eq!(moment(text, Timestamp::UNIX_EPOCH, &TimeZone::UTC).unwrap_err().kind, Kind::Usage);
+        assert!(text.parse::<Moment>().is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ from ministack import app
 
 from . import delivery, functions, guard, logs_api, trail
 
-for part in (trail, delivery, logs_api, functions, guard):
+for part in (delivery, logs_api, functions, trail, guard):
     part.install()
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from ministack.core.responses import error_response_json, get_account_id, json_r
 from ministack.services import cloudwatch_logs as logs
 from ministack.services import eventbridge, lambda_svc
 
-from . import trail
+from . import logs_api, trail
 
 # One process runs for each event under way.
 CONCURRENCY = int(os.environ.get("SANDBOX_ASYNC_CONCURRENCY", "8"))
@@ -123,8 +123,6 @@ def deliver(group, stream, events):
         (each["filterName"], each.get("filterPattern"), each.get("destinationArn", ""))
         for each in list(record["subscriptionFilters"].values())
     ]
-    from . import logs_api  # It imports this module.
-
     subscriptions += logs_api.account_subscriptions(group)
     for name, pattern, destination in subscriptions:
         selected = [

@@ -1,14 +1,14 @@
 //! The functions' archives: where they come from, and the bucket from which CloudFormation takes them.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
 use aws_sdk_s3::primitives::ByteStream;
 use sha2::{Digest as _, Sha256};
 
-use super::{Aws, explain, stack};
+use super::{Aws, deploy::Operation, stack};
 use crate::{
-    cli::Global,
     error::{Error, Kind},
+    ui::Progress,
 };
 
 /// Name of the stack that holds the bucket. All forwarding stacks of an account and Region share it.
@@ -77,42 +77,31 @@ fn archive(name: &str, parameter: &'static str, bytes: Vec<u8>) -> Result<Archiv
 ///
 /// # Errors
 /// When CloudFormation cannot be asked.
-pub async fn bucket(aws: &Aws, global: &Global) -> Result<Option<String>, Error> {
+pub async fn bucket(aws: &Aws) -> Result<Option<String>, Error> {
     let stack = stack::describe(&aws.cloudformation(), STACK).await;
-    let stack = stack.map_err(|error| explain("cannot read the artifact stack", &error, global))?;
-    Ok(stack.and_then(|stack| {
-        Some(stack.outputs().iter().find(|o| o.output_key() == Some("Bucket"))?.output_value()?.to_owned())
-    }))
+    let stack = stack.map_err(|error| aws.explain("cannot read the artifact stack", &error))?;
+    let output =
+        stack.and_then(|stack| stack.outputs?.into_iter().find(|output| output.output_key() == Some("Bucket")));
+    Ok(output.and_then(|output| output.output_value))
 }
 
 /// Makes the bucket.
 ///
 /// # Errors
 /// When its stack fails.
-pub async fn create_bucket(aws: &Aws, global: &Global) -> Result<String, Error> {
+pub async fn create_bucket(aws: &Aws, progress: &Progress) -> Result<String, Error> {
     let failed = "cannot create the artifact bucket";
-    let client = aws.cloudformation();
-    let created = client.create_stack().stack_name(STACK).template_body(TEMPLATE).send().await;
-    created.map_err(|error| explain(failed, &error, global))?;
-    for _ in 0..300 {
-        if let Some(bucket) = bucket(aws, global).await? {
-            return Ok(bucket);
-        }
-        let stack = stack::describe(&client, STACK).await.map_err(|error| explain(failed, &error, global))?;
-        let status = stack.and_then(|stack| stack.stack_status().map(|status| status.as_str().to_owned()));
-        if status.as_deref().is_none_or(|status| status.contains("ROLLBACK") || status.contains("FAILED")) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-    Err(Error::failed(failed).hint(format!("aws cloudformation describe-stack-events --stack-name {STACK}")))
+    let hint = format!("see why with: aws cloudformation describe-stack-events --stack-name {STACK}");
+    let ended = Operation::create(aws, STACK, TEMPLATE).await?.wait(aws, progress).await?;
+    ended.check(failed).map_err(|error| error.hint(&hint))?;
+    bucket(aws).await?.ok_or_else(|| Error::failed(failed).hint(hint))
 }
 
 /// Uploads the archives that the bucket does not hold yet. The account must own the bucket.
 ///
 /// # Errors
 /// When S3 refuses one.
-pub async fn upload(aws: &Aws, bucket: &str, archives: &[Archive], global: &Global) -> Result<(), Error> {
+pub async fn upload(aws: &Aws, bucket: &str, archives: &[Archive]) -> Result<(), Error> {
     let client = aws_sdk_s3::Client::new(&aws.config);
     for archive in archives {
         let there =
@@ -128,7 +117,7 @@ pub async fn upload(aws: &Aws, bucket: &str, archives: &[Archive], global: &Glob
             .body(ByteStream::from(archive.bytes.clone()))
             .send()
             .await;
-        put.map_err(|error| explain("cannot upload the functions", &error, global))?;
+        put.map_err(|error| aws.explain("cannot upload the functions", &error))?;
     }
     Ok(())
 }

@@ -1,25 +1,23 @@
-//! Change sets, and waiting for CloudFormation.
+//! Change sets, stack operations, and waiting for CloudFormation.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_cloudformation::{
     Client,
-    error::ProvideErrorMetadata as _,
-    types::{Capability, Change, ChangeSetStatus, ChangeSetType, Parameter, ResourceStatus, StackEvent, StackStatus},
+    types::{Capability, Change, ChangeSetStatus, ChangeSetType, Parameter, ResourceStatus, StackEvent},
 };
-use tokio::time::sleep;
+use logctl_core::names::StackName;
+use tokio::time::{Instant, sleep};
 
-use super::{explain, stack};
-use crate::{
-    cli::Global,
-    error::{Error, Kind},
-    ui::Progress,
-};
+use super::{Aws, code, stack, stack::Stack};
+use crate::{error::Error, ui::Progress};
 
 /// How long between two looks at a stack.
-const INTERVAL: Duration = Duration::from_millis(500);
+const INTERVAL: Duration = Duration::from_secs(1);
 /// How long a change set may take to be made.
-const CHANGE_SET_PATIENCE: u32 = 240;
+const CHANGE_SET_PATIENCE: Duration = Duration::from_mins(5);
+/// How long an operation may take: CloudFormation's own limit for a custom resource, and some more.
+const PATIENCE: Duration = Duration::from_mins(90);
 
 /// A change set that was made and not yet executed.
 #[derive(Debug, Clone)]
@@ -30,26 +28,29 @@ pub struct ChangeSet {
     pub stack_id: String,
     /// Whether executing it makes the stack.
     pub creates: bool,
+    /// Whether making it has made the empty shell of a stack.
+    pub made_shell: bool,
     /// What it would change; empty where there is nothing to do.
     pub changes: Vec<Change>,
 }
 
-/// Makes a change set and waits until it is complete.
+/// Makes a change set of `stack` and waits until it is complete.
 ///
 /// # Errors
-/// When CloudFormation refuses the template or the parameters.
+/// When CloudFormation refuses the template or the parameters. Then nothing is left behind.
 pub async fn create_change_set(
-    client: &Client,
+    aws: &Aws,
+    stack: &StackName,
     template: &str,
     parameters: Vec<Parameter>,
-    creates: bool,
+    existing: Option<&Stack>,
     name: &str,
-    global: &Global,
 ) -> Result<ChangeSet, Error> {
-    let failed = "cannot prepare the stack";
-    let made = client
+    let creates = existing.is_none_or(Stack::is_shell);
+    let made = aws
+        .cloudformation()
         .create_change_set()
-        .stack_name(global.stack.as_str())
+        .stack_name(stack.as_str())
         .change_set_name(name)
         .change_set_type(if creates { ChangeSetType::Create } else { ChangeSetType::Update })
         .template_body(template)
@@ -57,95 +58,189 @@ pub async fn create_change_set(
         .capabilities(Capability::CapabilityNamedIam)
         .send()
         .await
-        .map_err(|error| explain(failed, &error, global))?;
-    let (id, stack_id) = (made.id().unwrap_or_default().to_owned(), made.stack_id().unwrap_or_default().to_owned());
-    for _ in 0..CHANGE_SET_PATIENCE {
-        let described = client.describe_change_set().change_set_name(&id).stack_name(&stack_id).send().await;
-        let described = described.map_err(|error| explain(failed, &error, global))?;
-        match described.status() {
+        .map_err(|error| aws.explain("cannot prepare the stack", &error))?;
+    let mut set = ChangeSet {
+        id: made.id().unwrap_or_default().to_owned(),
+        stack_id: made.stack_id().unwrap_or_default().to_owned(),
+        creates,
+        made_shell: existing.is_none(),
+        changes: Vec::new(),
+    };
+    match completed(aws, &set).await {
+        Ok(changes) => {
+            set.changes = changes;
+            Ok(set)
+        }
+        Err(error) => {
+            drop(discard(aws, &set).await);
+            Err(error)
+        }
+    }
+}
+
+/// The changes of a change set, once it is complete.
+async fn completed(aws: &Aws, set: &ChangeSet) -> Result<Vec<Change>, Error> {
+    let failed = "cannot prepare the stack";
+    let client = aws.cloudformation();
+    let end = Instant::now() + CHANGE_SET_PATIENCE;
+    let mut changes = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let page = client.describe_change_set().change_set_name(&set.id).stack_name(&set.stack_id);
+        let page = page.set_next_token(token.clone()).send().await;
+        let page = page.map_err(|error| aws.explain(failed, &error))?;
+        match page.status() {
             Some(ChangeSetStatus::CreateComplete) => {
-                let mut changes = described.changes().to_vec();
-                let mut token = described.next_token().map(str::to_owned);
-                while let Some(next) = token {
-                    let page = client.describe_change_set().change_set_name(&id).stack_name(&stack_id).next_token(next);
-                    let page = page.send().await.map_err(|error| explain(failed, &error, global))?;
-                    changes.extend_from_slice(page.changes());
-                    token = page.next_token().map(str::to_owned);
+                changes.extend_from_slice(page.changes());
+                token = page.next_token().map(str::to_owned);
+                if token.is_none() {
+                    return Ok(changes);
                 }
-                return Ok(ChangeSet { id, stack_id, creates, changes });
             }
             Some(ChangeSetStatus::Failed) => {
-                let reason = described.status_reason().unwrap_or("no reason given").to_owned();
-                let set = ChangeSet { id, stack_id, creates, changes: Vec::new() };
+                let reason = page.status_reason().unwrap_or("no reason given");
                 // That there is nothing to do arrives as a failure.
                 if reason.contains("didn't contain changes") || reason.contains("No updates are to be performed") {
-                    return Ok(set);
+                    return Ok(Vec::new());
                 }
-                discard(client, &set, global).await?;
-                return Err(Error::failed(format!("{failed}: {reason}")));
+                return Err(Error::failed(failed).because(reason));
             }
+            _ if Instant::now() >= end => return Err(Error::failed(format!("{failed}: no answer in time"))),
             _ => sleep(INTERVAL).await,
         }
     }
-    Err(Error::failed(format!("{failed}: the change set is still not ready")))
 }
 
 /// Throws a change set away, and with it the empty stack that a first one leaves behind.
 ///
 /// # Errors
 /// When CloudFormation cannot be asked.
-pub async fn discard(client: &Client, set: &ChangeSet, global: &Global) -> Result<(), Error> {
+pub async fn discard(aws: &Aws, set: &ChangeSet) -> Result<(), Error> {
     let failed = "cannot discard the change set";
-    client
-        .delete_change_set()
-        .change_set_name(&set.id)
-        .stack_name(&set.stack_id)
-        .send()
-        .await
-        .map_err(|error| explain(failed, &error, global))?;
-    if set.creates {
+    let client = aws.cloudformation();
+    let deleted = client.delete_change_set().change_set_name(&set.id).stack_name(&set.stack_id).send().await;
+    deleted.map_err(|error| aws.explain(failed, &error))?;
+    if set.made_shell {
         let deleted = client.delete_stack().stack_name(&set.stack_id).send().await;
-        deleted.map_err(|error| explain(failed, &error, global))?;
+        deleted.map_err(|error| aws.explain(failed, &error))?;
     }
     Ok(())
 }
 
-/// Executes a change set. Waiting is another step.
-///
-/// # Errors
-/// When CloudFormation refuses.
-pub async fn execute(client: &Client, set: &ChangeSet, global: &Global) -> Result<(), Error> {
-    let executed = client.execute_change_set().change_set_name(&set.id).stack_name(&set.stack_id).send().await;
-    executed.map(drop).map_err(|error| explain("cannot start the deployment", &error, global))
+/// An operation that CloudFormation was asked to begin: what had happened to the stack before does not count.
+#[derive(Debug)]
+pub struct Operation {
+    stack_id: String,
+    seen: BTreeSet<String>,
 }
 
-/// The events of a stack that have been seen, so that waiting begins after them.
-#[derive(Debug, Default)]
-pub struct Seen(BTreeSet<String>);
-
-impl Seen {
-    /// Everything that has happened to the stack so far.
+impl Operation {
+    /// Executes a change set.
     ///
     /// # Errors
-    /// When CloudFormation cannot be asked.
-    pub async fn now(client: &Client, stack_id: &str, global: &Global) -> Result<Self, Error> {
-        let mut seen = Self::default();
-        seen.fresh(client, stack_id, global).await?;
-        Ok(seen)
+    /// When CloudFormation refuses.
+    pub async fn execute(aws: &Aws, set: &ChangeSet) -> Result<Self, Error> {
+        let operation = Self::on(aws, &set.stack_id).await?;
+        let client = aws.cloudformation();
+        let executed = client.execute_change_set().change_set_name(&set.id).stack_name(&set.stack_id).send().await;
+        executed.map_err(|error| aws.explain("cannot start the deployment", &error))?;
+        Ok(operation)
+    }
+
+    /// Creates a stack that takes no parameters.
+    ///
+    /// # Errors
+    /// When CloudFormation refuses.
+    pub async fn create(aws: &Aws, name: &str, template: &str) -> Result<Self, Error> {
+        let created = aws.cloudformation().create_stack().stack_name(name).template_body(template).send().await;
+        let created = created.map_err(|error| aws.explain(&format!("cannot create stack {name}"), &error))?;
+        Ok(Self { stack_id: created.stack_id().unwrap_or(name).to_owned(), seen: BTreeSet::new() })
+    }
+
+    /// Changes one parameter of a stack and nothing else.
+    ///
+    /// # Errors
+    /// When CloudFormation refuses.
+    pub async fn set_parameter(aws: &Aws, stack: &Stack, name: &str, value: &str) -> Result<Self, Error> {
+        let operation = Self::on(aws, &stack.id).await?;
+        let others = stack.parameters.keys().filter(|other| *other != name);
+        let mut parameters: Vec<Parameter> =
+            others.map(|other| Parameter::builder().parameter_key(other).use_previous_value(true).build()).collect();
+        parameters.push(Parameter::builder().parameter_key(name).parameter_value(value).build());
+        let update = aws.cloudformation().update_stack().stack_name(&stack.id).use_previous_template(true);
+        let update = update.set_parameters(Some(parameters)).capabilities(Capability::CapabilityNamedIam);
+        update.send().await.map_err(|error| aws.explain(&format!("cannot update stack {}", stack.name), &error))?;
+        Ok(operation)
+    }
+
+    /// Deletes a stack.
+    ///
+    /// # Errors
+    /// When CloudFormation refuses.
+    pub async fn delete(aws: &Aws, stack: &Stack) -> Result<Self, Error> {
+        let operation = Self::on(aws, &stack.id).await?;
+        let deleted = aws.cloudformation().delete_stack().stack_name(&stack.id).send().await;
+        deleted.map_err(|error| aws.explain(&format!("cannot delete stack {}", stack.name), &error))?;
+        Ok(operation)
+    }
+
+    async fn on(aws: &Aws, stack_id: &str) -> Result<Self, Error> {
+        let mut operation = Self { stack_id: stack_id.to_owned(), seen: BTreeSet::new() };
+        operation.fresh(aws).await?;
+        Ok(operation)
+    }
+
+    /// Waits until the operation has ended, telling each resource on the way.
+    ///
+    /// # Errors
+    /// When CloudFormation cannot be asked, or goes on for too long.
+    pub async fn wait(mut self, aws: &Aws, progress: &Progress) -> Result<Ended, Error> {
+        let end = Instant::now() + PATIENCE;
+        let mut first_failure = None;
+        let mut done = BTreeSet::new();
+        while Instant::now() < end {
+            for event in self.fresh(aws).await? {
+                let Some(status) = event.resource_status() else { continue };
+                let name = event.logical_resource_id().unwrap_or_default();
+                if is_of_the_stack(&event) {
+                    if !status.as_str().ends_with("IN_PROGRESS") {
+                        return Ok(Ended { status: status.as_str().to_owned(), first_failure });
+                    }
+                    continue;
+                }
+                progress.note(&format!("{name} {}", words(status)));
+                if status.as_str().ends_with("_COMPLETE") && done.insert(name.to_owned()) {
+                    progress.step();
+                }
+                if first_failure.is_none() && is_first_cause(&event) {
+                    let reason = event.resource_status_reason().unwrap_or("no reason given");
+                    first_failure = Some((name.to_owned(), reason.to_owned()));
+                }
+            }
+            sleep(INTERVAL).await;
+            // The events of a deleted stack may be gone before its last one was seen.
+            let stack = stack::describe(&aws.cloudformation(), &self.stack_id).await;
+            if stack.map_err(|error| aws.explain("cannot watch the stack", &error))?.is_none() {
+                return Ok(Ended { status: "DELETE_COMPLETE".to_owned(), first_failure });
+            }
+        }
+        Err(Error::failed("CloudFormation is still at work")
+            .hint("see the stack's events in the CloudFormation console"))
     }
 
     /// The events since the last look, oldest first.
-    async fn fresh(&mut self, client: &Client, stack_id: &str, global: &Global) -> Result<Vec<StackEvent>, Error> {
+    async fn fresh(&mut self, aws: &Aws) -> Result<Vec<StackEvent>, Error> {
         let mut fresh = Vec::new();
-        let mut pages = client.describe_stack_events().stack_name(stack_id).into_paginator().send();
+        let client: Client = aws.cloudformation();
+        let mut pages = client.describe_stack_events().stack_name(&self.stack_id).into_paginator().send();
         'pages: while let Some(page) = pages.next().await {
             let page = match page {
                 Ok(page) => page,
-                Err(error) if error.as_service_error().and_then(|e| e.code()) == Some("ValidationError") => break,
-                Err(error) => return Err(explain("cannot watch the stack", &error, global)),
+                Err(error) if code(&error) == Some("ValidationError") => break, // There is none yet, or no longer.
+                Err(error) => return Err(aws.explain("cannot watch the stack", &error)),
             };
             for event in page.stack_events() {
-                if !self.0.insert(event.event_id().unwrap_or_default().to_owned()) {
+                if !self.seen.insert(event.event_id().unwrap_or_default().to_owned()) {
                     break 'pages; // Newest first: the rest has been seen.
                 }
                 fresh.push(event.clone());
@@ -156,89 +251,44 @@ impl Seen {
     }
 }
 
-/// How a stack's operation ended.
+/// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// The stack's last status; `None` where it is gone.
-    pub status: Option<String>,
+    /// The stack's last status.
+    pub status: String,
     /// The first thing that failed, and why.
     pub first_failure: Option<(String, String)>,
 }
 
 impl Ended {
-    /// Whether the operation has done what it was asked to.
-    #[must_use]
-    pub fn is_good(&self) -> bool {
-        match self.status.as_deref() {
-            None | Some("DELETE_COMPLETE") => self.first_failure.is_none(),
-            Some(status) => status.ends_with("_COMPLETE") && !status.contains("ROLLBACK"),
+    /// Nothing, where the operation has done what it was asked to.
+    ///
+    /// # Errors
+    /// The first cause, and what CloudFormation has left behind.
+    pub fn check(&self, what: &str) -> Result<(), Error> {
+        if self.status.ends_with("_COMPLETE") && !self.status.contains("ROLLBACK") {
+            return Ok(());
         }
+        let error = match &self.first_failure {
+            Some((name, reason)) => Error::failed(format!("{what}: {name} failed: {reason}")),
+            None => Error::failed(what),
+        };
+        Err(error.because(format!("CloudFormation left the stack in {}", self.status)))
     }
 }
 
-/// Waits until nothing is in progress, telling each resource on the way.
-///
-/// # Errors
-/// When CloudFormation cannot be asked.
-pub async fn wait(
-    client: &Client,
-    stack_id: &str,
-    mut seen: Seen,
-    global: &Global,
-    progress: &Progress,
-) -> Result<Ended, Error> {
-    let mut first_failure = None;
-    let mut done = BTreeSet::new();
-    loop {
-        // The status is asked before the events: what it ends with is then among them.
-        let stack = stack::describe(client, stack_id).await;
-        let stack = stack.map_err(|error| explain("cannot watch the stack", &error, global))?;
-        let status = stack.as_ref().and_then(|stack| stack.stack_status()).cloned();
-        for event in seen.fresh(client, stack_id, global).await? {
-            let name = event.logical_resource_id().unwrap_or_default().to_owned();
-            if let Some(status) = event.resource_status() {
-                progress.note(&format!("{name} {}", words(status)));
-                if status.as_str().ends_with("_COMPLETE") && done.insert(name.clone()) {
-                    progress.step();
-                }
-                if first_failure.is_none() && is_first_cause(&event) {
-                    first_failure =
-                        Some((name, event.resource_status_reason().unwrap_or("no reason given").to_owned()));
-                }
-            }
-        }
-        match status {
-            Some(status) if in_progress(&status) => sleep(INTERVAL).await,
-            status => return Ok(Ended { status: status.map(|status| status.as_str().to_owned()), first_failure }),
-        }
-    }
-}
-
-fn in_progress(status: &StackStatus) -> bool {
-    status.as_str().ends_with("IN_PROGRESS") && *status != StackStatus::ReviewInProgress
+fn is_of_the_stack(event: &StackEvent) -> bool {
+    event.physical_resource_id() == event.stack_id()
 }
 
 /// Whether an event tells why, and not only that something else has failed before.
 fn is_first_cause(event: &StackEvent) -> bool {
     let failed = event.resource_status().is_some_and(|status| status.as_str().ends_with("_FAILED"));
-    let own = event.resource_status_reason().is_none_or(|reason| !reason.contains("cancelled"));
-    let of_the_stack = event.physical_resource_id() == event.stack_id();
-    failed && own && !of_the_stack
+    failed && event.resource_status_reason().is_none_or(|reason| !reason.contains("cancelled"))
 }
 
 fn words(status: &ResourceStatus) -> String {
     status.as_str().to_lowercase().replace('_', " ")
-}
-
-/// The error of an operation that has not ended well.
-#[must_use]
-pub fn failure(what: &str, ended: &Ended) -> Error {
-    let status = ended.status.as_deref().unwrap_or("gone");
-    let error = match &ended.first_failure {
-        Some((name, reason)) => Error::new(Kind::Failed, format!("{what}: {name} failed: {reason}")),
-        None => Error::new(Kind::Failed, format!("{what}: the stack is {status}")),
-    };
-    error.because(format!("CloudFormation left the stack in {status}"))
 }
 
 #[cfg(test)]
@@ -264,10 +314,11 @@ mod tests {
 
     #[test]
     fn a_rollback_is_no_success() {
-        let ended = |status: &str| Ended { status: Some(status.into()), first_failure: None };
-        assert!(ended("UPDATE_COMPLETE").is_good());
-        assert!(!ended("ROLLBACK_COMPLETE").is_good());
-        assert!(!ended("UPDATE_ROLLBACK_COMPLETE").is_good());
-        assert!(Ended { status: None, first_failure: None }.is_good());
+        let ended = |status: &str| Ended { status: status.into(), first_failure: None }.check("cannot deploy");
+        assert!(ended("UPDATE_COMPLETE").is_ok());
+        assert!(ended("DELETE_COMPLETE").is_ok());
+        assert!(ended("ROLLBACK_COMPLETE").is_err());
+        assert!(ended("UPDATE_ROLLBACK_COMPLETE").is_err());
+        assert!(ended("DELETE_FAILED").is_err());
     }
 }

@@ -4,14 +4,13 @@ use std::error::Error as StdError;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
+use logctl_core::service::{NOT_FOUND, is_throttling};
 
-use crate::{
-    cli::Global,
-    error::{Error, Kind},
-};
+use super::AwsOptions;
+use crate::error::{Error, Kind};
 
 /// Says why `what` failed.
-pub fn explain<E, R>(what: &str, error: &SdkError<E, R>, global: &Global) -> Error
+pub(super) fn explain<E, R>(what: &str, error: &SdkError<E, R>, options: &AwsOptions) -> Error
 where
     E: ProvideErrorMetadata + StdError + 'static,
     R: std::fmt::Debug + 'static,
@@ -19,28 +18,28 @@ where
     if let SdkError::ServiceError(context) = error {
         let said = context.err();
         let code = said.code().unwrap_or("unknown error");
-        let message = said.message().unwrap_or(code);
-        return service(what, code, message, global);
+        return service(what, code, said.message().unwrap_or_default(), options);
     }
-    let causes = causes(error);
-    if let Some(credentials) = credentials(error) {
-        return without_credentials(what, credentials, &causes, global);
+    if let Some(denied) = without_credentials(what, error, options) {
+        return denied;
     }
-    let last = causes.last().cloned().unwrap_or_else(|| "no answer".to_owned());
     match error {
         SdkError::TimeoutError(_) => {
             Error::failed(format!("{what}: no answer in time")).hint("try again, or check the network")
         }
-        _ => Error::failed(format!("{what}: {last}"))
+        _ => Error::failed(format!("{what}: {}", causes(error).last().map_or("no answer", String::as_str)))
             .hint("check the network, --region and AWS_ENDPOINT_URL; in the sandbox: sandbox/sandbox up"),
     }
 }
 
-fn service(what: &str, code: &str, message: &str, global: &Global) -> Error {
-    let error = |kind, why: &str| Error::new(kind, format!("{what}: {why}"));
+fn service(what: &str, code: &str, message: &str, options: &AwsOptions) -> Error {
+    let error = |kind, why: &str| {
+        let error = Error::new(kind, format!("{what}: {why}"));
+        if message.is_empty() { error } else { error.because(message) }
+    };
     match code {
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
-            error(Kind::Denied, "the AWS session has expired").because(message).hint(login(global))
+            error(Kind::Denied, "the AWS session has expired").hint(login(options))
         }
         "UnrecognizedClientException"
         | "InvalidClientTokenId"
@@ -48,71 +47,52 @@ fn service(what: &str, code: &str, message: &str, global: &Global) -> Error {
         | "SignatureDoesNotMatch"
         | "IncompleteSignature"
         | "MissingAuthenticationToken"
-        | "AuthFailure" => {
-            error(Kind::Denied, "AWS does not accept the credentials").because(message).hint(login(global))
-        }
+        | "AuthFailure" => error(Kind::Denied, "AWS does not accept the credentials").hint(login(options)),
         code if code.starts_with("AccessDenied") || code == "UnauthorizedOperation" || code == "Forbidden" => {
-            error(Kind::Denied, "access denied").because(message)
+            error(Kind::Denied, "access denied")
         }
-        code if is_throttling_code(code) => {
+        code if is_throttling(code) => {
             error(Kind::Throttled, "AWS throttles these calls, also after several tries").hint("try again in a minute")
         }
-        "ResourceNotFoundException" => error(Kind::NotFound, message),
-        code if message == code || message.is_empty() => error(Kind::Failed, code),
-        _ => error(Kind::Failed, message),
+        NOT_FOUND => error(Kind::NotFound, "it does not exist"),
+        "LimitExceededException" => error(Kind::Failed, "a limit of the account is reached"),
+        "ValidationError" | "ValidationException" | "InvalidParameterException" => {
+            error(Kind::Failed, "AWS refuses it")
+        }
+        _ => error(Kind::Failed, &format!("AWS answers {code}")),
     }
 }
 
-fn without_credentials(what: &str, error: &CredentialsError, causes: &[String], global: &Global) -> Error {
+/// Says that the caller is not logged in, where that is what an error comes from.
+#[must_use]
+pub fn without_credentials(what: &str, error: &(dyn StdError + 'static), options: &AwsOptions) -> Option<Error> {
+    let found = std::iter::successors(Some(error), |&cause| cause.source());
+    let credentials = found.into_iter().find_map(|cause| cause.downcast_ref::<CredentialsError>())?;
+    let causes = causes(error);
     let expired = causes.iter().any(|cause| {
         let cause = cause.to_lowercase();
         cause.contains("expired") || (cause.contains("sso") && cause.contains("token"))
     });
-    let why = match error {
-        CredentialsError::CredentialsNotLoaded(_) if !expired => "no AWS credentials were found",
-        _ if expired => "the AWS login has expired",
-        _ => "the AWS credentials could not be loaded",
+    let missing = matches!(credentials, CredentialsError::CredentialsNotLoaded(_));
+    let why = match (expired, missing) {
+        (true, _) => "the AWS login has expired",
+        (false, true) => "no AWS credentials were found",
+        (false, false) => "the AWS credentials could not be loaded",
     };
-    let explained = Error::new(Kind::Denied, format!("{what}: {why}")).hint(login(global));
-    match causes.last() {
-        Some(cause) if !matches!(error, CredentialsError::CredentialsNotLoaded(_)) => explained.because(cause),
-        _ => explained,
-    }
+    let denied = Error::new(Kind::Denied, format!("{what}: {why}")).hint(login(options));
+    Some(match causes.last() {
+        Some(cause) if !missing => denied.because(cause),
+        _ => denied,
+    })
 }
 
-fn login(global: &Global) -> String {
-    match &global.profile {
+fn login(options: &AwsOptions) -> String {
+    match &options.profile {
         Some(profile) => format!("aws sso login --profile {profile}"),
         None => "log in (aws sso login), choose a profile with --profile, or set AWS_ACCESS_KEY_ID".to_owned(),
     }
 }
 
-/// The error code of AWS, where the error came from there.
-pub fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
-    error.as_service_error().and_then(ProvideErrorMetadata::code)
-}
-
-/// Whether AWS asks to come back later.
-pub fn is_throttling<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    code(error).is_some_and(is_throttling_code)
-}
-
-fn is_throttling_code(code: &str) -> bool {
-    matches!(
-        code,
-        "ThrottlingException"
-            | "Throttling"
-            | "ThrottledException"
-            | "RequestLimitExceeded"
-            | "TooManyRequestsException"
-            | "SlowDown"
-    )
-}
-
 fn causes(error: &(dyn StdError + 'static)) -> Vec<String> {
     std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect()
-}
-
-fn credentials<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a CredentialsError> {
-    std::iter::successors(Some(error), |&cause| cause.source()).find_map(|cause| cause.downcast_ref())
 }

@@ -7,9 +7,10 @@ use std::{
 };
 
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
+use logctl_core::service::{is_passing, is_throttling};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{code, is_throttling};
+use super::code;
 
 /// How often one call is tried while AWS throttles it or cannot be reached.
 const ATTEMPTS: u32 = 8;
@@ -51,7 +52,7 @@ impl Pace {
 
     /// AWS has throttled a call: others use the quota, too.
     fn throttled(&self) {
-        self.with(|state| state.rate = (state.rate * 0.7).max(0.5));
+        self.with(|state| state.rate = (state.rate * 0.7).max(self.most / 20.0));
     }
 
     /// A call has passed: take back a little.
@@ -84,7 +85,7 @@ where
             }
             Err(error) => error,
         };
-        if is_throttling(&error) {
+        if code(&error).is_some_and(is_throttling) {
             pace.throttled();
         } else if !may_pass(&error) || attempt >= 3 {
             return Err(error);
@@ -101,7 +102,7 @@ where
 fn may_pass<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     matches!(error, SdkError::TimeoutError(_) | SdkError::ResponseError(_))
         || matches!(error, SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout())
-        || matches!(code(error), Some("ServiceUnavailableException" | "OperationAbortedException" | "InternalFailure"))
+        || code(error).is_some_and(is_passing)
 }
 
 #[cfg(test)]

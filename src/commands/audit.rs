@@ -8,14 +8,15 @@ use logctl_core::coverage::State;
 
 use super::Context;
 use crate::{
-    aws::Pace,
-    cli::{GroupSelection, ReportFormat},
+    aws::stack::Stack,
+    cli::ReportFormat,
     error::{Error, Kind},
+    selection::GroupSelection,
     survey::{Rate, Survey, survey},
     ui::{Ui, count},
 };
 
-pub use report::{GroupReport, Report, groups, style};
+use report::Report;
 
 /// Report which log groups are streamed, and why others are not
 ///
@@ -45,41 +46,27 @@ pub struct AuditArgs {
 /// # Errors
 /// Unmet where a group is in a state of `--fail-on`; incomplete where one could not be read.
 pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    let pace = Pace::new(args.rate.rate);
-    let survey = survey(cx.aws().await?, &args.selection, &pace, cx.env.now, cx.global, ui).await?;
+    let aws = cx.aws().await?;
+    let stack = Stack::find(&aws, &cx.global.stack).await?;
+    let survey = survey(&aws, stack.as_ref(), &args.selection, &args.rate.pace(), cx.env.now, ui).await?;
     let report = Report::new(&survey, &args.state);
-    ui.show(&report)?;
+    let shown = ui.show(&report);
     ui.status(report.closing_line());
-    if survey.stack.is_none() {
+    if stack.is_none() {
         ui.hint(format_args!("there is no stack {} yet; deploy it with: logctl bootstrap", cx.global.stack));
-    } else if report.has_work() {
+    } else if report.has_work {
         ui.hint("put the rest right with: logctl backfill");
     }
-    read_failures(&survey)?;
-    fail_on(&survey, &args.fail_on)
-}
-
-/// The error of a survey that could not read every group.
-pub fn read_failures(survey: &Survey) -> Result<(), Error> {
-    let errors: Vec<&Error> = survey.groups.iter().filter_map(|(group, _)| group.filters.as_ref().err()).collect();
-    let Some(first) = errors.first() else { return Ok(()) };
-    let nothing_answered = errors.len() == survey.groups.len();
-    let throttled = errors.iter().find(|error| error.kind == Kind::Throttled);
-    let kind = match throttled {
-        _ if nothing_answered && first.kind == Kind::Denied => Kind::Denied,
-        Some(_) => Kind::Throttled,
-        None => Kind::Incomplete,
-    };
-    let message = format!("{} could not be read", count(errors.len(), "log group"));
-    Err(Error { kind, message, causes: vec![first.message.clone()], hints: first.hints.clone() })
+    Error::worst([survey.check(), fail_on(&survey, &args.fail_on), shown])
 }
 
 fn fail_on(survey: &Survey, states: &[State]) -> Result<(), Error> {
-    let bad: Vec<_> = survey.groups.iter().filter(|(_, decision)| states.contains(&decision.state)).collect();
+    let found = survey.groups.iter().map(|surveyed| surveyed.decision.state).filter(|state| states.contains(state));
+    let bad: Vec<State> = found.collect();
     if bad.is_empty() {
         return Ok(());
     }
-    let states: BTreeSet<_> = bad.iter().map(|(_, decision)| decision.state.as_str()).collect();
+    let states: BTreeSet<_> = bad.iter().map(|state| state.as_str()).collect();
     let states = states.into_iter().collect::<Vec<_>>().join(" or ");
     Err(Error::new(Kind::Unmet, format!("{}: {states}", count(bad.len(), "log group"))))
 }

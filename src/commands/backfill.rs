@@ -7,17 +7,18 @@ mod report;
 
 use logctl_core::coverage::State;
 
-use super::{Context, audit};
+use super::Context;
 use crate::{
-    aws::Pace,
-    cli::{GroupSelection, ReportFormat},
+    aws::stack::Stack,
+    cli::ReportFormat,
     error::{Error, Kind},
-    survey::{Rate, survey},
+    selection::GroupSelection,
+    survey::{Rate, Survey, survey},
     ui::{Ui, count},
 };
 
-pub use apply::{Failed, apply, delete_filter};
-pub use report::{Outcome, Plan, Step};
+use apply::apply;
+use report::{Outcome, Plan};
 
 /// Subscribe the log groups that exist already
 ///
@@ -48,41 +49,47 @@ pub struct BackfillArgs {
 /// # Errors
 /// Not found without a stack; failed where a group could not be changed; interrupted by Ctrl-C.
 pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    let pace = Pace::new(args.rate.rate);
-    let survey = survey(cx.aws().await?, &args.selection, &pace, cx.env.now, cx.global, ui).await?;
-    let Some(stack) = &survey.coverage else {
+    ui.can_confirm(args.yes || args.dry_run)?;
+    let pace = args.rate.pace();
+    let aws = cx.aws().await?;
+    let stack = Stack::find(&aws, &cx.global.stack).await?;
+    let Some(coverage) = stack.as_ref().and_then(Stack::coverage) else {
         return Err(Error::new(Kind::NotFound, format!("there is no working stack {}", cx.global.stack))
             .hint("deploy it with: logctl bootstrap"));
     };
+    let survey = survey(&aws, stack.as_ref(), &args.selection, &pace, cx.env.now, ui).await?;
+    survey.policy.clone()?; // What it streams would be subscribed a second time.
     let plan = Plan::new(&survey);
     if plan.steps.is_empty() {
-        ui.show(&Outcome::unchanged(plan.unchanged))?;
+        let shown = ui.show(&Outcome::unchanged(plan.unchanged));
         ui.status(format_args!("nothing to do: {} stay as they are", count(plan.unchanged, "log group")));
-        explain_the_rest(&survey.groups, ui);
-        return audit::read_failures(&survey);
+        explain_the_rest(&survey, ui);
+        return Error::worst([survey.check(), shown]);
     }
     ui.show_plan(&plan, args.dry_run)?;
     if args.dry_run {
         ui.status(format_args!("would change {}; nothing was changed", count(plan.steps.len(), "log group")));
-        return Ok(());
+        return survey.check();
     }
     ui.confirm(&format!("Change {}?", count(plan.steps.len(), "log group")), args.yes)?;
+    cx.interrupt.arm();
     let progress = ui.progress("subscribing", Some(plan.steps.len()));
-    let outcome = apply(&plan, &survey.aws, &stack.forwarder, &pace, cx, &progress).await;
+    let outcome = apply(&plan, &aws, &coverage, &pace, &cx.interrupt, &progress).await;
     drop(progress);
-    ui.show(&outcome)?;
+    let shown = ui.show(&outcome);
     ui.status(outcome.closing_line());
-    explain_the_rest(&survey.groups, ui);
-    outcome.result()?;
-    audit::read_failures(&survey)
+    explain_the_rest(&survey, ui);
+    Error::worst([outcome.result(), survey.check(), shown])
 }
 
 /// Says which groups backfill cannot help.
-fn explain_the_rest(groups: &[(crate::aws::groups::Group, logctl_core::coverage::Decision)], ui: &mut Ui) {
-    for state in [State::Full, State::Conflict, State::Broken] {
-        let number = groups.iter().filter(|(_, decision)| decision.state == state).count();
+fn explain_the_rest(survey: &Survey, ui: &mut Ui) {
+    for state in [State::Conflict, State::Broken, State::Full] {
+        let number = survey.groups.iter().filter(|surveyed| surveyed.decision.state == state).count();
         if number > 0 {
-            ui.warning(format_args!("{} stay {state}; see: logctl audit --state {state}", count(number, "log group")));
+            let stays = if number == 1 { "stays" } else { "stay" };
+            let groups = count(number, "log group");
+            ui.warning(format_args!("{groups} {stays} {state}; see: logctl audit --state {state}"));
         }
     }
 }

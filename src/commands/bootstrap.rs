@@ -4,21 +4,22 @@ mod plan;
 
 use std::{path::PathBuf, time::Duration};
 
-use aws_sdk_cloudformation::{Client, types::Parameter};
-use logctl_core::names::IndexPrefix;
+use aws_sdk_cloudformation::types::Parameter;
+use logctl_core::{auth::AuthMode, index::Period, names::IndexPrefix};
+use tokio::time::{Instant, sleep};
 
 use super::Context;
 use crate::{
     aws::{
         Aws,
         artifacts::{self, Archive},
-        deploy::{self, ChangeSet, Seen},
+        deploy::{self, ChangeSet, Operation},
         stack::Stack,
         trail::{self, Recording},
     },
     cli::ReportFormat,
     error::{Error, Kind},
-    index::{Auth, Index},
+    index::{Endpoint, Index, IndexError},
     time::rough,
     ui::{Ui, count},
 };
@@ -38,13 +39,13 @@ const NO_BUCKET_YET: &str = "not-made-yet";
 pub struct BootstrapArgs {
     /// Where the domain answers, with https://
     #[arg(long, value_name = "URL", env = "LOGCTL_ENDPOINT", hide_env_values = true)]
-    pub endpoint: Option<String>,
+    pub endpoint: Option<Endpoint>,
     /// ARN of the domain; needed where requests are signed
     #[arg(long, value_name = "ARN")]
     pub domain_arn: Option<String>,
-    /// How requests to the domain are authenticated [default: by the endpoint]
+    /// How requests to the domain are authenticated: sigv4 or none [default: by the endpoint]
     #[arg(long, value_name = "MODE")]
-    pub auth: Option<Auth>,
+    pub auth: Option<AuthMode>,
     /// Stream only log groups that match one of these globs
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub include: Option<Vec<String>>,
@@ -54,9 +55,12 @@ pub struct BootstrapArgs {
     /// What the names of the indices begin with
     #[arg(long, value_name = "PREFIX")]
     pub index_prefix: Option<IndexPrefix>,
-    /// How much time one index covers
-    #[arg(long, value_name = "PERIOD", value_parser = ["day", "week", "month"])]
-    pub index_period: Option<String>,
+    /// How much time one index covers: day, week or month
+    #[arg(long, value_name = "PERIOD")]
+    pub index_period: Option<Period>,
+    /// Copies of each shard, from-to; 0-2 where the domain spans three zones with standby
+    #[arg(long, value_name = "FROM-TO")]
+    pub replicas: Option<String>,
     /// Folder with the functions' archives [default: those inside this logctl]
     #[arg(long, value_name = "FOLDER", env = "LOGCTL_FUNCTIONS", hide_env_values = true)]
     pub functions: Option<PathBuf>,
@@ -80,141 +84,176 @@ pub struct BootstrapArgs {
     pub format: ReportFormat,
 }
 
+/// Bytes that each of the two lists of globs may have; the template's limit.
+const MAX_RULES: usize = 1500;
+
 /// Runs the command.
 ///
 /// # Errors
 /// Unmet by `--check`; failed with the first cause of a rollback; interrupted by Ctrl-C or a declined prompt.
 pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
+    ui.can_confirm(args.yes || args.dry_run || args.check)?;
+    check_rules(args)?;
     let archives = artifacts::load(args.functions.as_deref())?;
     let aws = cx.aws().await?;
-    let stack = Stack::find(&aws, cx.global).await?;
-    check_status(stack.as_ref(), cx)?;
-    preflight(args, stack.as_ref(), &aws, ui).await?;
+    let stack = Stack::find(&aws, &cx.global.stack).await?;
+    check_status(stack.as_ref())?;
+    let deployed = stack.as_ref().filter(|stack| !stack.is_shell());
+    preflight(args, deployed, &aws, ui).await?;
 
-    let client = aws.cloudformation();
-    let bucket = artifacts::bucket(&aws, cx.global).await?;
-    let creates = stack.as_ref().is_none_or(|stack| stack.status == "REVIEW_IN_PROGRESS");
+    let bucket = artifacts::bucket(&aws).await?;
     let prepare = async |bucket: &str| {
-        let parameters = parameters(args, stack.as_ref(), &archives, bucket)?;
+        let parameters = parameters(args, deployed, &archives, bucket);
         let name = format!("logctl-{}", cx.env.now.as_millisecond());
-        deploy::create_change_set(&client, TEMPLATE, parameters, creates, &name, cx.global).await
+        deploy::create_change_set(&aws, &cx.global.stack, TEMPLATE, parameters, stack.as_ref(), &name).await
     };
     let progress = ui.progress("comparing", None);
     let set = prepare(bucket.as_deref().unwrap_or(NO_BUCKET_YET)).await?;
     drop(progress);
     let plan = Plan::new(&cx.global.stack, &set, bucket.is_none());
-    if plan.changes.is_empty() {
-        deploy::discard(&client, &set, cx.global).await?;
-        ui.show(&Outcome::unchanged(&cx.global.stack))?;
-        ui.status(format_args!("nothing to do: stack {} is up to date", cx.global.stack));
-        return Ok(());
-    }
-    if let Err(stop) = agree(&plan, args, ui) {
-        deploy::discard(&client, &set, cx.global).await?;
-        return stop;
-    }
-
-    let set = match &bucket {
-        Some(bucket) => {
-            artifacts::upload(&aws, bucket, &archives, cx.global).await?;
-            set
+    match agree(&plan, args, ui) {
+        Ok(Agreed::GoOn) => cx.interrupt.arm(),
+        stopped => {
+            // The answer counts, also where the clearing up fails.
+            let cleared = deploy::discard(&aws, &set).await;
+            return stopped.map(drop).and(cleared);
         }
-        None => {
-            deploy::discard(&client, &set, cx.global).await?;
-            let progress = ui.progress("making the artifact bucket", None);
-            let bucket = artifacts::create_bucket(&aws, cx.global).await?;
-            artifacts::upload(&aws, &bucket, &archives, cx.global).await?;
-            drop(progress);
+    }
+    let set = match upload(&aws, bucket, &archives, ui).await {
+        Ok((_, Made::Before)) => set,
+        Ok((bucket, Made::Now)) => {
+            deploy::discard(&aws, &set).await?;
             prepare(&bucket).await?
         }
+        Err(error) => {
+            drop(deploy::discard(&aws, &set).await);
+            return Err(error);
+        }
     };
-    execute(&client, &set, &plan, args, cx, ui).await
+    if let Err(stopped) = cx.interrupt.check("nothing was deployed; the same command begins anew") {
+        drop(deploy::discard(&aws, &set).await);
+        return Err(stopped);
+    }
+    execute(&aws, &set, &plan, args, cx, ui).await
 }
 
-/// Shows the plan and asks. `Err` ends the run, with or without an error.
-fn agree(plan: &Plan, args: &BootstrapArgs, ui: &mut Ui) -> Result<(), Result<(), Error>> {
-    let ends = args.check || args.dry_run;
-    ui.show_plan(plan, ends).map_err(Err)?;
+/// Whether the artifact bucket was there before this run.
+enum Made {
+    Before,
+    Now,
+}
+
+async fn upload(aws: &Aws, bucket: Option<String>, archives: &[Archive], ui: &Ui) -> Result<(String, Made), Error> {
+    let progress = ui.progress("uploading the functions", None);
+    let (bucket, made) = match bucket {
+        Some(bucket) => (bucket, Made::Before),
+        None => (artifacts::create_bucket(aws, &progress).await?, Made::Now),
+    };
+    artifacts::upload(aws, &bucket, archives).await?;
+    Ok((bucket, made))
+}
+
+/// Whether a deployment is begun.
+#[derive(PartialEq, Eq)]
+enum Agreed {
+    GoOn,
+    Stop,
+}
+
+/// Shows the plan and asks.
+fn agree(plan: &Plan, args: &BootstrapArgs, ui: &mut Ui) -> Result<Agreed, Error> {
+    if plan.changes.is_empty() {
+        ui.show(&Outcome::unchanged(plan))?;
+        ui.status(format_args!("nothing to do: stack {} is up to date", plan.stack));
+        return Ok(Agreed::Stop);
+    }
+    ui.show_plan(plan, args.check || args.dry_run)?;
     if args.check {
-        let message = format!("{} would change", count(plan.changes.len(), "resource"));
-        return Err(Err(Error::new(Kind::Unmet, message)));
+        return Err(Error::new(Kind::Unmet, format!("{} would change", count(plan.changes.len(), "resource"))));
     }
     if args.dry_run {
         ui.status(format_args!("would change {}; nothing was changed", count(plan.changes.len(), "resource")));
-        return Err(Ok(()));
+        return Ok(Agreed::Stop);
     }
     if let Some(name) = plan.gap().filter(|_| !args.accept_gap) {
-        return Err(Err(Error::failed(format!(
+        return Err(Error::failed(format!(
             "this replaces {name}, and every subscription filter would point to nothing"
         ))
-        .hint("if that is meant: logctl bootstrap --accept-gap, then logctl backfill")));
+        .hint("if that is meant: logctl bootstrap --accept-gap, then logctl backfill"));
     }
-    ui.confirm(&plan.question(), args.yes).map_err(Err)
+    ui.confirm(&plan.question(), args.yes)?;
+    Ok(Agreed::GoOn)
 }
 
 async fn execute(
-    client: &Client,
+    aws: &Aws,
     set: &ChangeSet,
     plan: &Plan,
     args: &BootstrapArgs,
     cx: &Context<'_>,
     ui: &mut Ui,
 ) -> Result<(), Error> {
-    let seen = Seen::now(client, &set.stack_id, cx.global).await?;
-    deploy::execute(client, set, cx.global).await?;
-    let begun = tokio::time::Instant::now();
     let stack = &cx.global.stack;
+    let operation = Operation::execute(aws, set).await?;
+    let begun = Instant::now();
     if args.no_wait {
-        ui.show(&Outcome::begun(plan))?;
+        let shown = ui.show(&Outcome::begun(plan));
         ui.status(format_args!("started to deploy stack {stack}"));
-        return Ok(());
+        return shown;
     }
-    let progress = ui.progress(&format!("deploying stack {stack}"), Some(plan.changes.len() + 1));
+    let progress = ui.progress(&format!("deploying stack {stack}"), Some(plan.changes.len()));
     let interrupted = async {
         while !cx.interrupt.is_set() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            sleep(Duration::from_millis(100)).await;
         }
     };
     let ended = tokio::select! {
-        ended = deploy::wait(client, &set.stack_id, seen, cx.global, &progress) => ended?,
+        ended = operation.wait(aws, &progress) => ended?,
         () = interrupted => {
             return Err(Error::new(Kind::Interrupted, format!("stopped watching; AWS goes on deploying stack {stack}"))
                 .hint("see how it ended with: logctl bootstrap --check"));
         }
     };
     drop(progress);
-    if !ended.is_good() {
-        return Err(
-            deploy::failure(&format!("cannot deploy stack {stack}"), &ended).hint(way_on(ended.status.as_deref()))
-        );
-    }
-    ui.show(&Outcome::deployed(plan))?;
+    ended.check(&format!("cannot deploy stack {stack}")).map_err(|error| error.hint(way_on(&ended.status)))?;
+    let shown = ui.show(&Outcome::deployed(plan));
     let took = jiff::SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
     ui.status(format_args!("deployed stack {stack} in {}", rough(took)));
     ui.hint("new log groups are subscribed as they come; subscribe those that exist with: logctl backfill");
-    Ok(())
+    shown
 }
 
-fn way_on(status: Option<&str>) -> &'static str {
+fn way_on(status: &str) -> &'static str {
     match status {
-        Some("ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED") => {
+        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" => {
             "remove what is left with: logctl teardown; then mend the cause and deploy again"
         }
-        Some("UPDATE_ROLLBACK_FAILED") => {
-            "the old version is damaged; see the stack's events in the CloudFormation console"
-        }
+        "UPDATE_ROLLBACK_FAILED" => "the old version is damaged; see the stack's events in the CloudFormation console",
         _ => "the old version is in place again; mend the cause and deploy again",
     }
 }
 
+fn check_rules(args: &BootstrapArgs) -> Result<(), Error> {
+    for (flag, globs) in [("--include", &args.include), ("--exclude", &args.exclude)] {
+        let length = globs.as_ref().map_or(0, |globs| globs.join(",").len());
+        if length > MAX_RULES {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("{flag} has {length} bytes; a stack holds {MAX_RULES} of each"),
+            )
+            .hint("use fewer and wider globs"));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses to work on a stack that CloudFormation would refuse to change.
-fn check_status(stack: Option<&Stack>, cx: &Context<'_>) -> Result<(), Error> {
-    let Some(stack) = stack else { return Ok(()) };
-    let name = &cx.global.stack;
-    match stack.status.as_str() {
-        "REVIEW_IN_PROGRESS" => Ok(()),
+fn check_status(stack: Option<&Stack>) -> Result<(), Error> {
+    let Some(stack) = stack.filter(|stack| !stack.is_shell()) else { return Ok(()) };
+    let Stack { name, status, .. } = stack;
+    match status.as_str() {
         "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" => {
-            Err(Error::failed(format!("stack {name} is {} and can only be removed", stack.status))
+            Err(Error::failed(format!("stack {name} is {status} and can only be removed"))
                 .hint("remove it with: logctl teardown; then deploy again"))
         }
         status if status.ends_with("IN_PROGRESS") => {
@@ -226,26 +265,28 @@ fn check_status(stack: Option<&Stack>, cx: &Context<'_>) -> Result<(), Error> {
 
 /// Looks at what would make the deployment useless, before anything is changed.
 async fn preflight(args: &BootstrapArgs, stack: Option<&Stack>, aws: &Aws, ui: &mut Ui) -> Result<(), Error> {
-    let Some(endpoint) = args.endpoint.as_ref().or_else(|| stack?.parameters.get("DomainEndpoint")) else {
+    let of_stack = || stack?.parameters.get("DomainEndpoint")?.parse().ok();
+    let Some(endpoint) = args.endpoint.clone().or_else(of_stack) else {
         return Err(Error::new(Kind::Usage, "the stack needs to know where the domain answers")
             .hint("logctl bootstrap --endpoint https://search-logs-abc.eu-west-1.es.amazonaws.com"));
     };
-    let auth = args.auth.unwrap_or_else(|| Auth::of(endpoint));
-    if auth == Auth::Sigv4 && args.domain_arn.is_none() && stack.is_none() {
+    let auth = auth(args, stack).unwrap_or_else(|| endpoint.auth());
+    let arn = args.domain_arn.as_deref().or_else(|| stack?.parameters.get("DomainArn").map(String::as_str));
+    if auth == AuthMode::SigV4 && arn.is_none_or(str::is_empty) {
         return Err(Error::new(
             Kind::Usage,
             "requests to this domain are signed, and the functions need its ARN for that",
         )
         .hint("add --domain-arn arn:aws:es:REGION:ACCOUNT:domain/NAME"));
     }
-    let config = (auth == Auth::Sigv4).then_some(&aws.config);
-    match Index::new(endpoint, config, Duration::from_secs(4))?.check().await {
-        Ok(()) => {}
-        Err(error) if error.kind == Kind::Denied => {} // The functions' roles count, not the caller.
-        Err(error) if error.message.starts_with("cannot reach") || error.message.contains("in time") => {
-            ui.warning(format_args!("{}; the stack looks for it from inside the account", error.message));
+    let config = (auth == AuthMode::SigV4).then_some(&aws.config);
+    match Index::new(&endpoint, config, Duration::from_secs(4))?.check().await {
+        // The functions' roles count, not the caller.
+        Ok(()) | Err(IndexError::Denied { .. }) => {}
+        Err(error @ (IndexError::Unreachable { .. } | IndexError::Timeout { .. })) => {
+            ui.warning(format_args!("{error}; the stack looks for it from inside the account"));
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     }
     match trail::recording(aws).await {
         Recording::By(_) => {}
@@ -258,46 +299,57 @@ async fn preflight(args: &BootstrapArgs, stack: Option<&Stack>, aws: &Aws, ui: &
     Ok(())
 }
 
+/// The mode that was asked for, else the stack's as long as its endpoint stays, else what the new endpoint wants.
+fn auth(args: &BootstrapArgs, stack: Option<&Stack>) -> Option<AuthMode> {
+    let old = stack.and_then(|stack| stack.parameters.get("DomainEndpoint"));
+    let stays = args.endpoint.as_ref().is_none_or(|endpoint| Some(&endpoint.to_string()) == old);
+    let of_stack = || stack?.parameters.get("AuthMode")?.parse().ok();
+    args.auth.or_else(|| if stays { of_stack() } else { None }).or_else(|| args.endpoint.as_ref().map(Endpoint::auth))
+}
+
 /// The template's parameters: what was typed, else what the stack has, else the template's defaults.
-fn parameters(
-    args: &BootstrapArgs,
-    stack: Option<&Stack>,
-    archives: &[Archive],
-    bucket: &str,
-) -> Result<Vec<Parameter>, Error> {
+fn parameters(args: &BootstrapArgs, stack: Option<&Stack>, archives: &[Archive], bucket: &str) -> Vec<Parameter> {
     let joined = |globs: &Option<Vec<String>>| globs.as_ref().map(|globs| globs.join(","));
-    let auth = args.auth.or_else(|| args.endpoint.as_deref().map(Auth::of)).map(|auth| match auth {
-        Auth::Sigv4 => "sigv4".to_owned(),
-        Auth::None => "none".to_owned(),
-    });
     let mut typed = vec![
-        ("DomainEndpoint", args.endpoint.clone()),
+        ("DomainEndpoint", args.endpoint.as_ref().map(ToString::to_string)),
         ("DomainArn", args.domain_arn.clone()),
-        ("AuthMode", auth),
+        ("AuthMode", auth(args, stack).map(|auth| auth.to_string())),
         ("Include", joined(&args.include)),
         ("Exclude", joined(&args.exclude)),
         ("IndexPrefix", args.index_prefix.as_ref().map(ToString::to_string)),
-        ("IndexPeriod", args.index_period.clone()),
+        ("IndexPeriod", args.index_period.map(|period| period.to_string())),
+        ("Replicas", args.replicas.clone()),
         ("CodeBucket", Some(bucket.to_owned())),
+        // A teardown that was given up has disabled it.
+        ("RuleState", Some("ENABLED".to_owned())),
     ];
     typed.extend(archives.iter().map(|archive| (archive.parameter, Some(archive.key.clone()))));
-    let rules: usize = [&args.include, &args.exclude].into_iter().flatten().flatten().map(|glob| glob.len() + 1).sum();
-    if rules > 3000 {
-        return Err(Error::new(Kind::Usage, format!("the rules are {rules} bytes long; a stack holds 3,000"))
-            .hint("use fewer and wider globs"));
+    let known = parameter_names();
+    let kept = stack.into_iter().flat_map(|stack| stack.parameters.keys()).filter(|name| {
+        known.contains(&name.as_str()) && !typed.iter().any(|(typed, value)| typed == name && value.is_some())
+    });
+    let kept = kept.map(|name| Parameter::builder().parameter_key(name).use_previous_value(true).build());
+    let typed = typed.iter().filter_map(|(name, value)| {
+        Some(Parameter::builder().parameter_key(*name).parameter_value(value.as_ref()?).build())
+    });
+    typed.chain(kept).collect()
+}
+
+/// The parameters that this template knows: a stack of another version may have others.
+fn parameter_names() -> Vec<&'static str> {
+    let section = TEMPLATE.split_once("\nParameters:\n").map_or("", |(_, rest)| rest);
+    let lines = section.lines().take_while(|line| line.is_empty() || line.starts_with(' '));
+    lines.filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':')).filter(|name| !name.starts_with(' ')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_parameters_are_known_by_name() {
+        let names = parameter_names();
+        assert_eq!((names.first(), names.last()), (Some(&"DomainEndpoint"), Some(&"DeadLetterRetention")));
+        assert!(!names.contains(&"DeadLetters"), "that is a resource");
     }
-    let mut parameters: Vec<Parameter> = Vec::new();
-    for (name, value) in &typed {
-        if let Some(value) = value {
-            parameters.push(Parameter::builder().parameter_key(*name).parameter_value(value).build());
-        }
-    }
-    for name in stack.into_iter().flat_map(|stack| stack.parameters.keys()) {
-        let stays =
-            TEMPLATE.contains(&format!("\n  {name}:\n")) && !typed.iter().any(|(n, v)| n == name && v.is_some());
-        if stays {
-            parameters.push(Parameter::builder().parameter_key(name).use_previous_value(true).build());
-        }
-    }
-    Ok(parameters)
 }

@@ -4,15 +4,13 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use super::{
-    Context,
-    audit::{self, GroupReport},
-};
+use super::Context;
 use crate::{
-    aws::Pace,
-    cli::{GroupSelection, ReportFormat},
+    aws::stack::Stack,
+    cli::ReportFormat,
     error::Error,
-    survey::{Rate, survey},
+    selection::GroupSelection,
+    survey::{GroupReport, Rate, style, survey},
     ui::{Look, Show, Ui, bytes, count, one_line, paint, table},
 };
 
@@ -43,15 +41,15 @@ struct Report {
 /// # Errors
 /// Incomplete where a group could not be read.
 pub async fn run(args: &GroupsArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    let pace = Pace::new(args.rate.rate);
-    let survey = survey(cx.aws().await?, &args.selection, &pace, cx.env.now, cx.global, ui).await?;
-    let mut groups = audit::groups(&survey);
-    groups.sort_by(|a, b| a.name.cmp(&b.name));
-    let report = Report { groups };
-    ui.show(&report)?;
-    let number = report.groups.len();
-    ui.status(format_args!("{} of {number} in {}", count(number, "log group"), survey.aws.region));
-    audit::read_failures(&survey)
+    let aws = cx.aws().await?;
+    let stack = Stack::find(&aws, &cx.global.stack).await?;
+    let survey = survey(&aws, stack.as_ref(), &args.selection, &args.rate.pace(), cx.env.now, ui).await?;
+    let report = Report { groups: GroupReport::all(&survey) };
+    let shown = ui.show(&report);
+    let all = if args.selection.globs.is_empty() { "all " } else { "" };
+    let number = count(report.groups.len(), "log group");
+    ui.status(format_args!("{all}{number} of account {}, {}", survey.account, survey.region));
+    Error::worst([survey.check(), shown])
 }
 
 impl Show for Report {
@@ -61,7 +59,7 @@ impl Show for Report {
         let rows = self.groups.iter().map(|group| {
             vec![
                 one_line(&group.name).into_owned(),
-                paint(audit::style(group.state, look), group.state),
+                paint(style(group.state, look), group.state),
                 group.stored_bytes.map_or_else(String::new, bytes),
             ]
         });

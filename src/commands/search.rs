@@ -6,24 +6,24 @@ use std::{ops::Range, time::Duration};
 
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use logctl_core::{level::Level, names::IndexPrefix};
+use logctl_core::{auth::AuthMode, level::Level, names::IndexPrefix};
 use serde_json::{Value, json};
 
 use super::Context;
 use crate::{
     aws::{self, Aws, stack::Stack},
-    cli::GroupSelection,
     error::{Error, Kind},
-    index::{Auth, Found, Index, Search, newest_before},
+    index::{Endpoint, Found, Index, Search, newest_before},
     query::{self, dsl},
-    time,
+    selection::GroupSelection,
+    time::{self, Moment},
     ui::{Ui, count, grouped},
 };
 
 /// How far back a search looks that finds nothing in its default range.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Events that one run shows at most; more is an export.
-const MAX_LIMIT: usize = 1_000_000;
+/// Events that one run shows at most: they are held in memory until the oldest of them is known.
+const MAX_LIMIT: u64 = 10_000;
 
 /// Find events in all log groups
 ///
@@ -47,16 +47,17 @@ pub struct SearchArgs {
     pub level: Option<Level>,
     /// Only events since this moment: 15m, 2h30m, yesterday 14:30, 2026-11-23 10:05 [default: 1h]
     #[arg(long, short, value_name = "TIME")]
-    pub since: Option<String>,
+    pub since: Option<Moment>,
     /// Only events before this moment [default: now]
     #[arg(long, short, value_name = "TIME")]
-    pub until: Option<String>,
+    pub until: Option<Moment>,
     /// Read and show times in this zone [default: the local one]
-    #[arg(long, short = 'z', value_name = "ZONE")]
-    pub tz: Option<String>,
+    #[arg(long, short = 'z', value_name = "ZONE", value_parser = zone)]
+    pub tz: Option<TimeZone>,
     /// Show at most this many events, the newest
     #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 100)]
-    pub limit: usize,
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=MAX_LIMIT))]
+    pub limit: u64,
     /// Write events as this
     #[arg(long, short, value_name = "FORMAT")]
     pub output: Option<Output>,
@@ -74,10 +75,10 @@ pub struct SearchArgs {
     pub timeout: u64,
     /// Where the domain answers [default: the stack's]
     #[arg(long, value_name = "URL", env = "LOGCTL_ENDPOINT", hide_env_values = true)]
-    pub endpoint: Option<String>,
-    /// How requests are authenticated [default: by the endpoint]
+    pub endpoint: Option<Endpoint>,
+    /// How requests are authenticated: sigv4 or none [default: by the endpoint]
     #[arg(long, value_name = "MODE")]
-    pub auth: Option<Auth>,
+    pub auth: Option<AuthMode>,
     /// What the names of the indices begin with [default: the stack's, else logctl]
     #[arg(long, value_name = "PREFIX", env = "LOGCTL_INDEX_PREFIX", hide_env_values = true)]
     pub index_prefix: Option<IndexPrefix>,
@@ -96,6 +97,10 @@ pub enum Output {
     Jsonl,
 }
 
+fn zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|_| "a zone looks like Europe/Berlin or UTC".to_owned())
+}
+
 impl Output {
     /// Whether scripts read it.
     #[must_use]
@@ -110,33 +115,32 @@ impl Output {
 /// Wrong usage, with the place in the query; incomplete where the domain could not look everywhere.
 pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     if let Some(zone) = &args.tz {
-        ui.look.time_zone = TimeZone::get(zone)
-            .map_err(|error| Error::new(Kind::Usage, format!("`{zone}` is no time zone")).because(error))?;
+        ui.look.time_zone = zone.clone();
     }
     let range = window(args, cx.env.now, &ui.look.time_zone)?;
     let clause = clause(args)?;
-    if args.limit > MAX_LIMIT {
-        return Err(Error::new(Kind::Usage, format!("one search shows at most {} events", grouped(MAX_LIMIT as u64))));
+    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let search = |prefix: &str| Search { indices: format!("{prefix}-*"), clause, range, limit };
+    if args.explain {
+        let body = search("").body(limit, None);
+        return ui.line(&serde_json::to_string_pretty(&body).unwrap_or_default());
     }
     let (index, prefix) = connect(args, cx).await?;
-    let search = Search { indices: format!("{prefix}-*"), clause, range, limit: args.limit };
-    if args.explain {
-        return ui.line(&serde_json::to_string_pretty(&search.body(args.limit.min(1000), None)).unwrap_or_default());
-    }
+    let search = search(&prefix);
     let progress = ui.progress("searching", None);
     let found = search.run(&index).await?;
     drop(progress);
-    render::show(&found, args, &search.range, ui)?;
-    close(&found, &search, args, &index, ui).await
+    let shown = render::show(&found, args, &search.range, ui);
+    let closed = close(&found, &search, args, &index, ui).await;
+    shown.and(closed)
 }
 
 /// The range that was asked for, else the last hour.
 fn window(args: &SearchArgs, now: Timestamp, zone: &TimeZone) -> Result<Range<Timestamp>, Error> {
-    let until = args.until.as_deref().map_or(Ok(now), |text| time::moment(text, now, zone))?;
-    let default = SignedDuration::from_hours(1);
+    let until = args.until.as_ref().map_or(Ok(now), |until| until.at(now, zone))?;
     let since = match &args.since {
-        Some(text) => time::moment(text, now, zone)?,
-        None => until.checked_sub(default).unwrap_or(Timestamp::MIN),
+        Some(since) => since.at(now, zone)?,
+        None => until.checked_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN),
     };
     time::range(since, until)
 }
@@ -146,11 +150,8 @@ fn clause(args: &SearchArgs) -> Result<Value, Error> {
     let mut filters = vec![dsl::compile(&query::parse(&args.query)?)?];
     let mut excluded = Vec::new();
     let mut included = Vec::new();
-    for glob in &args.selection.groups {
-        match glob.strip_prefix('!') {
-            Some(glob) => excluded.push(dsl::group(glob)),
-            None => included.push(dsl::group(glob)),
-        }
+    for glob in &args.selection.globs {
+        if glob.excludes { &mut excluded } else { &mut included }.push(dsl::group(&glob.pattern));
     }
     if !included.is_empty() {
         filters.push(json!({"bool": {"should": included, "minimum_should_match": 1}}));
@@ -170,21 +171,22 @@ async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<(Index, String),
     let timeout = Duration::from_secs(args.timeout);
     let prefix = args.index_prefix.as_ref().map(ToString::to_string);
     if let Some(endpoint) = &args.endpoint {
-        let config = match args.auth.unwrap_or_else(|| Auth::of(endpoint)) {
-            Auth::Sigv4 => Some(aws::load(cx.global).await?),
-            Auth::None => None,
+        let config = match args.auth.unwrap_or_else(|| endpoint.auth()) {
+            AuthMode::SigV4 => Some(aws::load(&cx.global.aws).await?),
+            AuthMode::None => None,
         };
         let index = Index::new(endpoint, config.as_ref(), timeout)?;
         return Ok((index, prefix.unwrap_or_else(|| "logctl".to_owned())));
     }
     let aws: Aws = cx.aws().await?;
-    let stack = Stack::find(&aws, cx.global).await?;
+    let stack = Stack::find(&aws, &cx.global.stack).await?;
     let output = |name: &str| stack.as_ref().and_then(|stack| stack.outputs.get(name)).cloned();
-    let Some(endpoint) = output("Endpoint") else {
+    let Some(endpoint) = output("Endpoint").and_then(|endpoint| endpoint.parse::<Endpoint>().ok()) else {
         return Err(Error::new(Kind::NotFound, format!("there is no stack {} that names a domain", cx.global.stack))
             .hint("name the domain with --endpoint, or deploy the stack with: logctl bootstrap"));
     };
-    let signed = args.auth.map_or(output("AuthMode").as_deref() == Some("sigv4"), |auth| auth == Auth::Sigv4);
+    let of_stack = output("AuthMode").and_then(|auth| auth.parse().ok());
+    let signed = args.auth.or(of_stack).unwrap_or_else(|| endpoint.auth()) == AuthMode::SigV4;
     let index = Index::new(&endpoint, signed.then_some(&aws.config), timeout)?;
     Ok((index, prefix.or_else(|| output("IndexPrefix")).unwrap_or_else(|| "logctl".to_owned())))
 }
@@ -193,29 +195,22 @@ async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<(Index, String),
 async fn close(found: &Found, search: &Search, args: &SearchArgs, index: &Index, ui: &mut Ui) -> Result<(), Error> {
     let range = time::describe(&search.range, &ui.look.time_zone);
     let shown = found.events.len();
-    let total = grouped(found.total) + if found.total_is_at_least { "+" } else { "" };
     match shown {
         0 => ui.status(format_args!("nothing found from {range}")),
         _ if (shown as u64) < found.total || found.total_is_at_least => {
-            ui.status(format_args!("the newest {} of {total} from {range}", count(shown, "event")));
-            ui.hint(format_args!("see more with --limit {}, or older ones with --until", shown * 10));
+            ui.status(format_args!("the newest {} of {} from {range}", count(shown, "event"), total(found)));
+            let more = (args.limit * 10).min(MAX_LIMIT);
+            ui.hint(format_args!("see more with --limit {more}, or older ones with --until"));
         }
         _ => ui.status(format_args!("all {} from {range}", count(shown, "event"))),
     }
     for warning in &found.warnings {
         ui.warning(warning);
     }
-    if shown == 0 && args.since.is_none() && found.warnings.is_empty() {
-        let back = search.range.end.checked_sub(LOOK_BACK).unwrap_or(Timestamp::MIN);
-        if let Some((number, newest)) = newest_before(search, back, index).await? {
-            let ago = search.range.end.duration_since(newest);
-            let hours = ago.as_hours() + 1;
-            let before = count(usize::try_from(number).unwrap_or(usize::MAX), "event");
-            ui.hint(format_args!(
-                "{before} in the 30 days before, the newest {} ago: --since {hours}h",
-                time::rough(ago)
-            ));
-        }
+    if found.no_index {
+        ui.warning(format_args!("there is no index {}; has anything been streamed yet?", search.indices));
+    } else if shown == 0 && args.since.is_none() && found.warnings.is_empty() {
+        look_back(search, index, ui).await;
     }
     if !found.warnings.is_empty() && !args.allow_partial {
         return Err(Error::new(Kind::Incomplete, "part of the answer is missing")
@@ -225,4 +220,18 @@ async fn close(found: &Found, search: &Search, args: &SearchArgs, index: &Index,
         return Err(Error::shown(Kind::Unmet));
     }
     Ok(())
+}
+
+fn total(found: &Found) -> String {
+    let at_least = if found.total_is_at_least { "more than " } else { "" };
+    format!("{at_least}{}", grouped(found.total))
+}
+
+/// Says whether something would be found further back. That it cannot be told is no failure of the search.
+async fn look_back(search: &Search, index: &Index, ui: &mut Ui) {
+    let since = search.range.end.checked_sub(LOOK_BACK).unwrap_or(Timestamp::MIN);
+    let Ok(Some((found, newest))) = newest_before(search, since, index).await else { return };
+    let at = newest.to_zoned_datetime(ui.look.time_zone.clone());
+    let since = at.strftime("%Y-%m-%d %H:%M");
+    ui.hint(format_args!("{} matching in the 30 days before: --since '{since}'", total(&found)));
 }

@@ -4,23 +4,24 @@
 
 mod report;
 
-use std::{pin::pin, time::Duration};
+use std::pin::pin;
 
-use aws_sdk_cloudformation::types::{Capability, Parameter};
-use aws_sdk_cloudwatchlogs::types::PolicyType;
 use futures_util::{StreamExt as _, stream};
+use logctl_core::coverage;
 
-use super::{Context, audit, backfill};
+use super::Context;
 use crate::{
     aws::{
         Aws, Pace, artifacts,
-        deploy::{self, Seen},
-        explain,
+        deploy::Operation,
+        filters::Filters,
+        policy,
         stack::{self, Stack},
     },
-    cli::{GroupSelection, ReportFormat},
-    error::{Error, Kind},
-    survey::{Rate, Survey, survey},
+    cli::ReportFormat,
+    error::Error,
+    selection::GroupSelection,
+    survey::{AT_ONCE, Rate, Survey, survey},
     ui::{Ui, count},
 };
 
@@ -28,6 +29,8 @@ use report::{Outcome, Plan};
 
 /// How often filters are listed again, because somebody has made some in the meantime.
 const ROUNDS: usize = 3;
+/// How a run that was interrupted goes on.
+const AGAIN: &str = "the same command does the rest";
 
 /// Remove the subscription filters and the stack
 ///
@@ -54,77 +57,84 @@ pub struct TeardownArgs {
 /// # Errors
 /// Failed where a filter or the stack stays; interrupted by Ctrl-C or a declined prompt.
 pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    let pace = Pace::new(args.rate.rate);
+    ui.can_confirm(args.yes || args.dry_run)?;
+    let pace = args.rate.pace();
+    let aws = cx.aws().await?;
+    let stack = Stack::find(&aws, &cx.global.stack).await?;
+    // Where the stack is gone, its filters may still be there.
+    let ours = stack.as_ref().and_then(Stack::coverage).unwrap_or_else(|| stack::destination(&aws, &cx.global.stack));
     let look =
-        async |ui: &mut Ui| survey(cx.aws().await?, &GroupSelection::default(), &pace, cx.env.now, cx.global, ui).await;
-    let mut now = look(ui).await?;
-    let Some(stack) = now.stack.clone() else {
-        ui.show(&Outcome::default())?;
-        ui.status(format_args!("nothing to do: there is no stack {}", cx.global.stack));
-        return Ok(());
-    };
-    // A group that could not be read may hold a filter of ours, which would then point to nothing.
-    audit::read_failures(&now)?;
-    let plan = Plan::new(&stack, &now);
+        async |ui: &mut Ui| survey(&aws, stack.as_ref(), &GroupSelection::default(), &pace, cx.env.now, ui).await;
+    let now = look(ui).await?;
+    let plan = Plan::new(stack.as_ref(), now.filters_to(&ours)?, policy_to(&now, &ours)?);
+    if plan.is_empty() {
+        let shown = ui.show(&Outcome::default());
+        ui.status(format_args!("nothing to do: there is no stack {} and no filter of it", cx.global.stack));
+        return shown;
+    }
     ui.show_plan(&plan, args.dry_run)?;
     if args.dry_run {
         ui.status("nothing was changed");
         return Ok(());
     }
     ui.confirm(&plan.question(), args.yes)?;
+    cx.interrupt.arm();
 
-    if now.coverage.is_some() {
-        disable_rule(&now.aws, &stack, cx, ui).await?;
+    if let Some(stack) = stack.as_ref().filter(|stack| stack.coverage().is_some()) {
+        disable_rule(&aws, stack, ui).await?;
     }
     let mut outcome = Outcome { planned: plan.filters.len(), ..Outcome::default() };
+    remove_filters(&plan.filters, &aws, &pace, cx, ui, &mut outcome).await?;
+    // What was put since the listing would point to nothing.
+    let mut left = look(ui).await?;
     for _ in 0..ROUNDS {
-        let filters = Plan::new(&stack, &now).filters;
+        let filters = left.filters_to(&ours)?;
         if filters.is_empty() {
             break;
         }
-        remove_filters(&filters, &now.aws, &pace, cx, ui, &mut outcome).await?;
-        now = look(ui).await?;
+        remove_filters(&filters, &aws, &pace, cx, ui, &mut outcome).await?;
+        left = look(ui).await?;
     }
-    remove_policy(&now, cx).await?;
-    let left = Plan::new(&stack, &now).filters.len();
-    if left > 0 {
-        return Err(Error::failed(format!("{} still point to the forwarder", count(left, "filter")))
+    let number = left.filters_to(&ours)?.len();
+    if number > 0 {
+        return Err(Error::failed(format!("{} still point to the forwarder", count(number, "filter")))
             .hint("something makes them anew; stop it and run the same command again"));
     }
-    delete_stack(&now.aws, &stack, cx, ui).await?;
-    outcome.kept = kept(&now.aws, &stack, cx).await;
-    ui.show(&outcome)?;
-    ui.status(format_args!("removed {} and stack {}", count(outcome.done, "filter"), stack.name));
+    cx.interrupt.check(AGAIN)?;
+    if let Some(name) = policy_to(&left, &ours)? {
+        policy::delete(&aws, &name).await?;
+    }
+    cx.interrupt.check(AGAIN)?;
+    if let Some(stack) = &stack {
+        let progress = ui.progress("deleting the stack", None);
+        let ended = Operation::delete(&aws, stack).await?.wait(&aws, &progress).await?;
+        ended.check(&format!("cannot delete stack {}", stack.name)).map_err(|error| error.hint(AGAIN))?;
+        outcome.kept = kept(&aws, stack).await;
+    }
+    let shown = ui.show(&outcome);
+    let name = if stack.is_some() { format!(" and stack {}", cx.global.stack) } else { String::new() };
+    ui.status(format_args!("removed {}{name}", count(outcome.done, "filter")));
     for thing in &outcome.kept {
         ui.status(format_args!("kept {thing}"));
     }
-    Ok(())
+    shown
+}
+
+/// Name of the account policy, if it sends to the stack.
+fn policy_to(survey: &Survey, stack: &coverage::Stack) -> Result<Option<String>, Error> {
+    let policy = survey.policy.as_ref().map_err(Clone::clone)?;
+    let ours = policy.as_ref().filter(|(_, policy)| policy.destination == stack.forwarder);
+    Ok(ours.map(|(name, _)| name.clone()))
 }
 
 /// Otherwise the rule would subscribe again what is being removed.
-async fn disable_rule(aws: &Aws, stack: &Stack, cx: &Context<'_>, ui: &Ui) -> Result<(), Error> {
+async fn disable_rule(aws: &Aws, stack: &Stack, ui: &Ui) -> Result<(), Error> {
     if stack.parameters.get("RuleState").map(String::as_str) == Some("DISABLED") {
         return Ok(());
     }
-    let client = aws.cloudformation();
-    let previous = stack.parameters.keys().filter(|name| *name != "RuleState");
-    let mut parameters: Vec<Parameter> =
-        previous.map(|name| Parameter::builder().parameter_key(name).use_previous_value(true).build()).collect();
-    parameters.push(Parameter::builder().parameter_key("RuleState").parameter_value("DISABLED").build());
-    let seen = Seen::now(&client, stack.name.as_str(), cx.global).await?;
-    let updated = client
-        .update_stack()
-        .stack_name(stack.name.as_str())
-        .use_previous_template(true)
-        .set_parameters(Some(parameters))
-        .capabilities(Capability::CapabilityNamedIam)
-        .send()
-        .await
-        .map_err(|error| explain("cannot disable the rule", &error, cx.global))?;
     let progress = ui.progress("disabling the rule", None);
-    let id = updated.stack_id().unwrap_or(stack.name.as_str());
-    let ended = deploy::wait(&client, id, seen, cx.global, &progress).await?;
-    if ended.is_good() { Ok(()) } else { Err(deploy::failure("cannot disable the rule", &ended)) }
+    let operation = Operation::set_parameter(aws, stack, "RuleState", "DISABLED").await?;
+    operation.wait(aws, &progress).await?.check("cannot disable the rule")
 }
 
 async fn remove_filters(
@@ -135,63 +145,28 @@ async fn remove_filters(
     ui: &Ui,
     outcome: &mut Outcome,
 ) -> Result<(), Error> {
-    let client = aws.logs();
+    let calls = Filters::new(aws, pace);
     let progress = ui.progress("removing filters", Some(filters.len()));
-    let results = stream::iter(filters.iter().take_while(|_| !cx.interrupt.is_set()))
-        .map(async |(group, filter)| {
-            let removed = backfill::delete_filter(&client, group, filter, pace, cx).await;
-            progress.step();
-            removed.map_err(|error| Error { message: format!("{group}: {}", error.message), ..error })
-        })
-        .buffer_unordered(8);
-    let mut first_error = None;
-    let mut results = pin!(results);
+    let removals = stream::iter(filters.iter().take_while(|_| !cx.interrupt.is_set())).map(async |(group, filter)| {
+        let removed = calls.delete(group, filter).await;
+        progress.step();
+        removed
+    });
+    let mut results = pin!(removals.buffer_unordered(AT_ONCE));
+    let mut failures = Vec::new();
     while let Some(result) = results.next().await {
-        match result {
-            Ok(()) => outcome.done += 1,
-            Err(error) => first_error = first_error.or(Some(error)),
-        }
+        outcome.done += usize::from(result.is_ok());
+        failures.push(result.map_err(|error| error.hint("the stack is still there; run the same command again")));
     }
-    if cx.interrupt.is_set() {
-        return Err(Error::new(Kind::Interrupted, format!("interrupted after {}", count(outcome.done, "filter")))
-            .hint("the rule is disabled and the stack is there; the same command does the rest"));
-    }
-    match first_error {
-        Some(error) => Err(error.hint("the stack is still there; run the same command again")),
-        None => Ok(()),
-    }
-}
-
-async fn remove_policy(survey: &Survey, cx: &Context<'_>) -> Result<(), Error> {
-    let (Some(stack), Some((name, policy))) = (&survey.coverage, &survey.policy) else { return Ok(()) };
-    if policy.destination != stack.forwarder {
-        return Ok(());
-    }
-    let client = survey.aws.logs();
-    let deleted =
-        client.delete_account_policy().policy_name(name).policy_type(PolicyType::SubscriptionFilterPolicy).send().await;
-    deleted.map(drop).map_err(|error| explain("cannot delete the account policy", &error, cx.global))
-}
-
-async fn delete_stack(aws: &Aws, stack: &Stack, cx: &Context<'_>, ui: &Ui) -> Result<(), Error> {
-    let failed = format!("cannot delete stack {}", stack.name);
-    let client = aws.cloudformation();
-    let described = stack::describe(&client, stack.name.as_str()).await;
-    let described = described.map_err(|error| explain(&failed, &error, cx.global))?;
-    let Some(id) = described.and_then(|stack| stack.stack_id) else { return Ok(()) };
-    let seen = Seen::now(&client, &id, cx.global).await?;
-    client.delete_stack().stack_name(&id).send().await.map_err(|error| explain(&failed, &error, cx.global))?;
-    let progress = ui.progress("deleting the stack", None);
-    tokio::time::sleep(Duration::from_millis(200)).await; // Until its status has changed.
-    let ended = deploy::wait(&client, &id, seen, cx.global, &progress).await?;
-    if ended.is_good() { Ok(()) } else { Err(deploy::failure(&failed, &ended).hint("run the same command again")) }
+    failures.push(cx.interrupt.check(AGAIN));
+    Error::worst(failures)
 }
 
 /// What outlives a stack, for the person who wants to be rid of that, too.
-async fn kept(aws: &Aws, stack: &Stack, cx: &Context<'_>) -> Vec<String> {
+async fn kept(aws: &Aws, stack: &Stack) -> Vec<String> {
     let bucket = stack.outputs.get("DeadLetters").map(|bucket| format!("the dead letters in bucket {bucket}"));
     let indices = stack.outputs.get("IndexPrefix").map(|prefix| format!("the indices {prefix}-*"));
-    let artifacts = artifacts::bucket(aws, cx.global).await.ok().flatten();
+    let artifacts = artifacts::bucket(aws).await.ok().flatten();
     let artifacts = artifacts.map(|bucket| format!("stack {} with bucket {bucket}", artifacts::STACK));
     [indices, bucket, artifacts].into_iter().flatten().collect()
 }

@@ -4,6 +4,6 @@ mod client;
 mod event;
 mod search;
 
-pub use client::{Auth, Index};
+pub use client::{Endpoint, Index, IndexError};
 pub use event::Event;
 pub use search::{Found, Search, newest_before};

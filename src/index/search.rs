@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use opensearch::http::Method;
 use serde_json::{Value, json};
 
-use super::{Event, Index};
-use crate::error::Error;
+use super::{Event, Index, IndexError};
 
 /// Hits of one page.
 const PAGE: usize = 1000;
@@ -36,6 +35,8 @@ pub struct Found {
     pub total: u64,
     /// Whether more may match than that.
     pub total_is_at_least: bool,
+    /// Whether there was no index to look at.
+    pub no_index: bool,
     /// Why part of the answer is missing, where it is.
     pub warnings: Vec<String>,
 }
@@ -68,7 +69,7 @@ impl Search {
     ///
     /// # Errors
     /// When the domain cannot be asked. An answer that lacks a part is no error but has a warning.
-    pub async fn run(&self, index: &Index) -> Result<Found, Error> {
+    pub async fn run(&self, index: &Index) -> Result<Found, IndexError> {
         let mut found = Found::default();
         let mut after = None;
         while found.events.len() < self.limit {
@@ -76,6 +77,7 @@ impl Search {
             let answer = index.ask(Method::Post, &self.path(), Some(&self.body(size, after.as_ref()))).await?;
             found.warnings.extend(incomplete(&answer));
             if after.is_none() {
+                found.no_index = answer.pointer("/_shards/total").and_then(Value::as_u64) == Some(0);
                 found.total = answer.pointer("/hits/total/value").and_then(Value::as_u64).unwrap_or_default();
                 found.total_is_at_least = answer.pointer("/hits/total/relation").and_then(Value::as_str) == Some("gte");
             }
@@ -96,7 +98,7 @@ impl Search {
     }
 }
 
-/// How many events match before the range of `search`, and when the newest of them happened.
+/// What matches between `since` and the range of `search`: how many events, and when the newest of them happened.
 ///
 /// # Errors
 /// When the domain cannot be asked.
@@ -104,10 +106,11 @@ pub async fn newest_before(
     search: &Search,
     since: Timestamp,
     index: &Index,
-) -> Result<Option<(u64, Timestamp)>, Error> {
+) -> Result<Option<(Found, Timestamp)>, IndexError> {
     let older = Search { range: since..search.range.start, limit: 1, ..search.clone() };
     let found = older.run(index).await?;
-    Ok(found.events.first().map(|event| (found.total, event.time)))
+    let newest = found.events.first().map(|event| event.time);
+    Ok(newest.map(|newest| (found, newest)))
 }
 
 /// What the engine could not look at.
@@ -158,7 +161,7 @@ mod tests {
     }
 
     async fn found(server: &MockServer, limit: usize) -> Found {
-        let index = Index::new(&server.uri(), None, Duration::from_secs(5)).unwrap();
+        let index = Index::new(&server.uri().parse().unwrap(), None, Duration::from_secs(5)).unwrap();
         search(limit).run(&index).await.unwrap()
     }
 

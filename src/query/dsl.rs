@@ -102,7 +102,15 @@ fn is_level(field: &Field) -> bool {
 }
 
 fn exists(field: &Field) -> Json {
-    any(aliases(field).into_iter().map(|name| json!({"exists": {"field": name}})).collect())
+    let mut names = aliases(field);
+    if is_message(field) {
+        names.push("@message");
+    }
+    any(names.into_iter().map(|name| json!({"exists": {"field": name}})).collect())
+}
+
+fn is_message(field: &Field) -> bool {
+    !field.literal && matches!(field.name.as_str(), "message" | "msg")
 }
 
 fn equal(field: &Field, value: &Value) -> Json {
@@ -110,6 +118,9 @@ fn equal(field: &Field, value: &Value) -> Json {
         && let Ok(level) = level(field, &value.text)
     {
         return json!({"term": {"@level": level.as_str()}});
+    }
+    if field.name == "@id" {
+        return json!({"ids": {"values": [value.text]}});
     }
     let mut clauses = Vec::new();
     let wild = !value.quoted && value.text.contains(['*', '?']);
@@ -121,7 +132,7 @@ fn equal(field: &Field, value: &Value) -> Json {
         }
         if !value.quoted
             && !name.starts_with('@')
-            && let Some(number) = number(&value.text)
+            && let Some(number) = exact_number(&value.text)
         {
             clauses.push(json!({"term": {format!("{name}.num"): number}}));
         }
@@ -131,10 +142,12 @@ fn equal(field: &Field, value: &Value) -> Json {
     }
     let name = &field.name;
     clauses.push(json!({"term": {"@kv": format!("{name}={}", value.text)}}));
-    if !wild && !field.literal {
-        // The plain-text line says it, too: `name=value`, `name: value`, `"name":"value"` are the same words.
-        clauses.push(phrase(&format!("{name} {}", value.text)));
-        if matches!(name.as_str(), "message" | "msg") {
+    if !wild && !field.literal && value.text.chars().any(char::is_alphanumeric) {
+        // The plain-text line says it, too: `name=value`, `name: value`, `"name":"value"` are the same words. They count only
+        // where the event has no such field: as words, `pay` would be found in `pay-gateway`.
+        let said = phrase(&format!("{name} {}", value.text));
+        clauses.push(json!({"bool": {"filter": [said], "must_not": [{"exists": {"field": name}}]}}));
+        if is_message(field) {
             clauses.push(phrase(&value.text));
         }
     }
@@ -168,8 +181,9 @@ fn range(field: &Field, comparison: Comparison, value: &Value) -> Result<Json, E
         Comparison::Below => "lt",
         _ => "lte",
     };
-    if matches!(field.name.as_str(), "@timestamp" | "@ingested") {
-        return Ok(json!({"range": {&field.name: {sign: value.text}}}));
+    if field.name == "@timestamp" {
+        return Err(Error::new(Kind::Usage, "the time range is not part of the query")
+            .hint("set it with --since and --until, as in --since '2026-11-23 10:00'"));
     }
     let Some(bound) = number(&value.text) else {
         return Err(Error::new(
@@ -193,6 +207,13 @@ fn level(field: &Field, text: &str) -> Result<Level, Error> {
 
 fn number(text: &str) -> Option<f64> {
     text.parse::<f64>().ok().filter(|number| number.is_finite() && text.bytes().any(|b| b.is_ascii_digit()))
+}
+
+/// A number that a double holds exactly: the neighbours of a larger one would be found, too. `007` and `+7` are names.
+fn exact_number(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let named = digits.starts_with('+') || (digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0."));
+    number(text).filter(|number| !named && number.abs() < 9_007_199_254_740_992.0)
 }
 
 #[cfg(test)]
@@ -226,7 +247,7 @@ mod tests {
     fn a_field_without_aliases() {
         assert_eq!(
             compiled("orderId=A-1"),
-            json!({"bool":{"minimum_should_match":1,"should":[{"terms":{"orderId":["A-1"]}},{"term":{"@kv":"orderId=A-1"}},{"match_phrase":{"@message":{"query":"orderId A-1","zero_terms_query":"all"}}}]}})
+            json!({"bool":{"minimum_should_match":1,"should":[{"terms":{"orderId":["A-1"]}},{"term":{"@kv":"orderId=A-1"}},{"bool":{"filter":[{"match_phrase":{"@message":{"query":"orderId A-1","zero_terms_query":"all"}}}],"must_not":[{"exists":{"field":"orderId"}}]}}]}})
         );
     }
 
@@ -236,6 +257,15 @@ mod tests {
             compiled(".amount=1000"),
             json!({"bool":{"minimum_should_match":1,"should":[{"terms":{"amount":["1000"]}},{"term":{"amount.num":1000.0}},{"term":{"@kv":"amount=1000"}}]}})
         );
+    }
+
+    #[test]
+    fn what_only_looks_like_a_number_is_none() {
+        for text in ["1234567890123456789", "007", "+7", "inf", "NaN", "1e999"] {
+            assert_eq!(exact_number(text), None, "{text}");
+        }
+        assert_eq!(exact_number("-1.5"), Some(-1.5));
+        assert_eq!(exact_number("0.5"), Some(0.5));
     }
 
     #[test]

@@ -3,14 +3,17 @@
 //! ```text
 //! query   = [ or ] ;
 //! or      = and { OR and } ;                and     = not { [ AND ] not } ;
-//! not     = { NOT } primary ;               primary = "(" or ")" | test | exists | text ;
+//! not     = { NOT | "!" | "-" } primary ;   primary = "(" or ")" | test | exists | text ;
 //! test    = field compare ( value | group ) ;
 //! compare = "=" | ":" | "!=" | ">" | ">=" | "<" | "<=" | "gt" | "ge" | "lt" | "le" as words between spaces ;
 //! group   = "(" value { [ OR | AND ] value } ")" ;
 //! exists  = field ( "=" | ":" ) "*" | "has:" field | "missing(" field ")" ;
 //! text    = quoted | word ;
 //! ```
+//!
+//! Ranges, `in` and regular expressions are refused by name, so that they never pass for text.
 
+use logctl_core::level::Level;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::tree::{Comparison, Field, Query, Value};
@@ -25,32 +28,62 @@ const MAX_DEPTH: usize = 50;
 /// # Errors
 /// Wrong usage, with the place marked.
 pub fn parse(arguments: &[String]) -> Result<Query, Error> {
-    if arguments.iter().any(|argument| is_operator_alone(argument)) {
-        return parse_one(&arguments.join(" "));
+    let arguments: Vec<&str> = arguments.iter().map(|argument| argument.trim()).filter(|a| !a.is_empty()).collect();
+    if !arguments.iter().any(|argument| is_operator(argument)) {
+        let parts: Result<Vec<_>, _> = arguments.into_iter().map(parse_argument).collect();
+        return Ok(Query::and(parts?));
     }
-    let parts: Result<Vec<_>, _> =
-        arguments.iter().filter(|argument| !argument.trim().is_empty()).map(|a| parse_argument(a)).collect();
-    Ok(Query::and(parts?))
+    // `a OR b` reaches us as three arguments: they are one query, in which the phrases stay phrases.
+    let requoted = |argument: &&str| match parse_argument(argument) {
+        Ok(Query::Text(value)) if argument.contains(' ') => quote(&value.text),
+        Ok(Query::Not(part)) if argument.contains(' ') => match *part {
+            Query::Text(value) => format!("NOT {}", quote(&value.text)),
+            _ => (*argument).to_owned(),
+        },
+        _ => (*argument).to_owned(),
+    };
+    parse_one(&arguments.iter().map(requoted).collect::<Vec<_>>().join(" "))
 }
 
-/// `a OR b` reaches us as three arguments.
-fn is_operator_alone(argument: &str) -> bool {
-    matches!(argument, "OR" | "||" | "AND" | "&&" | "NOT" | "(" | ")" | "gt" | "ge" | "lt" | "le")
-        || (argument.starts_with('(') && !argument.ends_with(')'))
+fn quote(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn is_operator(argument: &str) -> bool {
+    let words = ["OR", "||", "AND", "&&", "NOT", "or", "and", "not", "gt", "ge", "lt", "le"];
+    let open = argument.matches('(').count() != argument.matches(')').count();
+    words.contains(&argument)
+        || open && argument.starts_with(['(', '!', '-'])
+        || argument == ")"
+        || open && argument.ends_with(')')
 }
 
 fn parse_argument(argument: &str) -> Result<Query, Error> {
-    let query = parse_one(argument)?;
-    match query {
+    if let Some(rest) = argument.strip_prefix(['!', '-']).filter(|_| negates(argument))
+        && let Ok(Query::Text(phrase)) = parse_argument(rest)
+    {
+        return Ok(Query::Not(Box::new(Query::Text(phrase))));
+    }
+    match parse_one(argument)? {
         Query::And(parts) if parts.iter().all(|part| matches!(part, Query::Text(value) if !value.quoted)) => {
-            Ok(Query::Text(Value { text: normal(argument.trim()), quoted: true }))
+            Ok(Query::Text(Value { text: normal(argument), quoted: true }))
         }
         query => Ok(query),
     }
 }
 
+/// Whether `text` begins with a sign that negates what it touches.
+fn negates(text: &str) -> bool {
+    let mut signs = text.chars();
+    match (signs.next(), signs.next()) {
+        (Some('!'), Some(touched)) => !touched.is_whitespace() && touched != '=',
+        (Some('-'), Some(touched)) => touched.is_alphabetic() || matches!(touched, '(' | '"' | '@' | '_' | '.' | '/'),
+        _ => false,
+    }
+}
+
 fn parse_one(text: &str) -> Result<Query, Error> {
-    let mut parser = Parser { text, at: 0, depth: 0 };
+    let mut parser = Parser { text, at: 0, depth: 0, after_test: false };
     parser.skip_spaces();
     if parser.rest().is_empty() {
         return Ok(Query::All);
@@ -59,10 +92,14 @@ fn parse_one(text: &str) -> Result<Query, Error> {
     if parser.rest().is_empty() { Ok(query) } else { Err(parser.wrong("this bracket closes nothing", "(a OR b) c")) }
 }
 
+/// Lower-case operators are words, unless they stand beside a test or a bracket.
+#[derive(Clone, Copy)]
 struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// Whether what was read last is a test or a bracket.
+    after_test: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -97,9 +134,23 @@ impl<'a> Parser<'a> {
         found.is_some()
     }
 
+    /// Takes an operator: always one of `words`, and `lower` beside a test or a bracket.
+    fn take_operator(&mut self, words: &[&str], lower: &str) -> bool {
+        if self.take_word(words) {
+            return true;
+        }
+        let mut ahead = *self;
+        let beside =
+            ahead.take_word(&[lower]) && (self.after_test || ahead.rest().starts_with('(') || ahead.test_ahead());
+        if beside {
+            *self = ahead;
+        }
+        beside
+    }
+
     fn or(&mut self) -> Result<Query, Error> {
         let mut parts = vec![self.and()?];
-        while self.take_word(&["OR", "||"]) {
+        while self.take_operator(&["OR", "||"], "or") {
             parts.push(self.and()?);
         }
         Ok(Query::or(parts))
@@ -109,7 +160,7 @@ impl<'a> Parser<'a> {
         let mut parts = vec![self.not()?];
         loop {
             self.skip_spaces();
-            let joined = self.take_word(&["AND", "&&"]);
+            let joined = self.take_operator(&["AND", "&&"], "and");
             if self.rest().is_empty() || self.closes() || self.at_or() {
                 if joined {
                     return Err(self.wrong("something is missing after AND", "level=error AND timeout"));
@@ -121,8 +172,8 @@ impl<'a> Parser<'a> {
     }
 
     fn at_or(&self) -> bool {
-        let mut ahead = Parser { text: self.text, at: self.at, depth: self.depth };
-        ahead.take_word(&["OR", "||"])
+        let mut ahead = *self;
+        ahead.take_operator(&["OR", "||"], "or")
     }
 
     fn closes(&self) -> bool {
@@ -133,11 +184,9 @@ impl<'a> Parser<'a> {
         let mut negated = false;
         loop {
             self.skip_spaces();
-            let touching = self.rest().strip_prefix(['!', '-']).and_then(|after| after.chars().next());
-            let negates = touching.is_some_and(|c| c.is_alphabetic() || matches!(c, '(' | '"' | '@' | '_'));
-            if self.take_word(&["NOT"]) {
+            if self.take_operator(&["NOT"], "not") {
                 negated = !negated;
-            } else if negates {
+            } else if negates(self.rest()) {
                 self.at += 1;
                 negated = !negated;
             } else {
@@ -160,16 +209,19 @@ impl<'a> Parser<'a> {
                 return Err(self.wrong("something is missing before this operator", "level=error OR level=warn"));
             }
         }
-        if self.take("(") {
-            return self.bracket();
-        }
-        if let Some(query) = self.exists()? {
-            return Ok(query);
-        }
-        if let Some(query) = self.test()? {
-            return Ok(query);
-        }
-        Ok(Query::Text(self.value()?))
+        let query = if self.take("(") {
+            self.bracket()?
+        } else if let Some(query) = self.exists()? {
+            query
+        } else if let Some(query) = self.test()? {
+            query
+        } else {
+            let text = Query::Text(self.value()?);
+            self.after_test = false;
+            return Ok(text);
+        };
+        self.after_test = true;
+        Ok(query)
     }
 
     fn bracket(&mut self) -> Result<Query, Error> {
@@ -213,6 +265,7 @@ impl<'a> Parser<'a> {
             self.at = start;
             return Ok(None);
         };
+        self.refuse_what_is_not_understood()?;
         self.skip_spaces();
         if self.rest().is_empty() || self.closes() {
             return Err(self.wrong("the value is missing here", "status>=500"));
@@ -237,6 +290,19 @@ impl<'a> Parser<'a> {
         Ok(Some(Query::Or(vec![phrase, Query::and([vec![test(value)], words].concat())])))
     }
 
+    /// Forms that other languages have and this one does not must not pass for text.
+    fn refuse_what_is_not_understood(&self) -> Result<(), Error> {
+        let rest = self.rest();
+        let example = if rest.starts_with('~') {
+            "message=\"payment failed\""
+        } else if rest.starts_with(['[', '{']) && rest.contains(" TO ") || starts_with_range(rest) {
+            "status>=400 AND status<500"
+        } else {
+            return Ok(());
+        };
+        Err(self.wrong("this form is not understood", example))
+    }
+
     /// The plain words that follow an unquoted value, up to the next operator, test or bracket.
     fn words_of_the_value(&mut self, value: &Value) -> Result<Vec<Query>, Error> {
         let mut words = Vec::new();
@@ -244,7 +310,7 @@ impl<'a> Parser<'a> {
             let before = self.at;
             self.skip_spaces();
             let rest = self.rest();
-            let stops = rest.is_empty() || rest.starts_with(['(', ')', '"', '!', '-']) || self.operator_ahead();
+            let stops = rest.is_empty() || rest.starts_with(['(', ')', '"']) || negates(rest) || self.operator_ahead();
             if stops || self.test_ahead() {
                 self.at = before;
                 break;
@@ -255,39 +321,49 @@ impl<'a> Parser<'a> {
     }
 
     fn operator_ahead(&self) -> bool {
-        let mut ahead = Parser { text: self.text, at: self.at, depth: self.depth };
+        let mut ahead = *self;
         ahead.take_word(&["AND", "&&", "OR", "||", "NOT", "and", "or", "not"])
     }
 
     fn test_ahead(&self) -> bool {
-        let mut ahead = Parser { text: self.text, at: self.at, depth: self.depth };
+        let mut ahead = *self;
         ahead.field().is_some_and(|_| ahead.comparison().is_some())
     }
 
-    /// `field=(a OR b)`.
+    /// `field=(a OR b)`; `field!=(a OR b)` means that it is there and none of them.
     fn group(&mut self, field: &Field, comparison: Comparison) -> Result<Query, Error> {
         let opened = self.at - 1;
+        let example = "level=(error OR fatal)";
+        let each = if comparison == Comparison::NotEqual { Comparison::Equal } else { comparison };
         self.depth += 1;
         let mut values = Vec::new();
-        let mut all = false;
+        let (mut all, mut any) = (false, false);
         loop {
             self.skip_spaces();
             all |= self.take_word(&["AND", "&&"]);
-            let _ = self.take_word(&["OR", "||"]);
+            any |= self.take_word(&["OR", "||"]);
             if self.rest().is_empty() {
                 self.at = opened;
-                return Err(self.wrong("this bracket is never closed", "level=(error OR fatal)"));
+                return Err(self.wrong("this bracket is never closed", example));
             }
             if self.take(")") {
                 break;
             }
-            values.push(Query::Test { field: field.clone(), comparison, value: self.value()? });
+            values.push(Query::Test { field: field.clone(), comparison: each, value: self.value()? });
         }
         self.depth -= 1;
         if values.is_empty() {
-            return Err(self.wrong("a value is missing here", "level=(error OR fatal)"));
+            return Err(self.wrong("a value is missing here", example));
         }
-        Ok(if all { Query::and(values) } else { Query::or(values) })
+        if all && any {
+            self.at = opened;
+            return Err(self.wrong("AND and OR cannot stand in one list of values", example));
+        }
+        let group = if all { Query::and(values) } else { Query::or(values) };
+        if comparison == Comparison::NotEqual {
+            return Ok(Query::And(vec![Query::Exists(field.clone()), Query::Not(Box::new(group))]));
+        }
+        Ok(group)
     }
 
     /// A field's name: letters, digits, `_`, `-`, `@` and dots between them; quoted where it holds anything else.
@@ -305,7 +381,8 @@ impl<'a> Parser<'a> {
         }
         let end = rest.find(|c: char| !(c.is_alphanumeric() || "_-@.".contains(c))).unwrap_or(rest.len());
         let name = rest[..end].trim_end_matches(['.', '-']);
-        if name.len() != end {
+        let operator = matches!(name, "AND" | "OR" | "NOT") && !literal;
+        if name.len() != end || operator {
             return self.back_to(start);
         }
         self.at += end;
@@ -319,19 +396,28 @@ impl<'a> Parser<'a> {
 
     fn comparison(&mut self) -> Option<Comparison> {
         let start = self.at;
+        self.skip_spaces();
+        let spaced = self.at > start;
         let rest = self.rest();
         let signs = [
             ("!=", Comparison::NotEqual),
             (">=", Comparison::AtLeast),
             ("<=", Comparison::AtMost),
+            ("==", Comparison::Equal),
             ("=", Comparison::Equal),
             (">", Comparison::Above),
             ("<", Comparison::Below),
         ];
         if let Some((sign, comparison)) = signs.into_iter().find(|(sign, _)| rest.starts_with(sign)) {
-            self.at += sign.len();
-            return Some(comparison);
+            let after = &rest[sign.len()..];
+            // `a -> b`, `a =>b` and `a <b>` are text; a test with a space before its sign has one behind it, too.
+            if !spaced || after.starts_with(' ') {
+                self.at += sign.len();
+                return Some(comparison);
+            }
         }
+        self.at = start;
+        let rest = self.rest();
         // A colon makes a test only with a value right behind it; `https://x`, `a::b` and `note: this` are text.
         if let Some(after) = rest.strip_prefix(':')
             && !after.starts_with([' ', ':', '/'])
@@ -347,9 +433,12 @@ impl<'a> Parser<'a> {
             ("lt", Comparison::Below),
             ("le", Comparison::AtMost),
         ];
-        let spaced = self.at > start;
-        if let Some((_, comparison)) = words.into_iter().find(|(word, _)| spaced && self.take_word(&[word])) {
-            return Some(comparison);
+        // In words only before a number or a level: `the le Mans race` is text.
+        if let Some((_, comparison)) = words.into_iter().find(|(word, _)| self.at > start && self.take_word(&[word])) {
+            let value = self.rest().split([' ', ')']).next().unwrap_or_default();
+            if value.parse::<f64>().is_ok() || value.parse::<Level>().is_ok() {
+                return Some(comparison);
+            }
         }
         self.at = start;
         None
@@ -417,6 +506,12 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// `400..499`, but not `1.2.3` or `../x`.
+fn starts_with_range(text: &str) -> bool {
+    let word = text.split([' ', ')']).next().unwrap_or_default();
+    word.split_once("..").is_some_and(|(from, to)| from.parse::<f64>().is_ok() && to.parse::<f64>().is_ok())
+}
+
 /// Text is compared in one Unicode form, here as in the documents that people write.
 fn normal(text: &str) -> String {
     text.nfc().collect()
@@ -469,6 +564,17 @@ mod tests {
     #[test_case(&["status", "ge", "500"], "status>=500"; "a comparison in words")]
     #[test_case(&["a=1 OR b=2 c=3"], "(a=1 | (b=2 & c=3))"; "precedence")]
     #[test_case(&["a=1", "OR", "b=2"], "(a=1 | b=2)"; "an operator as an argument")]
+    #[test_case(&["level=error or level=warn"], "(level=error | level=warn)"; "lower case beside a test")]
+    #[test_case(&["level=error", "or", "level=warn"], "(level=error | level=warn)"; "lower case between arguments")]
+    #[test_case(&["error", "or", "warning"], "(error & or & warning)"; "lower case between words")]
+    #[test_case(&["error", "NOT", "payment failed"], r#"(error & !"payment failed")"#; "a phrase beside an operator")]
+    #[test_case(&["error", "!payment failed"], r#"(error & !"payment failed")"#; "a negated phrase")]
+    #[test_case(&["!500"], "!500"; "a negated number")]
+    #[test_case(&["!/aws/x"], "!/aws/x"; "a negated path")]
+    #[test_case(&["status >= 500"], "status>=500"; "spaces around the sign")]
+    #[test_case(&["status == 500"], "status=500"; "two equals signs")]
+    #[test_case(&["level!=(debug OR trace)"], "(level:* & !(level=debug | level=trace))"; "none of several")]
+    #[test_case(&["the", "le", "Mans"], "(the & le & Mans)"; "words that are no comparison")]
     #[test_case(&["(a=1", "OR", "b=2)", "c=3"], "((a=1 | b=2) & c=3)"; "brackets over arguments")]
     #[test_case(&["NOT level=info"], "!level=info"; "not")]
     #[test_case(&["!timeout"], "!timeout"; "negated word")]
@@ -547,6 +653,14 @@ mod tests {
                ^
         hint: a query looks like: message="payment failed"
         "#);
+    }
+
+    #[test_case("msg=~x"; "regular expression")]
+    #[test_case("status=[400 TO 499]"; "range in brackets")]
+    #[test_case("status:400..499"; "range with dots")]
+    #[test_case("level=(a AND b OR c)"; "mixed list")]
+    fn forms_that_are_not_understood(text: &str) {
+        wrong(text);
     }
 
     #[test]

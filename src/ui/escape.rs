@@ -1,6 +1,6 @@
 //! Text of others, made harmless for a terminal.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::borrow::Cow;
 
 /// Shows control characters instead of obeying them; line breaks and tabs stay.
 #[must_use]
@@ -14,9 +14,26 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     escape(text, char::is_control)
 }
 
+/// JSON whose strings hold none either: what JSON itself does not escape is.
+pub(super) fn in_json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || turns(c) {
+            shown += &format!("\\u{:04x}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Overrides of the writing direction are no control characters, but let text lie about itself.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 fn escape(text: &str, harmful: fn(char) -> bool) -> Cow<'_, str> {
-    // Overrides of the writing direction are no control characters, but let text lie about itself.
-    let harmful = |c: char| harmful(c) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let harmful = |c: char| harmful(c) || turns(c);
     if !text.contains(harmful) {
         return Cow::Borrowed(text);
     }
@@ -26,7 +43,7 @@ fn escape(text: &str, harmful: fn(char) -> bool) -> Cow<'_, str> {
             '\n' if harmful(c) => shown.push_str("\\n"),
             '\t' if harmful(c) => shown.push_str("\\t"),
             '\r' => shown.push_str("\\r"),
-            c if harmful(c) => drop(write!(shown, "\\u{{{:x}}}", u32::from(c))),
+            c if harmful(c) => shown += &format!("\\u{{{:x}}}", u32::from(c)),
             c => shown.push(c),
         }
     }
@@ -42,6 +59,7 @@ mod tests {
         assert_eq!(escaped("\x1b[2Jgone\x07\nnext\t."), "\\u{1b}[2Jgone\\u{7}\nnext\t.");
         assert_eq!(one_line("a\nb\tc\r"), "a\\nb\\tc\\r");
         assert_eq!(escaped("\u{202e}evil"), "\\u{202e}evil");
+        assert_eq!(in_json("{\"a\":\"\u{9b}2J\"}"), "{\"a\":\"\\u009b2J\"}");
         assert!(matches!(escaped("plain – ünïcode"), Cow::Borrowed(_)));
     }
 }

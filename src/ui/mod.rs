@@ -3,104 +3,27 @@
 //! stdout is the answer, stderr is everything else.
 
 mod escape;
+mod look;
 mod progress;
 mod table;
+mod words;
 
 use std::{
     fmt::Display,
-    io::{self, IsTerminal as _, Write},
+    io::{self, Write},
     process::ExitCode,
 };
 
 use anstyle::{AnsiColor, Style};
-use jiff::tz::TimeZone;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::error::{Error, Kind};
 
 pub use escape::{escaped, one_line};
+pub use look::{Format, Look, paint};
 pub use progress::Progress;
 pub use table::{bar, table};
-
-/// How output looks: decided once, handed to everything that renders.
-#[derive(Debug, Clone)]
-pub struct Look {
-    /// Columns of the terminal.
-    pub width: usize,
-    /// Whether stdout takes colour.
-    pub colour: bool,
-    /// The zone in which times are shown.
-    pub time_zone: TimeZone,
-    /// What the report is written as.
-    pub format: Format,
-    /// Whether stdout is a terminal.
-    pub stdout_is_terminal: bool,
-    /// Whether stderr and stdin are terminals: progress and prompts.
-    pub interactive: bool,
-    /// Whether stderr takes colour.
-    pub stderr_colour: bool,
-    /// No progress, no hints.
-    pub quiet: bool,
-}
-
-/// How a report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people; what a terminal gets
-    Table,
-    /// One record a line, tabs between the columns; what a pipe gets
-    Text,
-    /// One object with a schema that only grows
-    Json,
-}
-
-impl Look {
-    /// The style of something good, where colour is on.
-    #[must_use]
-    pub fn good(&self) -> Style {
-        self.style(AnsiColor::Green)
-    }
-
-    /// The style of something that wants attention.
-    #[must_use]
-    pub fn warning(&self) -> Style {
-        self.style(AnsiColor::Yellow)
-    }
-
-    /// The style of something wrong.
-    #[must_use]
-    pub fn bad(&self) -> Style {
-        self.style(AnsiColor::Red)
-    }
-
-    /// The style of what matters less.
-    #[must_use]
-    pub fn dim(&self) -> Style {
-        if self.colour { Style::new().dimmed() } else { Style::new() }
-    }
-
-    /// The style of a name.
-    #[must_use]
-    pub fn name(&self) -> Style {
-        self.style(AnsiColor::Cyan)
-    }
-
-    /// The style of a heading.
-    #[must_use]
-    pub fn bold(&self) -> Style {
-        if self.colour { Style::new().bold() } else { Style::new() }
-    }
-
-    fn style(&self, colour: AnsiColor) -> Style {
-        if self.colour { colour.on_default() } else { Style::new() }
-    }
-}
-
-/// `text` in `style`.
-pub fn paint(style: Style, text: impl Display) -> String {
-    format!("{style}{text}{style:#}")
-}
+pub use words::{bytes, count, grouped};
 
 /// A report: data that knows how it is shown.
 pub trait Show: Serialize {
@@ -125,8 +48,8 @@ pub struct Ui {
 impl Ui {
     /// The real terminal.
     #[must_use]
-    pub fn stdio(look: &Look) -> Self {
-        Self { look: look.clone(), out: Box::new(io::BufWriter::new(io::stdout())), err: Box::new(io::stderr()) }
+    pub fn stdio(look: Look) -> Self {
+        Self { look, out: Box::new(io::BufWriter::new(io::stdout())), err: Box::new(io::stderr()) }
     }
 
     /// Writes a report to stdout.
@@ -153,10 +76,10 @@ impl Ui {
         if last {
             return self.show(plan);
         }
-        let text = match self.look.format {
-            Format::Table => plan.table(&self.look).to_string(),
-            Format::Text => plan.lines().map(|line| line + "\n").collect(),
-            Format::Json => return Ok(()),
+        let text: String = if self.look.interactive {
+            plan.table(&self.look.of_stderr()).to_string()
+        } else {
+            plan.lines().map(|line| line + "\n").collect()
         };
         drop(self.err.write_all(text.as_bytes()));
         Ok(())
@@ -167,10 +90,15 @@ impl Ui {
     /// # Errors
     /// When stdout cannot be written.
     pub fn json(&mut self, schema: &str, data: &impl Serialize) -> Result<(), Error> {
-        let data = serde_json::to_value(data).map_err(|error| Error::failed("cannot write JSON").because(error))?;
-        let mut object = serde_json::Map::from_iter([("schema".to_owned(), Value::from(schema))]);
-        object.extend(data.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
-        self.line(&Value::Object(object).to_string())
+        #[derive(Serialize)]
+        struct Document<'a, T> {
+            schema: &'a str,
+            #[serde(flatten)]
+            data: &'a T,
+        }
+        let text = serde_json::to_string(&Document { schema, data });
+        let text = text.map_err(|error| Error::failed("cannot write JSON").because(error))?;
+        if self.look.stdout_is_terminal { self.line(&escape::in_json(&text)) } else { self.line(&text) }
     }
 
     /// Writes one line to stdout.
@@ -188,44 +116,54 @@ impl Ui {
         })
     }
 
-    /// Says how it went, on stderr. A script that reads JSON or a pipe is not disturbed by it.
+    /// Says how it went, on stderr.
     pub fn status(&mut self, text: impl Display) {
-        if !self.look.quiet {
-            drop(writeln!(self.err, "{text}"));
-        }
+        self.tell(Style::new(), "", text);
     }
 
     /// Says what may surprise.
     pub fn warning(&mut self, text: impl Display) {
-        let style = if self.look.stderr_colour { AnsiColor::Yellow.on_default() } else { Style::new() };
-        drop(writeln!(self.err, "{style}warning:{style:#} {text}"));
+        self.tell(AnsiColor::Yellow.on_default(), "warning: ", text);
     }
 
     /// Says what to type next.
     pub fn hint(&mut self, text: impl Display) {
         if !self.look.quiet {
-            let style = if self.look.stderr_colour { AnsiColor::Cyan.on_default() } else { Style::new() };
-            drop(writeln!(self.err, "{style}hint:{style:#} {text}"));
+            self.tell(AnsiColor::Cyan.on_default(), "hint: ", text);
         }
+    }
+
+    fn tell(&mut self, style: Style, label: &str, text: impl Display) {
+        let style = if self.look.stderr_colour { style } else { Style::new() };
+        drop(writeln!(self.err, "{}{}", paint(style, label), escaped(&text.to_string())));
     }
 
     /// Progress of `total` steps, or of an unknown number.
     #[must_use]
     pub fn progress(&self, what: &str, total: Option<usize>) -> Progress {
-        Progress::new(what, total, self.look.interactive && !self.look.quiet)
+        Progress::new(what, total, &self.look)
+    }
+
+    /// Checks, before any work, that somebody can confirm it.
+    ///
+    /// # Errors
+    /// Wrong usage where nobody can, and `yes` is not given.
+    pub fn can_confirm(&self, yes: bool) -> Result<(), Error> {
+        if yes || self.look.interactive {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Usage, "this changes things and nobody is there to confirm it")
+            .hint("add --yes to go on, or --dry-run to see only what would be done"))
     }
 
     /// Asks before something is changed.
     ///
     /// # Errors
-    /// Interrupted where the answer is no; wrong usage where nobody can answer and `yes` is not given.
+    /// Interrupted where the answer is no.
     pub fn confirm(&mut self, question: &str, yes: bool) -> Result<(), Error> {
+        self.can_confirm(yes)?;
         if yes {
             return Ok(());
-        }
-        if !self.look.interactive {
-            return Err(Error::new(Kind::Usage, "this changes things and nobody is there to confirm it")
-                .hint("add --yes to go on, or --dry-run to see only what would be done"));
         }
         drop(self.out.flush());
         match dialoguer::Confirm::new().with_prompt(question).default(false).interact_opt() {
@@ -249,8 +187,7 @@ impl Ui {
                 if self.look.format == Format::Json && !error.message.is_empty() {
                     drop(writeln!(self.err, "{}", error.to_json()));
                 } else if !error.message.is_empty() {
-                    let style = if self.look.stderr_colour { AnsiColor::Red.on_default() } else { Style::new() };
-                    drop(writeln!(self.err, "{style}error:{style:#} {error}"));
+                    self.tell(AnsiColor::Red.on_default(), "error: ", &error);
                 }
                 error.exit_code()
             }
@@ -258,59 +195,8 @@ impl Ui {
     }
 }
 
-/// Whether the standard streams are terminals: stdout, and stderr with stdin.
-#[must_use]
-pub fn terminals() -> (bool, bool) {
-    (io::stdout().is_terminal(), io::stderr().is_terminal() && io::stdin().is_terminal())
-}
-
 /// Says something at once, from where no [`Ui`] is at hand.
 #[expect(clippy::print_stderr, reason = "this is the terminal's module")]
 pub fn notice(text: &str) {
     eprintln!("\n{text}");
-}
-
-/// `1 log group`, `2 log groups`.
-#[must_use]
-pub fn count(number: usize, one: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{} {one}{s}", grouped(number as u64))
-}
-
-/// `1234567` as `1,234,567`.
-#[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1536` as `1.5 KiB`.
-#[must_use]
-#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-pub fn bytes(number: u64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let step = (0..units.len() - 1).find(|step| number < 1024 << (10 * step)).unwrap_or(units.len() - 1);
-    if step == 0 {
-        return format!("{number} B");
-    }
-    format!("{:.1} {}", number as f64 / (1_u64 << (10 * step)) as f64, units[step])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_and_nouns_agree() {
-        assert_eq!(count(1, "log group"), "1 log group");
-        assert_eq!(count(1_234_567, "event"), "1,234,567 events");
-        assert_eq!((bytes(0), bytes(1536), bytes(5 << 40)), ("0 B".into(), "1.5 KiB".into(), "5.0 TiB".into()));
-    }
 }

@@ -7,6 +7,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::Look;
+
 /// How often a line is written where there is no terminal.
 const QUIET: Duration = Duration::from_secs(5);
 
@@ -19,14 +21,15 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(what: &str, total: Option<usize>, terminal: bool) -> Self {
+    pub(super) fn new(what: &str, total: Option<usize>, look: &Look) -> Self {
+        let terminal = look.interactive && !look.quiet;
         let bar = ProgressBar::with_draw_target(total.map(|total| total as u64), target(terminal));
         bar.set_style(style(total.is_some()));
         bar.set_message(what.to_owned());
         if terminal {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Self { bar, plain: !terminal, last: Cell::new(Instant::now()), what: what.to_owned() }
+        Self { bar, plain: !look.interactive && !look.quiet, last: Cell::new(Instant::now()), what: what.to_owned() }
     }
 
     /// One step is done.

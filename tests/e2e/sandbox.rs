@@ -75,9 +75,10 @@ impl Sandbox {
         self.run(&arguments, &[])
     }
 
-    /// Runs logctl with arguments that hold spaces, and with more variables.
+    /// Runs logctl with arguments that hold spaces, and with more variables; an empty one is taken away.
     pub fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
-        let output = Command::new(env!("CARGO_BIN_EXE_logctl"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_logctl"));
+        command
             .args(arguments)
             .env_clear()
             .envs(&self.env)
@@ -87,10 +88,11 @@ impl Sandbox {
                 ("COLUMNS", "120"),
                 ("TZ", "UTC"),
             ])
-            .envs(variables.iter().copied())
-            .output()
-            .unwrap();
-        Run::of(&output)
+            .envs(variables.iter().copied().filter(|(_, value)| !value.is_empty()));
+        for (name, _) in variables.iter().filter(|(_, value)| value.is_empty()) {
+            command.env_remove(name);
+        }
+        Run::of(&command.output().unwrap())
     }
 
     /// Runs the sample application.

@@ -20,6 +20,9 @@ fn a_deployment_that_fails_says_why_and_how_to_go_on() {
     sandbox.logctl("bootstrap --yes").exits(1).says("is ROLLBACK_COMPLETE and can only be removed");
     sandbox.logctl("audit").ok().says("stack logctl is ROLLBACK_COMPLETE and forwards nothing");
     sandbox.logctl("teardown --yes").ok().says("removed 0 filters and stack logctl");
+    // A stack of somebody else is not ours to change, whatever its name.
+    sandbox.logctl("audit --stack logctl-artifacts").exits(2).says("is not a forwarding stack of logctl");
+    sandbox.logctl("teardown --yes --stack logctl-artifacts").exits(2);
 
     sandbox.engine(Method::Delete, "/_index_template/logctl-logctl", None);
     sandbox.logctl("bootstrap --yes").ok();

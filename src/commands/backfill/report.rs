@@ -5,11 +5,9 @@ use std::fmt::Display;
 use logctl_core::coverage::{Action, State};
 use serde::Serialize;
 
-use super::Failed;
 use crate::{
-    commands::audit::style,
     error::{Error, Kind},
-    survey::Survey,
+    survey::{Survey, Surveyed, style},
     ui::{Look, Show, count, one_line, paint, table},
 };
 
@@ -42,22 +40,19 @@ impl Plan {
     /// The plan that follows from a survey: loops first, they cost by the second.
     #[must_use]
     pub fn new(survey: &Survey) -> Self {
-        let mut steps: Vec<Step> = survey
-            .groups
-            .iter()
-            .filter(|(_, decision)| decision.action != Action::None)
-            .map(|(group, decision)| Step {
-                group: group.name.clone(),
-                state: decision.state,
-                action: match (&decision.action, decision.state) {
-                    (Action::Put(_), State::Drifted) => "repair",
-                    (Action::Put(_), _) => "subscribe",
-                    _ => "unsubscribe",
-                },
-                reason: decision.reason.clone(),
-                change: decision.action.clone(),
-            })
-            .collect();
+        let step = |surveyed: &Surveyed| Step {
+            group: surveyed.group.name.clone(),
+            state: surveyed.decision.state,
+            action: match (&surveyed.decision.action, surveyed.decision.state) {
+                (Action::Put(_), State::Drifted) => "repair",
+                (Action::Put(_), _) => "subscribe",
+                _ => "unsubscribe",
+            },
+            reason: surveyed.decision.reason.clone(),
+            change: surveyed.decision.action.clone(),
+        };
+        let changing = survey.groups.iter().filter(|surveyed| surveyed.decision.action != Action::None);
+        let mut steps: Vec<Step> = changing.map(step).collect();
         steps.sort_by_key(|step| step.state != State::Loop);
         Self { unchanged: survey.groups.len() - steps.len(), steps }
     }
@@ -83,6 +78,20 @@ impl Show for Plan {
     }
 }
 
+/// A step that failed.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Failed {
+    /// The group.
+    pub group: String,
+    /// What was tried.
+    pub action: &'static str,
+    /// Why it failed.
+    pub error: String,
+    /// Its class.
+    #[serde(skip)]
+    pub kind: Kind,
+}
+
 /// What became of a plan.
 #[derive(Debug, Default, PartialEq, Serialize)]
 pub struct Outcome {
@@ -92,6 +101,9 @@ pub struct Outcome {
     pub done: usize,
     /// Groups that stay as they are.
     pub unchanged: usize,
+    /// Groups whose filter slots others hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub full: Vec<String>,
     /// Steps that failed, each with its reason.
     pub failed: Vec<Failed>,
     /// Whether Ctrl-C ended it early.
@@ -109,8 +121,11 @@ impl Outcome {
     /// How it went, in one line.
     #[must_use]
     pub fn closing_line(&self) -> String {
-        let left = self.planned - self.done - self.failed.len();
+        let left = self.planned - self.done - self.full.len() - self.failed.len();
         let mut line = format!("changed {} of {}", count(self.done, "log group"), self.planned);
+        if !self.full.is_empty() {
+            line += &format!(", {} full: others hold all their filters", self.full.len());
+        }
         if !self.failed.is_empty() {
             line += &format!(", {} failed", self.failed.len());
         }
@@ -128,16 +143,13 @@ impl Outcome {
         if self.interrupted {
             return Err(Error::new(Kind::Interrupted, "interrupted").hint("the same command does the rest"));
         }
-        let Some(first) = self.failed.first() else { return Ok(()) };
-        let throttled = self.failed.iter().any(|failed| failed.kind == Kind::Throttled);
-        let kind = match first.kind {
-            Kind::Denied if self.done == 0 => Kind::Denied,
-            _ if throttled => Kind::Throttled,
-            _ => Kind::Failed,
+        let what = format!("{} could not be changed", count(self.failed.len(), "log group"));
+        let failure = |failed: &Failed| {
+            // Where some were changed, one that was denied is a failure among others.
+            let kind = if failed.kind == Kind::Denied && self.done > 0 { Kind::Failed } else { failed.kind };
+            Err(Error::new(kind, &what).because(&failed.error).hint("the same command tries the rest again"))
         };
-        Err(Error::new(kind, format!("{} could not be changed", count(self.failed.len(), "log group")))
-            .because(&first.error)
-            .hint("the same command tries the rest again"))
+        Error::worst(self.failed.iter().map(failure))
     }
 }
 
@@ -164,7 +176,7 @@ mod tests {
     #[test]
     fn the_closing_line_accounts_for_every_step() {
         let failed = vec![Failed { group: "/a".into(), action: "subscribe", error: "no".into(), kind: Kind::Failed }];
-        let outcome = Outcome { planned: 5, done: 3, unchanged: 0, failed, interrupted: false };
+        let outcome = Outcome { planned: 5, done: 3, failed, ..Outcome::default() };
         assert_eq!(
             outcome.closing_line(),
             "changed 3 log groups of 5, 1 failed, 1 not begun; the same command does the rest"

@@ -17,7 +17,8 @@ const LIFELINES: [&str; 4] = ["LogsForwarder", "LogGroupCreated", "LogGroupCreat
 /// A deployment before it is begun.
 #[derive(Debug, Serialize)]
 pub struct Plan {
-    stack: String,
+    /// Name of the stack.
+    pub stack: String,
     creates: bool,
     /// Each resource that changes.
     pub changes: Vec<ResourceChange>,
@@ -82,7 +83,7 @@ fn resource_change(change: &Change) -> Option<ResourceChange> {
     let action = match (resource.action()?, resource.replacement()) {
         (ChangeAction::Add, _) => Act::Add,
         (ChangeAction::Remove, _) => Act::Remove,
-        (_, Some(Replacement::True)) => Act::Replace,
+        (_, Some(Replacement::True | Replacement::Conditional)) => Act::Replace,
         _ => Act::Change,
     };
     let mut properties: Vec<String> = resource
@@ -143,8 +144,8 @@ pub struct Outcome {
 impl Outcome {
     /// There was nothing to do.
     #[must_use]
-    pub fn unchanged(stack: &StackName) -> Self {
-        Self { stack: stack.to_string(), outcome: "unchanged", changes: Vec::new() }
+    pub fn unchanged(plan: &Plan) -> Self {
+        Self { stack: plan.stack.clone(), outcome: "unchanged", changes: Vec::new() }
     }
 
     /// It goes on without us.
@@ -191,7 +192,7 @@ mod tests {
                 Change::builder().resource_change(wire).build()
             })
             .collect();
-        let set = ChangeSet { id: "c".into(), stack_id: "s".into(), creates: false, changes };
+        let set = ChangeSet { id: "c".into(), stack_id: "s".into(), creates: false, made_shell: false, changes };
         Plan::new(&"logctl".parse().unwrap(), &set, false)
     }
 

@@ -69,7 +69,7 @@ impl<'a> Document<'a> {
 fn pretty(event: &Event, dated: bool, look: &Look) -> String {
     let time = event.time.to_zoned_datetime(look.time_zone.clone());
     let time = time.strftime(if dated { "%Y-%m-%d %H:%M:%S.%3f" } else { "%H:%M:%S.%3f" });
-    let level = event.level.as_deref().unwrap_or("");
+    let level = one_line(event.level.as_deref().unwrap_or(""));
     let service = one_line(event.service.as_deref().unwrap_or(&event.group));
     let message = escaped(event.message.trim_end());
     let mut lines = message.lines();
@@ -77,7 +77,7 @@ fn pretty(event: &Event, dated: bool, look: &Look) -> String {
         "{}  {}  {}  {}",
         paint(look.dim(), time),
         paint(look.name(), format_args!("{:<14}", clip(&service, 24))),
-        paint(level_style(level, look), format_args!("{level:<5}")),
+        paint(level_style(&level, look), format_args!("{level:<5}")),
         lines.next().unwrap_or_default(),
     );
     for line in lines {
@@ -90,7 +90,7 @@ fn pretty(event: &Event, dated: bool, look: &Look) -> String {
 /// One event on one line, for a pipe.
 fn plain(event: &Event) -> String {
     let level = event.level.as_deref().unwrap_or("-");
-    format!("{}\t{}\t{level}\t{}", rfc3339(event.time), event.group, one_line(event.message.trim_end()))
+    format!("{}\t{}\t{level}\t{}", rfc3339(event.time), one_line(&event.group), one_line(event.message.trim_end()))
 }
 
 fn level_style(level: &str, look: &Look) -> Style {

@@ -6,34 +6,48 @@ use serde::Serialize;
 
 use crate::{
     aws::stack::Stack,
-    survey::Survey,
     ui::{Look, Show, count, one_line, paint, table},
 };
 
 /// What is removed.
 #[derive(Debug, Serialize)]
 pub struct Plan {
-    stack: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<String>,
     /// Group and name of each filter.
     pub filters: Vec<(String, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
 }
 
 impl Plan {
-    /// Every filter whose destination is the stack's forwarder.
+    /// The stack, the filters that send to it, and the account policy if it does.
     #[must_use]
-    pub fn new(stack: &Stack, survey: &Survey) -> Self {
-        let forwarder = survey.coverage.as_ref().map(|stack| stack.forwarder.as_str());
-        let filters = survey.groups.iter().flat_map(|(group, _)| {
-            let ours = group.filters.iter().flatten().filter(|filter| Some(filter.destination.as_str()) == forwarder);
-            ours.map(|filter| (group.name.clone(), filter.name.clone()))
-        });
-        Self { stack: stack.name.to_string(), filters: filters.collect() }
+    pub fn new(stack: Option<&Stack>, filters: Vec<(String, String)>, policy: Option<String>) -> Self {
+        Self { stack: stack.map(|stack| stack.name.to_string()), filters, policy }
+    }
+
+    /// Whether there is nothing to remove.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stack.is_none() && self.filters.is_empty() && self.policy.is_none()
     }
 
     /// What is asked before it is begun.
     #[must_use]
     pub fn question(&self) -> String {
-        format!("Remove {} and stack {}?", count(self.filters.len(), "filter"), self.stack)
+        let policy = self.policy.as_ref().map(|name| format!("the account policy {name}"));
+        let stack = self.stack.as_ref().map(|name| format!("stack {name}"));
+        let things: Vec<_> = [Some(count(self.filters.len(), "filter")), policy, stack].into_iter().flatten().collect();
+        format!("Remove {}?", things.join(", "))
+    }
+
+    /// Kind, name and log group of each thing.
+    fn things(&self) -> impl Iterator<Item = [&str; 3]> {
+        let filters = self.filters.iter().map(|(group, filter)| ["filter", filter, group]);
+        let policy = self.policy.iter().map(|name| ["account policy", name, ""]);
+        let stack = self.stack.iter().map(|name| ["stack", name, ""]);
+        filters.chain(policy).chain(stack)
     }
 }
 
@@ -41,17 +55,14 @@ impl Show for Plan {
     const SCHEMA: &'static str = "logctl.teardown-plan/v1";
 
     fn table(&self, look: &Look) -> impl Display {
-        let remove = || paint(look.bad(), "- remove");
-        let stack = vec![remove(), format!("stack {}", self.stack), String::new()];
-        let filters = self.filters.iter().map(|(group, filter)| {
-            vec![remove(), format!("filter {}", one_line(filter)), one_line(group).into_owned()]
+        let rows = self.things().map(|[kind, name, group]| {
+            vec![paint(look.bad(), "- remove"), format!("{kind} {}", one_line(name)), one_line(group).into_owned()]
         });
-        table(&["DO", "WHAT", "LOG GROUP"], filters.chain([stack]), look)
+        table(&["DO", "WHAT", "LOG GROUP"], rows, look)
     }
 
     fn lines(&self) -> impl Iterator<Item = String> {
-        let filters = self.filters.iter().map(|(group, filter)| format!("filter\t{filter}\t{group}"));
-        filters.chain([format!("stack\t{}\t", self.stack)])
+        self.things().map(|[kind, name, group]| format!("{kind}\t{}\t{}", one_line(name), one_line(group)))
     }
 }
 

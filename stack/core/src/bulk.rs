@@ -39,6 +39,8 @@ pub enum ItemOutcome {
     Degrade(String),
     /// Refused for good.
     DeadLetter(String),
+    /// Nothing is wrong with the event: the domain lets nobody write there for now.
+    Outage(String),
 }
 
 /// The outcomes of a bulk request, in the order of its items.
@@ -69,25 +71,26 @@ struct Create {
 #[derive(Deserialize)]
 struct Error {
     #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    reason: String,
+    kind: Option<String>,
+    reason: Option<String>,
     caused_by: Option<Cause>,
 }
 
 #[derive(Deserialize)]
 struct Cause {
-    #[serde(default)]
-    reason: String,
+    reason: Option<String>,
 }
 
 impl Create {
     fn outcome(self) -> ItemOutcome {
+        let of_the_cluster = self.error.as_ref().is_some_and(Error::is_of_the_cluster);
         let reason = self.error.map_or_else(|| format!("status {}", self.status), Error::text);
         match self.status {
             200..300 => ItemOutcome::Created,
             409 => ItemOutcome::Duplicate,
+            400 if of_the_cluster => ItemOutcome::Outage(reason),
             400 => ItemOutcome::Degrade(reason),
+            401 | 403 | 404 => ItemOutcome::Outage(reason),
             429 | 500..600 => ItemOutcome::Retry(reason),
             _ => ItemOutcome::DeadLetter(reason),
         }
@@ -95,9 +98,16 @@ impl Create {
 }
 
 impl Error {
+    /// Whether a 400 says that the index cannot be had: no shard left, closed. No form of the event would pass.
+    fn is_of_the_cluster(&self) -> bool {
+        let reason = self.reason.as_deref().unwrap_or_default();
+        matches!(self.kind.as_deref(), Some("validation_exception" | "index_closed_exception"))
+            || (reason.contains("maximum") && reason.contains("shards"))
+    }
+
     fn text(self) -> String {
-        let cause = self.caused_by.map(|cause| format!(": {}", cause.reason)).unwrap_or_default();
-        format!("{}: {}{cause}", self.kind, self.reason)
+        let parts = [self.kind, self.reason, self.caused_by.and_then(|cause| cause.reason)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
     }
 }
 
@@ -124,7 +134,10 @@ mod tests {
     #[test_case(r#"{"create":{"status":429,"error":{"type":"t","reason":"r"}}}"#, ItemOutcome::Retry("t: r".into()); "throttled")]
     #[test_case(r#"{"create":{"status":503}}"#, ItemOutcome::Retry("status 503".into()); "unavailable")]
     #[test_case(r#"{"create":{"status":400,"error":{"type":"t","reason":"r","caused_by":{"reason":"c"}}}}"#, ItemOutcome::Degrade("t: r: c".into()); "its fields")]
-    #[test_case(r#"{"create":{"status":403,"error":{"type":"t","reason":"r"}}}"#, ItemOutcome::DeadLetter("t: r".into()); "forbidden")]
+    #[test_case(r#"{"create":{"status":403,"error":{"type":"t","reason":"r"}}}"#, ItemOutcome::Outage("t: r".into()); "forbidden")]
+    #[test_case(r#"{"create":{"status":404,"error":{"type":"t","reason":"r"}}}"#, ItemOutcome::Outage("t: r".into()); "nowhere")]
+    #[test_case(r#"{"create":{"status":400,"error":{"type":"validation_exception","reason":"no shards"}}}"#, ItemOutcome::Outage("validation_exception: no shards".into()); "no room")]
+    #[test_case(r#"{"create":{"status":500,"error":{"type":"null_pointer_exception","reason":null}}}"#, ItemOutcome::Retry("null_pointer_exception".into()); "no reason given")]
     fn outcome_of(item: &str, outcome: ItemOutcome) {
         let reply = format!(r#"{{"errors":true,"items":[{item}]}}"#);
         assert_eq!(outcomes(reply.as_bytes()).unwrap(), [outcome]);

@@ -150,11 +150,21 @@ pub struct Filter {
     /// `ByLogStream`, unless somebody changed it.
     #[serde(default)]
     pub distribution: Option<String>,
+    /// A condition on system fields, where somebody has set one.
+    #[serde(rename = "fieldSelectionCriteria", default)]
+    pub selection: Option<String>,
 }
 
 impl Filter {
+    /// The pattern of our filters: everything.
+    pub const PATTERN: &str = "";
+    /// The distribution of our filters: a stream's events stay together.
+    pub const DISTRIBUTION: &str = "ByLogStream";
+
     fn sends_everything(&self) -> bool {
-        self.pattern.is_empty() && self.distribution.as_deref().is_none_or(|d| d == "ByLogStream")
+        self.pattern == Self::PATTERN
+            && self.selection.as_deref().is_none_or(str::is_empty)
+            && self.distribution.as_deref().is_none_or(|d| d == Self::DISTRIBUTION)
     }
 }
 
@@ -165,6 +175,9 @@ pub struct AccountPolicy {
     pub destination: String,
     /// Groups that its selection criteria leave out: `LogGroupName NOT IN [...]`.
     pub except: BTreeSet<String>,
+    /// Whether it sends every event of every other group. One with a filter pattern, or with criteria that could not be
+    /// read, proves nothing about a group.
+    pub complete: bool,
 }
 
 impl AccountPolicy {
@@ -176,10 +189,16 @@ impl AccountPolicy {
         #[serde(rename_all = "PascalCase")]
         struct Document {
             destination_arn: String,
+            #[serde(default)]
+            filter_pattern: String,
         }
         let document: Document = serde_json::from_str(document).ok()?;
-        let names = criteria.split_once("NOT IN").and_then(|(_, names)| serde_json::from_str(names).ok());
-        Some(Self { destination: document.destination_arn, except: names.unwrap_or_default() })
+        let names = match criteria.split_once("NOT IN") {
+            None => criteria.trim().is_empty().then(BTreeSet::new),
+            Some((_, names)) => serde_json::from_str(names).ok(),
+        };
+        let complete = document.filter_pattern.is_empty() && names.is_some();
+        Some(Self { destination: document.destination_arn, except: names.unwrap_or_default(), complete })
     }
 }
 
@@ -192,6 +211,14 @@ pub struct Stack {
     pub forwarder: String,
     /// Which groups it wants.
     pub rules: Rules,
+}
+
+impl Stack {
+    /// Whether a filter sends to this stack. Its name tells nothing.
+    #[must_use]
+    pub fn owns(&self, filter: &Filter) -> bool {
+        filter.destination == self.forwarder
+    }
 }
 
 /// What is known of the destinations and of the account.
@@ -253,12 +280,12 @@ pub fn decide(
     }
     let Some(filters) = filters else { return just(State::Unknown, "its subscription filters could not be read") };
     if own {
-        return decide_own(filters);
+        return decide_own(group, filters, policy);
     }
     let Some(stack) = stack else { return decide_without_stack(filters, limits) };
 
-    let ours: Vec<&Filter> = filters.iter().filter(|filter| filter.destination == stack.forwarder).collect();
-    let by_policy = policy.is_some_and(|p| p.destination == stack.forwarder && !p.except.contains(group));
+    let ours: Vec<&Filter> = filters.iter().filter(|filter| stack.owns(filter)).collect();
+    let by_policy = policy.is_some_and(|p| p.complete && p.destination == stack.forwarder && !p.except.contains(group));
     if let Err(rule) = stack.rules.check(group) {
         return match (ours.is_empty(), by_policy) {
             (true, false) => Decision { state: State::Excluded, reason: rule, action: Action::None },
@@ -274,7 +301,7 @@ pub fn decide(
             },
         };
     }
-    if let Some(filter) = filters.iter().find(|f| f.name == stack.filter_name && f.destination != stack.forwarder) {
+    if let Some(filter) = filters.iter().find(|f| f.name == stack.filter_name && !stack.owns(f)) {
         return Decision {
             state: State::Conflict,
             reason: format!("the filter `{}` points to {}", filter.name, short_arn(&filter.destination)),
@@ -302,16 +329,27 @@ pub fn decide(
     }
 }
 
-fn decide_own(filters: &[Filter]) -> Decision {
+fn decide_own(group: &str, filters: &[Filter], policy: Option<&AccountPolicy>) -> Decision {
     let looping: Vec<&Filter> = filters.iter().filter(|filter| is_forwarder(&filter.destination)).collect();
-    if looping.is_empty() {
-        return Decision { state: State::Own, reason: "belongs to a logctl function".to_owned(), action: Action::None };
+    if !looping.is_empty() {
+        return Decision {
+            state: State::Loop,
+            reason: "belongs to a logctl function and feeds one".to_owned(),
+            action: Action::Delete(names(&looping)),
+        };
     }
-    Decision {
-        state: State::Loop,
-        reason: "belongs to a logctl function and feeds one".to_owned(),
-        action: Action::Delete(names(&looping)),
-    }
+    // CloudWatch Logs spares the destination's own group, but no other one of the chain.
+    let fed = policy.is_some_and(|policy| {
+        is_forwarder(&policy.destination)
+            && !policy.except.contains(group)
+            && group.strip_prefix("/aws/lambda/") != Some(short_arn(&policy.destination))
+    });
+    let (state, reason) = if fed {
+        (State::Loop, "belongs to a logctl function, and the account policy feeds one with it")
+    } else {
+        (State::Own, "belongs to a logctl function")
+    };
+    Decision { state, reason: reason.to_owned(), action: Action::None }
 }
 
 fn decide_without_stack(filters: &[Filter], limits: &Limits) -> Decision {
@@ -358,7 +396,7 @@ fn drift(filter: &Filter) -> String {
 /// Who else gets the events.
 fn also(filters: &[Filter], stack: &Stack) -> String {
     let others: Vec<_> =
-        filters.iter().filter(|f| f.destination != stack.forwarder).map(|f| short_arn(&f.destination)).collect();
+        filters.iter().filter(|filter| !stack.owns(filter)).map(|f| short_arn(&f.destination)).collect();
     if others.is_empty() { String::new() } else { format!("; also to {}", others.join(", ")) }
 }
 
@@ -393,7 +431,13 @@ mod tests {
     const OTHER: &str = "arn:aws:lambda:eu-west-1:1:function:LogsToElasticsearch";
 
     fn filter(name: &str, destination: &str) -> Filter {
-        Filter { name: name.into(), destination: destination.into(), pattern: String::new(), distribution: None }
+        Filter {
+            name: name.into(),
+            destination: destination.into(),
+            pattern: String::new(),
+            distribution: None,
+            selection: None,
+        }
     }
 
     fn stack() -> Stack {
@@ -401,7 +445,7 @@ mod tests {
     }
 
     fn policy() -> AccountPolicy {
-        AccountPolicy { destination: FORWARDER.into(), except: BTreeSet::from(["/not/this".into()]) }
+        AccountPolicy { destination: FORWARDER.into(), except: BTreeSet::from(["/not/this".into()]), complete: true }
     }
 
     fn put() -> Action {
@@ -436,6 +480,8 @@ mod tests {
     #[test_case("/a", &[("logctl-logctl", FORWARDER)], State::Double, delete("logctl-logctl"); "by both")]
     #[test_case("/not/this", &[], State::Missing, put(); "left out by the policy")]
     #[test_case("/skip/a", &[], State::Unwanted, Action::None; "the policy leaks")]
+    #[test_case("/aws/lambda/logctl-logctl-domain", &[], State::Loop, Action::None; "the policy feeds the chain")]
+    #[test_case("/aws/lambda/logctl-logctl-forwarder", &[], State::Own, Action::None; "which AWS itself prevents here")]
     fn states_with_an_account_policy(group: &str, filters: &[(&str, &str)], state: State, action: Action) {
         let filters: Vec<_> = filters.iter().map(|(name, destination)| filter(name, destination)).collect();
         let decision =
@@ -460,6 +506,16 @@ mod tests {
         let filters = [filter("logctl-logctl", FORWARDER), filter("x", OTHER)];
         let decision = decide("/a", Class::Standard, Some(&filters), None, Some(&stack()), &Limits::default());
         assert_eq!(decision.reason, "by its filter; also to LogsToElasticsearch");
+    }
+
+    #[test]
+    fn a_policy_that_sends_only_a_part_takes_no_filter_away() {
+        let partial = AccountPolicy { complete: false, ..policy() };
+        let filters = [filter("logctl-logctl", FORWARDER)];
+        let state = |filters| {
+            decide("/a", Class::Standard, Some(filters), Some(&partial), Some(&stack()), &Limits::default()).state
+        };
+        assert_eq!((state(&filters[..]), state(&[])), (State::Streamed, State::Missing));
     }
 
     #[test]
@@ -499,6 +555,9 @@ mod tests {
         assert_eq!(AccountPolicy::parse(&document, r#"LogGroupName NOT IN ["/not/this"]"#), Some(policy()));
         assert_eq!(AccountPolicy::parse(&document, "").unwrap().except, BTreeSet::new());
         assert_eq!(AccountPolicy::parse("{}", ""), None);
+        let complete = |document: &str, criteria| AccountPolicy::parse(document, criteria).unwrap().complete;
+        assert!(!complete(&document, "LogGroupNamePrefix IN [\"/a\"]"));
+        assert!(!complete(&document.replace(r#""FilterPattern":"""#, r#""FilterPattern":"ERROR""#), ""));
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Encoder<'_> {
         for (name, value) in fields {
             source.entry(name).or_insert(value);
         }
-        self.document(event, &source)
+        self.document(event, source)
     }
 
     /// The document of an event whose fields the engine has refused: they become `path=value` in `@kv`.
@@ -50,14 +50,14 @@ impl Encoder<'_> {
         fields::walk(&fields, &mut |path, value| pairs.push(Value::String(format!("{path}={value}"))));
         source.insert("@kv".to_owned(), pairs.into());
         source.insert("@degraded".to_owned(), reason.into());
-        self.document(event, &source)
+        self.document(event, source)
     }
 
-    fn document(&self, event: &LogEvent, source: &Map<String, Value>) -> Document {
+    fn document(&self, event: &LogEvent, source: Map<String, Value>) -> Document {
         Document {
             id: event.id.clone(),
             index: self.indices.name(event.timestamp),
-            source: Value::Object(source.clone()).to_string().into_bytes(),
+            source: Value::Object(source).to_string().into_bytes(),
         }
     }
 

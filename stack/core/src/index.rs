@@ -1,6 +1,6 @@
 //! Index names. They follow from the event alone, so that a redelivered event always meets its own id.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
@@ -16,6 +16,16 @@ pub enum Period {
     Week,
     /// `PREFIX-2026.11`.
     Month,
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        })
+    }
 }
 
 impl FromStr for Period {

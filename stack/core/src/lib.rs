@@ -2,6 +2,7 @@
 //!
 //! Plain data and pure functions: no IO, no clock, no SDK, no runtime.
 
+pub mod auth;
 pub mod bulk;
 pub mod coverage;
 pub mod dead_letter;
@@ -15,3 +16,4 @@ pub mod names;
 pub mod normalise;
 pub mod payload;
 pub mod rules;
+pub mod service;

@@ -89,45 +89,16 @@ impl StackName {
     pub fn filter_name(&self) -> String {
         format!("logctl-{self}")
     }
-
-    /// The fixed name of one of the stack's functions. It never changes: a new ARN would kill every filter at once.
-    #[must_use]
-    pub fn function_name(&self, part: FunctionPart) -> String {
-        format!("logctl-{self}-{}", part.suffix())
-    }
 }
 
-/// The functions of a stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FunctionPart {
-    /// LogsForwarder.
-    Forwarder,
-    /// LogGroupCreated.
-    Subscriber,
-    /// DomainAccess.
-    Domain,
-}
-
-impl FunctionPart {
-    /// Every function of a stack.
-    pub const ALL: [Self; 3] = [Self::Forwarder, Self::Subscriber, Self::Domain];
-
-    const fn suffix(self) -> &'static str {
-        match self {
-            Self::Forwarder => "forwarder",
-            Self::Subscriber => "subscriber",
-            Self::Domain => "domain",
-        }
-    }
-}
+/// What the names of a stack's functions end with; in between stands the name of the stack.
+const FUNCTIONS: [&str; 3] = ["-forwarder", "-subscriber", "-domain"];
 
 /// Whether a log group belongs to a logctl function, of whichever stack: two stacks must not feed each other.
 #[must_use]
 pub fn is_own_group(name: &str) -> bool {
     name.strip_prefix("/aws/lambda/logctl-").is_some_and(|rest| {
-        FunctionPart::ALL.iter().any(|part| {
-            rest.strip_suffix(part.suffix()).and_then(|stack| stack.strip_suffix('-')).is_some_and(|s| !s.is_empty())
-        })
+        FUNCTIONS.iter().any(|function| rest.strip_suffix(function).is_some_and(|stack| !stack.is_empty()))
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Its shape: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html>.
 
-use std::{borrow::Cow, io::Read};
+use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
@@ -66,11 +66,7 @@ pub fn decode(data: &str, region: &str, cap: u64) -> Result<Payload, DecodeError
     if json.len() as u64 > cap {
         return Err(DecodeError::TooLarge { cap });
     }
-    let text = match String::from_utf8_lossy(&json) {
-        Cow::Borrowed(text) => Cow::Borrowed(text),
-        Cow::Owned(repaired) => Cow::Owned(repaired),
-    };
-    let wire: Wire = serde_json::from_str(&text)?;
+    let wire: Wire = serde_json::from_str(&String::from_utf8_lossy(&json))?;
     if wire.message_type == "CONTROL_MESSAGE" {
         return Ok(Payload::Control);
     }

@@ -1,4 +1,4 @@
-//! The custom resource: whatever happens, CloudFormation gets an answer, or the stack would hang for an hour.
+//! The custom resource: CloudFormation gets an answer also where the set-up fails, or the stack would wait in vain.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 
 use crate::template;
 
-/// How long one request may take.
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long one request may take. Five of them and the answer fit into the function's time.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What CloudFormation asks:
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html>.
@@ -41,11 +41,40 @@ enum RequestType {
     Delete,
 }
 
-/// What lives as long as the sandbox.
+/// Sets up the domain and tells CloudFormation how it went, whatever happens on the way.
+pub async fn handle(
+    request: Request,
+    http: &HttpClient,
+    access: Result<DomainAccess, ConfigError>,
+) -> Result<(), Failure> {
+    let done = match (&request.request_type, access) {
+        (RequestType::Delete, _) => Ok(()), // What is on the domain outlives the stack.
+        (RequestType::Create | RequestType::Update, Err(error)) => Err(error.to_string()),
+        (RequestType::Create | RequestType::Update, Ok(access)) => access.set_up().await,
+    };
+    let (status, reason) = match done {
+        Ok(()) => ("SUCCESS", String::new()),
+        Err(reason) => ("FAILED", reason),
+    };
+    // One resource for the life of the stack: another id would make CloudFormation delete the old one.
+    let physical = request.physical_resource_id.unwrap_or_else(|| "domain".to_owned());
+    let answer = json!({
+        "Status": status, "Reason": reason, "PhysicalResourceId": physical, "StackId": request.stack_id,
+        "RequestId": request.request_id, "LogicalResourceId": request.logical_resource_id,
+    });
+    let failed = |error: &dyn std::fmt::Display| Failure::new("NoAnswerToCloudFormation", error);
+    let put = hyper::Request::put(request.response_url)
+        .body(Bytes::from(answer.to_string()))
+        .map_err(|error| failed(&error))?;
+    let answer = http.send(put, TIMEOUT).await.map_err(|error| failed(&error))?;
+    if answer.status.is_success() { Ok(()) } else { Err(failed(&answer.status)) }
+}
+
+/// The domain and what is installed there.
 pub struct DomainAccess {
-    http: HttpClient,
     domain: Domain,
     prefix: IndexPrefix,
+    replicas: String,
 }
 
 impl DomainAccess {
@@ -53,50 +82,30 @@ impl DomainAccess {
     ///
     /// # Errors
     /// One line that names the variable that is wrong.
-    pub fn new(environment: Environment<'_>) -> Result<Self, ConfigError> {
-        let http = HttpClient::new();
-        Ok(Self { domain: environment.domain(&http)?, http, prefix: environment.require("LOGCTL_INDEX_PREFIX")? })
-    }
-
-    /// Sets up the domain and tells CloudFormation how it went.
-    pub async fn handle(&self, request: Request) -> Result<(), Failure> {
-        let done = match request.request_type {
-            RequestType::Create | RequestType::Update => self.set_up().await,
-            RequestType::Delete => Ok(()), // What is on the domain outlives the stack.
-        };
-        let (status, reason) = match done {
-            Ok(()) => ("SUCCESS", String::new()),
-            Err(reason) => ("FAILED", reason),
-        };
-        let physical = request.physical_resource_id.unwrap_or_else(|| template::name(&self.prefix));
-        let answer = json!({
-            "Status": status, "Reason": reason, "PhysicalResourceId": physical, "StackId": request.stack_id,
-            "RequestId": request.request_id, "LogicalResourceId": request.logical_resource_id,
-        });
-        let failed = |error: &dyn std::fmt::Display| Failure::new("NoAnswerToCloudFormation", error);
-        let put = hyper::Request::put(request.response_url)
-            .body(Bytes::from(answer.to_string()))
-            .map_err(|error| failed(&error))?;
-        let answer = self.http.send(put, TIMEOUT).await.map_err(|error| failed(&error))?;
-        if answer.status.is_success() { Ok(()) } else { Err(failed(&answer.status)) }
+    pub fn new(environment: Environment<'_>, http: &HttpClient) -> Result<Self, ConfigError> {
+        Ok(Self {
+            domain: environment.domain(http)?,
+            prefix: environment.require("LOGCTL_INDEX_PREFIX")?,
+            replicas: environment.require("LOGCTL_REPLICAS")?,
+        })
     }
 
     async fn set_up(&self) -> Result<(), String> {
         self.check_engine().await?;
         let path = format!("/_index_template/{}", template::name(&self.prefix));
         let installed = self.send(Method::GET, &path, Bytes::new()).await?;
-        if installed.status.is_success() {
-            let installed: Value = serde_json::from_slice(&installed.body).map_err(|error| error.to_string())?;
-            if !template::is_ours(&installed) {
-                return Err(format!("the domain has an index template {path} that logctl did not make"));
-            }
+        let body: Value = serde_json::from_slice(&installed.body).unwrap_or_default();
+        match installed.status.as_u16() {
+            404 => self.install(&path).await,
+            200 if template::is_ours(&body) => self.install(&path).await,
+            200 => Err(format!("the domain has an index template {path} that logctl did not make")),
+            status => Err(format!("cannot look for the index template: {status}: {}", installed.excerpt())),
         }
-        self.install(&path).await
     }
 
     /// Installs the template, leaving out what this engine does not know.
     async fn install(&self, path: &str) -> Result<(), String> {
-        let mut template = template::body(&self.prefix);
+        let mut template = template::body(&self.prefix, &self.replicas);
         let mut optional = template::OPTIONAL.iter();
         loop {
             let answer = self.send(Method::PUT, path, template.to_string().into()).await?;

@@ -5,16 +5,22 @@ mod template;
 
 use std::time::SystemTime;
 
-use handler::DomainAccess;
+use handler::{DomainAccess, Request, handle};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
-use logctl_sink::{environment::Environment, function::Failure};
+use logctl_sink::{
+    environment::{Environment, variable},
+    function::Failure,
+    http::HttpClient,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let get = |name: &str| std::env::var(name).ok();
-    let access = DomainAccess::new(Environment { get: &get, clock: SystemTime::now })?;
-    run(service_fn(async |event: LambdaEvent<handler::Request>| access.handle(event.payload).await.map_err(diagnostic)))
-        .await
+    let http = HttpClient::new();
+    run(service_fn(async |event: LambdaEvent<Request>| {
+        let access = DomainAccess::new(Environment { get: &variable, clock: SystemTime::now }, &http);
+        handle(event.payload, &http, access).await.map_err(diagnostic)
+    }))
+    .await
 }
 
 fn diagnostic(failure: Failure) -> Diagnostic {

@@ -10,14 +10,15 @@ pub fn name(prefix: &IndexPrefix) -> String {
     format!("logctl-{prefix}")
 }
 
-/// The template for indices of `prefix`.
+/// The template for indices of `prefix`, with as many copies of a shard as `replicas` (from-to) says.
 ///
 /// # Panics
 /// Never: the file is checked by a test.
-pub fn body(prefix: &IndexPrefix) -> Value {
+pub fn body(prefix: &IndexPrefix, replicas: &str) -> Value {
     #[expect(clippy::expect_used, reason = "a file of this crate, covered by a test")]
     let mut template: Value = serde_json::from_str(TEMPLATE).expect("the template is JSON");
     template["index_patterns"] = json!([format!("{prefix}-*")]);
+    template["template"]["settings"]["index"]["auto_expand_replicas"] = json!(replicas);
     template
 }
 
@@ -44,13 +45,14 @@ mod tests {
 
     #[test]
     fn the_template_covers_the_indices_of_its_prefix_only() {
-        let body = body(&"logctl".parse().unwrap());
+        let body = body(&"logctl".parse().unwrap(), "0-2");
         assert_eq!(body["index_patterns"], json!(["logctl-*"]));
+        assert_eq!(body["template"]["settings"]["index"]["auto_expand_replicas"], "0-2");
     }
 
     #[test]
     fn what_is_optional_is_there_and_can_be_left_out() {
-        let mut body = body(&"logctl".parse().unwrap());
+        let mut body = body(&"logctl".parse().unwrap(), "0-2");
         for pointer in OPTIONAL {
             assert!(body.pointer(pointer).is_some(), "{pointer}");
             without(&mut body, pointer);

@@ -7,6 +7,7 @@ use logctl_core::{
     coverage::{AccountPolicy, Action, Class, Filter, Limits, Stack, decide},
     names::{LogGroupName, StackName},
     rules::Rules,
+    service::{LIMIT_EXCEEDED, NOT_FOUND, NOT_YET_PERMITTED},
 };
 use logctl_sink::{
     aws::{Aws, AwsError},
@@ -24,8 +25,6 @@ const MARGIN: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// What PutSubscriptionFilter says while a permission that was just created is not yet known everywhere.
-const NOT_YET_PERMITTED: &str = "Could not execute the lambda function";
 
 /// The part of an `AWS API Call via CloudTrail` event that matters here.
 #[derive(Debug, Deserialize)]
@@ -111,7 +110,7 @@ impl Subscriber {
     async fn subscribe(&self, group: &str, class: Class, deadline: Instant) -> Result<String, AwsError> {
         let filters = match class {
             Class::Standard => match self.filters(group, deadline).await {
-                Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok("deleted".to_owned()),
+                Err(error) if error.code() == Some(NOT_FOUND) => return Ok("deleted".to_owned()),
                 filters => Some(filters?),
             },
             _ => None, // DescribeSubscriptionFilters refuses the other classes.
@@ -122,14 +121,17 @@ impl Subscriber {
         match &decision.action {
             Action::Put(name) => match self.put(group, name, deadline).await {
                 Ok(()) => Ok("subscribed".to_owned()),
-                Err(error) if error.code() == Some("LimitExceededException") => Ok("full".to_owned()),
-                Err(error) if error.code() == Some("ResourceNotFoundException") => Ok("deleted".to_owned()),
+                Err(error) if error.code() == Some(LIMIT_EXCEEDED) => Ok("full".to_owned()),
+                Err(error) if error.code() == Some(NOT_FOUND) => Ok("deleted".to_owned()),
                 Err(error) => Err(error),
             },
             Action::Delete(names) => {
                 for name in names {
                     let input = json!({"logGroupName": group, "filterName": name});
-                    self.call::<Value>("DeleteSubscriptionFilter", &input, deadline).await?;
+                    match self.call::<Value>("DeleteSubscriptionFilter", &input, deadline).await {
+                        Err(error) if error.code() != Some(NOT_FOUND) => return Err(error),
+                        _ => {}
+                    }
                 }
                 Ok(decision.state.to_string())
             }
@@ -147,13 +149,13 @@ impl Subscriber {
         let input = json!({"policyType": "SUBSCRIPTION_FILTER_POLICY"});
         let found: Policies = self.call("DescribeAccountPolicies", &input, deadline).await?;
         let parse = |policy: &Policy| AccountPolicy::parse(&policy.policy_document, &policy.selection_criteria);
-        Ok(found.account_policies.first().and_then(parse))
+        Ok(found.account_policies.iter().find_map(parse))
     }
 
     async fn put(&self, group: &str, name: &str, deadline: Instant) -> Result<(), AwsError> {
         let input = json!({
-            "logGroupName": group, "filterName": name, "filterPattern": "",
-            "destinationArn": self.stack.forwarder, "distribution": "ByLogStream",
+            "logGroupName": group, "filterName": name, "filterPattern": Filter::PATTERN,
+            "destinationArn": self.stack.forwarder, "distribution": Filter::DISTRIBUTION,
         });
         self.call::<Value>("PutSubscriptionFilter", &input, deadline).await.map(drop)
     }

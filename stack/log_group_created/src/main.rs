@@ -6,12 +6,14 @@ use std::time::SystemTime;
 
 use handler::Subscriber;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
-use logctl_sink::{environment::Environment, function::Failure};
+use logctl_sink::{
+    environment::{Environment, variable},
+    function::Failure,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let get = |name: &str| std::env::var(name).ok();
-    let subscriber = Subscriber::new(Environment { get: &get, clock: SystemTime::now })?;
+    let subscriber = Subscriber::new(Environment { get: &variable, clock: SystemTime::now })?;
     run(service_fn(async |event: LambdaEvent<handler::Created>| subscriber.handle(event).await.map_err(diagnostic)))
         .await
 }

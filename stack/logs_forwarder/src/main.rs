@@ -6,13 +6,15 @@ use std::time::SystemTime;
 
 use handler::Forwarder;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
-use logctl_sink::{environment::Environment, function::Failure};
+use logctl_sink::{
+    environment::{Environment, variable},
+    function::Failure,
+};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let get = |name: &str| std::env::var(name).ok();
-    let forwarder = Forwarder::new(Environment { get: &get, clock: SystemTime::now })?;
+    let forwarder = Forwarder::new(Environment { get: &variable, clock: SystemTime::now })?;
     run(service_fn(async |event: LambdaEvent<Value>| forwarder.handle(event).await.map_err(diagnostic))).await
 }
 

@@ -15,12 +15,15 @@ use aws_sigv4::{
 };
 use bytes::Bytes;
 use hyper::{Method, Request, StatusCode, header};
+use logctl_core::service;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::http::{Answer, HttpClient, HttpError};
 
 /// How long one call may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(4);
+/// How often an object is put that S3 did not take for a passing reason.
+const TRIES: u32 = 3;
 
 /// Signs requests of one Region with one identity.
 #[derive(Clone)]
@@ -92,9 +95,12 @@ pub enum AwsError {
         /// What AWS says about it.
         message: String,
     },
-    /// The request could not be built.
+    /// The request could not be signed.
     #[error("the request could not be signed: {0}")]
     Signature(String),
+    /// The request could not be built.
+    #[error("the request could not be built: {0}")]
+    Request(String),
     /// The answer is not what the API promises.
     #[error("the answer of {service} could not be read: {cause}")]
     Answer {
@@ -118,23 +124,13 @@ impl AwsError {
     /// Whether AWS asks to come back later. CloudWatch Logs says so with HTTP 400, so the code decides.
     #[must_use]
     pub fn is_throttling(&self) -> bool {
-        matches!(
-            self.code(),
-            Some(
-                "ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded" | "SlowDown"
-            )
-        )
+        self.code().is_some_and(service::is_throttling)
     }
 
     /// Whether the same call may succeed a moment later.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        self.is_throttling()
-            || matches!(self, Self::Http(_))
-            || matches!(
-                self.code(),
-                Some("ServiceUnavailableException" | "InternalFailure" | "OperationAbortedException")
-            )
+        self.is_throttling() || matches!(self, Self::Http(_)) || self.code().is_some_and(service::is_passing)
     }
 }
 
@@ -165,13 +161,13 @@ impl Aws {
         let request = Request::post(self.url("logs"))
             .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
             .header("x-amz-target", format!("Logs_20140328.{operation}"))
-            .body(serde_json::to_vec(input).map_err(unreadable)?.into());
+            .body(serde_json::to_vec(input).map_err(|error| AwsError::Request(error.to_string()))?.into());
         let answer = self.send("logs", request).await?;
         let body: &[u8] = if answer.body.is_empty() { b"{}" } else { &answer.body };
         serde_json::from_slice(body).map_err(unreadable)
     }
 
-    /// Puts an object into a bucket of account `owner`.
+    /// Puts an object into a bucket of account `owner`, again where the reason may pass.
     ///
     /// # Errors
     /// When S3 refuses it or cannot be reached.
@@ -180,9 +176,14 @@ impl Aws {
             Some(endpoint) => format!("{endpoint}/{bucket}/{key}"),
             None => format!("https://{bucket}.s3.{}.{}/{key}", self.signer.region, self.dns_suffix),
         };
-        let request =
-            Request::builder().method(Method::PUT).uri(url).header("x-amz-expected-bucket-owner", owner).body(body);
-        self.send("s3", request).await.map(drop)
+        let mut tries = 1;
+        loop {
+            let request = Request::builder().method(Method::PUT).uri(&url).header("x-amz-expected-bucket-owner", owner);
+            match self.send("s3", request.body(body.clone())).await {
+                Err(error) if error.is_passing() && tries < TRIES => tries += 1,
+                result => return result.map(drop),
+            }
+        }
     }
 
     fn url(&self, service: &str) -> String {
@@ -193,7 +194,7 @@ impl Aws {
     }
 
     async fn send(&self, service: &str, request: hyper::http::Result<Request<Bytes>>) -> Result<Answer, AwsError> {
-        let mut request = request.map_err(|error| AwsError::Signature(error.to_string()))?;
+        let mut request = request.map_err(|error| AwsError::Request(error.to_string()))?;
         self.signer.sign(&mut request, service)?;
         let answer = self.http.send(request, TIMEOUT).await?;
         if answer.status.is_success() { Ok(answer) } else { Err(service_error(&answer)) }

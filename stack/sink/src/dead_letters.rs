@@ -28,8 +28,7 @@ impl DeadLetters {
             let mut lines = Vec::new();
             let mut at = i64::MAX;
             for letter in letters.iter().filter(|letter| letter.kind == kind) {
-                serde_json::to_writer(&mut lines, letter)
-                    .map_err(|cause| AwsError::Answer { service: "dead letters", cause })?;
+                serde_json::to_writer(&mut lines, letter).map_err(|error| AwsError::Request(error.to_string()))?;
                 lines.push(b'\n');
                 at = at.min(letter.at);
             }

@@ -1,6 +1,6 @@
 //! The search domain, as the functions reach it.
 
-use std::{io::Write as _, str::FromStr, time::Duration};
+use std::{io::Write as _, time::Duration};
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
@@ -10,27 +10,6 @@ use crate::{
     aws::{AwsError, Signer},
     http::{Answer, HttpClient},
 };
-
-/// How requests to the domain prove who sends them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthMode {
-    /// A SigV4 signature for the service `es`.
-    SigV4,
-    /// Nothing: a domain on this machine.
-    None,
-}
-
-impl FromStr for AuthMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "sigv4" => Ok(Self::SigV4),
-            "none" => Ok(Self::None),
-            _ => Err("the auth mode is sigv4 or none".to_owned()),
-        }
-    }
-}
 
 /// A search domain.
 #[derive(Clone)]
@@ -76,7 +55,7 @@ impl Domain {
         request: hyper::http::Result<Request<Bytes>>,
         timeout: Duration,
     ) -> Result<Answer, AwsError> {
-        let mut request = request.map_err(|error| AwsError::Signature(error.to_string()))?;
+        let mut request = request.map_err(|error| AwsError::Request(error.to_string()))?;
         if let Some(signer) = &self.signer {
             signer.sign(&mut request, "es")?;
         }

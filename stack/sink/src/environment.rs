@@ -3,10 +3,11 @@
 use std::{str::FromStr, time::SystemTime};
 
 use aws_credential_types::Credentials;
+use logctl_core::auth::AuthMode;
 
 use crate::{
     aws::{Aws, Signer},
-    domain::{AuthMode, Domain},
+    domain::Domain,
     http::HttpClient,
 };
 
@@ -25,6 +26,13 @@ pub struct Environment<'a> {
     pub get: &'a dyn Fn(&str) -> Option<String>,
     /// Tells the time.
     pub clock: fn() -> SystemTime,
+}
+
+/// Reads a variable of the process.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place where the functions ask the process")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 impl Environment<'_> {

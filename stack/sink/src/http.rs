@@ -12,7 +12,7 @@ use hyper_util::{
 };
 
 /// Answers longer than this many bytes are an error.
-const MAX_ANSWER: usize = 64 << 20;
+const MAX_ANSWER: usize = 16 << 20;
 
 /// A client that keeps its connections.
 #[derive(Debug, Clone)]

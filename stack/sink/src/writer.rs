@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use logctl_core::{
     bulk::{self, FILTER_PATH, ItemOutcome},
     dead_letter::{DeadLetter, Kind, Letter},
-    document::{Document, Encoder},
+    document::Encoder,
     event::{Batch, LogEvent},
 };
 use tokio::time::{Instant, sleep};
@@ -15,7 +15,7 @@ use crate::domain::Domain;
 /// Bytes of one bulk body, uncompressed: the engine's limit counts those.
 const MAX_BODY: usize = 5 << 20;
 /// Requests that fail as a whole before everything that is left becomes an outage.
-const MAX_FAILED_REQUESTS: u32 = 3;
+const MAX_FAILED_REQUESTS: u32 = 4;
 /// The first pause; each following one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause.
@@ -43,24 +43,28 @@ enum RequestOutcome {
     Answered(Vec<ItemOutcome>),
     /// Too large, or malformed somewhere: halves show where.
     Split(String),
+    /// The domain asks to come back later.
+    Throttled,
     /// Nobody's fault but the domain's.
     Outage(String),
 }
 
-/// An event on its way.
+/// An event on its way. It is encoded for each request anew, so that one body is all that is held.
 struct Pending<'a> {
     event: &'a LogEvent,
-    document: Document,
-    degraded: bool,
+    /// Why its fields were refused, once they were.
+    degraded: Option<String>,
     attempts: u32,
-    last: String,
+    /// What the engine said last.
+    last: Option<String>,
 }
 
 /// Writes `batch` until `deadline`; what is not indexed by then is a dead letter of kind outage.
 pub async fn write(domain: &Domain, batch: &Batch, encoder: &Encoder<'_>, deadline: Instant) -> Written {
     let mut written = Written::default();
-    let mut pending: VecDeque<Pending> = batch.events.iter().map(|event| first(event, encoder)).collect();
-    let mut limit = usize::MAX;
+    let fresh = |event| Pending { event, degraded: None, attempts: 0, last: None };
+    let mut pending: VecDeque<Pending> = batch.events.iter().map(fresh).collect();
+    let mut limit = pending.len();
     let mut failed = 0;
     let mut pause = FIRST_PAUSE;
     while !pending.is_empty() {
@@ -68,23 +72,26 @@ pub async fn write(domain: &Domain, batch: &Batch, encoder: &Encoder<'_>, deadli
             give_up(&mut written, pending, encoder, None);
             break;
         }
-        let sent = take_body(&mut pending, limit);
+        let (sent, body) = take_body(&mut pending, limit, encoder);
         let retries = written.retries;
-        match send(domain, &sent, deadline).await {
+        match send(domain, &body, sent.len(), deadline).await {
             RequestOutcome::Answered(outcomes) => {
                 failed = 0;
-                limit = usize::MAX;
+                limit = limit.saturating_mul(2);
                 for (item, outcome) in sent.into_iter().zip(outcomes) {
                     settle(item, outcome, encoder, &mut written, &mut pending);
                 }
             }
             RequestOutcome::Split(reason) if sent.len() == 1 => {
-                sent.into_iter().for_each(|item| written.dead.push(letter(item, Kind::Rejected, &reason, encoder)));
+                written.dead.extend(sent.into_iter().map(|item| letter(item, Kind::Rejected, &reason, encoder)));
             }
             RequestOutcome::Split(_) => {
                 limit = sent.len() / 2;
                 sent.into_iter().rev().for_each(|item| pending.push_front(item));
-                continue;
+            }
+            RequestOutcome::Throttled => {
+                written.retries += sent.len();
+                sent.into_iter().rev().for_each(|item| pending.push_front(item));
             }
             RequestOutcome::Outage(reason) => {
                 failed += 1;
@@ -97,53 +104,52 @@ pub async fn write(domain: &Domain, batch: &Batch, encoder: &Encoder<'_>, deadli
             }
         }
         if written.retries > retries {
-            sleep(pause.mul_f64(fastrand::f64() / 2.0 + 0.5).min(deadline.saturating_duration_since(Instant::now())))
-                .await;
+            let jittered = pause.mul_f64(fastrand::f64() / 2.0 + 0.5);
+            sleep(jittered.min(deadline.saturating_duration_since(Instant::now()))).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
     written
 }
 
-fn first<'a>(event: &'a LogEvent, encoder: &Encoder<'_>) -> Pending<'a> {
-    Pending { event, document: encoder.encode(event), degraded: false, attempts: 0, last: String::new() }
-}
-
-/// Takes documents off the queue for one request: at least one, at most `limit` and [`MAX_BODY`] bytes.
-fn take_body<'a>(pending: &mut VecDeque<Pending<'a>>, limit: usize) -> Vec<Pending<'a>> {
-    let mut bytes = 0;
+/// Takes events off the queue for one request: at least one, at most `limit` and [`MAX_BODY`] bytes.
+fn take_body<'a>(
+    pending: &mut VecDeque<Pending<'a>>,
+    limit: usize,
+    encoder: &Encoder<'_>,
+) -> (Vec<Pending<'a>>, Vec<u8>) {
     let mut taken = Vec::new();
+    let mut body = Vec::new();
     while let Some(item) = pending.pop_front() {
-        bytes += bulk::size(&item.document);
-        if !taken.is_empty() && (bytes > MAX_BODY || taken.len() >= limit) {
+        let document = match &item.degraded {
+            None => encoder.encode(item.event),
+            Some(reason) => encoder.encode_degraded(item.event, reason),
+        };
+        if !taken.is_empty() && (body.len() + bulk::size(&document) > MAX_BODY || taken.len() >= limit) {
             pending.push_front(item);
             break;
         }
+        bulk::append(&mut body, &document);
         taken.push(item);
     }
-    taken
+    (taken, body)
 }
 
-async fn send(domain: &Domain, items: &[Pending<'_>], deadline: Instant) -> RequestOutcome {
-    let mut body = Vec::with_capacity(items.iter().map(|item| bulk::size(&item.document)).sum());
-    for item in items {
-        bulk::append(&mut body, &item.document);
-    }
+async fn send(domain: &Domain, body: &[u8], items: usize, deadline: Instant) -> RequestOutcome {
     let timeout = TIMEOUT.min(deadline.saturating_duration_since(Instant::now()));
-    let answer = match domain.send_bulk(&format!("/_bulk?filter_path={FILTER_PATH}"), &body, timeout).await {
+    let answer = match domain.send_bulk(&format!("/_bulk?filter_path={FILTER_PATH}"), body, timeout).await {
         Ok(answer) => answer,
         Err(error) => return RequestOutcome::Outage(error.to_string()),
     };
     let said = || format!("the domain answered {}: {}", answer.status, answer.excerpt());
     match answer.status.as_u16() {
         200 => match bulk::outcomes(&answer.body) {
-            Ok(outcomes) if outcomes.len() == items.len() => RequestOutcome::Answered(outcomes),
-            Ok(outcomes) => {
-                RequestOutcome::Outage(format!("the domain answered {} items of {}", outcomes.len(), items.len()))
-            }
+            Ok(outcomes) if outcomes.len() == items => RequestOutcome::Answered(outcomes),
+            Ok(outcomes) => RequestOutcome::Outage(format!("the domain answered {} items of {items}", outcomes.len())),
             Err(_) => RequestOutcome::Outage(said()),
         },
         400 | 413 => RequestOutcome::Split(said()),
+        429 => RequestOutcome::Throttled,
         _ => RequestOutcome::Outage(said()),
     }
 }
@@ -159,30 +165,31 @@ fn settle<'a>(
     match outcome {
         ItemOutcome::Created => {
             written.created += 1;
-            written.degraded += usize::from(item.degraded);
+            written.degraded += usize::from(item.degraded.is_some());
         }
         ItemOutcome::Duplicate => {
             written.duplicates += 1;
-            written.degraded += usize::from(item.degraded);
+            written.degraded += usize::from(item.degraded.is_some());
         }
         ItemOutcome::Retry(reason) => {
             written.retries += 1;
-            pending.push_back(Pending { last: reason, ..item });
+            pending.push_back(Pending { last: Some(reason), ..item });
         }
-        ItemOutcome::Degrade(reason) if !item.degraded => {
-            let document = encoder.encode_degraded(item.event, &reason);
-            pending.push_back(Pending { document, degraded: true, last: reason, ..item });
+        ItemOutcome::Degrade(reason) if item.degraded.is_none() => {
+            pending.push_back(Pending { degraded: Some(reason), ..item });
         }
         ItemOutcome::Degrade(reason) | ItemOutcome::DeadLetter(reason) => {
             written.dead.push(letter(item, Kind::Rejected, &reason, encoder));
         }
+        ItemOutcome::Outage(reason) => written.dead.push(letter(item, Kind::Outage, &reason, encoder)),
     }
 }
 
 fn give_up(written: &mut Written, pending: VecDeque<Pending<'_>>, encoder: &Encoder<'_>, reason: Option<&str>) {
-    for item in pending {
-        let last = if item.last.is_empty() { "no time was left".to_owned() } else { item.last.clone() };
-        written.dead.push(letter(item, Kind::Outage, reason.unwrap_or(&last), encoder));
+    for mut item in pending {
+        let last = item.last.take();
+        let reason = reason.or(last.as_deref()).unwrap_or("no time was left");
+        written.dead.push(letter(item, Kind::Outage, reason, encoder));
     }
 }
 
@@ -192,7 +199,11 @@ fn letter(item: Pending<'_>, kind: Kind, reason: &str, encoder: &Encoder<'_>) ->
         reason: reason.to_owned(),
         at: encoder.ingested,
         attempts: item.attempts,
-        letter: Letter::Event { index: item.document.index, origin: encoder.origin.clone(), event: item.event.clone() },
+        letter: Letter::Event {
+            index: encoder.indices.name(item.event.timestamp),
+            origin: encoder.origin.clone(),
+            event: item.event.clone(),
+        },
     }
 }
 
@@ -274,7 +285,7 @@ mod tests {
             let (written, requests) = written(vec![answer], 2).await;
             assert_eq!((written.created, written.dead.len()), (0, 2));
             assert!(written.dead.iter().all(|letter| letter.kind == Kind::Outage), "{:?}", written.dead);
-            assert_eq!(requests, 3);
+            assert_eq!(requests, 4);
         }
     }
 }

@@ -1,0 +1,124 @@
+//! How output looks.
+
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal as _},
+};
+
+use anstyle::{AnsiColor, Style};
+use jiff::tz::TimeZone;
+
+use crate::{
+    cli::{ColorChoice, Global},
+    env::Environment,
+};
+
+/// How output looks: decided once, handed to everything that renders.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Whether stdout takes colour.
+    pub colour: bool,
+    /// The zone in which times are shown.
+    pub time_zone: TimeZone,
+    /// What the report is written as.
+    pub format: Format,
+    /// Whether stdout is a terminal.
+    pub stdout_is_terminal: bool,
+    /// Whether somebody can read stderr and answer on stdin: progress and prompts.
+    pub interactive: bool,
+    /// Whether stderr takes colour.
+    pub stderr_colour: bool,
+    /// No progress, no hints.
+    pub quiet: bool,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people; what a terminal gets
+    Table,
+    /// One record a line, tabs between the columns; what a pipe gets
+    Text,
+    /// One object with a schema that only grows
+    Json,
+}
+
+impl Look {
+    /// The look of this process's terminal. `format` is what was asked for.
+    #[must_use]
+    pub fn of_terminal(global: &Global, format: Option<Format>, environment: &Environment) -> Self {
+        let (stdout, stderr, stdin) =
+            (io::stdout().is_terminal(), io::stderr().is_terminal(), io::stdin().is_terminal());
+        let plain = environment.var("NO_COLOR").is_some() || environment.var("TERM") == Some("dumb");
+        let colour = |terminal: bool| match global.color {
+            ColorChoice::Auto => terminal && !plain,
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+        };
+        let columns = environment.var("COLUMNS").and_then(|columns| columns.parse().ok());
+        let size = || Some(terminal_size::terminal_size()?.0.0.into());
+        Self {
+            width: columns.or_else(size).unwrap_or(80).max(40),
+            colour: colour(stdout),
+            time_zone: environment.time_zone.clone(),
+            format: format.unwrap_or(if stdout { Format::Table } else { Format::Text }),
+            stdout_is_terminal: stdout,
+            interactive: stderr && stdin,
+            stderr_colour: colour(stderr),
+            quiet: global.quiet,
+        }
+    }
+
+    /// The same for stderr.
+    #[must_use]
+    pub fn of_stderr(&self) -> Self {
+        Self { colour: self.stderr_colour, ..self.clone() }
+    }
+
+    /// The style of something good, where colour is on.
+    #[must_use]
+    pub fn good(&self) -> Style {
+        self.style(AnsiColor::Green)
+    }
+
+    /// The style of something that wants attention.
+    #[must_use]
+    pub fn warning(&self) -> Style {
+        self.style(AnsiColor::Yellow)
+    }
+
+    /// The style of something wrong.
+    #[must_use]
+    pub fn bad(&self) -> Style {
+        self.style(AnsiColor::Red)
+    }
+
+    /// The style of what matters less.
+    #[must_use]
+    pub fn dim(&self) -> Style {
+        if self.colour { Style::new().dimmed() } else { Style::new() }
+    }
+
+    /// The style of a name.
+    #[must_use]
+    pub fn name(&self) -> Style {
+        self.style(AnsiColor::Cyan)
+    }
+
+    /// The style of a heading.
+    #[must_use]
+    pub fn bold(&self) -> Style {
+        if self.colour { Style::new().bold() } else { Style::new() }
+    }
+
+    fn style(&self, colour: AnsiColor) -> Style {
+        if self.colour { colour.on_default() } else { Style::new() }
+    }
+}
+
+/// `text` in `style`.
+pub fn paint(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}

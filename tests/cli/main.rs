@@ -1,0 +1,140 @@
+//! The binary alone: what it says, and the code it ends with, where nothing of AWS is there.
+
+use std::{
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use insta::assert_snapshot;
+use test_case::test_case;
+
+/// A run in an empty world: no configuration, no credentials, nobody at the terminal.
+fn logctl(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let home = tempfile::tempdir().unwrap();
+    Command::new(env!("CARGO_BIN_EXE_logctl"))
+        .args(arguments)
+        .env_clear()
+        .envs([("HOME", home.path().to_str().unwrap()), ("COLUMNS", "80"), ("TZ", "UTC")])
+        .envs([("AWS_EC2_METADATA_DISABLED", "true"), ("LOGCTL_NOW", "2026-11-23T10:00:00Z")])
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap()
+}
+
+/// Exit code, stdout and stderr in one text.
+fn shown(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = logctl(arguments, variables);
+    format!(
+        "exit {}\n{}{}",
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap()
+    )
+}
+
+const REGION: (&str, &str) = ("AWS_REGION", "eu-west-1");
+
+#[test]
+fn without_credentials_it_says_how_to_log_in() {
+    assert_snapshot!(shown(&["audit"], &[REGION]), @r"
+    exit 4
+    error: cannot reach AWS: no AWS credentials were found
+    hint: log in (aws sso login), choose a profile with --profile, or set AWS_ACCESS_KEY_ID
+    ");
+}
+
+#[test]
+fn without_a_region_it_asks_for_one() {
+    assert_snapshot!(shown(&["audit"], &[]), @r"
+    exit 2
+    error: no AWS Region is set
+    hint: add --region, or set AWS_REGION
+    ");
+}
+
+#[test]
+fn a_sandbox_that_is_down_is_noticed_soon() {
+    let start = Instant::now();
+    let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let variables = [&keys[..], &[REGION, ("AWS_ENDPOINT_URL", "http://127.0.0.1:9")]].concat();
+    assert_snapshot!(shown(&["audit"], &variables), @r"
+    exit 1
+    error: cannot reach AWS: Connection refused (os error 111)
+    hint: check the network, --region and AWS_ENDPOINT_URL; in the sandbox: sandbox/sandbox up
+    ");
+    assert_snapshot!(shown(&["search", "x", "--endpoint", "http://127.0.0.1:9"], &[]), @r"
+    exit 1
+    error: cannot reach the domain http://127.0.0.1:9: Connection refused (os error 111)
+    hint: check the endpoint and the network; in the sandbox: sandbox/sandbox up
+    ");
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+#[test_case(&["audit", "--nope"], "--nope"; "an unknown flag")]
+#[test_case(&["serach"], "search"; "an unknown command, with the nearest one")]
+#[test_case(&["audit", "--fail-on", "gone"], "the states are unknown, loop, own"; "an unknown state")]
+#[test_case(&["search", "--since", "soon"], "times look like 15m"; "no time")]
+#[test_case(&["search", "-n", "0"], "1..=10000"; "no events at all")]
+#[test_case(&["search", "--endpoint", "localhost"], "an endpoint looks like"; "no endpoint")]
+#[test_case(&["audit", "--stack", "a stack"], "a stack name starts with a letter"; "no stack name")]
+#[test_case(&["search", "--since", "1h", "--until", "2h", "x"], "the time range is empty"; "an empty range")]
+#[test_case(&["search", "status>fast"], "`fast` is no number"; "a comparison of words")]
+#[test_case(&["bootstrap", "--functions", "/nowhere", "--yes"], "cannot read the function archive"; "no archives")]
+#[test_case(&["bootstrap", "--yes"], "built without the functions' archives"; "a binary without archives")]
+#[test_case(&["backfill"], "add --yes"; "nobody to confirm")]
+fn wrong_usage(arguments: &[&str], says: &str) {
+    let output = logctl(arguments, &[REGION]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains(says), "{stderr}");
+    let missing_file = arguments.contains(&"/nowhere");
+    assert_eq!(output.status.code(), Some(if missing_file { 1 } else { 2 }), "{stderr}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn errors_are_json_where_the_output_is() {
+    assert_snapshot!(shown(&["audit", "-o", "json"], &[]), @r#"
+    exit 2
+    {"error":{"code":"usage","message":"no AWS Region is set","causes":[],"hint":"add --region, or set AWS_REGION","exit":2}}
+    "#);
+}
+
+#[test]
+fn a_request_is_explained_without_being_sent() {
+    let output = logctl(&["search", "--explain", "status>=500", "-g", "/aws/*", "-s", "15m"], &[]);
+    let request: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(request["query"]["bool"]["filter"][0]["range"]["@timestamp"]["lt"], 1_795_428_000_000_i64);
+    assert_eq!(request["sort"][1]["@id"]["order"], "desc");
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let logctl = env!("CARGO_BIN_EXE_logctl");
+    let status = Command::new("sh").args(["-c", &format!("{logctl} man | head -1 >/dev/null")]).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn completions_ask_the_binary() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let line = String::from_utf8(logctl(&["completion", shell], &[]).stdout).unwrap();
+        assert!(line.contains("LOGCTL_COMPLETE") && line.lines().count() == 1, "{line}");
+    }
+    let script = logctl(&[], &[("LOGCTL_COMPLETE", "bash")]);
+    assert!(String::from_utf8(script.stdout).unwrap().contains("logctl"));
+}
+
+#[test]
+fn the_checked_in_manual_is_fresh() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(logctl(&["man", folder.path().to_str().unwrap()], &[]).status.success());
+    let pages = |folder: &std::path::Path| {
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let mut pages: Vec<_> =
+            files.map(|path| (path.file_name().unwrap().to_owned(), std::fs::read_to_string(&path).unwrap())).collect();
+        pages.sort();
+        pages
+    };
+    let checked_in = pages(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("man"));
+    assert!(checked_in == pages(folder.path()), "run: make man");
+}
