@@ -11,8 +11,8 @@ use crate::error::{Error, Kind};
 /// Versions of the stack that this logctl works with; they are an output of the template.
 const VERSIONS: [&str; 1] = ["1"];
 
-/// How the description of every forwarding stack begins, whatever its status.
-const DESCRIPTION: &str = "logctl - forwards ";
+/// Parameters by which a forwarding stack is told from others, whatever its status.
+const MARKS: [&str; 3] = ["DomainEndpoint", "ForwarderKey", "SubscriberKey"];
 
 /// A stack that exists.
 #[derive(Debug, Clone)]
@@ -39,8 +39,7 @@ impl Stack {
         let found = found.map_err(|error| aws.explain("cannot read the stack", &error))?;
         let Some(found) = found else { return Ok(None) };
         let stack = Self::of(name, &found);
-        let described = found.description().is_some_and(|text| text.starts_with(DESCRIPTION));
-        if !described && !stack.is_shell() {
+        if !stack.is_shell() && !MARKS.iter().all(|mark| stack.parameters.contains_key(*mark)) {
             return Err(Error::new(Kind::Usage, format!("stack {name} is not a forwarding stack of logctl"))
                 .hint("name another one with --stack"));
         }

@@ -27,8 +27,8 @@ fn a_deployment_that_fails_says_why_and_how_to_go_on() {
     sandbox.engine(Method::Delete, "/_index_template/logctl-logctl", None);
     sandbox.logctl("bootstrap --yes").ok();
 
-    // A change that is refused by the template's own rules changes nothing.
-    sandbox.logctl("bootstrap --yes --auth sigv4").exits(1);
+    // What would break the functions is refused before anything is prepared.
+    sandbox.logctl("bootstrap --yes --auth sigv4").exits(2).says("need its ARN");
     sandbox.logctl("bootstrap --check").ok();
 }
 

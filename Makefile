@@ -1,0 +1,46 @@
+# Bare `make` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+CARGO ?= cargo
+FUNCTIONS := logs_forwarder log_group_created domain_access
+ARCHIVES := target/functions
+# Tests use the binary as `cargo build` makes it; the functions are built as they are shipped.
+BIN := target/debug/logctl
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+build: ## Build the command
+	$(CARGO) build --locked --workspace
+
+functions: ## Build the functions and pack them into target/functions
+	@set -e; for function in $(FUNCTIONS); do $(CARGO) build --locked --profile dist --package $$function; done
+	@python3 stack/package.py target/dist $(ARCHIVES)
+
+dist: functions ## Build the command as it is shipped, with the functions inside
+	LOGCTL_FUNCTIONS=$(CURDIR)/$(ARCHIVES) $(CARGO) build --locked --profile dist --package logctl --features embedded-functions
+
+demo: build functions ## Set up everything and show the main job, without an AWS account
+	@sandbox/demo $(BIN)
+
+test: functions ## Set up everything and run every test
+	INSTA_UPDATE=no $(CARGO) test --locked --workspace
+
+check: functions ## Tests, formatting, lints, generated files, and what else a change must pass
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+	INSTA_UPDATE=no $(CARGO) test --locked --workspace
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; else echo "cargo-deny is not installed: licences and sources are not checked"; fi
+
+lint-template: ## Check the CloudFormation templates with cfn-lint
+	@test -x target/lint/bin/cfn-lint || { python3 -m venv target/lint && target/lint/bin/pip install --quiet --disable-pip-version-check cfn-lint==1.54.1; }
+	target/lint/bin/cfn-lint stack/template.yaml stack/artifacts.yaml
+
+man: build ## Write the manual pages anew
+	$(BIN) man man
+
+clean: ## Stop the demo's sandbox and delete what was built
+	-sandbox/sandbox down --name demo
+	$(CARGO) clean
+
+.PHONY: help build functions dist demo test check lint-template man clean
