@@ -6,8 +6,14 @@ use logctl_core::names::StackName;
 use crate::{
     aws::AwsOptions,
     commands::{
-        audit::AuditArgs, backfill::BackfillArgs, bootstrap::BootstrapArgs, completion::CompletionArgs,
-        groups::GroupsArgs, man::ManArgs, search::SearchArgs, teardown::TeardownArgs,
+        audit::AuditArgs,
+        backfill::BackfillArgs,
+        bootstrap::BootstrapArgs,
+        completion::CompletionArgs,
+        groups::GroupsArgs,
+        man::ManArgs,
+        search::{Output, SearchArgs},
+        teardown::TeardownArgs,
     },
     ui::Format,
 };
@@ -59,7 +65,7 @@ pub struct Global {
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {
-    /// On a terminal, unless NO_COLOR is set
+    /// On a terminal, unless `NO_COLOR` is set
     Auto,
     /// Always
     Always,
@@ -106,7 +112,7 @@ impl Cli {
             Command::Audit(args) => args.format.output,
             Command::Groups(args) => args.format.output,
             Command::Teardown(args) => args.format.output,
-            Command::Search(args) => args.output.is_some_and(|output| output.is_json()).then_some(Format::Json),
+            Command::Search(args) => args.output.is_some_and(Output::is_json).then_some(Format::Json),
             Command::Completion(_) | Command::Man(_) => None,
         }
     }

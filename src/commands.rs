@@ -79,7 +79,7 @@ impl Interrupt {
 ///
 /// # Errors
 /// What it ends with; the error's kind gives the exit code.
-pub fn run(cli: Cli, env: &Environment, ui: &mut Ui) -> Result<(), Error> {
+pub fn run(cli: &Cli, env: &Environment, ui: &mut Ui) -> Result<(), Error> {
     match &cli.command {
         Command::Completion(args) => return completion::run(args, ui),
         Command::Man(args) => return man::run(args, ui),

@@ -16,6 +16,6 @@ fn main() -> ExitCode {
     let environment = Environment::of_process();
     let cli = Cli::parse_from(arguments::separate_negations(environment.arguments(), &Cli::command()));
     let mut ui = Ui::stdio(Look::of_terminal(&cli.global, cli.format(), &environment));
-    let result = logctl::run(cli, &environment, &mut ui);
+    let result = logctl::run(&cli, &environment, &mut ui);
     ui.finish(result)
 }

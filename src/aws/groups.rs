@@ -1,5 +1,6 @@
 //! Log groups.
 
+use aws_sdk_cloudwatchlogs::types::LogGroupClass;
 use jiff::Timestamp;
 use logctl_core::coverage::Class;
 
@@ -30,19 +31,19 @@ pub struct Group {
 /// When the groups cannot be listed.
 pub async fn list(aws: &Aws, selection: &GroupSelection, progress: &Progress) -> Result<Vec<Group>, Error> {
     let client = aws.logs();
-    let pace = Pace::new(RATE);
+    let rate = Pace::new(RATE);
     let mut groups = Vec::new();
     let mut token = None;
     loop {
         let call = || client.describe_log_groups().limit(PAGE).set_next_token(token.clone()).send();
-        let page = paced(&pace, call).await;
+        let page = paced(&rate, call).await;
         let page = page.map_err(|error| aws.explain(&format!("cannot read log groups in {}", aws.region), &error))?;
         for group in page.log_groups() {
             let name = group.log_group_name().unwrap_or_default();
             if selection.takes(name) {
                 groups.push(Group {
                     name: name.to_owned(),
-                    class: Class::of(group.log_group_class().map(|class| class.as_str())),
+                    class: Class::of(group.log_group_class().map(LogGroupClass::as_str)),
                     created: group.creation_time().map(of_milliseconds),
                     stored_bytes: group.stored_bytes().and_then(|bytes| u64::try_from(bytes).ok()),
                 });

@@ -36,6 +36,7 @@ const NO_BUCKET_YET: &str = "not-made-yet";
 /// Shows what would change, asks, and follows the deployment. Doing it twice changes nothing. Options that are left out
 /// keep the value that the stack has.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct BootstrapArgs {
     /// Where the domain answers, with https://
     #[arg(long, value_name = "URL", env = "LOGCTL_ENDPOINT", hide_env_values = true)]

@@ -41,6 +41,7 @@ pub fn group(glob: &str) -> Json {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "every caller has just made them")]
 fn any(clauses: Vec<Json>) -> Json {
     json!({"bool": {"should": clauses, "minimum_should_match": 1}})
 }
@@ -217,6 +218,7 @@ fn exact_number(text: &str) -> Option<f64> {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "a table of cases")]
 mod tests {
     use test_case::test_case;
 

@@ -306,18 +306,20 @@ impl<'a> Parser<'a> {
     /// The plain words that follow an unquoted value, up to the next operator, test or bracket.
     fn words_of_the_value(&mut self, value: &Value) -> Result<Vec<Query>, Error> {
         let mut words = Vec::new();
-        while !value.quoted {
+        if value.quoted {
+            return Ok(words);
+        }
+        loop {
             let before = self.at;
             self.skip_spaces();
             let rest = self.rest();
             let stops = rest.is_empty() || rest.starts_with(['(', ')', '"']) || negates(rest) || self.operator_ahead();
             if stops || self.test_ahead() {
                 self.at = before;
-                break;
+                return Ok(words);
             }
             words.push(Query::Text(self.value()?));
         }
-        Ok(words)
     }
 
     fn operator_ahead(&self) -> bool {

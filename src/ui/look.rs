@@ -15,6 +15,7 @@ use crate::{
 
 /// How output looks: decided once, handed to everything that renders.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "facts about a terminal that do not depend on one another")]
 pub struct Look {
     /// Columns of the terminal.
     pub width: usize,

@@ -134,6 +134,7 @@ impl Ui {
     }
 
     fn tell(&mut self, style: Style, label: &str, text: impl Display) {
+        drop(self.out.flush()); // The answer comes before what is said about it.
         let style = if self.look.stderr_colour { style } else { Style::new() };
         drop(writeln!(self.err, "{}{}", paint(style, label), escaped(&text.to_string())));
     }

@@ -26,7 +26,7 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, look:
 /// A bar of `width` columns, filled to `part` of `whole`.
 #[must_use]
 pub fn bar(part: usize, whole: usize, width: usize, look: &Look) -> String {
-    let filled = if whole == 0 { 0 } else { (part * width + whole / 2) / whole };
+    let filled = (part * width + whole / 2).checked_div(whole).unwrap_or_default();
     // Something is never shown as nothing, nor a part as the whole.
     let filled = filled.min(width - usize::from(part < whole)).max(usize::from(part > 0)).min(width);
     format!("{}{}", paint(look.good(), "█".repeat(filled)), paint(look.dim(), "░".repeat(width - filled)))

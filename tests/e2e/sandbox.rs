@@ -10,11 +10,12 @@ use std::{
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_cloudwatchlogs::operation::filter_log_events::FilterLogEventsOutput;
 use opensearch::http::{Method, headers::HeaderMap, transport::Transport};
 use serde_json::{Value, json};
 
 /// How long something that happens by itself may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct Sandbox {
     name: String,
@@ -30,6 +31,12 @@ pub struct Run {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
+}
+
+/// Milliseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "real events need the real time")]
+pub fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 fn root() -> &'static Path {
@@ -130,7 +137,7 @@ impl Sandbox {
     pub fn put_events(&self, group: &str, messages: &[String]) {
         let client = self.logs();
         drop(self.wait(client.create_log_stream().log_group_name(group).log_stream_name("test").send()));
-        let now = jiff::Timestamp::now().as_millisecond();
+        let now = now();
         let events = messages.iter().map(|message| {
             aws_sdk_cloudwatchlogs::types::InputLogEvent::builder().timestamp(now).message(message).build().unwrap()
         });
@@ -165,7 +172,7 @@ impl Sandbox {
         let client = self.logs();
         let pages = client.filter_log_events().log_group_name(group).start_time(since).into_paginator().send();
         let pages = self.wait(pages.collect::<Result<Vec<_>, _>>()).unwrap();
-        pages.iter().flat_map(|page| page.events()).map(|event| event.event_id().unwrap().to_owned()).collect()
+        pages.iter().flat_map(FilterLogEventsOutput::events).map(|event| event.event_id().unwrap().to_owned()).collect()
     }
 
     /// Asks the engine itself.
@@ -191,7 +198,7 @@ impl Sandbox {
     }
 
     /// Waits for something that happens by itself.
-    pub fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
+    pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         let end = Instant::now() + PATIENCE;
         while !holds() {
             assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use serde_json::Value;
 
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, now};
 
 const ELSEWHERE: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/elsewhere";
 
@@ -62,12 +61,12 @@ fn story(engine: Option<&str>) {
     // Groups that come into being are subscribed by the rule.
     sandbox.application(&["order"]);
     let new = ["cart", "pricing", "payments", "fraud"].map(|name| format!("/aws/lambda/{name}"));
-    sandbox.eventually("the rule subscribes new groups", || {
+    Sandbox::eventually("the rule subscribes new groups", || {
         new.iter().all(|group| sandbox.filters_of(group).iter().any(|(name, _)| name == "logctl-logctl"))
     });
 
     // From here on every event is indexed exactly once.
-    let since = Timestamp::now().as_millisecond();
+    let since = now();
     let request = sandbox.application(&["order", "--card", "unreadable"]);
     let messages: Vec<String> =
         (0..500).map(|n| format!(r#"{{"level":"info","n":{n},"error":{{"code":{n}}}}}"#)).collect();
@@ -75,12 +74,12 @@ fn story(engine: Option<&str>) {
     let put = events_of_others(&sandbox, since);
     assert!(put.len() > 520, "{}", put.len());
     let expected: BTreeMap<String, usize> = put.into_iter().map(|id| (id, 1)).collect();
-    sandbox.eventually("every event is indexed", || sandbox.indexed(since).len() >= expected.len());
+    Sandbox::eventually("every event is indexed", || sandbox.indexed(since).len() >= expected.len());
     assert_eq!(sandbox.indexed(since), expected);
 
     // A field that is an object elsewhere is text here. Some mappings refuse that; it is indexed all the same.
     sandbox.put_events("/search/service-01", &[r#"{"level":"error","error":"timeout"}"#.to_owned()]);
-    sandbox.eventually("the conflicting event is indexed", || sandbox.indexed(since).len() > expected.len());
+    Sandbox::eventually("the conflicting event is indexed", || sandbox.indexed(since).len() > expected.len());
 
     // One search finds the request in every service.
     let found = sandbox.run(&["search", &format!("requestId={request}"), "-o", "json"], &[]).ok().json();
@@ -116,7 +115,7 @@ fn story(engine: Option<&str>) {
     // Filters of others: one beside ours, one under our name.
     sandbox.put_filter(existing, "theirs", ELSEWHERE);
     sandbox.create_group("/theirs");
-    sandbox.eventually("the rule subscribes it", || !sandbox.filters_of("/theirs").is_empty());
+    Sandbox::eventually("the rule subscribes it", || !sandbox.filters_of("/theirs").is_empty());
     sandbox.put_filter("/theirs", "logctl-logctl", ELSEWHERE);
     sandbox
         .logctl("audit")

@@ -84,7 +84,7 @@ impl Report {
     pub fn closing_line(&self) -> String {
         let Target { account, region, .. } = &self.targets[0];
         format!(
-            "{} of {} in account {account}, {region}; {} of {} that should be streamed are",
+            "{} of {} of {account} {region}; {} of {} to be streamed are",
             grouped(self.groups.len() as u64),
             count(self.summary.total, "log group"),
             grouped(self.number(&COVERED) as u64),

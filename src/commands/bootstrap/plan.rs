@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use aws_sdk_cloudformation::types::{Change, ChangeAction, Replacement};
+use aws_sdk_cloudformation::types::{Change, ChangeAction, Replacement, ResourceAttribute};
 use logctl_core::names::StackName;
 use serde::Serialize;
 
@@ -91,11 +91,8 @@ fn resource_change(change: &Change) -> Option<ResourceChange> {
         .iter()
         .filter_map(|detail| {
             let target = detail.target()?;
-            Some(
-                target
-                    .name()
-                    .map_or_else(|| target.attribute().map(|a| a.as_str().to_owned()), |n| Some(n.to_owned()))?,
-            )
+            let name = target.name().or_else(|| target.attribute().map(ResourceAttribute::as_str));
+            name.map(str::to_owned)
         })
         .collect();
     properties.sort();
@@ -137,7 +134,9 @@ impl Show for Plan {
 #[derive(Debug, Serialize)]
 pub struct Outcome {
     stack: String,
-    outcome: &'static str,
+    /// `deployed`, `begun` or `unchanged`.
+    #[serde(rename = "outcome")]
+    how: &'static str,
     changes: Vec<ResourceChange>,
 }
 
@@ -145,19 +144,19 @@ impl Outcome {
     /// There was nothing to do.
     #[must_use]
     pub fn unchanged(plan: &Plan) -> Self {
-        Self { stack: plan.stack.clone(), outcome: "unchanged", changes: Vec::new() }
+        Self { stack: plan.stack.clone(), how: "unchanged", changes: Vec::new() }
     }
 
     /// It goes on without us.
     #[must_use]
     pub fn begun(plan: &Plan) -> Self {
-        Self { stack: plan.stack.clone(), outcome: "begun", changes: plan.changes.clone() }
+        Self { stack: plan.stack.clone(), how: "begun", changes: plan.changes.clone() }
     }
 
     /// It is done.
     #[must_use]
     pub fn deployed(plan: &Plan) -> Self {
-        Self { outcome: "deployed", ..Self::begun(plan) }
+        Self { how: "deployed", ..Self::begun(plan) }
     }
 }
 
@@ -169,7 +168,7 @@ impl Show for Outcome {
     }
 
     fn lines(&self) -> impl Iterator<Item = String> {
-        std::iter::once(format!("{}\t{}", self.stack, self.outcome))
+        std::iter::once(format!("{}\t{}", self.stack, self.how))
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use anstyle::Style;
 use jiff::Timestamp;
+use logctl_core::{fields, normalise::LEVEL_NAMES};
 use serde::Serialize;
 use serde_json::json;
 
@@ -14,6 +15,9 @@ use crate::{
     time::rfc3339,
     ui::{Look, Ui, escaped, one_line, paint},
 };
+
+/// Fields that repeat when the event happened.
+const TIME_NAMES: [&str; 4] = ["time", "timestamp", "ts", "date"];
 
 /// Writes what was found.
 ///
@@ -71,7 +75,7 @@ fn pretty(event: &Event, dated: bool, look: &Look) -> String {
     let time = time.strftime(if dated { "%Y-%m-%d %H:%M:%S.%3f" } else { "%H:%M:%S.%3f" });
     let level = one_line(event.level.as_deref().unwrap_or(""));
     let service = one_line(event.service.as_deref().unwrap_or(&event.group));
-    let message = escaped(event.message.trim_end());
+    let message = readable(event, look).replace('\t', "  ");
     let mut lines = message.lines();
     let mut text = format!(
         "{}  {}  {}  {}",
@@ -85,6 +89,20 @@ fn pretty(event: &Event, dated: bool, look: &Look) -> String {
         text += line;
     }
     text
+}
+
+/// What a structured event says, then its other fields; any other event as it is.
+fn readable(event: &Event, look: &Look) -> String {
+    let said = ["message", "msg"].iter().find_map(|name| Some((*name, event.fields.get(*name)?.as_str()?)));
+    let Some((said_by, text)) = said else { return escaped(event.message.trim_end()).into_owned() };
+    let mut pairs = String::new();
+    fields::walk(&event.fields, &mut |name, value| {
+        let shown_already = name == said_by || LEVEL_NAMES.contains(&name) || TIME_NAMES.contains(&name);
+        if !shown_already {
+            pairs += &format!("  {name}={value}");
+        }
+    });
+    format!("{}{}", escaped(text.trim_end()), paint(look.dim(), one_line(&pairs)))
 }
 
 /// One event on one line, for a pipe.
@@ -146,6 +164,17 @@ mod tests {
               at a\u{1b}[2J
         ");
         assert!(pretty(&event("no"), false, &look(true)).contains("\x1b[31merror"));
+    }
+
+    #[test]
+    fn a_structured_event_says_its_message_first() {
+        let mut structured = event("{…}");
+        let fields = json!({"level": "INFO", "time": 1, "msg": "paid", "order": {"id": "A-1"}, "amount": 3});
+        structured.fields = fields.as_object().cloned().unwrap();
+        assert_snapshot!(
+            pretty(&structured, false, &look(false)),
+            @"10:05:12.345  checkout        error  paid  order.id=A-1  amount=3"
+        );
     }
 
     #[test]

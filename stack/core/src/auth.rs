@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 /// How requests to a domain are authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthMode {
-    /// A SigV4 signature for the service `es`.
+    /// A `SigV4` signature for the service `es`.
     SigV4,
     /// Nothing: a domain on this machine.
     None,

@@ -47,6 +47,7 @@ pub struct DeadLetter {
 /// What a dead letter holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are events")]
 pub enum Letter {
     /// An event.
     Event {

@@ -106,6 +106,7 @@ pub fn get<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> 
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "a table of cases")]
 mod tests {
     use serde_json::json;
     use test_case::test_case;

@@ -24,6 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html>.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 pub struct Request {
     request_type: RequestType,
     #[serde(rename = "ResponseURL")]

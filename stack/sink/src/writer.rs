@@ -83,7 +83,7 @@ pub async fn write(domain: &Domain, batch: &Batch, encoder: &Encoder<'_>, deadli
                 }
             }
             RequestOutcome::Split(reason) if sent.len() == 1 => {
-                written.dead.extend(sent.into_iter().map(|item| letter(item, Kind::Rejected, &reason, encoder)));
+                written.dead.extend(sent.into_iter().map(|item| letter(&item, Kind::Rejected, &reason, encoder)));
             }
             RequestOutcome::Split(_) => {
                 limit = sent.len() / 2;
@@ -179,9 +179,9 @@ fn settle<'a>(
             pending.push_back(Pending { degraded: Some(reason), ..item });
         }
         ItemOutcome::Degrade(reason) | ItemOutcome::DeadLetter(reason) => {
-            written.dead.push(letter(item, Kind::Rejected, &reason, encoder));
+            written.dead.push(letter(&item, Kind::Rejected, &reason, encoder));
         }
-        ItemOutcome::Outage(reason) => written.dead.push(letter(item, Kind::Outage, &reason, encoder)),
+        ItemOutcome::Outage(reason) => written.dead.push(letter(&item, Kind::Outage, &reason, encoder)),
     }
 }
 
@@ -189,11 +189,11 @@ fn give_up(written: &mut Written, pending: VecDeque<Pending<'_>>, encoder: &Enco
     for mut item in pending {
         let last = item.last.take();
         let reason = reason.or(last.as_deref()).unwrap_or("no time was left");
-        written.dead.push(letter(item, Kind::Outage, reason, encoder));
+        written.dead.push(letter(&item, Kind::Outage, reason, encoder));
     }
 }
 
-fn letter(item: Pending<'_>, kind: Kind, reason: &str, encoder: &Encoder<'_>) -> DeadLetter {
+fn letter(item: &Pending<'_>, kind: Kind, reason: &str, encoder: &Encoder<'_>) -> DeadLetter {
     DeadLetter {
         kind,
         reason: reason.to_owned(),

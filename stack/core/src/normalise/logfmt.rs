@@ -59,6 +59,7 @@ fn typed(value: &str) -> Value {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "a table of cases")]
 mod tests {
     use serde_json::json;
     use test_case::test_case;
