@@ -1,5 +1,7 @@
 //! The binary alone: what it says, and the code it ends with, where nothing of AWS is there.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{
     process::{Command, Output},
     time::{Duration, Instant},
@@ -122,6 +124,33 @@ fn completions_ask_the_binary() {
     }
     let script = logctl(&[], &[("LOGCTL_COMPLETE", "bash")]);
     assert!(String::from_utf8(script.stdout).unwrap().contains("logctl"));
+}
+
+#[test]
+fn what_the_readme_shows_is_there() {
+    let readme = include_str!("../../README.md");
+    let code = |line: &'static str| line.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let commands: Vec<String> = readme
+        .lines()
+        .flat_map(code)
+        .filter_map(|code| Some(code.strip_prefix("logctl ")?.split(' ').next()?.into()))
+        .collect();
+    assert!(commands.len() >= 8, "{commands:?}");
+    for command in commands.iter().filter(|command| command.chars().all(char::is_lowercase)) {
+        assert!(logctl(&[command, "--help"], &[]).status.success(), "{command}");
+    }
+    let queries: Vec<&str> = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("| typed"))
+        .skip(2)
+        .take_while(|l| l.starts_with('|'))
+        .collect();
+    assert!(queries.len() >= 8, "{queries:?}");
+    for query in queries.into_iter().flat_map(|line| code(line.split('|').nth(1).unwrap())) {
+        let line = format!("{} search --explain {query}", env!("CARGO_BIN_EXE_logctl"));
+        let run = Command::new("sh").args(["-c", &line]).output().unwrap();
+        assert!(run.status.success(), "{line}: {}", String::from_utf8_lossy(&run.stderr));
+    }
 }
 
 #[test]
