@@ -33,7 +33,7 @@ check: functions ## Tests, formatting, lints, generated files, and what else a c
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; else echo "cargo-deny is not installed: licences and sources are not checked"; fi
 
 lint-template: ## Check the CloudFormation templates with cfn-lint
-	@test -x target/lint/bin/cfn-lint || { python3 -m venv target/lint && target/lint/bin/pip install --quiet --disable-pip-version-check cfn-lint==1.54.1; }
+	@test -x target/lint/bin/cfn-lint || { python3 -m venv target/lint && target/lint/bin/pip install --quiet --disable-pip-version-check cfn-lint==1.58.0; }
 	target/lint/bin/cfn-lint stack/template.yaml stack/artifacts.yaml
 
 man: build ## Write the manual pages anew

@@ -81,6 +81,17 @@ pub struct ReportFormat {
     pub output: Option<Format>,
 }
 
+/// Whether a run that changes things goes on after its plan.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Consent {
+    /// Stop after the plan
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Go on without asking
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
 /// Every command.
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -1,7 +1,8 @@
 //! Which log groups a run is about.
 
-use std::{convert::Infallible, str::FromStr};
+use std::str::FromStr;
 
+use logctl_core::names::{LogGroupName, NameError};
 use wildmatch::WildMatch;
 
 /// A glob on log group names: `*` matches any run of characters, `/` too; `!` in front leaves out what matches.
@@ -15,10 +16,11 @@ pub struct GroupGlob {
 }
 
 impl FromStr for GroupGlob {
-    type Err = Infallible;
+    type Err = NameError;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+    fn from_str(text: &str) -> Result<Self, NameError> {
         let (excludes, pattern) = text.strip_prefix('!').map_or((false, text), |pattern| (true, pattern));
+        pattern.replace(['*', '?'], "x").parse::<LogGroupName>()?; // What no name can hold, no glob can match.
         Ok(Self { pattern: pattern.to_owned(), excludes, matcher: WildMatch::new(pattern) })
     }
 }

@@ -10,7 +10,7 @@ use logctl_core::coverage::State;
 use super::Context;
 use crate::{
     aws::stack::Stack,
-    cli::ReportFormat,
+    cli::{Consent, ReportFormat},
     error::{Error, Kind},
     selection::GroupSelection,
     survey::{Rate, Survey, survey},
@@ -30,12 +30,9 @@ pub struct BackfillArgs {
     /// Which groups.
     #[command(flatten)]
     pub selection: GroupSelection,
-    /// Stop after the plan
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Go on without asking
-    #[arg(long, short)]
-    pub yes: bool,
+    /// Whether it goes on after the plan.
+    #[command(flatten)]
+    pub consent: Consent,
     /// How fast.
     #[command(flatten)]
     pub rate: Rate,
@@ -49,7 +46,7 @@ pub struct BackfillArgs {
 /// # Errors
 /// Not found without a stack; failed where a group could not be changed; interrupted by Ctrl-C.
 pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    ui.can_confirm(args.yes || args.dry_run)?;
+    ui.can_confirm(args.consent.yes || args.consent.dry_run)?;
     let pace = args.rate.pace();
     let aws = cx.aws().await?;
     let stack = Stack::find(&aws, &cx.global.stack).await?;
@@ -66,12 +63,12 @@ pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
         explain_the_rest(&survey, ui);
         return Error::worst([survey.check(), shown]);
     }
-    ui.show_plan(&plan, args.dry_run)?;
-    if args.dry_run {
+    ui.show_plan(&plan, args.consent.dry_run)?;
+    if args.consent.dry_run {
         ui.status(format_args!("would change {}; nothing was changed", count(plan.steps.len(), "log group")));
         return survey.check();
     }
-    ui.confirm(&format!("Change {}?", count(plan.steps.len(), "log group")), args.yes)?;
+    ui.confirm(&format!("Change {}?", count(plan.steps.len(), "log group")), args.consent.yes)?;
     cx.interrupt.arm();
     let progress = ui.progress("subscribing", Some(plan.steps.len()));
     let outcome = apply(&plan, &aws, &coverage, &pace, &cx.interrupt, &progress).await;

@@ -17,7 +17,7 @@ use crate::{
         stack::Stack,
         trail::{self, Recording},
     },
-    cli::ReportFormat,
+    cli::{Consent, ReportFormat},
     error::{Error, Kind},
     index::{Endpoint, Index, IndexError},
     time::rough,
@@ -36,7 +36,6 @@ const NO_BUCKET_YET: &str = "not-made-yet";
 /// Shows what would change, asks, and follows the deployment. Doing it twice changes nothing. Options that are left out
 /// keep the value that the stack has.
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct BootstrapArgs {
     /// Where the domain answers, with https://
     #[arg(long, value_name = "URL", env = "LOGCTL_ENDPOINT", hide_env_values = true)]
@@ -68,18 +67,15 @@ pub struct BootstrapArgs {
     /// Only say whether something would change: exit with 8 if so
     #[arg(long, conflicts_with = "dry_run")]
     pub check: bool,
-    /// Stop after the diff
-    #[arg(long)]
-    pub dry_run: bool,
     /// Replace functions or the domain although deliveries stop until backfill has run
     #[arg(long)]
     pub accept_gap: bool,
     /// Do not wait until the stack is deployed
     #[arg(long)]
     pub no_wait: bool,
-    /// Go on without asking
-    #[arg(long, short)]
-    pub yes: bool,
+    /// Whether it goes on after the plan.
+    #[command(flatten)]
+    pub consent: Consent,
     /// How it is written.
     #[command(flatten)]
     pub format: ReportFormat,
@@ -93,7 +89,7 @@ const MAX_RULES: usize = 1500;
 /// # Errors
 /// Unmet by `--check`; failed with the first cause of a rollback; interrupted by Ctrl-C or a declined prompt.
 pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    ui.can_confirm(args.yes || args.dry_run || args.check)?;
+    ui.can_confirm(args.consent.yes || args.consent.dry_run || args.check)?;
     check_rules(args)?;
     let archives = artifacts::load(args.functions.as_deref())?;
     let aws = cx.aws().await?;
@@ -168,11 +164,11 @@ fn agree(plan: &Plan, args: &BootstrapArgs, ui: &mut Ui) -> Result<Agreed, Error
         ui.status(format_args!("nothing to do: stack {} is up to date", plan.stack));
         return Ok(Agreed::Stop);
     }
-    ui.show_plan(plan, args.check || args.dry_run)?;
+    ui.show_plan(plan, args.check || args.consent.dry_run)?;
     if args.check {
         return Err(Error::new(Kind::Unmet, format!("{} would change", count(plan.changes.len(), "resource"))));
     }
-    if args.dry_run {
+    if args.consent.dry_run {
         ui.status(format_args!("would change {}; nothing was changed", count(plan.changes.len(), "resource")));
         return Ok(Agreed::Stop);
     }
@@ -182,7 +178,7 @@ fn agree(plan: &Plan, args: &BootstrapArgs, ui: &mut Ui) -> Result<Agreed, Error
         ))
         .hint("if that is meant: logctl bootstrap --accept-gap, then logctl backfill"));
     }
-    ui.confirm(&plan.question(), args.yes)?;
+    ui.confirm(&plan.question(), args.consent.yes)?;
     Ok(Agreed::GoOn)
 }
 

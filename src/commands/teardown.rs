@@ -18,7 +18,7 @@ use crate::{
         policy,
         stack::{self, Stack},
     },
-    cli::ReportFormat,
+    cli::{Consent, ReportFormat},
     error::Error,
     selection::GroupSelection,
     survey::{AT_ONCE, Rate, Survey, survey},
@@ -38,12 +38,9 @@ const AGAIN: &str = "the same command does the rest";
 /// as they are, and so is what was indexed.
 #[derive(Debug, clap::Args)]
 pub struct TeardownArgs {
-    /// Stop after the plan
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Go on without asking
-    #[arg(long, short)]
-    pub yes: bool,
+    /// Whether it goes on after the plan.
+    #[command(flatten)]
+    pub consent: Consent,
     /// How fast.
     #[command(flatten)]
     pub rate: Rate,
@@ -57,7 +54,7 @@ pub struct TeardownArgs {
 /// # Errors
 /// Failed where a filter or the stack stays; interrupted by Ctrl-C or a declined prompt.
 pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    ui.can_confirm(args.yes || args.dry_run)?;
+    ui.can_confirm(args.consent.yes || args.consent.dry_run)?;
     let pace = args.rate.pace();
     let aws = cx.aws().await?;
     let stack = Stack::find(&aws, &cx.global.stack).await?;
@@ -72,12 +69,12 @@ pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
         ui.status(format_args!("nothing to do: there is no stack {} and no filter of it", cx.global.stack));
         return shown;
     }
-    ui.show_plan(&plan, args.dry_run)?;
-    if args.dry_run {
+    ui.show_plan(&plan, args.consent.dry_run)?;
+    if args.consent.dry_run {
         ui.status("nothing was changed");
         return Ok(());
     }
-    ui.confirm(&plan.question(), args.yes)?;
+    ui.confirm(&plan.question(), args.consent.yes)?;
     cx.interrupt.arm();
 
     if let Some(stack) = stack.as_ref().filter(|stack| stack.coverage().is_some()) {

@@ -1,0 +1,164 @@
+//! What people type, and what it means.
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+use test_case::test_case;
+
+use super::*;
+use crate::error::Kind;
+
+/// A tree in a form that reads like the query it means.
+fn show(query: &Query) -> String {
+    let list = |parts: &[Query], word: &str| parts.iter().map(show).collect::<Vec<_>>().join(word);
+    let quoted = |value: &Value| if value.quoted { format!("{:?}", value.text) } else { value.text.clone() };
+    let name = |field: &Field| if field.literal { format!(".{}", field.name) } else { field.name.clone() };
+    match query {
+        Query::All => "everything".into(),
+        Query::And(parts) => format!("({})", list(parts, " & ")),
+        Query::Or(parts) => format!("({})", list(parts, " | ")),
+        Query::Not(part) => format!("!{}", show(part)),
+        Query::Exists(field) => format!("{}:*", name(field)),
+        Query::Text(value) => quoted(value),
+        Query::Test { field, comparison, value } => {
+            let sign = match comparison {
+                Comparison::Equal => "=",
+                Comparison::NotEqual => "!=",
+                Comparison::Above => ">",
+                Comparison::AtLeast => ">=",
+                Comparison::Below => "<",
+                Comparison::AtMost => "<=",
+            };
+            format!("{}{sign}{}", name(field), quoted(value))
+        }
+    }
+}
+
+fn parsed(arguments: &[&str]) -> String {
+    show(&parse(&arguments.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap())
+}
+
+#[test_case(&[], "everything"; "nothing")]
+#[test_case(&["error", "timeout"], "(error & timeout)"; "words side by side")]
+#[test_case(&["payment failed"], r#""payment failed""#; "an argument with a space is a phrase")]
+#[test_case(&["requestId=abc"], "requestId=abc"; "a test")]
+#[test_case(&["level:error"], "level=error"; "a test with a colon")]
+#[test_case(&["status>=500"], "status>=500"; "a comparison")]
+#[test_case(&["status", "ge", "500"], "status>=500"; "a comparison in words")]
+#[test_case(&["a=1 OR b=2 c=3"], "(a=1 | (b=2 & c=3))"; "precedence")]
+#[test_case(&["a=1", "OR", "b=2"], "(a=1 | b=2)"; "an operator as an argument")]
+#[test_case(&["level=error or level=warn"], "(level=error | level=warn)"; "lower case beside a test")]
+#[test_case(&["level=error", "or", "level=warn"], "(level=error | level=warn)"; "lower case between arguments")]
+#[test_case(&["error", "or", "warning"], "(error & or & warning)"; "lower case between words")]
+#[test_case(&["error", "NOT", "payment failed"], r#"(error & !"payment failed")"#; "a phrase beside an operator")]
+#[test_case(&["error", "!payment failed"], r#"(error & !"payment failed")"#; "a negated phrase")]
+#[test_case(&["!500"], "!500"; "a negated number")]
+#[test_case(&["!/aws/x"], "!/aws/x"; "a negated path")]
+#[test_case(&["status >= 500"], "status>=500"; "spaces around the sign")]
+#[test_case(&["status == 500"], "status=500"; "two equals signs")]
+#[test_case(&["level!=(debug OR trace)"], "(level:* & !(level=debug | level=trace))"; "none of several")]
+#[test_case(&["the", "le", "Mans"], "(the & le & Mans)"; "words that are no comparison")]
+#[test_case(&["(a=1", "OR", "b=2)", "c=3"], "((a=1 | b=2) & c=3)"; "brackets over arguments")]
+#[test_case(&["NOT level=info"], "!level=info"; "not")]
+#[test_case(&["!timeout"], "!timeout"; "negated word")]
+#[test_case(&["error -timeout"], "(error & !timeout)"; "negated inside an argument")]
+#[test_case(&["level=(error OR fatal)"], "(level=error | level=fatal)"; "a group")]
+#[test_case(&["user=*"], "user:*"; "exists")]
+#[test_case(&["has:user missing(order)"], "(user:* & !order:*)"; "has and missing")]
+#[test_case(&[".level=40"], ".level=40"; "a literal field")]
+#[test_case(&["message=payment failed"], r#"(message="payment failed" | (message=payment & failed))"#; "a value of several words")]
+#[test_case(&["level=error timeout"], r#"(level="error timeout" | (level=error & timeout))"#; "or a value and a word")]
+#[test_case(&["status>=500 AND level=error"], "(status>=500 & level=error)"; "an operator ends the value")]
+#[test_case(&["user=“Łukasz”"], r#"user="Łukasz""#; "curly quotes")]
+#[test_case(&[r#""orderId":"A-1""#], r#"orderId="A-1""#; "a member of JSON")]
+#[test_case(&["trace=Root=1-57"], "trace=Root=1-57"; "value after the first equals sign")]
+fn queries(arguments: &[&str], expected: &str) {
+    assert_eq!(parsed(arguments), expected);
+}
+
+/// What people paste is text.
+#[test_case("ORDER-2024-00123")]
+#[test_case("x-amzn-trace-id")]
+#[test_case("https://x/?a=1&b=2")]
+#[test_case("10:42:01")]
+#[test_case("/aws/lambda/pay")]
+#[test_case("why?")]
+#[test_case("std::io::Error")]
+#[test_case("8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f")]
+fn pasted_words(text: &str) {
+    assert_eq!(parsed(&[text]), text);
+}
+
+#[test_case("at c.Foo(Bar.java:42)")]
+#[test_case("[ERROR] Task timed out")]
+#[test_case("SELECT * FROM t")]
+#[test_case("user not found")]
+#[test_case("can't connect")]
+fn pasted_phrases(text: &str) {
+    assert_eq!(parsed(&[text]), format!("{text:?}"));
+}
+
+fn wrong(text: &str) -> String {
+    let error = parse(&[text.to_owned()]).unwrap_err();
+    assert_eq!(error.kind, Kind::Usage);
+    error.to_string()
+}
+
+#[test]
+fn errors_point_at_the_place() {
+    assert_snapshot!(wrong("(level=error OR level=warn"), @"
+    the query is wrong: this bracket is never closed
+      (level=error OR level=warn
+      ^
+    hint: a query looks like: (a OR b) AND c
+    ");
+    assert_snapshot!(wrong("status>="), @"
+    the query is wrong: the value is missing here
+      status>=
+              ^
+    hint: a query looks like: status>=500
+    ");
+    assert_snapshot!(wrong("ünï OR"), @"
+    the query is wrong: something is missing here
+      ünï OR
+            ^
+    hint: a query looks like: level=error OR level=warn
+    ");
+    assert_snapshot!(wrong("a AND OR b"), @"
+    the query is wrong: something is missing after AND
+      a AND OR b
+            ^
+    hint: a query looks like: level=error AND timeout
+    ");
+    assert_snapshot!(wrong(r#"user="open"#), @r#"
+    the query is wrong: this quote is never closed
+      user="open
+           ^
+    hint: a query looks like: message="payment failed"
+    "#);
+}
+
+#[test_case("msg=~x"; "regular expression")]
+#[test_case("status=[400 TO 499]"; "range in brackets")]
+#[test_case("status:400..499"; "range with dots")]
+#[test_case("status in (500,502)"; "a list")]
+#[test_case("level=(a AND b OR c)"; "mixed list")]
+fn forms_that_are_not_understood(text: &str) {
+    wrong(text);
+}
+
+#[test]
+fn depth_is_bounded() {
+    assert!(wrong(&"(".repeat(10_000)).contains("nested too deep"));
+}
+
+proptest! {
+    #[test]
+    fn no_query_panics(text in ".{0,60}") {
+        drop(parse(&[text]));
+    }
+
+    #[test]
+    fn no_operators_panic(parts in proptest::collection::vec("(a|=|:|\\(|\\)| |OR|NOT|\"|>=|-|!|\\*|“|é)", 0..20)) {
+        drop(parse(&[parts.concat()]));
+    }
+}
