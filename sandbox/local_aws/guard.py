@@ -5,6 +5,7 @@ so requests that a browser makes, and those for another host's name, are refused
 """
 
 from ministack import app
+from ministack.core import iam_evaluator
 
 LOOPBACK = {"127.0.0.1", "localhost", ""}
 
@@ -20,6 +21,17 @@ def install():
         await serve(scope, receive, send)
 
     app.app = guarded
+    _count_loopback_as_secure()
+
+
+def _count_loopback_as_secure():
+    """Policies that demand TLS hold here as they do on AWS, where the functions use nothing else."""
+    resolve = iam_evaluator._resolve_condition_key
+
+    def resolved(key, context):
+        return "true" if key.lower() == "aws:securetransport" else resolve(key, context)
+
+    iam_evaluator._resolve_condition_key = resolved
 
 
 def _harmless(scope):

@@ -105,7 +105,7 @@ struct Parser<'a> {
     after_test: bool,
 }
 
-impl<'a> Parser<'a> {
+impl Parser<'_> {
     /// Takes an operator: always one of `words`, and `lower` beside a test or a bracket.
     fn take_operator(&mut self, words: &[&str], lower: &str) -> bool {
         if self.take_word(words) {

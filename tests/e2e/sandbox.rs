@@ -10,7 +10,7 @@ use std::{
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_cloudwatchlogs::operation::filter_log_events::FilterLogEventsOutput;
+use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use opensearch::http::{Method, headers::HeaderMap, transport::Transport};
 use serde_json::{Value, json};
 
@@ -167,12 +167,47 @@ impl Sandbox {
         groups.into_iter().map(|group| group.log_group_name.unwrap()).collect()
     }
 
-    /// Ids of all events of a group since a time, as FilterLogEvents returns them.
-    pub fn event_ids(&self, group: &str, since: i64) -> BTreeSet<String> {
+    fn events(&self, group: &str, since: i64) -> Vec<FilteredLogEvent> {
         let client = self.logs();
         let pages = client.filter_log_events().log_group_name(group).start_time(since).into_paginator().send();
         let pages = self.wait(pages.collect::<Result<Vec<_>, _>>()).unwrap();
-        pages.iter().flat_map(FilterLogEventsOutput::events).map(|event| event.event_id().unwrap().to_owned()).collect()
+        pages.into_iter().flat_map(|page| page.events.unwrap_or_default()).collect()
+    }
+
+    /// Ids of all events of a group since a time, as FilterLogEvents returns them.
+    pub fn event_ids(&self, group: &str, since: i64) -> BTreeSet<String> {
+        self.events(group, since).into_iter().map(|event| event.event_id.unwrap()).collect()
+    }
+
+    /// Messages of all events of a group since a time.
+    pub fn messages(&self, group: &str, since: i64) -> Vec<String> {
+        self.events(group, since).into_iter().map(|event| event.message.unwrap()).collect()
+    }
+
+    /// The bucket whose name begins like this.
+    pub fn bucket_of(&self, prefix: &str) -> String {
+        let client = aws_sdk_s3::Client::new(&self.config);
+        let buckets = self.wait(client.list_buckets().send()).unwrap();
+        let mut names = buckets.buckets().iter().filter_map(|bucket| bucket.name());
+        names.find(|name| name.starts_with(prefix)).unwrap().to_owned()
+    }
+
+    /// Keys and contents of a bucket.
+    pub fn objects(&self, bucket: &str) -> Vec<(String, Vec<u8>)> {
+        let client = aws_sdk_s3::Client::new(&self.config);
+        let listing = self.wait(client.list_objects_v2().bucket(bucket).send()).unwrap();
+        let object = |key: &str| {
+            let object = self.wait(client.get_object().bucket(bucket).key(key).send()).unwrap();
+            (key.to_owned(), self.wait(object.body.collect()).unwrap().to_vec())
+        };
+        listing.contents().iter().filter_map(|found| Some(object(found.key()?))).collect()
+    }
+
+    /// Ends the search engine's first node, as a power cut would.
+    pub fn stop_engine(&self) {
+        let pid = root().join(".sandbox").join(&self.name).join("engine/node1.pid");
+        let pid = std::fs::read_to_string(pid).unwrap();
+        assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
     }
 
     /// Asks the engine itself.

@@ -6,7 +6,7 @@ use lambda_runtime::LambdaEvent;
 use logctl_core::{
     dead_letter::{DeadLetter, Kind, Letter},
     document::Encoder,
-    event::Batch,
+    event::{Batch, LogEvent},
     index::Indices,
     names::is_own_group,
     payload::{self, DEFAULT_CAP, DecodeError, Payload},
@@ -18,6 +18,7 @@ use logctl_sink::{
     environment::{ConfigError, Environment},
     function::{Failure, log, milliseconds},
     http::HttpClient,
+    metrics::Invocation,
     writer::{Written, write},
 };
 use serde_json::{Value, json};
@@ -33,6 +34,7 @@ pub struct Forwarder {
     dead_letters: DeadLetters,
     indices: Indices,
     region: String,
+    stack: String,
     clock: fn() -> SystemTime,
 }
 
@@ -57,6 +59,7 @@ impl Forwarder {
                 period: environment.require("LOGCTL_INDEX_PERIOD")?,
             },
             region: environment.require("AWS_REGION")?,
+            stack: environment.require("LOGCTL_STACK")?,
             clock: environment.clock,
         })
     }
@@ -85,28 +88,47 @@ impl Forwarder {
     }
 
     async fn index(&self, batch: &Batch, deadline: Instant, now: i64, request: &str) -> Result<(), Failure> {
+        let begun = Instant::now();
         let encoder = Encoder { indices: &self.indices, origin: &batch.origin, ingested: now };
-        let Written { dead, .. } = write(&self.domain, batch, &encoder, deadline).await;
-        self.keep(&dead, request).await
+        let written = write(&self.domain, batch, &encoder, deadline).await;
+        self.settle(&batch.events, &written, now, begun, request).await
     }
 
     async fn keep_payload(&self, event: &Value, error: &DecodeError, now: i64, request: &str) -> Result<(), Failure> {
         let data = event.pointer("/awslogs/data").and_then(Value::as_str);
-        let payload = data.map_or_else(|| event.to_string(), str::to_owned);
         let letter = DeadLetter {
             kind: Kind::Undecodable,
             reason: error.to_string(),
             at: now,
             attempts: 1,
-            letter: Letter::Payload { payload },
+            letter: Letter::Payload { payload: data.map_or_else(|| event.to_string(), str::to_owned) },
         };
-        self.keep(&[letter], request).await
+        let written = Written { dead: vec![letter], ..Written::default() };
+        self.settle(&[], &written, now, Instant::now(), request).await
     }
 
-    async fn keep(&self, letters: &[DeadLetter], request: &str) -> Result<(), Failure> {
-        let Some(first) = letters.first() else { return Ok(()) };
-        log(&json!({"dead_letters": letters.len(), "kind": first.kind, "reason": first.reason}));
-        self.dead_letters.keep(letters, request).await.map_err(|error| Failure::new("DeadLetterRefused", error))
+    /// Keeps the dead letters, then tells what was done. What the engine said of them stands in the bucket and not in the
+    /// log, since it may quote an event.
+    async fn settle(
+        &self,
+        events: &[LogEvent],
+        written: &Written,
+        now: i64,
+        begun: Instant,
+        request: &str,
+    ) -> Result<(), Failure> {
+        let kept = self.dead_letters.keep(&written.dead, request).await;
+        let invocation = Invocation {
+            stack: &self.stack,
+            at: now,
+            took: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            events: events.len(),
+            bytes: events.iter().map(|event| event.message.len()).sum(),
+            oldest: events.iter().map(|event| event.timestamp).min(),
+            written,
+        };
+        log(&invocation.line());
+        kept.map_err(|error| Failure::new("DeadLetterRefused", error))
     }
 
     /// Drops events of a function of ours and deletes the filters that sent them: this very invocation writes log lines,

@@ -8,4 +8,5 @@ pub mod domain;
 pub mod environment;
 pub mod function;
 pub mod http;
+pub mod metrics;
 pub mod writer;
