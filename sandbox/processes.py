@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,16 @@ class Failed(Exception):
 
 def say(text):
     print(f"sandbox: {text}", file=sys.stderr, flush=True)
+
+
+def install_packages(*names):
+    """Installs what is missing, where that is possible; otherwise says what to install."""
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        raise Failed(f"something is missing; on Debian: apt-get install {' '.join(names)}")
+    say(f"installing {', '.join(names)}")
+    quiet = {"check": True, "stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+    subprocess.run(["apt-get", "update", "-qq"], **quiet)
+    subprocess.run(["apt-get", "install", "-qq", "-y", *names], **quiet)
 
 
 @contextlib.contextmanager
