@@ -59,20 +59,25 @@ def read_pid(path: pathlib.Path) -> int:
 
 
 def stop(path: pathlib.Path):
-    """Ends the process of a pid file and its children: politely, after ten seconds otherwise."""
+    """Ends the process of a pid file, politely for ten seconds, and what is left of its children."""
     pid = read_pid(path)
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(pid, number)
-        except ProcessLookupError:
-            break
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGTERM)
         for _ in range(100):
-            try:
-                os.killpg(pid, 0)
-            except ProcessLookupError:
+            if not lives(pid):
                 break
             time.sleep(0.1)
+        os.killpg(pid, signal.SIGKILL)
     path.unlink()
+
+
+def lives(pid) -> bool:
+    """Whether a process runs. One that has ended and that nobody has waited for does not."""
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def free_port(candidates=(0,)) -> int:
@@ -94,20 +99,9 @@ def wait_for(ready, seconds, stems):
     while not ready():
         for stem in stems:
             pid = read_pid(stem.with_suffix(".pid"))
-            if not _lives(pid):
+            if not lives(pid):
                 tail = stem.with_suffix(".log").read_text(errors="replace").splitlines()[-5:]
                 raise Failed("\n  ".join([f"{stem.name} has died, see {stem.with_suffix('.log')}", *tail]))
         if time.monotonic() > end:
             raise Failed(f"{stems[0].name} is not up after {seconds} seconds, see {stems[0].with_suffix('.log')}")
         time.sleep(0.1)
-
-
-def _lives(pid):
-    """A child that has ended is a zombie until somebody waits for it."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
