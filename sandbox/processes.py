@@ -10,6 +10,11 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
+
+
+# What is asked here is on this machine, whatever proxy the environment names.
+urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
 
 
 class Failed(Exception):
@@ -51,33 +56,37 @@ def start(stem: pathlib.Path, command, environment, cwd):
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    stem.with_suffix(".pid").write_text(str(process.pid))
-
-
-def read_pid(path: pathlib.Path) -> int:
-    return int(path.read_text())
+    # The time of its start tells it from a later process of the same number.
+    stem.with_suffix(".pid").write_text(f"{process.pid} {_started(process.pid)}")
 
 
 def stop(path: pathlib.Path):
     """Ends the process of a pid file, politely for ten seconds, and what is left of its children."""
-    pid = read_pid(path)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGTERM)
-        for _ in range(100):
-            if not lives(pid):
-                break
-            time.sleep(0.1)
-        os.killpg(pid, signal.SIGKILL)
+    if lives(path):
+        pid = int(path.read_text().split()[0])
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGTERM)
+            for _ in range(100):
+                if not lives(path):
+                    break
+                time.sleep(0.1)
+            os.killpg(pid, signal.SIGKILL)
     path.unlink()
 
 
-def lives(pid) -> bool:
-    """Whether a process runs. One that has ended and that nobody has waited for does not."""
+def lives(path: pathlib.Path) -> bool:
+    """Whether the process of a pid file still runs. One that has ended and that nobody has waited for does not."""
+    pid, _, started = path.read_text().partition(" ")
+    return bool(pid and started) and _started(pid) == started
+
+
+def _started(pid) -> str:
+    """When a process started, in the kernel's ticks; nothing where it has ended."""
     try:
-        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return False
-    return state != "Z"
+        return ""
+    return "" if fields[0] == "Z" else fields[19]
 
 
 def free_port(candidates=(0,)) -> int:
@@ -98,8 +107,7 @@ def wait_for(ready, seconds, stems):
     end = time.monotonic() + seconds
     while not ready():
         for stem in stems:
-            pid = read_pid(stem.with_suffix(".pid"))
-            if not lives(pid):
+            if not lives(stem.with_suffix(".pid")):
                 tail = stem.with_suffix(".log").read_text(errors="replace").splitlines()[-5:]
                 raise Failed("\n  ".join([f"{stem.name} has died, see {stem.with_suffix('.log')}", *tail]))
         if time.monotonic() > end:

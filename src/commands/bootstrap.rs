@@ -101,7 +101,8 @@ pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
     let bucket = artifacts::bucket(&aws).await?;
     let prepare = async |bucket: &str| {
         let parameters = parameters(args, deployed, &archives, bucket);
-        let name = format!("logctl-{}", cx.env.now.as_millisecond());
+        let step = if bucket == NO_BUCKET_YET { "preview" } else { "deploy" };
+        let name = format!("logctl-{step}-{}", cx.env.now.as_millisecond());
         deploy::create_change_set(&aws, &cx.global.stack, TEMPLATE, parameters, stack.as_ref(), &name).await
     };
     let progress = ui.progress("comparing", None);
@@ -118,10 +119,9 @@ pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
     }
     let set = match upload(&aws, bucket, &archives, ui).await {
         Ok((_, Made::Before)) => set,
-        Ok((bucket, Made::Now)) => {
-            deploy::discard(&aws, &set).await?;
-            prepare(&bucket).await?
-        }
+        // The preview stays beside it until the stack is made: without any change set its name would have to be deleted
+        // first, and CloudFormation takes its time for that.
+        Ok((bucket, Made::Now)) => ChangeSet { made_shell: set.made_shell, ..prepare(&bucket).await? },
         Err(error) => {
             drop(deploy::discard(&aws, &set).await);
             return Err(error);
@@ -278,8 +278,14 @@ async fn preflight(args: &BootstrapArgs, stack: Option<&Stack>, aws: &Aws, ui: &
     }
     let config = (auth == AuthMode::SigV4).then_some(&aws.config);
     match Index::new(&endpoint, config, Duration::from_secs(4))?.check().await {
-        // The functions' roles count, not the caller.
-        Ok(()) | Err(IndexError::Denied { .. }) => {}
+        Ok(()) => {}
+        // The functions' roles count, not the caller's.
+        Err(IndexError::Denied { .. }) if auth == AuthMode::SigV4 => {}
+        Err(error @ IndexError::Denied { .. }) => {
+            return Err(
+                Error::from(error).hint("a domain of AWS under a name of your own wants --auth sigv4 and --domain-arn")
+            );
+        }
         Err(error @ (IndexError::Unreachable { .. } | IndexError::Timeout { .. })) => {
             ui.warning(format_args!("{error}; the stack looks for it from inside the account"));
         }

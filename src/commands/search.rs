@@ -120,7 +120,7 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let range = window(args, cx.env.now, &ui.look.time_zone)?;
     let clause = clause(args)?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let search = |prefix: &str| Search { indices: format!("{prefix}-*"), clause, range, limit };
+    let search = |prefix: &str| Search { indices: format!("{prefix}-2*,{prefix}-outliers"), clause, range, limit };
     if args.explain {
         let body = search("").body(limit, None);
         return ui.line(&serde_json::to_string_pretty(&body).unwrap_or_default());
@@ -200,7 +200,8 @@ async fn close(found: &Found, search: &Search, args: &SearchArgs, index: &Index,
         _ if (shown as u64) < found.total || found.total_is_at_least => {
             ui.status(format_args!("the newest {} of {} from {range}", count(shown, "event"), total(found)));
             let more = (args.limit * 10).min(MAX_LIMIT);
-            ui.hint(format_args!("see more with --limit {more}, or older ones with --until"));
+            let more = if args.limit < MAX_LIMIT { format!("more with --limit {more}, or ") } else { String::new() };
+            ui.hint(format_args!("see {more}older ones with --until"));
         }
         _ => ui.status(format_args!("all {} from {range}", count(shown, "event"))),
     }

@@ -62,6 +62,10 @@ pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
     let ours = stack.as_ref().and_then(Stack::coverage).unwrap_or_else(|| stack::destination(&aws, &cx.global.stack));
     let look =
         async |ui: &mut Ui| survey(&aws, stack.as_ref(), &GroupSelection::default(), &pace, cx.env.now, ui).await;
+    if let Some(stack) = stack.as_ref().filter(|stack| stack.status.ends_with("IN_PROGRESS") && !stack.is_shell()) {
+        return Err(Error::failed(format!("stack {} is {}", stack.name, stack.status))
+            .hint("wait until that is done, then try again"));
+    }
     let now = look(ui).await?;
     let plan = Plan::new(stack.as_ref(), now.filters_to(&ours)?, policy_to(&now, &ours)?);
     if plan.is_empty() {
@@ -126,7 +130,10 @@ fn policy_to(survey: &Survey, stack: &coverage::Stack) -> Result<Option<String>,
 
 /// Otherwise the rule would subscribe again what is being removed.
 async fn disable_rule(aws: &Aws, stack: &Stack, ui: &Ui) -> Result<(), Error> {
-    if stack.parameters.get("RuleState").map(String::as_str) == Some("DISABLED") {
+    // CloudFormation updates no stack whose last rollback has failed, but deletes it.
+    if stack.status == "UPDATE_ROLLBACK_FAILED"
+        || stack.parameters.get("RuleState").map(String::as_str) == Some("DISABLED")
+    {
         return Ok(());
     }
     let progress = ui.progress("disabling the rule", None);

@@ -101,6 +101,8 @@ pub enum IndexError {
     Refused {
         /// Where.
         endpoint: Endpoint,
+        /// The HTTP status.
+        status: u16,
         /// What it says.
         reason: String,
     },
@@ -171,6 +173,7 @@ impl Index {
         if answer.content_length().is_some_and(|length| length > MAX_ANSWER) {
             return Err(IndexError::Refused {
                 endpoint,
+                status,
                 reason: "its answer is too long; ask for fewer events".to_owned(),
             });
         }
@@ -181,7 +184,11 @@ impl Index {
             200..300 => json.ok_or(IndexError::NoEngine { endpoint }),
             401 | 403 => Err(IndexError::Denied { endpoint, reason: reason().unwrap_or_default() }),
             429 => Err(IndexError::Overloaded { endpoint }),
-            _ => Err(IndexError::Refused { endpoint, reason: reason().unwrap_or_else(|| format!("status {status}")) }),
+            _ => Err(IndexError::Refused {
+                endpoint,
+                status,
+                reason: reason().unwrap_or_else(|| format!("status {status}")),
+            }),
         }
     }
 
@@ -193,7 +200,7 @@ impl Index {
         let no_engine = || IndexError::NoEngine { endpoint: self.endpoint.clone() };
         match self.ask(Method::Get, "/", None).await {
             Ok(root) if root.pointer("/version/number").is_some() => Ok(()),
-            Ok(_) | Err(IndexError::Refused { .. }) => Err(no_engine()),
+            Ok(_) | Err(IndexError::Refused { status: 300..500, .. }) => Err(no_engine()),
             Err(error) => Err(error),
         }
     }

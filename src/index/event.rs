@@ -47,7 +47,7 @@ pub struct Event {
     pub degraded: Option<String>,
     /// The index that holds it.
     pub index: String,
-    /// Where to go on from here.
+    /// Its place in the order of events: time and id.
     pub cursor: String,
 }
 

@@ -186,7 +186,7 @@ impl Ui {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 if self.look.format == Format::Json && !error.message.is_empty() {
-                    drop(writeln!(self.err, "{}", error.to_json()));
+                    drop(writeln!(self.err, "{}", escape::in_json(&error.to_json().to_string())));
                 } else if !error.message.is_empty() {
                     self.tell(AnsiColor::Red.on_default(), "error: ", &error);
                 }

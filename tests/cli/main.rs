@@ -113,7 +113,10 @@ fn a_request_is_explained_without_being_sent() {
 #[test]
 fn a_closed_pipe_is_no_failure() {
     let logctl = env!("CARGO_BIN_EXE_logctl");
-    let status = Command::new("sh").args(["-c", &format!("{logctl} man | head -1 >/dev/null")]).status().unwrap();
+    let status = Command::new("bash")
+        .args(["-o", "pipefail", "-c", &format!("{logctl} man | head -1 >/dev/null")])
+        .status()
+        .unwrap();
     assert!(status.success());
 }
 

@@ -104,7 +104,13 @@ impl Sandbox {
 
     /// Runs the sample application.
     pub fn application(&self, arguments: &[&str]) -> String {
-        let output = Command::new(root().join("sandbox/application")).args(arguments).envs(&self.env).output().unwrap();
+        let output = Command::new(root().join("sandbox/application"))
+            .args(arguments)
+            .envs(&self.env)
+            .env_remove("AWS_PROFILE")
+            .env_remove("AWS_SESSION_TOKEN")
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -206,8 +212,9 @@ impl Sandbox {
     /// Ends the search engine's first node, as a power cut would.
     pub fn stop_engine(&self) {
         let pid = root().join(".sandbox").join(&self.name).join("engine/node1.pid");
-        let pid = std::fs::read_to_string(pid).unwrap();
-        assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+        let text = std::fs::read_to_string(pid).unwrap();
+        let pid = text.split_whitespace().next().unwrap();
+        assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
     }
 
     /// Asks the engine itself.

@@ -107,7 +107,7 @@ fn readable(event: &Event, look: &Look) -> String {
 
 /// One event on one line, for a pipe.
 fn plain(event: &Event) -> String {
-    let level = event.level.as_deref().unwrap_or("-");
+    let level = one_line(event.level.as_deref().unwrap_or("-"));
     format!("{}\t{}\t{level}\t{}", rfc3339(event.time), one_line(&event.group), one_line(event.message.trim_end()))
 }
 

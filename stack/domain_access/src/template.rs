@@ -17,7 +17,8 @@ pub fn name(prefix: &IndexPrefix) -> String {
 pub fn body(prefix: &IndexPrefix, replicas: &str) -> Value {
     #[expect(clippy::expect_used, reason = "a file of this crate, covered by a test")]
     let mut template: Value = serde_json::from_str(TEMPLATE).expect("the template is JSON");
-    template["index_patterns"] = json!([format!("{prefix}-*")]);
+    // Years, and not `PREFIX-*`: that would also be every index of a stack whose prefix begins with this one.
+    template["index_patterns"] = json!([format!("{prefix}-2*"), format!("{prefix}-outliers")]);
     template["template"]["settings"]["index"]["auto_expand_replicas"] = json!(replicas);
     template
 }
@@ -46,7 +47,7 @@ mod tests {
     #[test]
     fn the_template_covers_the_indices_of_its_prefix_only() {
         let body = body(&"logctl".parse().unwrap(), "0-2");
-        assert_eq!(body["index_patterns"], json!(["logctl-*"]));
+        assert_eq!(body["index_patterns"], json!(["logctl-2*", "logctl-outliers"]));
         assert_eq!(body["template"]["settings"]["index"]["auto_expand_replicas"], "0-2");
     }
 

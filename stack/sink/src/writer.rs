@@ -66,17 +66,20 @@ pub async fn write(domain: &Domain, batch: &Batch, encoder: &Encoder<'_>, deadli
     let mut pending: VecDeque<Pending> = batch.events.iter().map(fresh).collect();
     let mut limit = pending.len();
     let mut failed = 0;
+    let mut last_failure: Option<String> = None;
     let mut pause = FIRST_PAUSE;
     while !pending.is_empty() {
         if Instant::now() >= deadline {
-            give_up(&mut written, pending, encoder, None);
+            give_up(&mut written, pending, encoder, last_failure.as_deref());
             break;
         }
-        let (sent, body) = take_body(&mut pending, limit, encoder);
+        let (mut sent, body) = take_body(&mut pending, limit, encoder);
+        sent.iter_mut().for_each(|item| item.attempts += 1);
         let retries = written.retries;
         match send(domain, &body, sent.len(), deadline).await {
             RequestOutcome::Answered(outcomes) => {
                 failed = 0;
+                last_failure = None;
                 limit = limit.saturating_mul(2);
                 for (item, outcome) in sent.into_iter().zip(outcomes) {
                     settle(item, outcome, encoder, &mut written, &mut pending);
@@ -90,15 +93,17 @@ pub async fn write(domain: &Domain, batch: &Batch, encoder: &Encoder<'_>, deadli
                 sent.into_iter().rev().for_each(|item| pending.push_front(item));
             }
             RequestOutcome::Throttled => {
+                last_failure = Some("the domain asks to come back later".to_owned());
                 written.retries += sent.len();
                 sent.into_iter().rev().for_each(|item| pending.push_front(item));
             }
             RequestOutcome::Outage(reason) => {
                 failed += 1;
+                last_failure = Some(reason);
                 written.retries += sent.len();
                 sent.into_iter().rev().for_each(|item| pending.push_front(item));
                 if failed >= MAX_FAILED_REQUESTS {
-                    give_up(&mut written, pending, encoder, Some(&reason));
+                    give_up(&mut written, pending, encoder, last_failure.as_deref());
                     break;
                 }
             }
@@ -107,6 +112,8 @@ pub async fn write(domain: &Domain, batch: &Batch, encoder: &Encoder<'_>, deadli
             let jittered = pause.mul_f64(fastrand::f64() / 2.0 + 0.5);
             sleep(jittered.min(deadline.saturating_duration_since(Instant::now()))).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+        } else {
+            pause = FIRST_PAUSE;
         }
     }
     written
@@ -155,13 +162,12 @@ async fn send(domain: &Domain, body: &[u8], items: usize, deadline: Instant) -> 
 }
 
 fn settle<'a>(
-    mut item: Pending<'a>,
+    item: Pending<'a>,
     outcome: ItemOutcome,
     encoder: &Encoder<'_>,
     written: &mut Written,
     pending: &mut VecDeque<Pending<'a>>,
 ) {
-    item.attempts += 1;
     match outcome {
         ItemOutcome::Created => {
             written.created += 1;
@@ -285,6 +291,7 @@ mod tests {
             let (written, requests) = written(vec![answer], 2).await;
             assert_eq!((written.created, written.dead.len()), (0, 2));
             assert!(written.dead.iter().all(|letter| letter.kind == Kind::Outage), "{:?}", written.dead);
+            assert!(written.dead.iter().all(|letter| letter.attempts == 4), "{:?}", written.dead);
             assert_eq!(requests, 4);
         }
     }
