@@ -74,7 +74,9 @@ pub async fn write(domain: &Domain, batch: &Batch, encoder: &Encoder<'_>, deadli
             break;
         }
         let (mut sent, body) = take_body(&mut pending, limit, encoder);
-        sent.iter_mut().for_each(|item| item.attempts += 1);
+        for item in &mut sent {
+            item.attempts += 1;
+        }
         let retries = written.retries;
         match send(domain, &body, sent.len(), deadline).await {
             RequestOutcome::Answered(outcomes) => {
