@@ -64,8 +64,7 @@ fn service(what: &str, code: &str, message: &str, options: &AwsOptions) -> Error
 }
 
 /// Says that the caller is not logged in, where that is what an error comes from.
-#[must_use]
-pub fn without_credentials(what: &str, error: &(dyn StdError + 'static), options: &AwsOptions) -> Option<Error> {
+fn without_credentials(what: &str, error: &(dyn StdError + 'static), options: &AwsOptions) -> Option<Error> {
     let found = std::iter::successors(Some(error), |&cause| cause.source());
     let credentials = found.into_iter().find_map(|cause| cause.downcast_ref::<CredentialsError>())?;
     let causes = causes(error);

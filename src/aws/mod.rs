@@ -17,7 +17,6 @@ use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 
 use crate::error::{Error, Kind};
 
-pub use errors::without_credentials;
 pub use pace::{Pace, paced};
 
 /// Which account and Region.

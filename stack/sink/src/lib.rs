@@ -1,6 +1,6 @@
 //! What the functions do over the network: bulk writes, dead letters, signed requests to AWS.
 //!
-//! One small HTTP client serves all of it. An SDK client would double the archives and the cold start.
+//! One small HTTP client serves all of it. No SDK: the archives stay small.
 
 pub mod aws;
 pub mod dead_letters;
