@@ -1,13 +1,16 @@
 """Real search engines, from the server jars on Maven Central: no container, loopback only."""
 
+import base64
 import json
 import os
 import pathlib
 import shutil
+import ssl
 import subprocess
 import sys
 import urllib.request
 
+import security
 from processes import Failed, free_port, install_packages, say, start, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -19,7 +22,9 @@ ENGINES = {
     "opensearch-3.8": (f"{OPENSEARCH}:3.8.0.0", "cluster_manager", 21),
     "opensearch-2.19": (f"{OPENSEARCH}:2.19.1.0", "cluster_manager", 11),
     "elasticsearch-7.10": (f"{ELASTICSEARCH}:7.10.2.0", "master", 11),
+    "opensearch-2.19-secure": (f"{OPENSEARCH}:2.19.1.0", "cluster_manager", 11),
 }
+SECURE = "-secure"  # The engine of the rest of the name, and the security plugin.
 RUNNERS = {
     OPENSEARCH: "org.codelibs.opensearch.runner.OpenSearchRunner",
     ELASTICSEARCH: "org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner",
@@ -61,8 +66,18 @@ def jdk(engine):
     return fitting[min(fitting)]
 
 
+def check(engine, nodes):
+    """Says no before anything is fetched or started."""
+    if engine.endswith(SECURE) and nodes > 1:
+        raise Failed(f"{engine} runs on a single node only, not on {nodes}")
+
+
 def install(engine, cache):
     """Fetches the jars, once. Maven and a JDK come from apt where they are missing."""
+    if engine.endswith(SECURE):
+        install(engine.removesuffix(SECURE), cache)
+        security.install(cache)
+        return
     if not javas() or not shutil.which("mvn"):
         install_packages("maven", "default-jdk-headless")
     jars = cache / engine
@@ -103,6 +118,14 @@ def start_node(home, engine, node, http, transports, cache):
         settings["discovery.type"] = "zen"
         settings["discovery.seed_hosts"] = ",".join(f"127.0.0.1:{port}" for port in transports)
         settings[f"cluster.initial_{manager}_nodes"] = ",".join(f"node-{n}" for n in range(1, nodes + 1))
+    access = {"OPENSEARCH_URL": f"http://127.0.0.1:{http}"}
+    jars = f"{cache}:{cache / engine.removesuffix(SECURE)}/*"
+    plugins = []
+    if engine.endswith(SECURE):
+        access = {"OPENSEARCH_URL": f"https://127.0.0.1:{http}", **security.configure(folder / "config")}
+        settings |= security.SETTINGS
+        jars += f":{cache / security.JARS}/*"  # After the engine's own, some of which the plugin brings once more.
+        plugins = ["-pluginTypes", security.CLASS]
     name = "elasticsearch.yml" if engine.startswith("elasticsearch") else "opensearch.yml"
     (folder / "config" / name).write_text("\n".join(configuration) + "\n")
     (folder / "config" / "log4j2.properties").write_text(
@@ -117,37 +140,50 @@ def start_node(home, engine, node, http, transports, cache):
         f"-Djava.io.tmpdir={folder}",
         *(f"-Dset.{key}={value}" for key, value in settings.items()),
         "-cp",
-        f"{cache}:{cache / engine}/*",
+        jars,
         "EngineNode",
         RUNNERS[artifact.rsplit(":", 1)[0]],
         *("-basePath", folder, "-confPath", folder / "config", "-dataPath", folder / "data", "-logsPath", folder / "logs"),
-        *("-numOfNode", 1, "-baseHttpPort", http - 1, "-clusterName", f"{engine}-{http}"),
+        *("-numOfNode", 1, "-baseHttpPort", http - 1, "-clusterName", f"{engine}-{transports[0]}"),
+        *plugins,
     ]
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
     start(home / f"node{node}", command, environment, cwd=folder)
+    return access
 
 
 def start_nodes(home, engine, nodes, cache):
-    """Starts the nodes and returns the HTTP port of the first."""
+    """Starts the nodes and returns how a client reaches the first, as environment variables."""
     home.mkdir(parents=True)
     taken, transports = [], []
     for _ in range(nodes):
         taken.append(free_port([port for port in PORTS if port not in taken]))
         transports.append(free_port([port for port in range(9300, 9500) if port not in transports]))
-    for node, http in enumerate(taken, start=1):
-        start_node(home, engine, node, http, transports, cache)
-    return taken[0]
+    accesses = [start_node(home, engine, node, http, transports, cache) for node, http in enumerate(taken, start=1)]
+    return accesses[0]
 
 
-def wait(home, port, nodes):
+def wait(home, access, nodes):
     """Waits until all nodes have found one another."""
-    url = f"http://127.0.0.1:{port}/_cluster/health?wait_for_status=yellow&wait_for_nodes={nodes}&timeout=3s"
-    wait_for(lambda: _healthy(url), 180, [home / f"node{node}" for node in range(1, nodes + 1)])
+    path = f"/_cluster/health?wait_for_status=yellow&wait_for_nodes={nodes}&timeout=3s"
+    wait_for(lambda: _healthy(access, path), 180, [home / f"node{node}" for node in range(1, nodes + 1)])
 
 
-def _healthy(url):
+def _healthy(access, path):
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return not json.load(answer)["timed_out"]
+        return not json.loads(request(access, "GET", path, timeout=5))["timed_out"]
     except OSError:
         return False
+
+
+def request(access, method, path, timeout):
+    """What the engine answers that the environment variables of `access` lead to."""
+    asked = urllib.request.Request(access["OPENSEARCH_URL"] + path, method=method)
+    opener = urllib.request.urlopen
+    if "OPENSEARCH_CA" in access:
+        user = f"{access['OPENSEARCH_USERNAME']}:{access['OPENSEARCH_PASSWORD']}"
+        asked.add_header("Authorization", f"Basic {base64.b64encode(user.encode()).decode()}")
+        https = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=access["OPENSEARCH_CA"]))
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), https).open
+    with opener(asked, timeout=timeout) as answer:
+        return answer.read()
