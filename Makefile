@@ -26,6 +26,9 @@ demo: build functions ## Set up everything and show the main job, without an AWS
 test: functions ## Set up everything and run every test
 	INSTA_UPDATE=no $(CARGO) test --locked --workspace
 
+test-long: functions ## Run the tests that need minutes; PART=outage runs one of them
+	@tests/long $(PART)
+
 check: functions ## Tests, formatting, lints, generated files, and what else a change must pass
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
@@ -43,4 +46,4 @@ clean: ## Stop the demo's sandbox and delete what was built
 	-sandbox/sandbox down --name demo
 	$(CARGO) clean
 
-.PHONY: help build functions dist demo test check lint-template man clean
+.PHONY: help build functions dist demo test test-long check lint-template man clean

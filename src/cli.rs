@@ -12,6 +12,7 @@ use crate::{
         completion::CompletionArgs,
         groups::GroupsArgs,
         man::ManArgs,
+        replay::ReplayArgs,
         search::{Output, SearchArgs},
         teardown::TeardownArgs,
     },
@@ -103,6 +104,8 @@ pub enum Command {
     Audit(AuditArgs),
     /// Find events in all log groups
     Search(SearchArgs),
+    /// Index what was received and could not be indexed
+    Replay(ReplayArgs),
     /// List log groups
     Groups(GroupsArgs),
     /// Remove the subscription filters and the stack
@@ -122,6 +125,7 @@ impl Cli {
             Command::Backfill(args) => args.format.output,
             Command::Audit(args) => args.format.output,
             Command::Groups(args) => args.format.output,
+            Command::Replay(args) => args.format.output,
             Command::Teardown(args) => args.format.output,
             Command::Search(args) => args.output.is_some_and(Output::is_json).then_some(Format::Json),
             Command::Completion(_) | Command::Man(_) => None,

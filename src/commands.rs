@@ -6,6 +6,7 @@ pub mod bootstrap;
 pub mod completion;
 pub mod groups;
 pub mod man;
+pub mod replay;
 pub mod search;
 pub mod teardown;
 
@@ -99,6 +100,7 @@ async fn dispatch(command: &Command, cx: &Context<'_>, ui: &mut Ui) -> Result<()
         Command::Audit(args) => Box::pin(audit::run(args, cx, ui)).await,
         Command::Search(args) => Box::pin(search::run(args, cx, ui)).await,
         Command::Groups(args) => Box::pin(groups::run(args, cx, ui)).await,
+        Command::Replay(args) => Box::pin(replay::run(args, cx, ui)).await,
         Command::Teardown(args) => Box::pin(teardown::run(args, cx, ui)).await,
         Command::Completion(_) | Command::Man(_) => Ok(()), // They need no runtime and have run.
     }

@@ -7,6 +7,7 @@ pub mod filters;
 pub mod groups;
 mod pace;
 pub mod policy;
+pub mod signed;
 pub mod stack;
 pub mod trail;
 

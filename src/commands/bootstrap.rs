@@ -19,7 +19,7 @@ use crate::{
     },
     cli::{Consent, ReportFormat},
     error::{Error, Kind},
-    index::{Endpoint, Index, IndexError},
+    index::{DomainOptions, Endpoint, IndexError},
     time::rough,
     ui::{Ui, count},
 };
@@ -43,9 +43,15 @@ pub struct BootstrapArgs {
     /// ARN of the domain; needed where requests are signed
     #[arg(long, value_name = "ARN")]
     pub domain_arn: Option<String>,
-    /// How requests to the domain are authenticated: sigv4 or none [default: by the endpoint]
+    /// How requests to the domain are authenticated: sigv4, basic or none [default: by the endpoint]
     #[arg(long, value_name = "MODE")]
     pub auth: Option<AuthMode>,
+    /// ARN of a secret with username and password, for basic authentication
+    #[arg(long, value_name = "ARN")]
+    pub secret: Option<String>,
+    /// File with the certificate of a private authority that signs the domain's, in PEM
+    #[arg(long, value_name = "FILE", value_parser = certificate)]
+    pub ca: Option<String>,
     /// Stream only log groups that match one of these globs
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub include: Option<Vec<String>>,
@@ -79,6 +85,21 @@ pub struct BootstrapArgs {
     /// How it is written.
     #[command(flatten)]
     pub format: ReportFormat,
+}
+
+/// Bytes of a certificate; a function's whole environment has 4 KB.
+const MAX_CERTIFICATE: usize = 2048;
+
+/// Reads the certificate from its file.
+fn certificate(path: &str) -> Result<String, String> {
+    let pem = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    if !pem.contains("-----BEGIN CERTIFICATE-----") {
+        return Err("it holds no certificate in PEM".to_owned());
+    }
+    if pem.len() > MAX_CERTIFICATE {
+        return Err(format!("it has {} bytes, and the functions hold {MAX_CERTIFICATE}", pem.len()));
+    }
+    Ok(pem)
 }
 
 /// Bytes that each of the two lists of globs may have; the template's limit.
@@ -276,8 +297,15 @@ async fn preflight(args: &BootstrapArgs, stack: Option<&Stack>, aws: &Aws, ui: &
         )
         .hint("add --domain-arn arn:aws:es:REGION:ACCOUNT:domain/NAME"));
     }
-    let config = (auth == AuthMode::SigV4).then_some(&aws.config);
-    match Index::new(&endpoint, config, Duration::from_secs(4))?.check().await {
+    let old = |name: &str| stack?.parameters.get(name).filter(|value| !value.is_empty()).cloned();
+    let secret = args.secret.clone().or_else(|| old("SecretArn"));
+    if auth == AuthMode::Basic && secret.is_none() {
+        return Err(Error::new(Kind::Usage, "basic authentication needs a secret with username and password")
+            .hint("add --secret arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME"));
+    }
+    let authority = args.ca.clone().or_else(|| old("CaCertificate"));
+    let index = DomainOptions { endpoint, auth, secret, authority }.index(aws, Duration::from_secs(4)).await?;
+    match index.check().await {
         Ok(()) => {}
         // The functions' roles count, not the caller's.
         Err(IndexError::Denied { .. }) if auth == AuthMode::SigV4 => {}
@@ -317,6 +345,8 @@ fn parameters(args: &BootstrapArgs, stack: Option<&Stack>, archives: &[Archive],
         ("DomainEndpoint", args.endpoint.as_ref().map(ToString::to_string)),
         ("DomainArn", args.domain_arn.clone()),
         ("AuthMode", auth(args, stack).map(|auth| auth.to_string())),
+        ("SecretArn", args.secret.clone()),
+        ("CaCertificate", args.ca.clone()),
         ("Include", joined(&args.include)),
         ("Exclude", joined(&args.exclude)),
         ("IndexPrefix", args.index_prefix.as_ref().map(ToString::to_string)),
@@ -352,7 +382,7 @@ mod tests {
     #[test]
     fn the_templates_parameters_are_known_by_name() {
         let names = parameter_names();
-        assert_eq!((names.first(), names.last()), (Some(&"DomainEndpoint"), Some(&"DeadLetterRetention")));
+        assert_eq!((names.first(), names.last()), (Some(&"DomainEndpoint"), Some(&"AlarmTopic")));
         assert!(!names.contains(&"DeadLetters"), "that is a resource");
     }
 }

@@ -13,7 +13,7 @@ use super::Context;
 use crate::{
     aws::{self, Aws, stack::Stack},
     error::{Error, Kind},
-    index::{Endpoint, Found, Index, Search, newest_before},
+    index::{Access, DomainOptions, Endpoint, Found, Index, Search, newest_before},
     query::{self, dsl},
     selection::GroupSelection,
     time::{self, Moment},
@@ -76,7 +76,7 @@ pub struct SearchArgs {
     /// Where the domain answers [default: the stack's]
     #[arg(long, value_name = "URL", env = "LOGCTL_ENDPOINT", hide_env_values = true)]
     pub endpoint: Option<Endpoint>,
-    /// How requests are authenticated: sigv4 or none [default: by the endpoint]
+    /// How requests are authenticated: sigv4, basic or none [default: as the stack does]
     #[arg(long, value_name = "MODE")]
     pub auth: Option<AuthMode>,
     /// What the names of the indices begin with [default: the stack's, else logctl]
@@ -171,24 +171,31 @@ async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<(Index, String),
     let timeout = Duration::from_secs(args.timeout);
     let prefix = args.index_prefix.as_ref().map(ToString::to_string);
     if let Some(endpoint) = &args.endpoint {
-        let config = match args.auth.unwrap_or_else(|| endpoint.auth()) {
-            AuthMode::SigV4 => Some(aws::load(&cx.global.aws).await?),
-            AuthMode::None => None,
+        let config;
+        let access = match args.auth.unwrap_or_else(|| endpoint.auth()) {
+            AuthMode::None => Access::Open,
+            AuthMode::SigV4 => {
+                config = aws::load(&cx.global.aws).await?;
+                Access::Signed(&config)
+            }
+            AuthMode::Basic => {
+                return Err(Error::new(Kind::Usage, "name and password come from the stack's secret")
+                    .hint("leave out --endpoint, and unset LOGCTL_ENDPOINT"));
+            }
         };
-        let index = Index::new(endpoint, config.as_ref(), timeout)?;
+        let index = Index::new(endpoint, access, None, timeout)?;
         return Ok((index, prefix.unwrap_or_else(|| "logctl".to_owned())));
     }
     let aws: Aws = cx.aws().await?;
     let stack = Stack::find(&aws, &cx.global.stack).await?;
-    let output = |name: &str| stack.as_ref().and_then(|stack| stack.outputs.get(name)).cloned();
-    let Some(endpoint) = output("Endpoint").and_then(|endpoint| endpoint.parse::<Endpoint>().ok()) else {
+    let Some(mut domain) = stack.as_ref().and_then(DomainOptions::of_stack) else {
         return Err(Error::new(Kind::NotFound, format!("there is no stack {} that names a domain", cx.global.stack))
             .hint("name the domain with --endpoint, or deploy the stack with: logctl bootstrap"));
     };
-    let of_stack = output("AuthMode").and_then(|auth| auth.parse().ok());
-    let signed = args.auth.or(of_stack).unwrap_or_else(|| endpoint.auth()) == AuthMode::SigV4;
-    let index = Index::new(&endpoint, signed.then_some(&aws.config), timeout)?;
-    Ok((index, prefix.or_else(|| output("IndexPrefix")).unwrap_or_else(|| "logctl".to_owned())))
+    domain.auth = args.auth.unwrap_or(domain.auth);
+    let of_stack = || stack.as_ref()?.outputs.get("IndexPrefix").cloned();
+    let prefix = prefix.or_else(of_stack).unwrap_or_else(|| "logctl".to_owned());
+    Ok((domain.index(&aws, timeout).await?, prefix))
 }
 
 /// Says how much was shown of how much, over which range, and how to get the rest.

@@ -6,6 +6,7 @@ use aws_config::SdkConfig;
 use logctl_core::auth::AuthMode;
 use opensearch::{
     auth::Credentials,
+    cert::{Certificate, CertificateValidation},
     http::{
         Method, Url,
         headers::HeaderMap,
@@ -134,6 +135,17 @@ impl From<IndexError> for Error {
     }
 }
 
+/// How requests to a domain prove who sends them.
+#[derive(Debug, Clone, Copy)]
+pub enum Access<'a> {
+    /// They do not.
+    Open,
+    /// A signature.
+    Signed(&'a SdkConfig),
+    /// Name and password.
+    Login(&'a [String; 2]),
+}
+
 /// A domain.
 pub struct Index {
     transport: Transport,
@@ -141,20 +153,36 @@ pub struct Index {
 }
 
 impl Index {
-    /// The domain at `endpoint`. Requests are signed where there is a configuration of AWS; each may take `timeout`.
+    /// The domain at `endpoint`. Each request may take `timeout`; `authority` is a certificate in PEM that is trusted
+    /// instead of the public ones.
     ///
     /// # Errors
-    /// When there is nothing to sign with.
-    pub fn new(endpoint: &Endpoint, aws: Option<&SdkConfig>, timeout: Duration) -> Result<Self, IndexError> {
+    /// When there is nothing to sign with, or the certificate cannot be read.
+    pub fn new(
+        endpoint: &Endpoint,
+        access: Access<'_>,
+        authority: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Self, IndexError> {
         let unsigned =
             |cause: &dyn fmt::Display| IndexError::Credentials { endpoint: endpoint.clone(), cause: cause.to_string() };
         let mut builder = TransportBuilder::new(SingleNodeConnectionPool::new(endpoint.0.clone())).timeout(timeout);
         if matches!(endpoint.host(), "127.0.0.1" | "localhost" | "[::1]") {
             builder = builder.disable_proxy();
         }
-        if let Some(config) = aws {
-            let credentials = Credentials::try_from(config).map_err(|error| unsigned(&error))?;
-            builder = builder.auth(credentials).service_name("es");
+        if let Some(pem) = authority.filter(|pem| !pem.is_empty()) {
+            let certificate = Certificate::from_pem(pem.as_bytes()).map_err(|error| unsigned(&error))?;
+            builder = builder.cert_validation(CertificateValidation::Full(certificate));
+        }
+        match access {
+            Access::Open => {}
+            Access::Signed(config) => {
+                let credentials = Credentials::try_from(config).map_err(|error| unsigned(&error))?;
+                builder = builder.auth(credentials).service_name("es");
+            }
+            Access::Login([name, password]) => {
+                builder = builder.auth(Credentials::Basic(name.clone(), password.clone()));
+            }
         }
         let transport = builder.build().map_err(|error| unsigned(&error))?;
         Ok(Self { transport, endpoint: endpoint.clone() })

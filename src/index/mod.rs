@@ -1,9 +1,11 @@
 //! The search side: how a domain is reached, and what is asked of it.
 
 mod client;
+mod domain;
 mod event;
 mod search;
 
-pub use client::{Endpoint, Index, IndexError};
+pub use client::{Access, Endpoint, Index, IndexError};
+pub use domain::DomainOptions;
 pub use event::Event;
 pub use search::{Found, Search, newest_before};

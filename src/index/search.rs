@@ -136,6 +136,7 @@ mod tests {
     use wiremock::{Mock, MockServer, ResponseTemplate, matchers::body_partial_json};
 
     use super::*;
+    use crate::index::Access;
 
     fn search(limit: usize) -> Search {
         Search {
@@ -161,7 +162,7 @@ mod tests {
     }
 
     async fn found(server: &MockServer, limit: usize) -> Found {
-        let index = Index::new(&server.uri().parse().unwrap(), None, Duration::from_secs(5)).unwrap();
+        let index = Index::new(&server.uri().parse().unwrap(), Access::Open, None, Duration::from_secs(5)).unwrap();
         search(limit).run(&index).await.unwrap()
     }
 

@@ -1,6 +1,12 @@
 //! What is received is indexed, or is in the dead letters; and the forwarder never feeds itself.
 
-use std::io::Read as _;
+use std::{
+    collections::BTreeSet,
+    io::{Read as _, Write as _},
+};
+
+use flate2::{Compression, write::GzEncoder};
+use serde_json::json;
 
 use super::sandbox::{Sandbox, now};
 
@@ -51,4 +57,123 @@ fn a_forwarder_that_is_fed_its_own_logs_ends_that() {
     let invocations = sandbox.messages(own, since).iter().filter(|line| line.starts_with("START ")).count();
     assert!((1..=3).contains(&invocations), "{invocations}");
     assert_eq!(sandbox.indexed(since).len(), 0);
+}
+
+/// What the group held before it was subscribed is found, too.
+#[test]
+fn a_new_group_is_complete_from_its_first_event() {
+    let sandbox = Sandbox::up(None);
+    sandbox.logctl("bootstrap --yes").ok();
+    let since = now();
+    sandbox.create_group("/shop/first");
+    let messages: Vec<String> = (0..30).map(|n| format!("first minutes {n}")).collect();
+    sandbox.put_events("/shop/first", &messages);
+    let ids = sandbox.event_ids("/shop/first", since);
+    assert_eq!(ids.len(), 30);
+    Sandbox::eventually("all are indexed", || ids.iter().all(|id| sandbox.indexed(since).contains_key(id)));
+    assert!(sandbox.indexed(since).values().all(|number| *number == 1));
+}
+
+/// Letters of events that can be indexed now, as objects of the forwarder.
+pub fn letters(count: usize, objects: usize) -> (Vec<(String, Vec<u8>)>, BTreeSet<String>) {
+    let now = now();
+    let mut ids = BTreeSet::new();
+    let mut object = |number: usize| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        for n in 0..count / objects {
+            let id = format!("{:056}", number * 1_000_000 + n);
+            let line = json!({
+                "kind": "rejected", "reason": "mapper_parsing_exception: failed to parse", "at": now, "attempts": 2,
+                "index": "logctl-2026.11.20",
+                "origin": {"owner": "0", "region": "r", "logGroup": "/shop/rejected", "logStream": "s"},
+                "event": {"id": id, "timestamp": now, "message": format!("rejected {n}")},
+            });
+            writeln!(gzip, "{line}").unwrap();
+            ids.insert(id);
+        }
+        (format!("rejected/2026-11-20/{now}-{number:04}.ndjson.gz"), gzip.finish().unwrap())
+    };
+    ((0..objects).map(&mut object).collect(), ids)
+}
+
+#[test]
+fn replay_shows_selects_and_indexes() {
+    let sandbox = Sandbox::up(None);
+    sandbox.logctl("bootstrap --yes").ok();
+    let bucket = sandbox.bucket_of("logctl-deadletters");
+    sandbox.logctl("replay --yes").ok().says("nothing to do: there are no such dead letters");
+    let since = now() - 1;
+    let (objects, ids) = letters(300, 3);
+    for (key, object) in &objects {
+        sandbox.put_object(&bucket, key, object.clone());
+    }
+    // One that is poison, one of another kind, and something that is no letter at all.
+    let poison = json!({
+        "kind": "rejected", "reason": "no such luck", "at": since, "attempts": 1, "index": "_bad name",
+        "origin": {"owner": "0", "logGroup": "/a", "logStream": "s"}, "event": {"id": "p", "timestamp": 1, "message": "m"},
+    });
+    let undecodable =
+        json!({"kind": "undecodable", "reason": "not base64", "at": since, "attempts": 1, "payload": "!"});
+    sandbox.put_object(&bucket, "rejected/2026-11-21/1-poison.ndjson.gz", gzip(&poison));
+    sandbox.put_object(&bucket, "undecodable/2026-11-21/1-u.ndjson.gz", gzip(&undecodable));
+    sandbox.put_object(&bucket, "rejected/2026-11-21/0-notes.txt", b"notes of a person".to_vec());
+
+    let before = sandbox.objects(&bucket);
+    sandbox
+        .logctl("replay --dry-run")
+        .ok()
+        .says("rejected/2026-11-21/0-notes.txt is not what the forwarder writes, and stays")
+        .says("would index 302 dead letters; nothing was changed")
+        .prints("rejected\t300\t");
+    assert_eq!(sandbox.objects(&bucket), before);
+    sandbox.logctl("replay --yes --kind rejected --reason nothing-like-that").ok().says("nothing to do");
+    sandbox.logctl("replay --yes --kind frozen").exits(2).says("the kinds are rejected, outage, undecodable");
+
+    // The poison stays, and stops nobody.
+    sandbox.logctl("replay --yes --kind rejected").exits(1).says("indexed 300 dead letters, 1 refused again");
+    assert_eq!(sandbox.indexed(since), ids.into_iter().map(|id| (id, 1)).collect());
+    let left: Vec<String> = sandbox.objects(&bucket).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(
+        left,
+        [
+            "rejected/2026-11-21/0-notes.txt",
+            "rejected/2026-11-21/1-poison.ndjson.gz",
+            "undecodable/2026-11-21/1-u.ndjson.gz"
+        ]
+    );
+    sandbox.logctl("replay --yes").exits(1).says("indexed 0 dead letters, 2 refused again");
+    sandbox.stop_engine();
+    sandbox.logctl("replay --yes --kind rejected").exits(1).says("the domain takes no more");
+}
+
+fn gzip(line: &serde_json::Value) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    writeln!(gzip, "{line}").unwrap();
+    gzip.finish().unwrap()
+}
+
+/// Kills a replay of `count` letters at `kills` random moments, and lets it end.
+pub fn replay_under_fire(count: usize, objects: usize, kills: usize) {
+    let sandbox = Sandbox::up(None);
+    sandbox.logctl("bootstrap --yes").ok();
+    let bucket = sandbox.bucket_of("logctl-deadletters");
+    let since = now() - 1;
+    let (letters, ids) = letters(count, objects);
+    for (key, object) in &letters {
+        sandbox.put_object(&bucket, key, object.clone());
+    }
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..kills {
+        sandbox.run_and_kill("replay --yes --quiet", std::time::Duration::from_millis(random.u64(100..2_500)));
+    }
+    sandbox.logctl("replay --yes").ok();
+    let indexed = sandbox.indexed(since);
+    assert!(indexed.values().all(|number| *number == 1));
+    assert_eq!(indexed.into_keys().collect::<BTreeSet<_>>(), ids);
+    assert_eq!(sandbox.objects(&bucket), []);
+}
+
+#[test]
+fn a_replay_that_is_killed_is_ended_by_the_next() {
+    replay_under_fire(4_000, 8, 4);
 }

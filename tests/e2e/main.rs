@@ -3,7 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod archives;
+mod auth;
 mod delivery;
+mod faults;
+mod function;
+mod http;
+mod long;
+mod proxy;
 mod sandbox;
 mod story;
 mod trouble;

@@ -4,14 +4,23 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
-use opensearch::http::{Method, headers::HeaderMap, transport::Transport};
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use opensearch::{
+    auth::Credentials,
+    cert::{Certificate, CertificateValidation},
+    http::{
+        Method,
+        headers::HeaderMap,
+        transport::{SingleNodeConnectionPool, TransportBuilder},
+    },
+};
 use serde_json::{Value, json};
 
 /// How long something that happens by itself may take.
@@ -39,20 +48,25 @@ pub fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 impl Sandbox {
     /// Starts the local AWS and a search engine.
     pub fn up(engine: Option<&str>) -> Self {
+        Self::start(&engine.map_or_else(Vec::new, |engine| vec!["--engine", engine]))
+    }
+
+    pub fn up_with_nodes(nodes: usize) -> Self {
+        Self::start(&["--nodes", &nodes.to_string()])
+    }
+
+    fn start(arguments: &[&str]) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let name = format!("e2e-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let mut command = Command::new(root().join("sandbox/sandbox"));
-        command.args(["up", "--name", &name]);
-        if let Some(engine) = engine {
-            command.args(["--engine", engine]);
-        }
+        command.args(["up", "--name", &name]).args(arguments);
         let output = command.output().expect("sandbox/sandbox runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
@@ -82,8 +96,21 @@ impl Sandbox {
         self.run(&arguments, &[])
     }
 
+    /// Runs logctl and kills it after a while, unless it has ended by then.
+    pub fn run_and_kill(&self, arguments: &str, after: Duration) {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let mut child = self.command(&arguments, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// Runs logctl with arguments that hold spaces, and with more variables; an empty one is taken away.
     pub fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+        Run::of(&self.command(arguments, variables).output().unwrap())
+    }
+
+    fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_logctl"));
         command
             .args(arguments)
@@ -99,7 +126,7 @@ impl Sandbox {
         for (name, _) in variables.iter().filter(|(_, value)| value.is_empty()) {
             command.env_remove(name);
         }
-        Run::of(&command.output().unwrap())
+        command
     }
 
     /// Runs the sample application.
@@ -198,20 +225,57 @@ impl Sandbox {
         names.find(|name| name.starts_with(prefix)).unwrap().to_owned()
     }
 
+    /// Calls an operation of Secrets Manager.
+    pub fn secrets(&self, operation: &str, input: &Value) -> Value {
+        let credentials = aws_credential_types::Credentials::from_keys("test", "test", None);
+        let signer = logctl_sink::aws::Signer::new(credentials, "us-east-1".to_owned(), std::time::SystemTime::now);
+        let http = logctl_sink::http::HttpClient::new(None).unwrap();
+        let aws = logctl_sink::aws::Aws::new(http, signer, Some(self.aws_endpoint().to_owned()));
+        self.wait(aws.call("secretsmanager", &format!("secretsmanager.{operation}"), input)).unwrap()
+    }
+
+    /// A variable of the sandbox's environment.
+    pub fn variable(&self, name: &str) -> &str {
+        &self.env[name]
+    }
+
+    pub fn create_bucket(&self, name: &str) {
+        self.wait(aws_sdk_s3::Client::new(&self.config).create_bucket().bucket(name).send()).unwrap();
+    }
+
+    pub fn put_object(&self, bucket: &str, key: &str, body: Vec<u8>) {
+        let client = aws_sdk_s3::Client::new(&self.config);
+        self.wait(client.put_object().bucket(bucket).key(key).body(body.into()).send()).unwrap();
+    }
+
+    /// Takes everything out of a bucket.
+    pub fn empty(&self, bucket: &str) {
+        let client = aws_sdk_s3::Client::new(&self.config);
+        for (key, _) in self.objects(bucket) {
+            self.wait(client.delete_object().bucket(bucket).key(key).send()).unwrap();
+        }
+    }
+
     /// Keys and contents of a bucket.
     pub fn objects(&self, bucket: &str) -> Vec<(String, Vec<u8>)> {
         let client = aws_sdk_s3::Client::new(&self.config);
-        let listing = self.wait(client.list_objects_v2().bucket(bucket).send()).unwrap();
+        let listing = client.list_objects_v2().bucket(bucket).into_paginator().send();
+        let pages = self.wait(listing.collect::<Result<Vec<_>, _>>()).unwrap();
         let object = |key: &str| {
             let object = self.wait(client.get_object().bucket(bucket).key(key).send()).unwrap();
             (key.to_owned(), self.wait(object.body.collect()).unwrap().to_vec())
         };
-        listing.contents().iter().filter_map(|found| Some(object(found.key()?))).collect()
+        pages.iter().flat_map(ListObjectsV2Output::contents).filter_map(|found| Some(object(found.key()?))).collect()
     }
 
-    /// Ends the search engine's first node, as a power cut would.
+    /// Ends the search engine, as a power cut would.
     pub fn stop_engine(&self) {
-        let pid = root().join(".sandbox").join(&self.name).join("engine/node1.pid");
+        self.stop_node(1);
+    }
+
+    /// Ends a node of the search engine, as a power cut would.
+    pub fn stop_node(&self, number: usize) {
+        let pid = root().join(".sandbox").join(&self.name).join(format!("engine/node{number}.pid"));
         let text = std::fs::read_to_string(pid).unwrap();
         let pid = text.split_whitespace().next().unwrap();
         assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
@@ -219,7 +283,16 @@ impl Sandbox {
 
     /// Asks the engine itself.
     pub fn engine(&self, method: Method, path: &str, body: Option<Value>) -> Value {
-        let transport = Transport::single_node(self.endpoint()).unwrap();
+        let pool = SingleNodeConnectionPool::new(self.endpoint().parse().unwrap());
+        let mut builder = TransportBuilder::new(pool).disable_proxy();
+        if let Some(ca) = self.env.get("OPENSEARCH_CA") {
+            let certificate = Certificate::from_pem(&std::fs::read(ca).unwrap()).unwrap();
+            let login = |name: &str| self.env[name].clone();
+            builder = builder
+                .cert_validation(CertificateValidation::Full(certificate))
+                .auth(Credentials::Basic(login("OPENSEARCH_USERNAME"), login("OPENSEARCH_PASSWORD")));
+        }
+        let transport = builder.build().unwrap();
         self.wait(async {
             let body = body.map(|body| body.to_string());
             let answer = transport.send(method, path, HeaderMap::new(), None::<&()>, body, None).await.unwrap();
@@ -230,13 +303,26 @@ impl Sandbox {
     /// The events in the index since a time: id → how many documents carry it.
     pub fn indexed(&self, since: i64) -> BTreeMap<String, usize> {
         self.engine(Method::Post, "/logctl-*/_refresh", None);
-        let query = json!({"size": 10_000, "_source": ["@id"], "query": {"range": {"@timestamp": {"gte": since}}}});
-        let answer = self.engine(Method::Post, "/logctl-*/_search", Some(query));
         let mut ids = BTreeMap::new();
-        for hit in answer["hits"]["hits"].as_array().into_iter().flatten() {
-            *ids.entry(hit["_source"]["@id"].as_str().unwrap().to_owned()).or_default() += 1;
+        let mut after: Option<Value> = None;
+        loop {
+            let mut query = json!({
+                "size": 10_000, "_source": false, "docvalue_fields": ["@id"], "sort": [{"@id": "asc"}],
+                "query": {"range": {"@timestamp": {"gte": since}}},
+            });
+            if let Some(after) = after {
+                query["search_after"] = after;
+            }
+            let answer = self.engine(Method::Post, "/logctl-*/_search?allow_no_indices=true", Some(query));
+            let hits = answer["hits"]["hits"].as_array().cloned().unwrap_or_default();
+            for hit in &hits {
+                *ids.entry(hit["fields"]["@id"][0].as_str().unwrap().to_owned()).or_default() += 1;
+            }
+            after = hits.last().map(|hit| hit["sort"].clone());
+            if after.is_none() {
+                return ids;
+            }
         }
-        ids
     }
 
     /// Waits for something that happens by itself.

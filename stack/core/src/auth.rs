@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr};
 pub enum AuthMode {
     /// A `SigV4` signature for the service `es`.
     SigV4,
+    /// Name and password out of a secret.
+    Basic,
     /// Nothing: a domain on this machine.
     None,
 }
@@ -24,6 +26,7 @@ impl fmt::Display for AuthMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::SigV4 => "sigv4",
+            Self::Basic => "basic",
             Self::None => "none",
         })
     }
@@ -35,8 +38,9 @@ impl FromStr for AuthMode {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "sigv4" => Ok(Self::SigV4),
+            "basic" => Ok(Self::Basic),
             "none" => Ok(Self::None),
-            _ => Err("the auth mode is sigv4 or none".to_owned()),
+            _ => Err("the auth mode is sigv4, basic or none".to_owned()),
         }
     }
 }

@@ -1,22 +1,28 @@
 //! Dead letters: what was received and not indexed, with the reason and everything needed to index it later.
 
-use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, fmt, str::FromStr};
 
-use crate::event::{LogEvent, Origin};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::event::Origin;
 
 /// Why something is a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// The engine refused the event, even without its fields.
     Rejected,
     /// The engine could not be reached, or refused everything.
     Outage,
-    /// The payload could not be decoded; it is kept whole.
+    /// It could not be decoded; it is kept whole.
     Undecodable,
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Rejected, Self::Outage, Self::Undecodable];
+
     /// The name in an object's key.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -26,43 +32,64 @@ impl Kind {
             Self::Undecodable => "undecodable",
         }
     }
+
+    /// What the keys of this kind begin with.
+    #[must_use]
+    pub fn prefix(self) -> String {
+        format!("{self}/")
+    }
 }
 
-/// One line of a dead-letter object: gzip of NDJSON.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeadLetter {
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let kind = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        kind.ok_or_else(|| "the kinds are rejected, outage, undecodable".to_owned())
+    }
+}
+
+/// One line of a dead-letter object, which is gzip of NDJSON. It holds an event or a payload.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DeadLetter<'a> {
     /// Why.
     pub kind: Kind,
     /// What the engine or the decoder said.
-    pub reason: String,
+    pub reason: Cow<'a, str>,
     /// When it was given up, in milliseconds since 1970.
     pub at: i64,
     /// How often it was tried.
     pub attempts: u32,
-    /// What it is.
-    #[serde(flatten)]
-    pub letter: Letter,
+    /// The index that an event was meant for: there it may stand already, so there it belongs when it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<Cow<'a, str>>,
+    /// Where an event comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Cow<'a, Origin>>,
+    /// An event as it arrived.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<&'a RawValue>,
+    /// A payload as it arrived: `awslogs.data`, or the whole invocation where that was missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Cow<'a, str>>,
 }
 
-/// What a dead letter holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-#[expect(clippy::large_enum_variant, reason = "nearly all of them are events")]
-pub enum Letter {
-    /// An event.
-    Event {
-        /// The index it was meant for.
-        index: String,
-        /// Where it comes from.
-        origin: Origin,
-        /// The event.
-        event: LogEvent,
-    },
-    /// A payload as it arrived, in base64.
-    Payload {
-        /// `awslogs.data`, or the whole invocation where that was missing.
-        payload: String,
-    },
+/// What the keys of the records begin with that Lambda itself writes of invocations that failed:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>.
+pub const FAILED_INVOCATIONS: &str = "aws/lambda/async/";
+
+/// A record of an asynchronous invocation that failed.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedInvocation {
+    /// What the function was called with.
+    pub request_payload: serde_json::Value,
 }
 
 /// The key of an object with dead letters: `KIND/YYYY-MM-DD/MILLISECONDS-REQUEST.ndjson.gz`, so that one kind and day
@@ -70,11 +97,29 @@ pub enum Letter {
 #[must_use]
 pub fn key(kind: Kind, at: i64, request: &str) -> String {
     let day = jiff::Timestamp::from_millisecond(at).unwrap_or_default().strftime("%Y-%m-%d").to_string();
-    format!("{}/{day}/{at}-{request}.ndjson.gz", kind.as_str())
+    format!("{kind}/{day}/{at}-{request}.ndjson.gz")
+}
+
+/// The key for letters of `kind` that are left over from the object at `key`: the same where that is of their kind. It
+/// follows from `key` alone, so that whoever is interrupted writes the same object again.
+#[must_use]
+pub fn key_of_rest(kind: Kind, key: &str) -> String {
+    if key.starts_with(&kind.prefix()) {
+        return key.to_owned();
+    }
+    let (from, rest) = match key.strip_prefix(FAILED_INVOCATIONS) {
+        // FUNCTION/YYYY/MM/DD/NAME
+        Some(rest) => ("invocation", rest.split_once('/').map_or(rest, |(_, rest)| rest).replacen('/', "-", 2)),
+        None => key.split_once('/').map_or(("", key.to_owned()), |(kind, rest)| (kind, rest.to_owned())),
+    };
+    let stem = rest.strip_suffix(".ndjson.gz").unwrap_or(&rest);
+    format!("{kind}/{stem}-from-{from}.ndjson.gz")
 }
 
 #[cfg(test)]
 mod tests {
+    use test_case::test_case;
+
     use super::*;
 
     #[test]
@@ -82,17 +127,31 @@ mod tests {
         assert_eq!(key(Kind::Outage, 1_795_392_000_000, "r-1"), "outage/2026-11-23/1795392000000-r-1.ndjson.gz");
     }
 
+    #[test_case("rejected/2026-11-23/1-r.ndjson.gz", "rejected/2026-11-23/1-r.ndjson.gz"; "the same kind")]
+    #[test_case("outage/2026-11-23/1-r.ndjson.gz", "rejected/2026-11-23/1-r-from-outage.ndjson.gz"; "another kind")]
+    #[test_case("aws/lambda/async/f/2026/11/23/2026-11-23T10.00.00-x", "rejected/2026-11-23/2026-11-23T10.00.00-x-from-invocation.ndjson.gz"; "a record of Lambda")]
+    fn rests(key: &str, rest: &str) {
+        assert_eq!(key_of_rest(Kind::Rejected, key), rest);
+    }
+
     #[test]
     fn a_line_reads_back() {
         let origin = Origin { owner: "1".into(), region: "r".into(), log_group: "/a".into(), log_stream: "s".into() };
-        let event = LogEvent { id: "1".into(), timestamp: 2, message: "m\n".into(), extracted_fields: None };
-        for letter in [
-            Letter::Event { index: "logctl-2026.11.23".into(), origin, event },
-            Letter::Payload { payload: "AAAA".into() },
-        ] {
-            let dead = DeadLetter { kind: Kind::Rejected, reason: "why".into(), at: 3, attempts: 1, letter };
-            let line = serde_json::to_string(&dead).unwrap();
-            assert_eq!(serde_json::from_str::<DeadLetter>(&line).unwrap(), dead);
+        let event = serde_json::from_str(r#"{"id":"1","timestamp":2,"message":"m\n"}"#).unwrap();
+        let letter = |event, payload| DeadLetter {
+            kind: Kind::Rejected,
+            reason: "why \"so\"".into(),
+            at: 3,
+            attempts: 1,
+            index: Some("logctl-2026.11.23".into()),
+            origin: Some(Cow::Borrowed(&origin)),
+            event,
+            payload,
+        };
+        for letter in [letter(Some(event), None), letter(None, Some("AAAA".into()))] {
+            let line = serde_json::to_string(&letter).unwrap();
+            let read: DeadLetter<'_> = serde_json::from_str(&line).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), line);
         }
     }
 }

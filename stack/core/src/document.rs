@@ -1,30 +1,43 @@
 //! One event, one document.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
-    event::{LogEvent, Origin},
+    bulk,
+    conflicts::Conflicts,
+    event::{Event, LogEvent, Origin},
     fields,
     index::Indices,
     normalise::{ids_of, normalise},
 };
 
-/// A document, ready for a bulk request.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Document {
-    /// The event id of CloudWatch Logs: a redelivered event meets itself.
-    pub id: String,
-    /// Where it belongs.
-    pub index: String,
-    /// The document as JSON on one line.
-    pub source: Vec<u8>,
+/// Which index a document belongs to.
+#[derive(Debug, Clone, Copy)]
+pub enum Target<'a> {
+    /// The one of the event's time.
+    ByTime(&'a Indices),
+    /// This one.
+    One(&'a str),
+}
+
+impl<'a> Target<'a> {
+    /// The index of an event that happened `timestamp` milliseconds after 1970.
+    #[must_use]
+    pub fn index(&self, timestamp: i64) -> Cow<'a, str> {
+        match self {
+            Self::ByTime(indices) => Cow::Owned(indices.name(timestamp)),
+            Self::One(index) => Cow::Borrowed(index),
+        }
+    }
 }
 
 /// Shapes documents of one batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Encoder<'a> {
     /// Names the index of each event.
-    pub indices: &'a Indices,
+    pub target: Target<'a>,
     /// Where the events come from.
     pub origin: &'a Origin,
     /// When they are written, in milliseconds since 1970.
@@ -32,37 +45,48 @@ pub struct Encoder<'a> {
 }
 
 impl Encoder<'_> {
-    /// The document of an event, with all its fields.
-    #[must_use]
-    pub fn encode(&self, event: &LogEvent) -> Document {
-        let (mut source, fields) = self.fixed(event);
+    /// Appends an event to a bulk body, with all its fields but those that its index refuses: these become `path=value`
+    /// in `@kv`. Tells whether there were such.
+    pub fn encode(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> bool {
+        let event = &event.decode();
+        let (mut source, mut fields) = self.fixed(event);
+        let mut taken = Map::new();
+        for path in conflicts.of(&self.target.index(event.timestamp)) {
+            if let Some(value) = fields::take(&mut fields, path) {
+                taken.insert(path.clone(), value);
+            }
+        }
         for (name, value) in fields {
             source.entry(name).or_insert(value);
         }
-        self.document(event, source)
-    }
-
-    /// The document of an event whose fields the engine has refused: they become `path=value` in `@kv`.
-    #[must_use]
-    pub fn encode_degraded(&self, event: &LogEvent, reason: &str) -> Document {
-        let (mut source, fields) = self.fixed(event);
-        let mut pairs = Vec::new();
-        fields::walk(&fields, &mut |path, value| pairs.push(Value::String(format!("{path}={value}"))));
-        source.insert("@kv".to_owned(), pairs.into());
-        source.insert("@degraded".to_owned(), reason.into());
-        self.document(event, source)
-    }
-
-    fn document(&self, event: &LogEvent, source: Map<String, Value>) -> Document {
-        Document {
-            id: event.id.clone(),
-            index: self.indices.name(event.timestamp),
-            source: Value::Object(source).to_string().into_bytes(),
+        if !taken.is_empty() {
+            let paths: Vec<&str> = taken.keys().map(String::as_str).collect();
+            let reason = format!("of another type than in this index: {}", paths.join(", "));
+            put_pairs(&mut source, &taken, &reason);
         }
+        self.append(event, source, body);
+        !taken.is_empty()
+    }
+
+    /// Appends an event whose fields the engine has refused: all of them become `path=value` in `@kv`.
+    pub fn encode_degraded(&self, event: &Event<'_>, reason: &str, body: &mut Vec<u8>) {
+        let event = &event.decode();
+        let (mut source, fields) = self.fixed(event);
+        put_pairs(&mut source, &fields, reason);
+        self.append(event, source, body);
+    }
+
+    fn append(&self, event: &LogEvent<'_>, source: Map<String, Value>, body: &mut Vec<u8>) {
+        bulk::append(
+            body,
+            &self.target.index(event.timestamp),
+            &event.id,
+            Value::Object(source).to_string().as_bytes(),
+        );
     }
 
     /// The fixed fields, and the event's own.
-    fn fixed(&self, event: &LogEvent) -> (Map<String, Value>, Map<String, Value>) {
+    fn fixed(&self, event: &LogEvent<'_>) -> (Map<String, Value>, Map<String, Value>) {
         let normalised = normalise(event);
         let mut source = Map::new();
         let mut put = |name: &str, value: Value| source.insert(name.to_owned(), value);
@@ -92,6 +116,13 @@ impl Encoder<'_> {
     }
 }
 
+fn put_pairs(source: &mut Map<String, Value>, fields: &Map<String, Value>, reason: &str) {
+    let mut pairs = Vec::new();
+    fields::walk(fields, &mut |path, value| pairs.push(Value::String(format!("{path}={value}"))));
+    source.insert("@kv".to_owned(), pairs.into());
+    source.insert("@degraded".to_owned(), reason.into());
+}
+
 /// The engine's dates end in the year 292278994; a time beyond that would have the whole document refused.
 fn valid_time(timestamp: i64) -> i64 {
     timestamp.clamp(0, 253_402_300_799_999) // To the end of 9999, the last year that RFC 3339 can write.
@@ -116,7 +147,8 @@ mod tests {
     use super::*;
     use crate::index::Period;
 
-    fn with_encoder<T>(run: impl FnOnce(&Encoder<'_>) -> T) -> T {
+    /// The action and the document that an encoder makes.
+    fn encoded(event: &LogEvent<'_>, encode: impl FnOnce(&Encoder<'_>, &Event<'_>, &mut Vec<u8>)) -> (Value, Value) {
         let indices = Indices { prefix: "logctl".parse().unwrap(), period: Period::Day };
         let origin = Origin {
             owner: "123456789012".into(),
@@ -124,23 +156,32 @@ mod tests {
             log_group: "/aws/lambda/pay".into(),
             log_stream: "s".into(),
         };
-        run(&Encoder { indices: &indices, origin: &origin, ingested: 1_795_392_001_000 })
+        let encoder = Encoder { target: Target::ByTime(&indices), origin: &origin, ingested: 1_795_392_001_000 };
+        let json = json!({"id": event.id, "timestamp": event.timestamp, "message": event.message}).to_string();
+        let mut body = Vec::new();
+        encode(&encoder, &Event::parse(serde_json::from_str(&json).unwrap()).unwrap(), &mut body);
+        let lines: Vec<_> = body.split(|byte| *byte == b'\n').collect();
+        assert_eq!((lines.len(), lines[2]), (3, b"".as_slice()));
+        (serde_json::from_slice(lines[0]).unwrap(), serde_json::from_slice(lines[1]).unwrap())
     }
 
-    fn event(message: &str) -> LogEvent {
+    fn source_of(event: &LogEvent<'_>) -> Value {
+        encoded(event, |encoder, event, body| assert!(!encoder.encode(event, &Conflicts::default(), body))).1
+    }
+
+    fn event(message: &str) -> LogEvent<'_> {
         LogEvent { id: "37".into(), timestamp: 1_795_392_000_000, message: message.into(), extracted_fields: None }
-    }
-
-    fn source(document: &Document) -> Value {
-        serde_json::from_slice(&document.source).unwrap()
     }
 
     #[test]
     fn a_json_event_has_fixed_fields_and_its_own() {
-        let document = with_encoder(|e| e.encode(&event(r#"{"level":"warn","requestId":"abc-1","amount":3}"#)));
-        assert_eq!((document.id.as_str(), document.index.as_str()), ("37", "logctl-2026.11.23"));
+        let event = event(r#"{"level":"warn","requestId":"abc-1","amount":3}"#);
+        let (action, source) = encoded(&event, |encoder, event, body| {
+            assert!(!encoder.encode(event, &Conflicts::default(), body));
+        });
+        assert_eq!(action, json!({"create": {"_index": "logctl-2026.11.23", "_id": "37"}}));
         assert_eq!(
-            source(&document),
+            source,
             json!({
                 "@id": "37", "@timestamp": 1_795_392_000_000_i64, "@ingested": 1_795_392_001_000_i64,
                 "@owner": "123456789012", "@region": "eu-west-1", "@log_group": "/aws/lambda/pay", "@log_stream": "s",
@@ -153,11 +194,23 @@ mod tests {
 
     #[test]
     fn a_degraded_event_keeps_its_fields_as_pairs() {
-        let document = with_encoder(|e| e.encode_degraded(&event(r#"{"a":{"b":[1,2]},"c":"x"}"#), "mapping conflict"));
-        let source = source(&document);
+        let event = event(r#"{"a":{"b":[1,2]},"c":"x"}"#);
+        let (_, source) =
+            encoded(&event, |encoder, event, body| encoder.encode_degraded(event, "mapping conflict", body));
         assert_eq!(source["@kv"], json!(["a.b=1", "a.b=2", "c=x"]));
         assert_eq!(source["@degraded"], "mapping conflict");
         assert_eq!(source.get("a"), None);
+    }
+
+    #[test]
+    fn a_path_that_conflicts_is_left_to_pairs() {
+        let mut conflicts = Conflicts::default();
+        conflicts.learn("logctl-2026.11.23", "failed to parse field [a.b]");
+        conflicts.learn("logctl-2026.11.23", "failed to parse field [z]");
+        let event = event(r#"{"a":{"b":{"c":1},"d":2}}"#);
+        let (_, source) = encoded(&event, |encoder, event, body| assert!(encoder.encode(event, &conflicts, body)));
+        assert_eq!((&source["@kv"], &source["a"]), (&json!(["a.b.c=1"]), &json!({"d": 2})));
+        assert_eq!(source["@degraded"], "of another type than in this index: a.b");
     }
 
     #[test_case("/aws/lambda/pay", "pay")]
@@ -175,17 +228,15 @@ mod tests {
         #[test]
         fn every_event_becomes_a_document(message in ".{0,200}", timestamp: i64) {
             let event = LogEvent { timestamp, ..event(&message) };
-            let document = with_encoder(|e| e.encode(&event));
-            prop_assert!(!document.source.contains(&b'\n'));
-            prop_assert_eq!(&source(&document)["@message"], &json!(message));
-            prop_assert_eq!(&source(&document)["@id"], "37");
+            let source = source_of(&event);
+            prop_assert_eq!(&source["@message"], &json!(message));
+            prop_assert_eq!(&source["@id"], "37");
         }
 
         /// Fields of a message never replace a fixed one, and arrive under their own names.
         #[test]
         fn fields_arrive(fields in proptest::collection::hash_map("[@_a-z][a-z]{0,8}", any::<i32>(), 1..20)) {
-            let document = with_encoder(|e| e.encode(&event(&json!(fields).to_string())));
-            let source = source(&document);
+            let source = source_of(&event(&json!(fields).to_string()));
             prop_assert_eq!(&source["@log_group"], "/aws/lambda/pay");
             for (name, value) in &fields {
                 if !name.starts_with(['@', '_']) {

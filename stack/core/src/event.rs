@@ -1,25 +1,91 @@
 //! Log events as CloudWatch Logs delivers them.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::borrow::Cow;
 
-/// One log event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, value::RawValue};
+
+use crate::text::{parse_object, unescape};
+
+/// One log event as it stands in its payload: nothing is copied, and texts are still escaped as JSON wants them.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a> {
+    /// The whole event.
+    pub json: &'a RawValue,
+    /// Given by CloudWatch Logs; the same at every delivery of the event. Escaped, without quotes.
+    pub id: &'a str,
+    /// When it happened, in milliseconds since 1970.
+    pub timestamp: i64,
+    /// The line, or several. Escaped, without quotes.
+    pub message: &'a str,
+    /// What a filter pattern with named columns has cut out of the message: an object.
+    pub extracted_fields: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LogEvent {
+struct Wire<'a> {
+    #[serde(borrow)]
+    id: &'a RawValue,
+    timestamp: i64,
+    #[serde(borrow)]
+    message: &'a RawValue,
+    #[serde(borrow, default)]
+    extracted_fields: Option<&'a RawValue>,
+}
+
+impl<'a> Event<'a> {
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a few words.
+    pub fn parse(json: &'a RawValue) -> Result<Self, String> {
+        let wire: Wire<'a> = serde_json::from_str(json.get()).map_err(|error| error.to_string())?;
+        let text = |name: &str, value: &'a RawValue| {
+            let inner = value.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+            inner.ok_or_else(|| format!("its {name} is no text"))
+        };
+        let id = text("id", wire.id)?;
+        if id.is_empty() {
+            return Err("its id is empty".to_owned());
+        }
+        let fields = wire.extracted_fields.map(RawValue::get).filter(|fields| fields.starts_with('{'));
+        Ok(Self {
+            json,
+            id,
+            timestamp: wire.timestamp,
+            message: text("message", wire.message)?,
+            extracted_fields: fields,
+        })
+    }
+
+    /// The event with its texts unescaped. Half a surrogate pair becomes U+FFFD.
+    #[must_use]
+    pub fn decode(&self) -> LogEvent<'a> {
+        LogEvent {
+            id: unescape(self.id),
+            timestamp: self.timestamp,
+            message: unescape(self.message),
+            extracted_fields: self.extracted_fields.and_then(parse_object),
+        }
+    }
+}
+
+/// One log event, unescaped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogEvent<'a> {
     /// Given by CloudWatch Logs; the same at every delivery of the event.
-    pub id: String,
+    pub id: Cow<'a, str>,
     /// When it happened, in milliseconds since 1970.
     pub timestamp: i64,
     /// The line, or several.
-    pub message: String,
+    pub message: Cow<'a, str>,
     /// What a filter pattern with named columns has cut out of the message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extracted_fields: Option<serde_json::Map<String, Value>>,
+    pub extracted_fields: Option<Map<String, Value>>,
 }
 
 /// Where events come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Origin {
     /// The account that owns the log group.
@@ -34,12 +100,40 @@ pub struct Origin {
 }
 
 /// Events of one log stream that were delivered together.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Batch {
+#[derive(Debug)]
+pub struct Batch<'a> {
     /// Where they come from.
     pub origin: Origin,
     /// The subscription filters that sent them.
     pub filters: Vec<String>,
     /// The events, in the order of delivery.
-    pub events: Vec<LogEvent>,
+    pub events: Vec<Event<'a>>,
+    /// What stands among them and is none.
+    pub unreadable: Vec<Unreadable<'a>>,
+}
+
+/// Something among the events that is no event.
+#[derive(Debug)]
+pub struct Unreadable<'a> {
+    /// What it is.
+    pub json: &'a RawValue,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use test_case::test_case;
+
+    use super::*;
+
+    #[test_case(r#"{"id":"1","timestamp":2,"message":"a\n\"b\" \ud83d\ude00 \ud800"}"#, Ok("a\n\"b\" 😀 \u{fffd}"); "escapes")]
+    #[test_case(r#"{"id":"1","timestamp":2,"message":null}"#, Err("its message is no text"); "no text")]
+    #[test_case(r#"{"id":"","timestamp":2,"message":""}"#, Err("its id is empty"); "no id")]
+    #[test_case("[]", Err("invalid length 0, expected struct Wire with 4 elements at line 1 column 2"); "a list")]
+    fn parse(json: &str, expected: Result<&str, &str>) {
+        let raw: &RawValue = serde_json::from_str(json).unwrap();
+        let parsed = Event::parse(raw).map(|event| event.decode().message);
+        assert_eq!(parsed.as_deref().map_err(String::as_str), expected);
+    }
 }

@@ -96,6 +96,18 @@ fn walk_value(path: &str, value: &Value, each: &mut impl FnMut(&str, String)) {
     }
 }
 
+/// Takes away what stands at a path, whether its dots are nesting or part of a name. Below a list it takes the whole list.
+pub fn take(fields: &mut Map<String, Value>, path: &str) -> Option<Value> {
+    if let Some(value) = fields.remove(path) {
+        return Some(value);
+    }
+    path.match_indices('.').find_map(|(at, _)| match fields.get_mut(&path[..at])? {
+        Value::Object(object) => take(object, &path[at + 1..]),
+        Value::Array(_) => fields.remove(&path[..at]),
+        _ => None,
+    })
+}
+
 /// The value at a path, whether its dots are nesting or part of a name.
 #[must_use]
 pub fn get<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
@@ -149,6 +161,15 @@ mod tests {
     fn names_are_counted() {
         let many: Map<_, _> = (0..1000).map(|n| (format!("k{n}"), json!(n))).collect();
         assert_eq!(clean(many).len(), MAX_NAMES);
+    }
+
+    #[test_case("a.b", json!({"c": 1}), json!({"a": {"d": 2}, "x.y": 3, "l": [{"m": 4}]}); "nested")]
+    #[test_case("x.y", json!(3), json!({"a": {"b": {"c": 1}, "d": 2}, "l": [{"m": 4}]}); "dotted")]
+    #[test_case("l.m", json!([{"m": 4}]), json!({"a": {"b": {"c": 1}, "d": 2}, "x.y": 3}); "below a list")]
+    fn taken(path: &str, value: Value, left: Value) {
+        let mut fields = object(json!({"a": {"b": {"c": 1}, "d": 2}, "x.y": 3, "l": [{"m": 4}]}));
+        assert_eq!(take(&mut fields, path), Some(value));
+        assert_eq!(Value::Object(fields), left);
     }
 
     #[test]

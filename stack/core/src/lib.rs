@@ -4,6 +4,7 @@
 
 pub mod auth;
 pub mod bulk;
+pub mod conflicts;
 pub mod coverage;
 pub mod dead_letter;
 pub mod document;
@@ -17,3 +18,4 @@ pub mod normalise;
 pub mod payload;
 pub mod rules;
 pub mod service;
+pub mod text;

@@ -6,19 +6,20 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::event::{Batch, LogEvent, Origin};
+use crate::event::{Batch, Event, Origin, Unreadable};
 
 /// How far a payload may expand, in bytes, unless the caller says otherwise.
 pub const DEFAULT_CAP: u64 = 64 << 20;
 
 /// What a subscription delivers.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Payload {
+#[derive(Debug)]
+pub enum Payload<'a> {
     /// Sent by CloudWatch Logs to see whether the destination answers; carries nothing.
     Control,
     /// Log events.
-    Data(Batch),
+    Data(Batch<'a>),
 }
 
 /// Why a payload could not be decoded.
@@ -43,35 +44,52 @@ pub enum DecodeError {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wire {
+struct Wire<'a> {
     message_type: String,
-    #[serde(flatten)]
-    origin: Origin,
+    owner: String,
+    log_group: String,
+    log_stream: String,
     #[serde(default)]
     subscription_filters: Vec<String>,
-    #[serde(default)]
-    log_events: Vec<LogEvent>,
+    #[serde(borrow, default)]
+    log_events: Vec<&'a RawValue>,
 }
 
-/// Decodes `awslogs.data`. `region` is the Region of the function, since the payload names none.
-///
-/// Bytes that are not UTF-8 become U+FFFD.
+/// The text inside `awslogs.data`. Bytes that are not UTF-8 become U+FFFD.
 ///
 /// # Errors
-/// When a layer cannot be read, or the text inside is longer than `cap` bytes.
-pub fn decode(data: &str, region: &str, cap: u64) -> Result<Payload, DecodeError> {
+/// When a layer cannot be read, or the text is longer than `cap` bytes.
+pub fn unpack(data: &str, cap: u64) -> Result<String, DecodeError> {
     let compressed = base64_simd::STANDARD.decode_to_vec(data).map_err(|_| DecodeError::Base64)?;
     let mut json = Vec::new();
     MultiGzDecoder::new(compressed.as_slice()).take(cap + 1).read_to_end(&mut json).map_err(DecodeError::Gzip)?;
     if json.len() as u64 > cap {
         return Err(DecodeError::TooLarge { cap });
     }
-    let wire: Wire = serde_json::from_str(&String::from_utf8_lossy(&json))?;
+    Ok(String::from_utf8(json).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+/// Reads the text inside a payload. `region` is the Region of the function, since the payload names none.
+///
+/// What is no event does not harm its neighbours.
+///
+/// # Errors
+/// When the text is not what a subscription sends.
+pub fn parse<'a>(json: &'a str, region: &str) -> Result<Payload<'a>, DecodeError> {
+    let wire: Wire<'a> = serde_json::from_str(json)?;
     if wire.message_type == "CONTROL_MESSAGE" {
         return Ok(Payload::Control);
     }
-    let origin = Origin { region: region.to_owned(), ..wire.origin };
-    Ok(Payload::Data(Batch { origin, filters: wire.subscription_filters, events: wire.log_events }))
+    let origin =
+        Origin { owner: wire.owner, region: region.to_owned(), log_group: wire.log_group, log_stream: wire.log_stream };
+    let mut batch = Batch { origin, filters: wire.subscription_filters, events: Vec::new(), unreadable: Vec::new() };
+    for json in wire.log_events {
+        match Event::parse(json) {
+            Ok(event) => batch.events.push(event),
+            Err(reason) => batch.unreadable.push(Unreadable { json, reason }),
+        }
+    }
+    Ok(Payload::Data(batch))
 }
 
 #[cfg(test)]
@@ -90,6 +108,13 @@ mod tests {
         base64_simd::STANDARD.encode_to_string(gzip.finish().unwrap())
     }
 
+    fn batch(text: &str) -> Batch<'_> {
+        match parse(text, "eu-west-1") {
+            Ok(Payload::Data(batch)) => batch,
+            other => panic!("no data: {other:?}"),
+        }
+    }
+
     fn events(count: usize) -> String {
         let events: Vec<_> =
             (0..count).map(|n| json!({"id": n.to_string(), "timestamp": 1, "message": "hello"})).collect();
@@ -102,18 +127,28 @@ mod tests {
 
     #[test]
     fn events_come_out_in_order() {
-        let Ok(Payload::Data(batch)) = decode(&pack(events(3).as_bytes()), "eu-west-1", DEFAULT_CAP) else {
-            panic!("no data")
-        };
+        let text = unpack(&pack(events(3).as_bytes()), DEFAULT_CAP).unwrap();
+        let batch = batch(&text);
         assert_eq!(batch.origin.region, "eu-west-1");
-        assert_eq!(batch.events.iter().map(|e| e.id.as_str()).collect::<Vec<_>>(), ["0", "1", "2"]);
+        assert_eq!(batch.events.iter().map(|event| event.id).collect::<Vec<_>>(), ["0", "1", "2"]);
+    }
+
+    #[test]
+    fn what_is_no_event_harms_no_neighbour() {
+        let good = r#"{"id":"1","timestamp":1,"message":"m"}"#;
+        let text = format!(
+            r#"{{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"/a","logStream":"s","logEvents":[7,{good},{{"id":"2","timestamp":1e400,"message":"m"}},{good}]}}"#
+        );
+        let batch = batch(&text);
+        assert_eq!((batch.events.len(), batch.unreadable.len()), (2, 2));
+        assert_eq!(batch.unreadable[0].json.get(), "7");
     }
 
     #[test]
     fn a_control_message_carries_nothing() {
         let control = r#"{"messageType":"CONTROL_MESSAGE","owner":"CloudwatchLogs","logGroup":"","logStream":"",
             "subscriptionFilters":[],"logEvents":[{"id":"","timestamp":1,"message":"CWL CONTROL MESSAGE"}]}"#;
-        assert_eq!(decode(&pack(control.as_bytes()), "r", DEFAULT_CAP).unwrap(), Payload::Control);
+        assert!(matches!(parse(control, "r").unwrap(), Payload::Control));
     }
 
     #[test]
@@ -123,13 +158,13 @@ mod tests {
         let member = |part: &str| base64_simd::STANDARD.decode_to_vec(pack(part.as_bytes())).unwrap();
         let both = [member(head), member(tail)].concat();
         let data = base64_simd::STANDARD.encode_to_string(both);
-        assert!(matches!(decode(&data, "r", DEFAULT_CAP).unwrap(), Payload::Data(batch) if batch.events.len() == 2));
+        assert_eq!(unpack(&data, DEFAULT_CAP).unwrap(), text);
     }
 
     #[test]
     fn a_bomb_is_refused_before_it_expands() {
         let bomb = pack(&vec![b' '; 1 << 20]);
-        assert!(matches!(decode(&bomb, "r", 1 << 16), Err(DecodeError::TooLarge { cap: 65_536 })));
+        assert!(matches!(unpack(&bomb, 1 << 16), Err(DecodeError::TooLarge { cap: 65_536 })));
     }
 
     #[test]
@@ -137,15 +172,16 @@ mod tests {
         let mut bytes = events(1).into_bytes();
         let at = bytes.windows(5).position(|w| w == b"hello").unwrap();
         bytes[at] = 0xff;
-        let Ok(Payload::Data(batch)) = decode(&pack(&bytes), "r", DEFAULT_CAP) else { panic!("no data") };
-        assert_eq!(batch.events[0].message, "\u{fffd}ello");
+        assert_eq!(batch(&unpack(&pack(&bytes), DEFAULT_CAP).unwrap()).events[0].message, "\u{fffd}ello");
     }
 
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            drop(decode(&pack(&bytes), "r", DEFAULT_CAP));
-            drop(decode(&String::from_utf8_lossy(&bytes), "r", DEFAULT_CAP));
+            let text = String::from_utf8_lossy(&bytes);
+            drop(unpack(&text, DEFAULT_CAP));
+            drop(parse(&text, "r"));
+            prop_assert_eq!(unpack(&pack(&bytes), DEFAULT_CAP).unwrap(), text);
         }
     }
 }

@@ -83,9 +83,9 @@ impl DomainAccess {
     ///
     /// # Errors
     /// One line that names the variable that is wrong.
-    pub fn new(environment: Environment<'_>, http: &HttpClient) -> Result<Self, ConfigError> {
+    pub fn new(environment: Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
-            domain: environment.domain(http)?,
+            domain: environment.domain(&environment.http()?)?,
             prefix: environment.require("LOGCTL_INDEX_PREFIX")?,
             replicas: environment.require("LOGCTL_REPLICAS")?,
         })

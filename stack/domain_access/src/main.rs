@@ -15,9 +15,9 @@ use logctl_sink::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let http = HttpClient::new();
+    let http = HttpClient::new(None)?; // For the answer to CloudFormation, whatever is wrong with the rest.
     run(service_fn(async |event: LambdaEvent<Request>| {
-        let access = DomainAccess::new(Environment { get: &variable, clock: SystemTime::now }, &http);
+        let access = DomainAccess::new(Environment { get: &variable, clock: SystemTime::now });
         handle(event.payload, &http, access).await.map_err(diagnostic)
     }))
     .await

@@ -1,10 +1,11 @@
-//! CreateLogGroup → decide → put the subscription filter.
+//! CreateLogGroup → decide → put the subscription filter → hand over the first minutes.
 
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use lambda_runtime::LambdaEvent;
 use logctl_core::{
-    coverage::{AccountPolicy, Action, Class, Filter, Limits, Stack, decide},
+    coverage::{AccountPolicy, Action, Class, Filter, Limits, Stack, State, decide},
     names::{LogGroupName, StackName},
     rules::Rules,
     service::{LIMIT_EXCEEDED, NOT_FOUND, NOT_YET_PERMITTED},
@@ -13,7 +14,6 @@ use logctl_sink::{
     aws::{Aws, AwsError},
     environment::{ConfigError, Environment},
     function::{Failure, log},
-    http::HttpClient,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,6 +25,9 @@ const MARGIN: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// The outcome of a filter that was put.
+const SUBSCRIBED: &str = "subscribed";
 
 /// The part of an `AWS API Call via CloudTrail` event that matters here.
 #[derive(Debug, Deserialize)]
@@ -81,7 +84,7 @@ impl Subscriber {
     pub fn new(environment: Environment<'_>) -> Result<Self, ConfigError> {
         let list = |name: &str| (environment.get)(name).unwrap_or_default();
         Ok(Self {
-            aws: environment.aws(&HttpClient::new())?,
+            aws: environment.aws(&environment.http()?)?,
             stack: Stack {
                 filter_name: environment.require::<StackName>("LOGCTL_STACK")?.filter_name(),
                 forwarder: environment.require("LOGCTL_FORWARDER")?,
@@ -100,11 +103,31 @@ impl Subscriber {
         };
         let group = created.log_group_name.as_str();
         let class = Class::of(created.log_group_class.as_deref());
-        match self.subscribe(group, class, deadline).await {
-            Ok(outcome) => log(&json!({"group": group, "outcome": outcome})),
-            Err(error) => return Err(Failure::new("NotSubscribed", format!("{group}: {error}"))),
+        let failed = |kind, error: AwsError| Failure::new(kind, format!("{group}: {error}"));
+        let outcome = self.subscribe(group, class, deadline).await.map_err(|error| failed("NotSubscribed", error))?;
+        let mut line = json!({"group": group, "outcome": outcome});
+        // Also where the filter was there already: this may be the second try.
+        if outcome == SUBSCRIBED || outcome == State::Own.to_string() {
+            let events = self.hand_over(group, deadline).await.map_err(|error| failed("NotHandedOver", error))?;
+            line["handed_over"] = json!(events);
         }
+        log(&line);
         Ok(())
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.clock)()
+    }
+
+    /// ARN of LogsForwarder.
+    pub(crate) fn forwarder(&self) -> &str {
+        &self.stack.forwarder
+    }
+
+    /// Queues an invocation of LogsForwarder.
+    pub(crate) async fn invoke_later(&self, payload: Bytes) -> Result<(), AwsError> {
+        self.aws.invoke_later(&self.stack.forwarder, payload).await
     }
 
     async fn subscribe(&self, group: &str, class: Class, deadline: Instant) -> Result<String, AwsError> {
@@ -120,7 +143,7 @@ impl Subscriber {
         let decision = decide(group, class, filters.as_deref(), policy.as_ref(), Some(&self.stack), &limits);
         match &decision.action {
             Action::Put(name) => match self.put(group, name, deadline).await {
-                Ok(()) => Ok("subscribed".to_owned()),
+                Ok(()) => Ok(SUBSCRIBED.to_owned()),
                 Err(error) if error.code() == Some(LIMIT_EXCEEDED) => Ok("full".to_owned()),
                 Err(error) if error.code() == Some(NOT_FOUND) => Ok("deleted".to_owned()),
                 Err(error) => Err(error),
@@ -161,7 +184,7 @@ impl Subscriber {
     }
 
     /// Calls until it works, fails for good, or no time is left. What is left over is found by `audit`.
-    async fn call<T: serde::de::DeserializeOwned>(
+    pub(crate) async fn call<T: serde::de::DeserializeOwned>(
         &self,
         operation: &str,
         input: &Value,

@@ -1,5 +1,6 @@
 //! LogGroupCreated: subscribes every log group that comes into being.
 
+mod first_minutes;
 mod handler;
 
 use std::time::SystemTime;

@@ -1,25 +1,30 @@
-//! Decode → documents → bulk → outcome.
+//! Decode → redact → documents → bulk → outcome.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use lambda_runtime::LambdaEvent;
 use logctl_core::{
-    dead_letter::{DeadLetter, Kind, Letter},
-    document::Encoder,
-    event::{Batch, LogEvent},
+    conflicts::Conflicts,
+    dead_letter::{DeadLetter, Kind, key},
+    document::{Encoder, Target},
+    event::Batch,
     index::Indices,
     names::is_own_group,
     payload::{self, DEFAULT_CAP, DecodeError, Payload},
 };
 use logctl_sink::{
     aws::Aws,
-    dead_letters::DeadLetters,
+    breaker::{Breaker, Circuit},
+    dead_letters::{Bucket, Letters},
     domain::Domain,
     environment::{ConfigError, Environment},
     function::{Failure, log, milliseconds},
-    http::HttpClient,
-    metrics::Invocation,
-    writer::{Written, write},
+    metrics::{self, Delivery},
+    replay::REDRIVE,
+    writer::{MAX_FAILED_REQUESTS, Writer, Written, letter},
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -29,13 +34,26 @@ const MARGIN: Duration = Duration::from_secs(15);
 
 /// What lives as long as the sandbox.
 pub struct Forwarder {
-    domain: Domain,
+    pub(crate) domain: Domain,
+    pub(crate) bucket: Bucket,
+    pub(crate) indices: Indices,
+    pub(crate) region: String,
+    pub(crate) cap: u64,
+    pub(crate) conflicts: Mutex<Conflicts>,
     aws: Aws,
-    dead_letters: DeadLetters,
-    indices: Indices,
-    region: String,
+    breaker: Mutex<Breaker>,
     stack: String,
     clock: fn() -> SystemTime,
+}
+
+/// One invocation.
+pub(crate) struct Invocation<'a> {
+    request: &'a str,
+    /// When it began, in milliseconds since 1970.
+    pub at: i64,
+    begun: Instant,
+    /// When it must end, but for the dead letters.
+    pub deadline: Instant,
 }
 
 impl Forwarder {
@@ -44,91 +62,140 @@ impl Forwarder {
     /// # Errors
     /// One line that names the variable that is wrong.
     pub fn new(environment: Environment<'_>) -> Result<Self, ConfigError> {
-        let http = HttpClient::new();
+        let http = environment.http()?;
         let aws = environment.aws(&http)?;
         Ok(Self {
             domain: environment.domain(&http)?,
-            dead_letters: DeadLetters {
+            bucket: Bucket {
                 aws: aws.clone(),
-                bucket: environment.require("LOGCTL_DEAD_LETTERS")?,
+                name: environment.require("LOGCTL_DEAD_LETTERS")?,
                 owner: environment.require("LOGCTL_ACCOUNT")?,
             },
-            aws,
             indices: Indices {
                 prefix: environment.require("LOGCTL_INDEX_PREFIX")?,
                 period: environment.require("LOGCTL_INDEX_PERIOD")?,
             },
             region: environment.require("AWS_REGION")?,
+            cap: environment.optional("LOGCTL_MAX_PAYLOAD")?.unwrap_or(DEFAULT_CAP),
+            conflicts: Mutex::default(),
+            aws,
+            breaker: Mutex::default(),
             stack: environment.require("LOGCTL_STACK")?,
             clock: environment.clock,
         })
     }
 
-    /// Handles one delivery. Fails only when something is neither indexed nor a dead letter: then Lambda tries again,
-    /// and what was indexed before meets its own id.
+    /// Handles one delivery, or the schedule's call to index what an outage has left. Fails only when something is neither
+    /// indexed nor a dead letter: then Lambda tries again, and what was indexed before meets its own id.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Failure> {
         let now = (self.clock)();
         let left = event.context.deadline().duration_since(now).unwrap_or_default();
-        let deadline = Instant::now() + left.saturating_sub(MARGIN);
-        let request = &event.context.request_id;
-        match self.decode(&event.payload) {
-            Ok(Payload::Control) => Ok(()),
-            Ok(Payload::Data(batch)) if is_own_group(&batch.origin.log_group) => {
-                self.end_loop(&batch).await;
-                Ok(())
-            }
-            Ok(Payload::Data(batch)) => self.index(&batch, deadline, milliseconds(now), request).await,
-            Err(error) => self.keep_payload(&event.payload, &error, milliseconds(now), request).await,
+        let begun = Instant::now();
+        let deadline = begun + left.saturating_sub(MARGIN);
+        let invocation = Invocation { request: &event.context.request_id, at: milliseconds(now), begun, deadline };
+        if event.payload == REDRIVE {
+            return self.redrive(&invocation).await;
+        }
+        match self.deliver(&event.payload, &invocation).await {
+            Ok(outcome) => outcome,
+            Err(error) => self.keep_payload(&event.payload, &error, &invocation).await,
         }
     }
 
-    fn decode(&self, event: &Value) -> Result<Payload, DecodeError> {
+    async fn deliver(&self, event: &Value, invocation: &Invocation<'_>) -> Result<Result<(), Failure>, DecodeError> {
         let data = event.pointer("/awslogs/data").and_then(Value::as_str).unwrap_or_default();
-        payload::decode(data, &self.region, DEFAULT_CAP)
+        let text = payload::unpack(data, self.cap)?;
+        Ok(match payload::parse(&text, &self.region)? {
+            Payload::Control => Ok(()),
+            Payload::Data(batch) if is_own_group(&batch.origin.log_group) => {
+                self.end_loop(&batch, invocation).await;
+                Ok(())
+            }
+            Payload::Data(batch) => self.index(&batch, text.len(), invocation).await,
+        })
     }
 
-    async fn index(&self, batch: &Batch, deadline: Instant, now: i64, request: &str) -> Result<(), Failure> {
-        let begun = Instant::now();
-        let encoder = Encoder { indices: &self.indices, origin: &batch.origin, ingested: now };
-        let written = write(&self.domain, batch, &encoder, deadline).await;
-        self.settle(&batch.events, &written, now, begun, request).await
-    }
-
-    async fn keep_payload(&self, event: &Value, error: &DecodeError, now: i64, request: &str) -> Result<(), Failure> {
-        let data = event.pointer("/awslogs/data").and_then(Value::as_str);
-        let letter = DeadLetter {
-            kind: Kind::Undecodable,
-            reason: error.to_string(),
-            at: now,
-            attempts: 1,
-            letter: Letter::Payload { payload: data.map_or_else(|| event.to_string(), str::to_owned) },
+    async fn index(&self, batch: &Batch<'_>, bytes: usize, invocation: &Invocation<'_>) -> Result<(), Failure> {
+        let encoder = Encoder { target: Target::ByTime(&self.indices), origin: &batch.origin, ingested: invocation.at };
+        let mut letters = Letters::default();
+        let circuit = self.circuit();
+        let written = if let Circuit::Open(reason) = &circuit {
+            let reason = format!("the circuit is open: {reason}");
+            for event in &batch.events {
+                letters.add(&letter(event, &encoder, Kind::Outage, &reason, 0));
+            }
+            Written::default()
+        } else {
+            let attempts = if circuit == Circuit::HalfOpen { 1 } else { MAX_FAILED_REQUESTS };
+            let written = self.writer(invocation, attempts).write_batch(batch, &encoder, &mut letters).await;
+            self.record(&written);
+            written
         };
-        let written = Written { dead: vec![letter], ..Written::default() };
-        self.settle(&[], &written, now, Instant::now(), request).await
+        let delivery = Delivery {
+            events: batch.events.len() + batch.unreadable.len(),
+            bytes,
+            oldest: batch.events.iter().map(|event| event.timestamp).min(),
+            redacted: 0,
+            circuit_open: matches!(circuit, Circuit::Open(_)),
+        };
+        self.settle(&delivery, &written, letters, invocation).await
+    }
+
+    /// What may be tried.
+    pub(crate) fn circuit(&self) -> Circuit {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).circuit(Instant::now())
+    }
+
+    /// Tells the circuit breaker how a write has ended.
+    pub(crate) fn record(&self, written: &Written) {
+        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        breaker.record(written.outage.as_deref(), Instant::now());
+    }
+
+    fn writer(&self, invocation: &Invocation<'_>, attempts: u32) -> Writer<'_> {
+        Writer { domain: &self.domain, conflicts: &self.conflicts, deadline: invocation.deadline, attempts, tried: 0 }
+    }
+
+    async fn keep_payload(
+        &self,
+        event: &Value,
+        error: &DecodeError,
+        invocation: &Invocation<'_>,
+    ) -> Result<(), Failure> {
+        let data = event.pointer("/awslogs/data").and_then(Value::as_str);
+        let mut letters = Letters::default();
+        letters.add(&DeadLetter {
+            kind: Kind::Undecodable,
+            reason: error.to_string().into(),
+            at: invocation.at,
+            attempts: 1,
+            index: None,
+            origin: None,
+            event: None,
+            payload: Some(data.map_or_else(|| event.to_string().into(), Into::into)),
+        });
+        self.settle(&Delivery::default(), &Written::default(), letters, invocation).await
     }
 
     /// Keeps the dead letters, then tells what was done. What the engine said of them stands in the bucket and not in the
     /// log, since it may quote an event.
     async fn settle(
         &self,
-        events: &[LogEvent],
+        delivery: &Delivery,
         written: &Written,
-        now: i64,
-        begun: Instant,
-        request: &str,
+        letters: Letters,
+        invocation: &Invocation<'_>,
     ) -> Result<(), Failure> {
-        let kept = self.dead_letters.keep(&written.dead, request).await;
-        let invocation = Invocation {
-            stack: &self.stack,
-            at: now,
-            took: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            events: events.len(),
-            bytes: events.iter().map(|event| event.message.len()).sum(),
-            oldest: events.iter().map(|event| event.timestamp).min(),
-            written,
-        };
-        log(&invocation.line());
+        let metrics = delivery.metrics(invocation.at, written, &letters);
+        let kept = self.bucket.keep(letters, |kind| key(kind, invocation.at, invocation.request)).await;
+        self.tell(invocation, metrics);
         kept.map_err(|error| Failure::new("DeadLetterRefused", error))
+    }
+
+    /// Writes the line of metrics.
+    pub(crate) fn tell(&self, invocation: &Invocation<'_>, metrics: Vec<(&'static str, &'static str, Value)>) {
+        let took = u64::try_from(invocation.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        log(&metrics::line(&self.stack, invocation.at, took, metrics));
     }
 
     /// Drops events of a function of ours and deletes the filters that sent them: this very invocation writes log lines,
@@ -136,13 +203,16 @@ impl Forwarder {
     ///
     /// Where that is not possible (an account policy sent them, or the group is another stack's) the state `loop` in the
     /// audit tells; failing here would only cause more lines.
-    async fn end_loop(&self, batch: &Batch) {
+    async fn end_loop(&self, batch: &Batch<'_>, invocation: &Invocation<'_>) {
         let group = &batch.origin.log_group;
+        let mut deleted = 0;
         for filter in &batch.filters {
             let input = json!({"logGroupName": group, "filterName": filter});
             if self.aws.logs::<Value>("DeleteSubscriptionFilter", &input).await.is_ok() {
                 log(&json!({"outcome": "loop", "group": group, "deleted_filter": filter}));
+                deleted += 1;
             }
         }
+        self.tell(invocation, metrics::loops(deleted));
     }
 }

@@ -1,6 +1,7 @@
 //! LogsForwarder: indexes what the subscription filters deliver.
 
 mod handler;
+mod redrive;
 
 use std::time::SystemTime;
 

@@ -14,16 +14,18 @@ use aws_sigv4::{
     sign::v4,
 };
 use bytes::Bytes;
-use hyper::{Method, Request, StatusCode, header};
+use hyper::{Request, StatusCode, header};
 use logctl_core::service;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::json;
 
-use crate::http::{Answer, HttpClient, HttpError};
+use crate::{
+    http::{Answer, HttpClient, HttpError},
+    s3::texts,
+};
 
 /// How long one call may take.
 const TIMEOUT: Duration = Duration::from_secs(4);
-/// How often an object is put that S3 did not take for a passing reason.
-const TRIES: u32 = 3;
 
 /// Signs requests of one Region with one identity.
 #[derive(Clone)]
@@ -157,33 +159,53 @@ impl Aws {
     /// # Errors
     /// When it fails; nothing is retried here.
     pub async fn logs<T: DeserializeOwned>(&self, operation: &str, input: &impl Serialize) -> Result<T, AwsError> {
-        let unreadable = |cause| AwsError::Answer { service: "logs", cause };
-        let request = Request::post(self.url("logs"))
-            .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("Logs_20140328.{operation}"))
-            .body(serde_json::to_vec(input).map_err(|error| AwsError::Request(error.to_string()))?.into());
-        let answer = self.send("logs", request).await?;
-        let body: &[u8] = if answer.body.is_empty() { b"{}" } else { &answer.body };
-        serde_json::from_slice(body).map_err(unreadable)
+        self.call("logs", &format!("Logs_20140328.{operation}"), input).await
     }
 
-    /// Puts an object into a bucket of account `owner`, again where the reason may pass.
+    /// The value of a secret, which may be a name or an ARN.
     ///
     /// # Errors
-    /// When S3 refuses it or cannot be reached.
-    pub async fn put_object(&self, bucket: &str, owner: &str, key: &str, body: Bytes) -> Result<(), AwsError> {
-        let url = match &self.endpoint {
-            Some(endpoint) => format!("{endpoint}/{bucket}/{key}"),
-            None => format!("https://{bucket}.s3.{}.{}/{key}", self.signer.region, self.dns_suffix),
-        };
-        let mut tries = 1;
-        loop {
-            let request = Request::builder().method(Method::PUT).uri(&url).header("x-amz-expected-bucket-owner", owner);
-            match self.send("s3", request.body(body.clone())).await {
-                Err(error) if error.is_passing() && tries < TRIES => tries += 1,
-                result => return result.map(drop),
-            }
+    /// When it cannot be had; nothing is retried here.
+    pub async fn secret(&self, id: &str) -> Result<String, AwsError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Output {
+            secret_string: String,
         }
+        let output: Output =
+            self.call("secretsmanager", "secretsmanager.GetSecretValue", &json!({"SecretId": id})).await?;
+        Ok(output.secret_string)
+    }
+
+    /// Invokes a function asynchronously: it is queued, and tried again where it fails.
+    ///
+    /// # Errors
+    /// When it could not be queued; nothing is retried here.
+    pub async fn invoke_later(&self, function: &str, payload: Bytes) -> Result<(), AwsError> {
+        let path = format!("2015-03-31/functions/{}/invocations", encode(function, ""));
+        let request = Request::post(format!("{}{path}", self.url("lambda")))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("x-amz-invocation-type", "Event");
+        self.send("lambda", request.body(payload)).await.map(drop)
+    }
+
+    /// Calls an operation of a service that speaks the JSON protocol; `target` names both.
+    ///
+    /// # Errors
+    /// When it fails; nothing is retried here.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        service: &'static str,
+        target: &str,
+        input: &impl Serialize,
+    ) -> Result<T, AwsError> {
+        let request = Request::post(self.url(service))
+            .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
+            .header("x-amz-target", target)
+            .body(serde_json::to_vec(input).map_err(|error| AwsError::Request(error.to_string()))?.into());
+        let answer = self.send(service, request).await?;
+        let body: &[u8] = if answer.body.is_empty() { b"{}" } else { &answer.body };
+        serde_json::from_slice(body).map_err(|cause| AwsError::Answer { service, cause })
     }
 
     fn url(&self, service: &str) -> String {
@@ -193,12 +215,38 @@ impl Aws {
         }
     }
 
-    async fn send(&self, service: &str, request: hyper::http::Result<Request<Bytes>>) -> Result<Answer, AwsError> {
+    /// Where a bucket answers, without a slash at the end.
+    pub(crate) fn bucket_url(&self, bucket: &str) -> String {
+        match &self.endpoint {
+            Some(endpoint) => format!("{endpoint}/{bucket}"),
+            None => format!("https://{bucket}.s3.{}.{}", self.signer.region, self.dns_suffix),
+        }
+    }
+
+    pub(crate) async fn send(
+        &self,
+        service: &str,
+        request: hyper::http::Result<Request<Bytes>>,
+    ) -> Result<Answer, AwsError> {
         let mut request = request.map_err(|error| AwsError::Request(error.to_string()))?;
         self.signer.sign(&mut request, service)?;
         let answer = self.http.send(request, TIMEOUT).await?;
         if answer.status.is_success() { Ok(answer) } else { Err(service_error(&answer)) }
     }
+}
+
+/// Escapes what may not stand in a path, but for the characters of `keep`.
+pub(crate) fn encode(text: &str, keep: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        let character = char::from(byte);
+        if character.is_ascii_alphanumeric() || "-_.~".contains(character) || keep.contains(character) {
+            encoded.push(character);
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 /// Reads the error of the JSON protocol, or of S3's XML.
@@ -215,13 +263,9 @@ fn service_error(answer: &Answer) -> AwsError {
         return AwsError::Service { code, message: wire.message };
     }
     let text = String::from_utf8_lossy(&answer.body);
-    let tag = |name: &str| {
-        let (_, rest) = text.split_once(&format!("<{name}>"))?;
-        Some(rest.split_once('<')?.0.to_owned())
-    };
     AwsError::Service {
-        code: tag("Code").unwrap_or_else(|| status_code(answer.status)),
-        message: tag("Message").unwrap_or_else(|| answer.excerpt()),
+        code: texts(&text, "Code").next().unwrap_or_else(|| status_code(answer.status)),
+        message: texts(&text, "Message").next().unwrap_or_else(|| answer.excerpt()),
     }
 }
 

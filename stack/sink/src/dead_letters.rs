@@ -1,41 +1,85 @@
 //! The dead-letter bucket.
 
-use logctl_core::dead_letter::{DeadLetter, Kind, key};
+use std::io::Write as _;
 
-use crate::{
-    aws::{Aws, AwsError},
-    domain::gzip,
-};
+use flate2::{Compression, write::GzEncoder};
+use logctl_core::dead_letter::{DeadLetter, Kind};
 
-/// Where dead letters go.
+use crate::aws::{Aws, AwsError};
+
+/// Dead letters, compressed as they come: there may be as many of them as there were events.
+#[derive(Default)]
+pub struct Letters {
+    kinds: [Option<Open>; Kind::ALL.len()],
+}
+
+struct Open {
+    gzip: GzEncoder<Vec<u8>>,
+    count: usize,
+}
+
+impl Letters {
+    /// Adds a letter.
+    ///
+    /// # Panics
+    /// Never: a letter is plain data, and writing into memory does not fail.
+    #[expect(clippy::expect_used, reason = "a Vec takes every byte")]
+    pub fn add(&mut self, letter: &DeadLetter<'_>) {
+        let fresh = || Open { gzip: GzEncoder::new(Vec::new(), Compression::fast()), count: 0 };
+        let open = self.kinds[letter.kind as usize].get_or_insert_with(fresh);
+        serde_json::to_writer(&mut open.gzip, letter).expect("writing into memory");
+        open.gzip.write_all(b"\n").expect("writing into memory");
+        open.count += 1;
+    }
+
+    /// How many there are of a kind.
+    #[must_use]
+    pub fn count(&self, kind: Kind) -> usize {
+        self.kinds[kind as usize].as_ref().map_or(0, |open| open.count)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        Kind::ALL.iter().map(|kind| self.count(*kind)).sum()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The objects: gzip of NDJSON for each kind there is.
+    ///
+    /// # Panics
+    /// Never: writing into memory does not fail.
+    #[expect(clippy::expect_used, reason = "a Vec takes every byte")]
+    pub fn into_objects(self) -> impl Iterator<Item = (Kind, Vec<u8>)> {
+        let objects = Kind::ALL.into_iter().zip(self.kinds);
+        objects.filter_map(|(kind, open)| Some((kind, open?.gzip.finish().expect("writing into memory"))))
+    }
+}
+
+/// The bucket.
 #[derive(Clone)]
-pub struct DeadLetters {
+pub struct Bucket {
     /// Signs and sends.
     pub aws: Aws,
-    /// The bucket.
-    pub bucket: String,
+    /// Its name.
+    pub name: String,
     /// The account that must own it.
     pub owner: String,
 }
 
-impl DeadLetters {
-    /// Keeps `letters`, one object for each kind among them. `request` makes the key unique.
+impl Bucket {
+    /// Puts an object for each kind of letters, under the key that `key` gives.
     ///
     /// # Errors
-    /// When the bucket refuses one of the objects. Then nothing may be acknowledged.
-    pub async fn keep(&self, letters: &[DeadLetter], request: &str) -> Result<(), AwsError> {
-        for kind in [Kind::Rejected, Kind::Outage, Kind::Undecodable] {
-            let mut lines = Vec::new();
-            let mut at = i64::MAX;
-            for letter in letters.iter().filter(|letter| letter.kind == kind) {
-                serde_json::to_writer(&mut lines, letter).map_err(|error| AwsError::Request(error.to_string()))?;
-                lines.push(b'\n');
-                at = at.min(letter.at);
-            }
-            if !lines.is_empty() {
-                let body = gzip(&lines).into();
-                self.aws.put_object(&self.bucket, &self.owner, &key(kind, at, request), body).await?;
-            }
+    /// When the bucket refuses one of them. Then nothing may be acknowledged.
+    pub async fn keep(&self, letters: Letters, key: impl Fn(Kind) -> String) -> Result<(), AwsError> {
+        for (kind, object) in letters.into_objects() {
+            self.aws.put_object(self, &key(kind), object.into()).await?;
         }
         Ok(())
     }

@@ -1,30 +1,90 @@
 //! The search domain, as the functions reach it.
 
-use std::{io::Write as _, time::Duration};
+use std::{
+    io::Write as _,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use hyper::{Method, Request, header};
+use hyper::{Method, Request, StatusCode, header};
+use serde::Deserialize;
 
 use crate::{
-    aws::{AwsError, Signer},
+    aws::{Aws, AwsError, Signer},
     http::{Answer, HttpClient},
 };
 
 /// A search domain.
-#[derive(Clone)]
 pub struct Domain {
     http: HttpClient,
     /// Scheme and authority, without a slash at the end.
     url: String,
-    signer: Option<Signer>,
+    auth: Auth,
+}
+
+/// How requests prove who sends them.
+pub enum Auth {
+    /// They do not.
+    None,
+    /// A signature for the service `es`, the content's hash included.
+    SigV4(Signer),
+    /// Name and password out of a secret.
+    Basic(Box<Secret>),
+}
+
+/// Name and password in Secrets Manager: `{"username":"…","password":"…"}`. They are read when they are first needed, and
+/// again when the domain refuses them, since secrets rotate.
+pub struct Secret {
+    aws: Aws,
+    id: String,
+    header: Mutex<Option<String>>,
+}
+
+impl Secret {
+    /// The secret of this name or ARN.
+    #[must_use]
+    pub fn new(aws: Aws, id: String) -> Self {
+        Self { aws, id, header: Mutex::new(None) }
+    }
+
+    async fn header(&self) -> Result<String, AwsError> {
+        if let Some(header) = self.known().clone() {
+            return Ok(header);
+        }
+        let header = format!("Basic {}", base64_simd::STANDARD.encode_to_string(self.credentials().await?.join(":")));
+        *self.known() = Some(header.clone());
+        Ok(header)
+    }
+
+    /// Name and password as they are now.
+    ///
+    /// # Errors
+    /// When the secret cannot be read, or is of another form.
+    pub async fn credentials(&self) -> Result<[String; 2], AwsError> {
+        #[derive(Deserialize)]
+        struct Login {
+            username: String,
+            password: String,
+        }
+        let secret = self.aws.secret(&self.id).await?;
+        // What the parser says would quote the secret.
+        let login: Login = serde_json::from_str(&secret)
+            .map_err(|_| AwsError::Request("the domain's secret has no username and password".to_owned()))?;
+        Ok([login.username, login.password])
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.header.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Domain {
-    /// The domain at `url`; its requests are signed where there is a `signer`.
+    /// The domain at `url`.
     #[must_use]
-    pub fn new(http: HttpClient, url: &str, signer: Option<Signer>) -> Self {
-        Self { http, url: url.trim_end_matches('/').to_owned(), signer }
+    pub fn new(http: HttpClient, url: &str, auth: Auth) -> Self {
+        Self { http, url: url.trim_end_matches('/').to_owned(), auth }
     }
 
     /// Sends JSON, or nothing where `body` is empty.
@@ -39,15 +99,15 @@ impl Domain {
         self.dispatch(request.body(body), timeout).await
     }
 
-    /// Sends a bulk body, compressed: logs are repetitive, and the network costs more than the CPU.
+    /// Sends a bulk body that is compressed: logs are repetitive, and the network costs more than the CPU.
     ///
     /// # Errors
     /// When there is no answer; every status is one.
-    pub async fn send_bulk(&self, path: &str, body: &[u8], timeout: Duration) -> Result<Answer, AwsError> {
+    pub async fn send_bulk(&self, path: &str, gzipped: Bytes, timeout: Duration) -> Result<Answer, AwsError> {
         let request = Request::post(format!("{}{path}", self.url))
             .header(header::CONTENT_TYPE, "application/x-ndjson")
             .header(header::CONTENT_ENCODING, "gzip");
-        self.dispatch(request.body(gzip(body).into()), timeout).await
+        self.dispatch(request.body(gzipped), timeout).await
     }
 
     async fn dispatch(
@@ -56,10 +116,24 @@ impl Domain {
         timeout: Duration,
     ) -> Result<Answer, AwsError> {
         let mut request = request.map_err(|error| AwsError::Request(error.to_string()))?;
-        if let Some(signer) = &self.signer {
-            signer.sign(&mut request, "es")?;
+        match &self.auth {
+            Auth::None => {}
+            Auth::SigV4(signer) => signer.sign(&mut request, "es")?,
+            Auth::Basic(secret) => {
+                let value = secret.header().await?.parse();
+                let mut value: header::HeaderValue =
+                    value.map_err(|_| AwsError::Request("the domain's secret is no header".to_owned()))?;
+                value.set_sensitive(true);
+                request.headers_mut().insert(header::AUTHORIZATION, value);
+            }
         }
-        Ok(self.http.send(request, timeout).await?)
+        let answer = self.http.send(request, timeout).await?;
+        if let Auth::Basic(secret) = &self.auth
+            && answer.status == StatusCode::UNAUTHORIZED
+        {
+            *secret.known() = None;
+        }
+        Ok(answer)
     }
 }
 

@@ -7,7 +7,7 @@ use logctl_core::auth::AuthMode;
 
 use crate::{
     aws::{Aws, Signer},
-    domain::Domain,
+    domain::{Auth, Domain, Secret},
     http::HttpClient,
 };
 
@@ -60,6 +60,27 @@ impl Environment<'_> {
         Ok(Signer::new(credentials, self.require("AWS_REGION")?, self.clock))
     }
 
+    /// A variable that may be missing, parsed.
+    ///
+    /// # Errors
+    /// One line that names the variable.
+    pub fn optional<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, ConfigError>
+    where
+        T::Err: ToString,
+    {
+        let given = (self.get)(name).is_some_and(|text| !text.is_empty());
+        given.then(|| self.require(name)).transpose()
+    }
+
+    /// The HTTP client. `LOGCTL_CA` names authorities that it trusts beside the public ones.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn http(&self) -> Result<HttpClient, ConfigError> {
+        let authorities: Option<String> = self.optional("LOGCTL_CA")?;
+        HttpClient::new(authorities.as_deref()).map_err(|problem| ConfigError { name: "LOGCTL_CA", problem })
+    }
+
     /// The AWS APIs, with the function's role.
     ///
     /// # Errors
@@ -68,7 +89,7 @@ impl Environment<'_> {
         Ok(Aws::new(http.clone(), self.signer()?, (self.get)("AWS_ENDPOINT_URL")))
     }
 
-    /// The domain named by `LOGCTL_ENDPOINT` and `LOGCTL_AUTH`.
+    /// The domain named by `LOGCTL_ENDPOINT`, `LOGCTL_AUTH` and, for basic authentication, `LOGCTL_SECRET`.
     ///
     /// # Errors
     /// When one of them is missing or malformed.
@@ -78,11 +99,12 @@ impl Environment<'_> {
             let problem = "an endpoint starts with https:// or http://".to_owned();
             return Err(ConfigError { name: "LOGCTL_ENDPOINT", problem });
         }
-        let signer = match self.require("LOGCTL_AUTH")? {
-            AuthMode::SigV4 => Some(self.signer()?),
-            AuthMode::None => None,
+        let auth = match self.require("LOGCTL_AUTH")? {
+            AuthMode::SigV4 => Auth::SigV4(self.signer()?),
+            AuthMode::Basic => Auth::Basic(Box::new(Secret::new(self.aws(http)?, self.require("LOGCTL_SECRET")?))),
+            AuthMode::None => Auth::None,
         };
-        Ok(Domain::new(http.clone(), &endpoint, signer))
+        Ok(Domain::new(http.clone(), &endpoint, auth))
     }
 }
 
@@ -95,13 +117,14 @@ mod tests {
     fn problem(variables: &[(&str, &str)]) -> Option<String> {
         let get = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
         let environment = Environment { get: &get, clock: || SystemTime::UNIX_EPOCH };
-        environment.domain(&HttpClient::new()).err().map(|error| error.to_string())
+        environment.http().and_then(|http| environment.domain(&http)).err().map(|error| error.to_string())
     }
 
     #[test_case(&[], Some("LOGCTL_ENDPOINT: not set"); "no endpoint")]
     #[test_case(&[("LOGCTL_ENDPOINT", "localhost")], Some("LOGCTL_ENDPOINT: an endpoint starts with https:// or http://"); "no scheme")]
-    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "password")], Some("LOGCTL_AUTH: the auth mode is sigv4 or none"); "unknown mode")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "password")], Some("LOGCTL_AUTH: the auth mode is sigv4, basic or none"); "unknown mode")]
     #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "sigv4")], Some("AWS_ACCESS_KEY_ID: not set"); "nothing to sign with")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_CA", "hm")], Some("LOGCTL_CA: no certificate in PEM"); "no certificate")]
     #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "none")], None; "complete")]
     fn configuration(variables: &[(&str, &str)], expected: Option<&str>) {
         assert_eq!(problem(variables).as_deref(), expected);

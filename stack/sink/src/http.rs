@@ -1,6 +1,6 @@
 //! The HTTP client: keep-alive, TLS by rustls with ring, bounded answers.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -9,6 +9,10 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
 };
 
 /// Answers longer than this many bytes are an error.
@@ -68,26 +72,42 @@ pub enum HttpError {
 }
 
 impl HttpClient {
-    /// A client without connections.
+    /// A client without connections. It trusts the public authorities, and those of `authorities` in PEM.
+    ///
+    /// # Errors
+    /// When `authorities` cannot be read.
     ///
     /// # Panics
     /// Never: ring supports the protocol versions that rustls takes by itself.
-    #[must_use]
-    pub fn new() -> Self {
+    pub fn new(authorities: Option<&str>) -> Result<Self, String> {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(Duration::from_secs(5)));
         connector.set_nodelay(true);
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for certificate in CertificateDer::pem_slice_iter(authorities.unwrap_or_default().as_bytes()) {
+            let certificate = certificate.map_err(|error| format!("not a certificate in PEM: {error}"))?;
+            roots.add(certificate).map_err(|error| error.to_string())?;
+        }
+        if authorities.is_some() && roots.len() == webpki_roots::TLS_SERVER_ROOTS.len() {
+            return Err("no certificate in PEM".to_owned());
+        }
         #[expect(clippy::expect_used, reason = "fails only for a provider without TLS 1.2 and 1.3")]
-        let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
-            .expect("ring has the default protocol versions");
-        let connector = tls.https_or_http().enable_http1().wrap_connector(connector);
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has the default protocol versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_mins(1))
             .build(connector);
-        Self { client }
+        Ok(Self { client })
     }
 
     /// Sends `request` and reads the whole answer, both within `timeout`.
@@ -115,12 +135,6 @@ impl HttpClient {
             }
         })?;
         Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
-    }
-}
-
-impl Default for HttpClient {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

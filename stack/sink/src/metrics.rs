@@ -6,62 +6,80 @@
 use logctl_core::dead_letter::Kind;
 use serde_json::{Map, Value, json};
 
-use crate::writer::Written;
+use crate::{dead_letters::Letters, writer::Written};
 
 /// The namespace of every metric.
 const NAMESPACE: &str = "logctl";
 
-/// An invocation of LogsForwarder.
-#[derive(Debug)]
-pub struct Invocation<'a> {
-    /// The stack, the metrics' only dimension.
-    pub stack: &'a str,
-    /// When it began, in milliseconds since 1970.
-    pub at: i64,
-    /// How long it took, in milliseconds.
-    pub took: u64,
+/// Names, units and values.
+type Metrics = Vec<(&'static str, &'static str, Value)>;
+
+/// The delivery that an invocation has handled.
+#[derive(Debug, Default)]
+pub struct Delivery {
     /// Events that arrived.
     pub events: usize,
-    /// Bytes of their messages.
+    /// Bytes of the payload, decompressed.
     pub bytes: usize,
-    /// When the oldest of them happened, in milliseconds since 1970.
+    /// When the oldest event happened, in milliseconds since 1970.
     pub oldest: Option<i64>,
-    /// What became of them.
-    pub written: &'a Written,
+    /// Events of which something was redacted.
+    pub redacted: usize,
+    /// Whether the domain was not tried, because it had been out of order.
+    pub circuit_open: bool,
 }
 
-impl Invocation<'_> {
-    /// The line.
+impl Delivery {
+    /// The metrics of a delivery that began at `at`, in milliseconds since 1970.
     #[must_use]
-    pub fn line(&self) -> Value {
-        let dead = |kind| self.written.dead.iter().filter(|letter| letter.kind == kind).count();
-        let age = self.oldest.map(|oldest| json!(self.at.saturating_sub(oldest).max(0)));
-        let metrics = [
-            ("Events", "Count", Some(json!(self.events))),
-            ("Bytes", "Bytes", Some(json!(self.bytes))),
-            ("Indexed", "Count", Some(json!(self.written.created))),
-            ("Duplicates", "Count", Some(json!(self.written.duplicates))),
-            ("Degraded", "Count", Some(json!(self.written.degraded))),
-            ("Retries", "Count", Some(json!(self.written.retries))),
-            ("Rejected", "Count", Some(json!(dead(Kind::Rejected)))),
-            ("Outage", "Count", Some(json!(dead(Kind::Outage)))),
-            ("Undecodable", "Count", Some(json!(dead(Kind::Undecodable)))),
-            ("Took", "Milliseconds", Some(json!(self.took))),
-            ("OldestEventAge", "Milliseconds", age),
+    pub fn metrics(&self, at: i64, written: &Written, letters: &Letters) -> Metrics {
+        let mut metrics = vec![
+            ("Events", "Count", json!(self.events)),
+            ("Bytes", "Bytes", json!(self.bytes)),
+            ("Indexed", "Count", json!(written.created)),
+            ("Duplicates", "Count", json!(written.duplicates)),
+            ("Degraded", "Count", json!(written.degraded)),
+            ("Redacted", "Count", json!(self.redacted)),
+            ("Retries", "Count", json!(written.retries)),
+            ("Rejected", "Count", json!(letters.count(Kind::Rejected))),
+            ("Outage", "Count", json!(letters.count(Kind::Outage))),
+            ("Undecodable", "Count", json!(letters.count(Kind::Undecodable))),
+            ("CircuitOpen", "Count", json!(u8::from(self.circuit_open))),
         ];
-        let there = || metrics.iter().filter_map(|(name, unit, value)| Some((*name, *unit, value.as_ref()?)));
-        let definitions: Vec<Value> = there().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
-        let mut line: Map<String, Value> = there().map(|(name, _, value)| (name.to_owned(), value.clone())).collect();
-        line.insert("Stack".to_owned(), json!(self.stack));
-        line.insert(
-            "_aws".to_owned(),
-            json!({
-                "Timestamp": self.at,
-                "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["Stack"]], "Metrics": definitions}],
-            }),
-        );
-        Value::Object(line)
+        if let Some(oldest) = self.oldest {
+            metrics.push(("OldestEventAge", "Milliseconds", json!(at.saturating_sub(oldest).max(0))));
+        }
+        metrics
     }
+}
+
+/// The metrics of a redrive of `objects`.
+#[must_use]
+pub fn redrive(objects: usize, written: &Written) -> Metrics {
+    vec![
+        ("RedrivenObjects", "Count", json!(objects)),
+        ("Redriven", "Count", json!(written.created)),
+        ("RedrivenDuplicates", "Count", json!(written.duplicates)),
+    ]
+}
+
+/// The metrics of filters that were deleted because they fed the forwarder its own log.
+#[must_use]
+pub fn loops(deleted: usize) -> Metrics {
+    vec![("Loops", "Count", json!(deleted))]
+}
+
+/// The line for an invocation that began at `at`, in milliseconds since 1970, and took so many milliseconds.
+#[must_use]
+pub fn line(stack: &str, at: i64, took: u64, mut metrics: Metrics) -> Value {
+    metrics.push(("Took", "Milliseconds", json!(took)));
+    let definition = |(name, unit, _): &(_, _, _)| json!({"Name": name, "Unit": unit});
+    let definitions: Vec<Value> = metrics.iter().map(definition).collect();
+    let mut line: Map<String, Value> = metrics.into_iter().map(|(name, _, value)| (name.to_owned(), value)).collect();
+    line.insert("Stack".to_owned(), json!(stack));
+    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [["Stack"]], "Metrics": definitions});
+    line.insert("_aws".to_owned(), json!({"Timestamp": at, "CloudWatchMetrics": [directive]}));
+    Value::Object(line)
 }
 
 #[cfg(test)]
@@ -69,35 +87,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_metric_that_is_defined_is_there_and_the_counts_add_up() {
-        let written = Written { created: 3, duplicates: 1, degraded: 1, retries: 2, dead: Vec::new() };
-        let invocation = Invocation {
-            stack: "logctl",
-            at: 2_000,
-            took: 7,
-            events: 4,
-            bytes: 99,
-            oldest: Some(500),
-            written: &written,
-        };
-        let line = invocation.line();
+    fn every_metric_that_is_defined_is_there() {
+        let written = Written { created: 3, duplicates: 1, degraded: 1, retries: 2, outage: None };
+        let delivery = Delivery { events: 4, bytes: 99, oldest: Some(500), ..Delivery::default() };
+        let line = line("logctl", 2_000, 7, delivery.metrics(2_000, &written, &Letters::default()));
         let definitions = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
-        assert_eq!(definitions.len(), 11);
+        assert_eq!(definitions.len(), 13);
         for definition in definitions {
             assert!(line[definition["Name"].as_str().unwrap()].is_number(), "{definition}");
         }
         assert_eq!(
-            (&line["Indexed"], &line["OldestEventAge"], &line["Stack"]),
-            (&json!(3), &json!(1500), &json!("logctl"))
+            (&line["Indexed"], &line["OldestEventAge"], &line["Took"], &line["Stack"]),
+            (&json!(3), &json!(1500), &json!(7), &json!("logctl"))
         );
     }
 
     #[test]
-    fn an_invocation_without_events_has_no_age() {
-        let written = Written::default();
-        let line =
-            Invocation { stack: "s", at: 1, took: 0, events: 0, bytes: 0, oldest: None, written: &written }.line();
-        assert_eq!(line.get("OldestEventAge"), None);
-        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().len(), 10);
+    fn a_delivery_without_events_has_no_age() {
+        let metrics = Delivery::default().metrics(1, &Written::default(), &Letters::default());
+        assert!(!metrics.iter().any(|(name, ..)| *name == "OldestEventAge"));
     }
 }

@@ -1,21 +1,33 @@
-//! The bulk writer: every event is indexed, or comes back as a dead letter with the reason.
+//! The bulk writer: every event is indexed, or becomes a dead letter with the reason.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use logctl_core::{
     bulk::{self, FILTER_PATH, ItemOutcome},
-    dead_letter::{DeadLetter, Kind, Letter},
+    conflicts::Conflicts,
+    dead_letter::{DeadLetter, Kind},
     document::Encoder,
-    event::{Batch, LogEvent},
+    event::{Batch, Event},
 };
 use tokio::time::{Instant, sleep};
 
-use crate::domain::Domain;
+use crate::{
+    dead_letters::Letters,
+    domain::{Domain, gzip},
+};
 
 /// Bytes of one bulk body, uncompressed: the engine's limit counts those.
 const MAX_BODY: usize = 5 << 20;
+/// Requests under way at once: to begin with, and at most.
+const IN_FLIGHT: (usize, usize) = (2, 4);
 /// Requests that fail as a whole before everything that is left becomes an outage.
-const MAX_FAILED_REQUESTS: u32 = 4;
+pub const MAX_FAILED_REQUESTS: u32 = 4;
 /// The first pause; each following one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause.
@@ -23,19 +35,44 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What became of a batch. The counts and the letters add up to its events.
-#[derive(Debug, Default)]
+/// Writes events to a domain.
+pub struct Writer<'a> {
+    /// The domain.
+    pub domain: &'a Domain,
+    /// What its indices have refused; more is learned here.
+    pub conflicts: &'a Mutex<Conflicts>,
+    /// When it gives up. What is not indexed by then is a dead letter of kind outage.
+    pub deadline: Instant,
+    /// Requests that may fail as a whole before it gives up.
+    pub attempts: u32,
+    /// How often the events were tried before.
+    pub tried: u32,
+}
+
+/// What became of a batch. The counts and the dead letters that were added meanwhile make up its events.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Written {
     /// Indexed now.
     pub created: usize,
     /// Indexed before.
     pub duplicates: usize,
-    /// Of those two, the ones without typed fields.
+    /// Of those two, the ones that lack a typed field.
     pub degraded: usize,
     /// Items that were sent again.
     pub retries: usize,
-    /// The others.
-    pub dead: Vec<DeadLetter>,
+    /// Why the domain as a whole did not take the rest, if it did not.
+    pub outage: Option<String>,
+}
+
+impl Written {
+    /// Adds what became of another batch.
+    pub fn add(&mut self, other: Self) {
+        self.created += other.created;
+        self.duplicates += other.duplicates;
+        self.degraded += other.degraded;
+        self.retries += other.retries;
+        self.outage = self.outage.take().or(other.outage);
+    }
 }
 
 /// What became of one bulk request.
@@ -49,185 +86,296 @@ enum RequestOutcome {
     Outage(String),
 }
 
-/// An event on its way. It is encoded for each request anew, so that one body is all that is held.
+/// An event on its way. It is encoded for each request anew, so that the bodies under way are all that is held.
 struct Pending<'a> {
-    event: &'a LogEvent,
+    event: &'a Event<'a>,
     /// Why its fields were refused, once they were.
-    degraded: Option<String>,
+    refused: Option<String>,
+    /// Whether it was sent without some of its fields.
+    degraded: bool,
     attempts: u32,
     /// What the engine said last.
     last: Option<String>,
 }
 
-/// Writes `batch` until `deadline`; what is not indexed by then is a dead letter of kind outage.
-pub async fn write(domain: &Domain, batch: &Batch, encoder: &Encoder<'_>, deadline: Instant) -> Written {
-    let mut written = Written::default();
-    let fresh = |event| Pending { event, degraded: None, attempts: 0, last: None };
-    let mut pending: VecDeque<Pending> = batch.events.iter().map(fresh).collect();
-    let mut limit = pending.len();
-    let mut failed = 0;
-    let mut last_failure: Option<String> = None;
-    let mut pause = FIRST_PAUSE;
-    while !pending.is_empty() {
-        if Instant::now() >= deadline {
-            give_up(&mut written, pending, encoder, last_failure.as_deref());
-            break;
+/// Items of a request, and which round of failures it belongs to: requests that were under way together fail as one.
+struct Sent<'a> {
+    items: Vec<Pending<'a>>,
+    round: u32,
+}
+
+/// A batch while it is written.
+struct Run<'a> {
+    writer: &'a Writer<'a>,
+    encoder: &'a Encoder<'a>,
+    letters: &'a mut Letters,
+    written: Written,
+    pending: VecDeque<Pending<'a>>,
+    /// Events in one request.
+    limit: usize,
+    /// Requests under way.
+    window: usize,
+    failed: u32,
+    last_failure: Option<String>,
+    pause: Duration,
+}
+
+impl Writer<'_> {
+    /// Writes a batch. What is no event is added to `letters`, too.
+    pub async fn write_batch(&self, batch: &Batch<'_>, encoder: &Encoder<'_>, letters: &mut Letters) -> Written {
+        for unreadable in &batch.unreadable {
+            letters.add(&DeadLetter {
+                kind: Kind::Undecodable,
+                reason: unreadable.reason.as_str().into(),
+                at: encoder.ingested,
+                attempts: self.tried + 1,
+                index: None,
+                origin: Some(Cow::Borrowed(encoder.origin)),
+                event: Some(unreadable.json),
+                payload: None,
+            });
         }
-        let (mut sent, body) = take_body(&mut pending, limit, encoder);
-        for item in &mut sent {
+        self.write(&batch.events, encoder, letters).await
+    }
+
+    /// Writes `events`; those that cannot be indexed are added to `letters`.
+    pub async fn write(&self, events: &[Event<'_>], encoder: &Encoder<'_>, letters: &mut Letters) -> Written {
+        let fresh = |event| Pending { event, refused: None, degraded: false, attempts: self.tried, last: None };
+        let run = Run {
+            writer: self,
+            encoder,
+            letters,
+            written: Written::default(),
+            pending: events.iter().map(fresh).collect(),
+            limit: events.len(),
+            window: IN_FLIGHT.0,
+            failed: 0,
+            last_failure: None,
+            pause: FIRST_PAUSE,
+        };
+        run.finish().await
+    }
+}
+
+impl<'a> Run<'a> {
+    async fn finish(mut self) -> Written {
+        let mut in_flight = FuturesUnordered::new();
+        loop {
+            while !self.pending.is_empty() && in_flight.len() < self.window && self.goes_on() {
+                let (items, body) = self.take_body();
+                in_flight.push(self.send(Sent { items, round: self.failed }, &body));
+            }
+            let Some((sent, outcome)) = in_flight.next().await else { break };
+            self.take_note(sent, outcome).await;
+        }
+        if !self.pending.is_empty() {
+            self.give_up();
+        }
+        self.written
+    }
+
+    fn goes_on(&self) -> bool {
+        self.failed < self.writer.attempts && Instant::now() < self.writer.deadline
+    }
+
+    fn conflicts(&self) -> MutexGuard<'a, Conflicts> {
+        self.writer.conflicts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes events off the queue for one request: at least one, at most `limit` and [`MAX_BODY`] bytes.
+    fn take_body(&mut self) -> (Vec<Pending<'a>>, Vec<u8>) {
+        let conflicts = self.conflicts();
+        let mut items: Vec<Pending<'a>> = Vec::new();
+        let mut body = Vec::new();
+        while let Some(mut item) = self.pending.pop_front() {
+            let before = body.len();
+            item.degraded = match &item.refused {
+                None => self.encoder.encode(item.event, &conflicts, &mut body),
+                Some(reason) => {
+                    self.encoder.encode_degraded(item.event, reason, &mut body);
+                    true
+                }
+            };
+            if !items.is_empty() && (body.len() > MAX_BODY || items.len() >= self.limit) {
+                body.truncate(before);
+                self.pending.push_front(item);
+                break;
+            }
             item.attempts += 1;
+            items.push(item);
         }
-        let retries = written.retries;
-        match send(domain, &body, sent.len(), deadline).await {
+        (items, body)
+    }
+
+    fn send(&self, sent: Sent<'a>, body: &[u8]) -> impl Future<Output = (Sent<'a>, RequestOutcome)> + use<'a> {
+        let body = gzip(body).into();
+        let timeout = TIMEOUT.min(self.writer.deadline.saturating_duration_since(Instant::now()));
+        let domain = self.writer.domain;
+        async move {
+            let path = format!("/_bulk?filter_path={FILTER_PATH}");
+            let outcome = match domain.send_bulk(&path, body, timeout).await {
+                Err(error) => RequestOutcome::Outage(error.to_string()),
+                Ok(answer) => {
+                    let said = || format!("the domain answered {}: {}", answer.status, answer.excerpt());
+                    match answer.status.as_u16() {
+                        200 => match bulk::outcomes(&answer.body) {
+                            Ok(outcomes) if outcomes.len() == sent.items.len() => RequestOutcome::Answered(outcomes),
+                            _ => RequestOutcome::Outage(said()),
+                        },
+                        400 | 413 => RequestOutcome::Split(said()),
+                        429 => RequestOutcome::Throttled,
+                        _ => RequestOutcome::Outage(said()),
+                    }
+                }
+            };
+            (sent, outcome)
+        }
+    }
+
+    async fn take_note(&mut self, sent: Sent<'a>, outcome: RequestOutcome) {
+        match outcome {
             RequestOutcome::Answered(outcomes) => {
-                failed = 0;
-                last_failure = None;
-                limit = limit.saturating_mul(2);
-                for (item, outcome) in sent.into_iter().zip(outcomes) {
-                    settle(item, outcome, encoder, &mut written, &mut pending);
+                self.failed = 0;
+                self.last_failure = None;
+                self.limit = self.limit.saturating_mul(2);
+                let retries = self.written.retries;
+                for (item, outcome) in sent.items.into_iter().zip(outcomes) {
+                    self.settle(item, outcome);
+                }
+                if self.written.retries == retries {
+                    self.window = IN_FLIGHT.1.min(self.window + 1);
+                    self.pause = FIRST_PAUSE;
+                } else {
+                    self.slow_down().await;
                 }
             }
-            RequestOutcome::Split(reason) if sent.len() == 1 => {
-                written.dead.extend(sent.into_iter().map(|item| letter(&item, Kind::Rejected, &reason, encoder)));
+            RequestOutcome::Split(reason) if sent.items.len() == 1 => {
+                for item in &sent.items {
+                    self.bury(item, Kind::Rejected, &reason);
+                }
             }
             RequestOutcome::Split(_) => {
-                limit = sent.len() / 2;
-                sent.into_iter().rev().for_each(|item| pending.push_front(item));
+                self.limit = self.limit.min(sent.items.len() / 2);
+                self.put_back(sent.items);
             }
             RequestOutcome::Throttled => {
-                last_failure = Some("the domain asks to come back later".to_owned());
-                written.retries += sent.len();
-                sent.into_iter().rev().for_each(|item| pending.push_front(item));
+                self.last_failure = Some("the domain asks to come back later".to_owned());
+                self.send_again(sent.items).await;
             }
             RequestOutcome::Outage(reason) => {
-                failed += 1;
-                last_failure = Some(reason);
-                written.retries += sent.len();
-                sent.into_iter().rev().for_each(|item| pending.push_front(item));
-                if failed >= MAX_FAILED_REQUESTS {
-                    give_up(&mut written, pending, encoder, last_failure.as_deref());
-                    break;
+                self.last_failure = Some(reason);
+                if sent.round == self.failed {
+                    self.failed += 1;
                 }
+                self.send_again(sent.items).await;
             }
         }
-        if written.retries > retries {
-            let jittered = pause.mul_f64(fastrand::f64() / 2.0 + 0.5);
-            sleep(jittered.min(deadline.saturating_duration_since(Instant::now()))).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        } else {
-            pause = FIRST_PAUSE;
+    }
+
+    async fn send_again(&mut self, items: Vec<Pending<'a>>) {
+        self.put_back(items);
+        if self.goes_on() {
+            self.slow_down().await;
         }
     }
-    written
-}
 
-/// Takes events off the queue for one request: at least one, at most `limit` and [`MAX_BODY`] bytes.
-fn take_body<'a>(
-    pending: &mut VecDeque<Pending<'a>>,
-    limit: usize,
-    encoder: &Encoder<'_>,
-) -> (Vec<Pending<'a>>, Vec<u8>) {
-    let mut taken = Vec::new();
-    let mut body = Vec::new();
-    while let Some(item) = pending.pop_front() {
-        let document = match &item.degraded {
-            None => encoder.encode(item.event),
-            Some(reason) => encoder.encode_degraded(item.event, reason),
-        };
-        if !taken.is_empty() && (body.len() + bulk::size(&document) > MAX_BODY || taken.len() >= limit) {
-            pending.push_front(item);
-            break;
-        }
-        bulk::append(&mut body, &document);
-        taken.push(item);
+    fn put_back(&mut self, items: Vec<Pending<'a>>) {
+        self.written.retries += items.len();
+        items.into_iter().rev().for_each(|item| self.pending.push_front(item));
     }
-    (taken, body)
-}
 
-async fn send(domain: &Domain, body: &[u8], items: usize, deadline: Instant) -> RequestOutcome {
-    let timeout = TIMEOUT.min(deadline.saturating_duration_since(Instant::now()));
-    let answer = match domain.send_bulk(&format!("/_bulk?filter_path={FILTER_PATH}"), body, timeout).await {
-        Ok(answer) => answer,
-        Err(error) => return RequestOutcome::Outage(error.to_string()),
-    };
-    let said = || format!("the domain answered {}: {}", answer.status, answer.excerpt());
-    match answer.status.as_u16() {
-        200 => match bulk::outcomes(&answer.body) {
-            Ok(outcomes) if outcomes.len() == items => RequestOutcome::Answered(outcomes),
-            Ok(outcomes) => RequestOutcome::Outage(format!("the domain answered {} items of {items}", outcomes.len())),
-            Err(_) => RequestOutcome::Outage(said()),
-        },
-        400 | 413 => RequestOutcome::Split(said()),
-        429 => RequestOutcome::Throttled,
-        _ => RequestOutcome::Outage(said()),
+    /// Waits, and lets half as many requests be under way.
+    async fn slow_down(&mut self) {
+        self.window = (self.window / 2).max(1);
+        let jittered = self.pause.mul_f64(fastrand::f64() / 2.0 + 0.5);
+        sleep(jittered.min(self.writer.deadline.saturating_duration_since(Instant::now()))).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
-}
 
-fn settle<'a>(
-    item: Pending<'a>,
-    outcome: ItemOutcome,
-    encoder: &Encoder<'_>,
-    written: &mut Written,
-    pending: &mut VecDeque<Pending<'a>>,
-) {
-    match outcome {
-        ItemOutcome::Created => {
-            written.created += 1;
-            written.degraded += usize::from(item.degraded.is_some());
+    fn settle(&mut self, item: Pending<'a>, outcome: ItemOutcome) {
+        match outcome {
+            ItemOutcome::Created => {
+                self.written.created += 1;
+                self.written.degraded += usize::from(item.degraded);
+            }
+            ItemOutcome::Duplicate => {
+                self.written.duplicates += 1;
+                self.written.degraded += usize::from(item.degraded);
+            }
+            ItemOutcome::Retry(reason) => {
+                self.written.retries += 1;
+                self.pending.push_back(Pending { last: Some(reason), ..item });
+            }
+            ItemOutcome::Degrade(reason) if item.refused.is_none() => {
+                let index = self.encoder.target.index(item.event.timestamp);
+                self.conflicts().learn(&index, &reason);
+                self.pending.push_back(Pending { refused: Some(reason), ..item });
+            }
+            ItemOutcome::Degrade(reason) | ItemOutcome::DeadLetter(reason) => {
+                self.bury(&item, Kind::Rejected, &reason);
+            }
+            ItemOutcome::Outage(reason) => self.bury(&item, Kind::Outage, &reason),
         }
-        ItemOutcome::Duplicate => {
-            written.duplicates += 1;
-            written.degraded += usize::from(item.degraded.is_some());
+    }
+
+    fn give_up(&mut self) {
+        let reason = self.last_failure.take();
+        for item in std::mem::take(&mut self.pending) {
+            let reason = reason.as_deref().or(item.last.as_deref()).unwrap_or("no time was left");
+            self.bury(&item, Kind::Outage, reason);
         }
-        ItemOutcome::Retry(reason) => {
-            written.retries += 1;
-            pending.push_back(Pending { last: Some(reason), ..item });
-        }
-        ItemOutcome::Degrade(reason) if item.degraded.is_none() => {
-            pending.push_back(Pending { degraded: Some(reason), ..item });
-        }
-        ItemOutcome::Degrade(reason) | ItemOutcome::DeadLetter(reason) => {
-            written.dead.push(letter(&item, Kind::Rejected, &reason, encoder));
-        }
-        ItemOutcome::Outage(reason) => written.dead.push(letter(&item, Kind::Outage, &reason, encoder)),
+        self.written.outage = Some(reason.unwrap_or_else(|| "no time was left".to_owned()));
+    }
+
+    fn bury(&mut self, item: &Pending<'_>, kind: Kind, reason: &str) {
+        self.letters.add(&letter(item.event, self.encoder, kind, reason, item.attempts));
     }
 }
 
-fn give_up(written: &mut Written, pending: VecDeque<Pending<'_>>, encoder: &Encoder<'_>, reason: Option<&str>) {
-    for mut item in pending {
-        let last = item.last.take();
-        let reason = reason.or(last.as_deref()).unwrap_or("no time was left");
-        written.dead.push(letter(&item, Kind::Outage, reason, encoder));
-    }
-}
-
-fn letter(item: &Pending<'_>, kind: Kind, reason: &str, encoder: &Encoder<'_>) -> DeadLetter {
+/// The dead letter of an event.
+#[must_use]
+pub fn letter<'a>(
+    event: &Event<'a>,
+    encoder: &Encoder<'a>,
+    kind: Kind,
+    reason: &'a str,
+    attempts: u32,
+) -> DeadLetter<'a> {
     DeadLetter {
         kind,
-        reason: reason.to_owned(),
+        reason: reason.into(),
         at: encoder.ingested,
-        attempts: item.attempts,
-        letter: Letter::Event {
-            index: encoder.indices.name(item.event.timestamp),
-            origin: encoder.origin.clone(),
-            event: item.event.clone(),
-        },
+        attempts,
+        index: Some(encoder.target.index(event.timestamp)),
+        origin: Some(Cow::Borrowed(encoder.origin)),
+        event: Some(event.json),
+        payload: None,
     }
 }
-
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use logctl_core::{
+        document::Target,
         event::Origin,
         index::{Indices, Period},
     };
+    use serde_json::{Value, json, value::RawValue};
     use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
     use super::*;
-    use crate::http::HttpClient;
+    use crate::{domain::Auth, http::HttpClient};
+
+    /// What became of some events: the counts, the dead letters, and the requests it took.
+    struct Outcome {
+        written: Written,
+        dead: Vec<Value>,
+        requests: usize,
+    }
 
     /// Answers the requests in turn with `answers`, the last one for ever, and writes `count` events.
-    async fn written(answers: Vec<ResponseTemplate>, count: usize) -> (Written, usize) {
+    async fn written(answers: Vec<ResponseTemplate>, count: usize) -> Outcome {
         let server = MockServer::start().await;
         let last = answers.len() - 1;
         for (at, answer) in answers.into_iter().enumerate() {
@@ -235,18 +383,29 @@ mod tests {
             if at < last { mock.up_to_n_times(1) } else { mock }.mount(&server).await;
         }
         let origin = Origin { owner: "1".into(), region: "r".into(), log_group: "/a".into(), log_stream: "s".into() };
-        let event = |n: usize| LogEvent {
-            id: n.to_string(),
-            timestamp: 1_795_392_000_000,
-            message: "{\"n\":1}".into(),
-            extracted_fields: None,
-        };
-        let batch = Batch { origin, filters: Vec::new(), events: (0..count).map(event).collect() };
+        let json = |n: usize| json!({"id": n.to_string(), "timestamp": 1_795_392_000_000_i64, "message": "{\"n\":1}"});
+        let raw: Vec<Box<RawValue>> = (0..count).map(|n| serde_json::value::to_raw_value(&json(n)).unwrap()).collect();
+        let events: Vec<Event<'_>> = raw.iter().map(|raw| Event::parse(raw).unwrap()).collect();
         let indices = Indices { prefix: "logctl".parse().unwrap(), period: Period::Day };
-        let encoder = Encoder { indices: &indices, origin: &batch.origin, ingested: 1 };
-        let domain = Domain::new(HttpClient::new(), &server.uri(), None);
-        let written = write(&domain, &batch, &encoder, Instant::now() + Duration::from_secs(20)).await;
-        (written, server.received_requests().await.unwrap().len())
+        let encoder = Encoder { target: Target::ByTime(&indices), origin: &origin, ingested: 1 };
+        let domain = Domain::new(HttpClient::new(None).unwrap(), &server.uri(), Auth::None);
+        let mut letters = Letters::default();
+        let writer = Writer {
+            domain: &domain,
+            conflicts: &Mutex::default(),
+            deadline: Instant::now() + Duration::from_secs(20),
+            attempts: MAX_FAILED_REQUESTS,
+            tried: 0,
+        };
+        let written = writer.write(&events, &encoder, &mut letters).await;
+        let mut dead = Vec::new();
+        for (_, object) in letters.into_objects() {
+            let mut text = String::new();
+            flate2::read::MultiGzDecoder::new(object.as_slice()).take(1 << 20).read_to_string(&mut text).unwrap();
+            dead.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
+        }
+        assert_eq!(written.created + written.duplicates + dead.len(), count);
+        Outcome { written, dead, requests: server.received_requests().await.unwrap().len() }
     }
 
     fn reply(items: &[(u16, &str)]) -> ResponseTemplate {
@@ -262,27 +421,27 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_items_that_were_throttled_are_sent_again() {
-        let (written, requests) =
+        let Outcome { written, requests, .. } =
             written(vec![reply(&[(201, ""), (429, "rejected"), (409, "conflict")]), reply(&[(201, "")])], 3).await;
-        assert_eq!((written.created, written.duplicates, written.retries, written.dead.len()), (2, 1, 1, 0));
+        assert_eq!((written.created, written.duplicates, written.retries), (2, 1, 1));
         assert_eq!(requests, 2);
     }
 
     #[tokio::test]
     async fn a_refused_event_is_degraded_once_and_then_given_up() {
-        let (written, _) =
+        let Outcome { written, dead, .. } =
             written(vec![reply(&[(400, "mapper"), (400, "mapper")]), reply(&[(201, ""), (400, "no")])], 2).await;
-        assert_eq!((written.created, written.degraded), (1, 1));
-        assert_eq!((written.dead[0].kind, written.dead[0].reason.as_str()), (Kind::Rejected, "no: r"));
+        assert_eq!((written.created, written.degraded, written.outage), (1, 1, None));
+        assert_eq!((&dead[0]["kind"], &dead[0]["reason"]), (&json!("rejected"), &json!("no: r")));
+        assert_eq!((&dead[0]["event"]["id"], &dead[0]["index"]), (&json!("1"), &json!("logctl-2026.11.23")));
     }
 
     #[tokio::test]
     async fn a_body_that_is_too_large_is_halved_until_the_culprit_stands_alone() {
         let too_large = || ResponseTemplate::new(413);
-        let one = || reply(&[(201, "")]);
-        let (written, _) = written(vec![too_large(), one(), too_large()], 2).await;
-        assert_eq!((written.created, written.dead.len()), (1, 1));
-        assert_eq!(written.dead[0].kind, Kind::Rejected);
+        let Outcome { written, dead, .. } = written(vec![too_large(), reply(&[(201, "")]), too_large()], 2).await;
+        assert_eq!((written.created, dead.len()), (1, 1));
+        assert_eq!(dead[0]["kind"], "rejected");
     }
 
     #[tokio::test]
@@ -290,11 +449,18 @@ mod tests {
         for answer in
             [ResponseTemplate::new(503).set_body_string("<html>"), ResponseTemplate::new(200).set_body_string("hm")]
         {
-            let (written, requests) = written(vec![answer], 2).await;
-            assert_eq!((written.created, written.dead.len()), (0, 2));
-            assert!(written.dead.iter().all(|letter| letter.kind == Kind::Outage), "{:?}", written.dead);
-            assert!(written.dead.iter().all(|letter| letter.attempts == 4), "{:?}", written.dead);
+            let Outcome { written, dead, requests } = written(vec![answer], 2).await;
+            assert!(written.outage.is_some());
+            assert!(dead.iter().all(|letter| letter["kind"] == "outage"), "{dead:?}");
+            assert!(dead.iter().all(|letter| letter["attempts"] == 4), "{dead:?}");
             assert_eq!(requests, 4);
         }
+    }
+
+    #[tokio::test]
+    async fn an_index_that_is_closed_to_us_is_no_outage_of_the_domain() {
+        let Outcome { written, dead, .. } = written(vec![reply(&[(201, ""), (403, "security")])], 2).await;
+        assert_eq!((written.created, written.outage), (1, None));
+        assert_eq!(dead[0]["kind"], "outage");
     }
 }

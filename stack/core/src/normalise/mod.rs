@@ -77,7 +77,7 @@ pub const LEVEL_NAMES: [&str; 12] = [
 
 /// Reads one event.
 #[must_use]
-pub fn normalise(event: &LogEvent) -> Normalised {
+pub fn normalise(event: &LogEvent<'_>) -> Normalised {
     let message = event.message.trim();
     let mut normalised = match &event.extracted_fields {
         Some(extracted) => of_fields(extracted.clone()),
@@ -124,7 +124,7 @@ fn first_id(header: &str) -> Option<String> {
 
 /// Every id of the event, lower-cased, each once: of its message, its fields and what was read out of them.
 #[must_use]
-pub fn ids_of(event: &LogEvent, normalised: &Normalised) -> Vec<String> {
+pub fn ids_of(event: &LogEvent<'_>, normalised: &Normalised) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let mut add = |id: String| {
         if all.len() < ids::MAX_IDS && !all.contains(&id) {

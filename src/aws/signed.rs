@@ -1,0 +1,46 @@
+//! The functions' own client, for what the command does the way they do: dead letters, and the domain's secret.
+
+use std::time::SystemTime;
+
+use aws_credential_types::provider::ProvideCredentials as _;
+use logctl_sink::{
+    aws::{AwsError, Signer},
+    http::HttpClient,
+};
+
+use super::Aws;
+use crate::error::{Error, Kind};
+
+impl Aws {
+    /// The caller's identity as it is now; temporary credentials are renewed by asking again.
+    ///
+    /// # Errors
+    /// Denied where there are no credentials.
+    pub async fn signer(&self) -> Result<Signer, Error> {
+        let denied = || Error::new(Kind::Denied, "there are no AWS credentials");
+        let provider = self.config.credentials_provider().ok_or_else(denied)?;
+        let credentials = provider.provide_credentials().await.map_err(|error| denied().because(error))?;
+        // A signature carries the time of its own request.
+        Ok(Signer::new(credentials, self.region.clone(), SystemTime::now))
+    }
+
+    /// The functions' client, with the caller's identity.
+    ///
+    /// # Errors
+    /// Denied where there are no credentials.
+    pub async fn signed(&self, http: &HttpClient) -> Result<logctl_sink::aws::Aws, Error> {
+        let endpoint = self.config.endpoint_url().map(str::to_owned);
+        Ok(logctl_sink::aws::Aws::new(http.clone(), self.signer().await?, endpoint))
+    }
+}
+
+/// Says why `what` failed.
+#[must_use]
+pub fn explain_signed(what: &str, error: &AwsError) -> Error {
+    let kind = match error.code() {
+        Some("AccessDenied" | "AccessDeniedException" | "ExpiredToken" | "InvalidAccessKeyId") => Kind::Denied,
+        _ if error.is_throttling() => Kind::Throttled,
+        _ => Kind::Failed,
+    };
+    Error::new(kind, what).because(error)
+}

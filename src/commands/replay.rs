@@ -1,0 +1,233 @@
+//! `logctl replay`: survey → confirm → index → outcome.
+//!
+//! What an outage has left is indexed by the forwarder itself; what the engine refused waits here for a mended cause.
+
+mod report;
+
+use std::sync::Mutex;
+
+use logctl_core::{
+    conflicts::Conflicts,
+    dead_letter::{DeadLetter, FAILED_INVOCATIONS, Kind as Letters},
+    index::Indices,
+    payload::DEFAULT_CAP,
+};
+use logctl_sink::{
+    dead_letters::Bucket,
+    http::HttpClient,
+    replay::{Lines, Replay, ReplayError},
+    writer::MAX_FAILED_REQUESTS,
+};
+use tokio::time::{Duration, Instant};
+
+use super::Context;
+use crate::{
+    aws::{Aws, signed::explain_signed, stack::Stack},
+    cli::{Consent, ReportFormat},
+    error::{Error, Kind},
+    index::DomainOptions,
+    time::Moment,
+    ui::{Ui, count},
+};
+
+use report::{Outcome, Survey};
+
+/// How long the letters of one object may take.
+const TIMEOUT: Duration = Duration::from_mins(15);
+
+/// Index what was received and could not be indexed
+///
+/// Shows the dead letters with their reasons, asks, and indexes them. A letter is taken away only after it is indexed, so a
+/// run that was interrupted is finished by the next one, and nothing is indexed twice. What is refused again stays.
+#[derive(Debug, clap::Args)]
+pub struct ReplayArgs {
+    /// Only letters of this kind: rejected, outage or undecodable
+    #[arg(long, value_name = "KIND")]
+    pub kind: Vec<Letters>,
+    /// Only letters whose reason contains this text
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Only letters given up since then: 2h, 3d, 2026-11-23, 09:30
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Moment>,
+    /// Whether it goes on after the plan.
+    #[command(flatten)]
+    pub consent: Consent,
+    /// How it is written.
+    #[command(flatten)]
+    pub format: ReportFormat,
+}
+
+/// Which letters.
+struct Selection<'a> {
+    kinds: &'a [Letters],
+    reason: Option<&'a str>,
+    /// In milliseconds since 1970.
+    since: i64,
+}
+
+impl Selection<'_> {
+    fn takes(&self, letter: &DeadLetter<'_>) -> bool {
+        (self.kinds.is_empty() || self.kinds.contains(&letter.kind))
+            && self.reason.is_none_or(|reason| letter.reason.contains(reason))
+            // The record of an invocation that Lambda gave up has no time of its own.
+            && (letter.at >= self.since || letter.at == 0)
+    }
+
+    /// What the keys of such letters begin with, and the key that comes before the first of them.
+    fn prefixes(&self) -> impl Iterator<Item = (String, String)> {
+        let day = crate::time::of_milliseconds(self.since).strftime("%Y-%m-%d").to_string();
+        let kinds = Letters::ALL.into_iter().filter(|kind| self.kinds.is_empty() || self.kinds.contains(kind));
+        let ours = kinds.clone().map(move |kind| (kind.prefix(), format!("{kind}/{day}")));
+        let of_lambda = kinds.filter(|kind| *kind == Letters::Outage);
+        ours.chain(of_lambda.map(|_| (FAILED_INVOCATIONS.to_owned(), String::new())))
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Not found without a stack; failed where the domain takes nothing or letters are refused again; interrupted by Ctrl-C.
+pub async fn run(args: &ReplayArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
+    ui.can_confirm(args.consent.yes || args.consent.dry_run)?;
+    let since = args.since.as_ref().map(|since| since.at(cx.env.now, &ui.look.time_zone)).transpose()?;
+    let selection = Selection {
+        kinds: &args.kind,
+        reason: args.reason.as_deref(),
+        since: since.map_or(0, jiff::Timestamp::as_millisecond),
+    };
+    let aws = cx.aws().await?;
+    let stack = Stack::find(&aws, &cx.global.stack).await?;
+    let Some((stack, domain)) = stack.as_ref().and_then(|stack| Some((stack, DomainOptions::of_stack(stack)?))) else {
+        return Err(Error::new(Kind::NotFound, format!("there is no working stack {}", cx.global.stack))
+            .hint("deploy it with: logctl bootstrap"));
+    };
+    let bucket = bucket(&aws, stack).await?;
+    let survey = survey(&bucket, &selection, ui).await?;
+    for key in &survey.unreadable {
+        ui.warning(format_args!("{key} is not what the forwarder writes, and stays"));
+    }
+    if survey.letters() == 0 {
+        let shown = ui.show(&Outcome::default());
+        ui.status("nothing to do: there are no such dead letters");
+        return shown;
+    }
+    ui.show_plan(&survey, args.consent.dry_run)?;
+    if args.consent.dry_run {
+        ui.status(format_args!("would index {}; nothing was changed", count(survey.letters(), "dead letter")));
+        return Ok(());
+    }
+    ui.confirm(&format!("Index {}?", count(survey.letters(), "dead letter")), args.consent.yes)?;
+    cx.interrupt.arm();
+    let outcome = replay(&survey, &selection, &domain, stack, &aws, cx, ui).await?;
+    let shown = ui.show(&outcome);
+    ui.status(outcome.closing_line());
+    Error::worst([outcome.result(), shown])
+}
+
+/// The bucket, with credentials that are good for a while.
+async fn bucket(aws: &Aws, stack: &Stack) -> Result<Bucket, Error> {
+    let http = HttpClient::new(None).map_err(Error::failed)?;
+    let name = stack.outputs.get("DeadLetters").cloned().ok_or_else(|| {
+        Error::failed(format!("stack {} names no bucket of dead letters", stack.name)).hint("run: logctl bootstrap")
+    })?;
+    Ok(Bucket { aws: aws.signed(&http).await?, name, owner: aws.account.clone() })
+}
+
+/// Reads every object once, one at a time, and counts the letters by their reasons.
+async fn survey(bucket: &Bucket, selection: &Selection<'_>, ui: &Ui) -> Result<Survey, Error> {
+    let progress = ui.progress("reading dead letters", None);
+    let failed = |error| explain_signed("cannot read the dead letters", &error);
+    let mut survey = Survey::default();
+    for (prefix, first) in selection.prefixes() {
+        let mut after = Some(first);
+        while let Some(from) = after {
+            let page = bucket.aws.list_objects(bucket, &prefix, &from).await.map_err(failed)?;
+            for key in page.keys {
+                match bucket.aws.get_object(bucket, &key).await {
+                    Ok(object) => read(key, &object, selection, &mut survey),
+                    Err(error) if error.code() == Some("NoSuchKey") => {}
+                    Err(error) => return Err(failed(error)),
+                }
+                progress.step();
+            }
+            after = page.next;
+        }
+    }
+    Ok(survey)
+}
+
+/// Counts the letters of one object.
+fn read(key: String, object: &[u8], selection: &Selection<'_>, survey: &mut Survey) {
+    let mut count = || -> Option<bool> {
+        let mut lines = Lines::of(&key, object).ok()?;
+        let mut selected = false;
+        while let Some(chunk) = lines.chunk().ok()? {
+            for line in chunk.lines() {
+                let letter: DeadLetter<'_> = serde_json::from_str(line).ok()?;
+                if selection.takes(&letter) {
+                    selected = true;
+                    survey.count(&letter);
+                }
+            }
+        }
+        Some(selected)
+    };
+    match count() {
+        Some(true) => survey.objects.push(key),
+        Some(false) => {}
+        None => survey.unreadable.push(key),
+    }
+}
+
+async fn replay(
+    survey: &Survey,
+    selection: &Selection<'_>,
+    domain: &DomainOptions,
+    stack: &Stack,
+    aws: &Aws,
+    cx: &Context<'_>,
+    ui: &Ui,
+) -> Result<Outcome, Error> {
+    let parameter = |name: &str| stack.parameters.get(name).map_or("", String::as_str);
+    let wrong = |error: String| Error::failed(format!("stack {} cannot be read: {error}", stack.name));
+    let indices = Indices {
+        prefix: parameter("IndexPrefix").parse().map_err(|error| wrong(format!("{error}")))?,
+        period: parameter("IndexPeriod").parse().map_err(wrong)?,
+    };
+    let conflicts = Mutex::new(Conflicts::default());
+    let progress = ui.progress("indexing dead letters", Some(survey.objects.len()));
+    let mut outcome = Outcome { objects: survey.objects.len(), ..Outcome::default() };
+    for key in &survey.objects {
+        if cx.interrupt.is_set() {
+            outcome.interrupted = true;
+            break;
+        }
+        let writer = domain.writer(aws).await?;
+        let bucket = bucket(aws, stack).await?;
+        let replay = Replay {
+            bucket: &bucket,
+            domain: &writer,
+            indices: &indices,
+            region: &aws.region,
+            cap: DEFAULT_CAP,
+            conflicts: &conflicts,
+            attempts: MAX_FAILED_REQUESTS,
+        };
+        let now = cx.env.now.as_millisecond();
+        match replay.object(key, |letter| selection.takes(letter), now, Instant::now() + TIMEOUT).await {
+            Ok(replayed) => outcome.add(replayed),
+            Err(error) if error.is_gone() => outcome.done += 1,
+            Err(error @ ReplayError::Object { .. }) => return Err(Error::failed(error.to_string())),
+            Err(ReplayError::Bucket(error)) => {
+                return Err(explain_signed("cannot replay the dead letters", &error)
+                    .hint("what was indexed is taken away from them; the same command does the rest"));
+            }
+        }
+        progress.step();
+        if outcome.outage.is_some() {
+            break;
+        }
+    }
+    Ok(outcome)
+}

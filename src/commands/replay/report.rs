@@ -1,0 +1,237 @@
+//! Which dead letters there are, and what became of them.
+
+use std::{collections::BTreeMap, fmt::Display};
+
+use logctl_core::dead_letter::{DeadLetter, Kind as Letters};
+use logctl_sink::replay::Replayed;
+use serde::Serialize;
+
+use crate::{
+    error::{Error, Kind},
+    time::{of_milliseconds, rfc3339},
+    ui::{Look, Show, count, grouped, one_line, paint, table},
+};
+
+/// Characters of a message that are shown as a sample.
+const SAMPLE: usize = 60;
+/// Reasons that are told apart; more are counted together.
+const MAX_REASONS: usize = 200;
+
+/// Dead letters, counted by kind and reason.
+#[derive(Debug, Default, Serialize)]
+pub struct Survey {
+    /// Keys of the objects, oldest first within their kind.
+    #[serde(skip)]
+    pub objects: Vec<String>,
+    /// Keys of objects that are something else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
+    #[serde(serialize_with = "values")]
+    reasons: BTreeMap<(Letters, String), Reason>,
+}
+
+fn values<S: serde::Serializer>(map: &BTreeMap<(Letters, String), Reason>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(map.values())
+}
+
+/// Letters of one reason.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the JSON output")]
+struct Reason {
+    kind: Letters,
+    /// The reason, without what differs from event to event.
+    reason: String,
+    letters: usize,
+    /// When the first of them was given up, in milliseconds since 1970.
+    oldest: i64,
+    newest: i64,
+    /// The log group and the beginning of the message of one of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample: Option<[String; 2]>,
+}
+
+impl Survey {
+    /// Counts a letter.
+    pub fn count(&mut self, letter: &DeadLetter<'_>) {
+        let mut key = (letter.kind, shape(&letter.reason));
+        if self.reasons.len() >= MAX_REASONS && !self.reasons.contains_key(&key) {
+            "other reasons".clone_into(&mut key.1);
+        }
+        let entry = self.reasons.entry(key.clone()).or_insert_with(|| Reason {
+            kind: key.0,
+            reason: key.1,
+            letters: 0,
+            oldest: letter.at,
+            newest: letter.at,
+            sample: sample(letter),
+        });
+        entry.letters += 1;
+        entry.oldest = entry.oldest.min(letter.at);
+        entry.newest = entry.newest.max(letter.at);
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn letters(&self) -> usize {
+        self.reasons.values().map(|reason| reason.letters).sum()
+    }
+
+    /// The reasons, most frequent first.
+    fn sorted(&self) -> Vec<&Reason> {
+        let mut reasons: Vec<_> = self.reasons.values().collect();
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.letters));
+        reasons
+    }
+}
+
+/// What is common to the reasons of many events: ids, previews and quoted values are left out.
+fn shape(reason: &str) -> String {
+    let reason = reason.split(" in document with id").next().unwrap_or_default();
+    let mut shape = String::new();
+    for (at, part) in reason.split('\'').enumerate() {
+        shape.push_str(if at % 2 == 1 { "'…'" } else { part });
+    }
+    shape.chars().take(200).collect()
+}
+
+/// The log group and the beginning of the message.
+fn sample(letter: &DeadLetter<'_>) -> Option<[String; 2]> {
+    let event: serde_json::Value = serde_json::from_str(letter.event?.get()).ok()?;
+    let message: String = event.get("message")?.as_str()?.chars().take(SAMPLE).collect();
+    Some([letter.origin.as_ref()?.log_group.clone(), message])
+}
+
+impl Show for Survey {
+    const SCHEMA: &'static str = "logctl.replay-plan/v1";
+
+    fn table(&self, look: &Look) -> impl Display {
+        let rows = self.sorted().into_iter().map(|reason| {
+            let [group, message] = reason.sample.clone().unwrap_or_default();
+            vec![
+                paint(look.bold(), reason.kind),
+                grouped(reason.letters as u64),
+                one_line(&reason.reason).into_owned(),
+                paint(look.dim(), one_line(&format!("{group} {message}"))),
+            ]
+        });
+        table(&["KIND", "LETTERS", "REASON", "ONE OF THEM"], rows, look)
+    }
+
+    fn lines(&self) -> impl Iterator<Item = String> {
+        self.sorted().into_iter().map(|reason| {
+            let oldest = rfc3339(of_milliseconds(reason.oldest));
+            format!("{}\t{}\t{oldest}\t{}", reason.kind, reason.letters, one_line(&reason.reason))
+        })
+    }
+}
+
+/// What became of them.
+#[derive(Debug, Default, Serialize)]
+pub struct Outcome {
+    /// Objects that were to be replayed.
+    pub objects: usize,
+    /// Objects that were replayed.
+    pub done: usize,
+    /// Letters that are indexed now.
+    pub indexed: usize,
+    /// Letters that had been indexed before.
+    pub duplicates: usize,
+    /// Of those two, the ones that lack a typed field.
+    pub degraded: usize,
+    /// Letters that were refused again, and stay.
+    pub refused: usize,
+    /// Why the domain took no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outage: Option<String>,
+    /// Whether Ctrl-C ended it early.
+    #[serde(skip)]
+    pub interrupted: bool,
+}
+
+impl Outcome {
+    /// Adds what became of an object.
+    pub fn add(&mut self, replayed: Replayed) {
+        self.done += usize::from(!replayed.kept);
+        self.indexed += replayed.written.created;
+        self.duplicates += replayed.written.duplicates;
+        self.degraded += replayed.written.degraded;
+        self.refused += replayed.refused;
+        self.outage = self.outage.take().or(replayed.written.outage);
+    }
+
+    /// How it went, in one line.
+    #[must_use]
+    pub fn closing_line(&self) -> String {
+        let mut line = format!("indexed {}", count(self.indexed, "dead letter"));
+        if self.degraded > 0 {
+            line += &format!(", {} of them without some typed fields", grouped(self.degraded as u64));
+        }
+        if self.duplicates > 0 {
+            line += &format!(", {} had been indexed before", grouped(self.duplicates as u64));
+        }
+        if self.refused > 0 {
+            line += &format!(", {} refused again", grouped(self.refused as u64));
+        }
+        if self.done < self.objects {
+            line += &format!(", {} left", count(self.objects - self.done, "object"));
+        }
+        line
+    }
+
+    /// The error that the run ends with, if it does.
+    ///
+    /// # Errors
+    /// Interrupted; failed where the domain or an index took no more, or letters were refused again.
+    pub fn result(&self) -> Result<(), Error> {
+        let again = "the same command does the rest";
+        let look = "see the reasons with: logctl replay --dry-run";
+        if self.interrupted {
+            Err(Error::new(Kind::Interrupted, "interrupted").hint(again))
+        } else if let Some(reason) = &self.outage {
+            Err(Error::failed("the domain takes no more").because(reason).hint(again))
+        } else if self.done < self.objects {
+            Err(Error::failed("an index of the domain lets nobody write").hint(look))
+        } else if self.refused > 0 {
+            Err(Error::failed(format!("{} refused again", count(self.refused, "dead letter"))).hint(look))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Show for Outcome {
+    const SCHEMA: &'static str = "logctl.replay/v1";
+
+    fn table(&self, _: &Look) -> impl Display {
+        "" // The closing line says it all.
+    }
+
+    fn lines(&self) -> impl Iterator<Item = String> {
+        let numbers = [("indexed", self.indexed), ("duplicates", self.duplicates), ("refused", self.refused)];
+        numbers.into_iter().map(|(name, number)| format!("{name}\t{number}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_of_many_events_are_one() {
+        let of = |id: u32, value: &str| {
+            shape(&format!("failed to parse field [a] in document with id '{id}'. Preview of field's value: '{value}'"))
+        };
+        assert_eq!(of(1, "x"), of(2, "y"));
+        assert_eq!(shape("no such index 'a' here"), "no such index '…' here");
+    }
+
+    #[test]
+    fn the_closing_line_accounts_for_everything() {
+        let outcome = Outcome { objects: 3, done: 2, indexed: 1_000, duplicates: 2, refused: 1, ..Outcome::default() };
+        assert_eq!(
+            outcome.closing_line(),
+            "indexed 1,000 dead letters, 2 had been indexed before, 1 refused again, 1 object left"
+        );
+        assert_eq!(outcome.result().unwrap_err().kind, Kind::Failed);
+    }
+}

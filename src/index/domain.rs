@@ -1,0 +1,88 @@
+//! The domain of a stack, with what it takes to be admitted there.
+
+use std::time::Duration;
+
+use logctl_core::auth::AuthMode;
+use logctl_sink::{
+    domain::{Auth, Domain, Secret},
+    http::HttpClient,
+};
+
+use super::{Access, Endpoint, Index};
+use crate::{
+    aws::{Aws, signed::explain_signed, stack::Stack},
+    error::{Error, Kind},
+};
+
+/// Where a domain answers, and how it wants to be asked.
+#[derive(Debug, Clone)]
+pub struct DomainOptions {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// How requests prove who sends them.
+    pub auth: AuthMode,
+    /// Name or ARN of the secret with name and password.
+    pub secret: Option<String>,
+    /// A certificate in PEM that is trusted beside the public ones.
+    pub authority: Option<String>,
+}
+
+impl DomainOptions {
+    /// The domain that a stack writes to, `None` where it names none.
+    #[must_use]
+    pub fn of_stack(stack: &Stack) -> Option<Self> {
+        let parameter = |name: &str| stack.parameters.get(name).filter(|value| !value.is_empty()).cloned();
+        let endpoint: Endpoint = stack.outputs.get("Endpoint")?.parse().ok()?;
+        let auth = parameter("AuthMode").and_then(|auth| auth.parse().ok()).unwrap_or_else(|| endpoint.auth());
+        Some(Self { endpoint, auth, secret: parameter("SecretArn"), authority: parameter("CaCertificate") })
+    }
+
+    /// The domain, to be asked.
+    ///
+    /// # Errors
+    /// Denied where there is nothing to be admitted with.
+    pub async fn index(&self, aws: &Aws, timeout: Duration) -> Result<Index, Error> {
+        let login;
+        let access = match self.auth {
+            AuthMode::None => Access::Open,
+            AuthMode::SigV4 => Access::Signed(&aws.config),
+            AuthMode::Basic => {
+                login = self.login(aws).await?;
+                Access::Login(&login)
+            }
+        };
+        Ok(Index::new(&self.endpoint, access, self.authority.as_deref(), timeout)?)
+    }
+
+    /// The domain, to be written to.
+    ///
+    /// # Errors
+    /// Denied where there is nothing to be admitted with.
+    pub async fn writer(&self, aws: &Aws) -> Result<Domain, Error> {
+        let http = self.http()?;
+        let auth = match self.auth {
+            AuthMode::None => Auth::None,
+            AuthMode::SigV4 => Auth::SigV4(aws.signer().await?),
+            AuthMode::Basic => Auth::Basic(Box::new(self.secret(aws).await?)),
+        };
+        Ok(Domain::new(http, &self.endpoint.to_string(), auth))
+    }
+
+    async fn login(&self, aws: &Aws) -> Result<[String; 2], Error> {
+        let login = self.secret(aws).await?.credentials().await;
+        login.map_err(|error| explain_signed("cannot read the domain's secret", &error))
+    }
+
+    async fn secret(&self, aws: &Aws) -> Result<Secret, Error> {
+        let id = self.secret.clone().ok_or_else(|| {
+            Error::new(Kind::Usage, "basic authentication needs a secret with username and password")
+                .hint("name it with: logctl bootstrap --secret ARN")
+        })?;
+        let http = HttpClient::new(None).map_err(Error::failed)?;
+        Ok(Secret::new(aws.signed(&http).await?, id))
+    }
+
+    fn http(&self) -> Result<HttpClient, Error> {
+        HttpClient::new(self.authority.as_deref()).map_err(|cause| Error::new(Kind::Usage, cause))
+    }
+}

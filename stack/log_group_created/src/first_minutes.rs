@@ -1,0 +1,127 @@
+//! The first minutes of a log group: what it held before its subscription took effect.
+//!
+//! It goes to LogsForwarder in the format of a subscription. What the subscription delivers as well meets its own id.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use logctl_sink::{aws::AwsError, domain::gzip, function::milliseconds};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::handler::Subscriber;
+
+/// How far back it looks.
+const WINDOW: Duration = Duration::from_mins(15);
+/// How long a subscription takes to begin, and an event to be found.
+const SETTLE: Duration = Duration::from_secs(5);
+/// Bytes of messages that are handed over at most: a group with more is a matter for a person.
+const MAX_BYTES: usize = 50 << 20;
+/// Bytes of one payload before it is compressed. Even what does not compress stays below the 1 MB of an asynchronous
+/// invocation, base64 included.
+const MAX_PAYLOAD: usize = 700_000;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    events: Vec<Found>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Found {
+    log_stream_name: String,
+    event_id: String,
+    timestamp: i64,
+    message: String,
+}
+
+/// An event as a subscription delivers it.
+#[derive(Serialize)]
+struct Delivered {
+    id: String,
+    timestamp: i64,
+    message: String,
+}
+
+impl Subscriber {
+    /// Hands over what `group` holds, and returns the number of events.
+    pub(crate) async fn hand_over(&self, group: &str, deadline: Instant) -> Result<usize, AwsError> {
+        sleep(SETTLE).await;
+        let since = milliseconds(self.now()) - i64::try_from(WINDOW.as_millis()).unwrap_or_default();
+        let (mut events, mut bytes) = (0, 0);
+        let mut token: Option<String> = None;
+        loop {
+            let mut input = json!({"logGroupName": group, "startTime": since});
+            if let Some(token) = &token {
+                input["nextToken"] = json!(token);
+            }
+            let page: Page = self.call("FilterLogEvents", &input, deadline).await?;
+            events += page.events.len();
+            bytes += page.events.iter().map(|event| event.message.len()).sum::<usize>();
+            for (stream, events) in by_stream(page.events) {
+                for batch in batches(events) {
+                    self.invoke_forwarder(group, &stream, &batch).await?;
+                }
+            }
+            token = page.next_token;
+            if token.is_none() || bytes > MAX_BYTES {
+                return Ok(events);
+            }
+        }
+    }
+
+    async fn invoke_forwarder(&self, group: &str, stream: &str, events: &[Delivered]) -> Result<(), AwsError> {
+        let owner = self.forwarder().split(':').nth(4).unwrap_or_default();
+        let payload = json!({
+            "messageType": "DATA_MESSAGE", "owner": owner, "logGroup": group, "logStream": stream,
+            "subscriptionFilters": [], "logEvents": events,
+        });
+        let data = base64_simd::STANDARD.encode_to_string(gzip(payload.to_string().as_bytes()));
+        self.invoke_later(json!({"awslogs": {"data": data}}).to_string().into()).await
+    }
+}
+
+/// A payload holds events of one stream.
+fn by_stream(events: Vec<Found>) -> BTreeMap<String, Vec<Delivered>> {
+    let mut streams: BTreeMap<String, Vec<Delivered>> = BTreeMap::new();
+    for Found { log_stream_name, event_id, timestamp, message } in events {
+        streams.entry(log_stream_name).or_default().push(Delivered { id: event_id, timestamp, message });
+    }
+    streams
+}
+
+/// Splits events so that each part fits into a payload.
+fn batches(events: Vec<Delivered>) -> Vec<Vec<Delivered>> {
+    let mut batches = Vec::new();
+    let (mut batch, mut size) = (Vec::new(), 0);
+    for event in events {
+        let needs = event.message.len() + 128;
+        if size + needs > MAX_PAYLOAD && !batch.is_empty() {
+            batches.push(std::mem::take(&mut batch));
+            size = 0;
+        }
+        size += needs;
+        batch.push(event);
+    }
+    batches.push(batch);
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_batch_is_too_large_and_none_is_empty() {
+        let event = |n: usize| Delivered { id: n.to_string(), timestamp: 0, message: "x".repeat(n * 1000) };
+        let batches = batches((0..200).map(event).collect());
+        assert_eq!(batches.iter().map(Vec::len).sum::<usize>(), 200);
+        for batch in &batches {
+            assert!(!batch.is_empty());
+            let bytes: usize = batch.iter().map(|event| event.message.len() + 128).sum();
+            assert!(bytes <= MAX_PAYLOAD, "{bytes}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What an outage has left is indexed once the domain is back: nobody needs to do anything.
+
+use std::time::Duration;
+
+use logctl_core::dead_letter::{FAILED_INVOCATIONS, Kind};
+use logctl_sink::{
+    function::Failure,
+    metrics,
+    replay::{Replay, ReplayError},
+    writer::Written,
+};
+use tokio::time::{Instant, sleep};
+
+use crate::handler::{Forwarder, Invocation};
+
+/// The longest rest between two objects.
+const LONGEST_REST: Duration = Duration::from_secs(5);
+
+impl Forwarder {
+    /// Indexes the objects of outages and the invocations that Lambda gave up, oldest first, until there is none, the domain
+    /// refuses, or the time is over. It rests after each object for as long as that took: live deliveries come first.
+    pub(crate) async fn redrive(&self, invocation: &Invocation<'_>) -> Result<(), Failure> {
+        let mut done = (0, Written::default());
+        let mut result = Ok(());
+        for prefix in [Kind::Outage.prefix(), FAILED_INVOCATIONS.to_owned()] {
+            result = result.and(self.redrive_all(&prefix, invocation, &mut done).await);
+            if done.1.outage.is_some() {
+                break;
+            }
+        }
+        let (objects, written) = done;
+        if objects > 0 {
+            self.tell(invocation, metrics::redrive(objects, &written));
+        }
+        result.map_err(|error| Failure::new("RedriveFailed", error))
+    }
+
+    async fn redrive_all(
+        &self,
+        prefix: &str,
+        invocation: &Invocation<'_>,
+        (objects, total): &mut (usize, Written),
+    ) -> Result<(), ReplayError> {
+        let replay = Replay {
+            bucket: &self.bucket,
+            domain: &self.domain,
+            indices: &self.indices,
+            region: &self.region,
+            cap: self.cap,
+            conflicts: &self.conflicts,
+            attempts: 1,
+        };
+        let mut after = Some(String::new());
+        while let Some(from) = after {
+            let page = self.bucket.aws.list_objects(&self.bucket, prefix, &from).await?;
+            for key in &page.keys {
+                let begun = Instant::now();
+                if begun >= invocation.deadline {
+                    return Ok(());
+                }
+                match replay.object(key, |_| true, invocation.at, invocation.deadline).await {
+                    Ok(replayed) => {
+                        self.record(&replayed.written);
+                        *objects += usize::from(!replayed.kept);
+                        total.add(replayed.written);
+                    }
+                    Err(error) if error.is_gone() => {}
+                    // It waits for a person; those behind it do not wait with it.
+                    Err(ReplayError::Object { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+                if total.outage.is_some() {
+                    return Ok(());
+                }
+                sleep(begun.elapsed().min(LONGEST_REST)).await;
+            }
+            after = page.next;
+        }
+        Ok(())
+    }
+}

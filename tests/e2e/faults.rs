@@ -1,0 +1,484 @@
+//! The fault table: what is received is indexed exactly once, or is a dead letter with the reason, whatever breaks.
+//!
+//! Each row breaks something between the real function and the real engine, delivers, counts in engine and bucket, mends
+//! the cause, lets the function redrive, and counts again. `tests/FAULTS.md` lists the rows for readers.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{Read as _, Write as _},
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
+use opensearch::http::Method;
+use serde_json::{Value, json};
+
+use super::{
+    function::{Ended, Function},
+    proxy::{Fault, Proxy},
+    sandbox::{Sandbox, now, root},
+};
+
+const OWNER: &str = "000000000000";
+const BUCKET: &str = "faults";
+
+/// A sandbox with a bucket, and proxies in front of the engine and of AWS.
+pub struct Rig {
+    pub sandbox: Sandbox,
+    pub engine: Proxy,
+    pub aws: Proxy,
+    pub bucket: String,
+}
+
+/// What a row has sent.
+#[derive(Default)]
+pub struct Sent {
+    /// Ids that must each be found exactly once.
+    pub ids: BTreeSet<String>,
+    /// Invocations that must be kept as undecodable, whole.
+    undecodable: usize,
+}
+
+impl Rig {
+    pub fn new(engine: Option<&str>) -> Self {
+        let sandbox = Sandbox::up(engine);
+        sandbox.logctl("bootstrap --yes").ok(); // Installs the index template; the rows use a bucket of their own.
+        Self::around(sandbox)
+    }
+
+    pub fn around(sandbox: Sandbox) -> Self {
+        sandbox.create_bucket(BUCKET);
+        let (engine, aws) = (Proxy::start(sandbox.endpoint()), Proxy::start(sandbox.aws_endpoint()));
+        Self { sandbox, engine, aws, bucket: BUCKET.to_owned() }
+    }
+
+    /// The environment of the function, as the template gives it.
+    pub fn variables(&self) -> BTreeMap<&'static str, String> {
+        BTreeMap::from([
+            ("LOGCTL_ENDPOINT", self.engine.url.clone()),
+            ("LOGCTL_AUTH", "none".to_owned()),
+            ("LOGCTL_INDEX_PREFIX", "logctl".to_owned()),
+            ("LOGCTL_INDEX_PERIOD", "day".to_owned()),
+            ("LOGCTL_STACK", "faults".to_owned()),
+            ("LOGCTL_DEAD_LETTERS", self.bucket.clone()),
+            ("LOGCTL_ACCOUNT", OWNER.to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_ENDPOINT_URL", self.aws.url.clone()),
+        ])
+    }
+
+    pub fn function(&self) -> Function {
+        Function::start(&binary(), self.variables(), Duration::from_secs(25))
+    }
+
+    /// With the time that the template gives it.
+    pub fn patient_function(&self) -> Function {
+        Function::start(&binary(), self.variables(), Duration::from_mins(1))
+    }
+
+    /// With other variables.
+    pub fn function_with(&self, others: &[(&'static str, &str)]) -> Function {
+        let mut variables = self.variables();
+        variables.extend(others.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        Function::start(&binary(), variables, Duration::from_secs(25))
+    }
+
+    /// Ids in the index → how many documents carry them.
+    pub fn indexed(&self, ids: &BTreeSet<String>) -> BTreeMap<String, usize> {
+        self.sandbox.engine(Method::Post, "/_refresh", None);
+        let mut found = BTreeMap::new();
+        for part in ids.iter().collect::<Vec<_>>().chunks(5_000) {
+            let query = json!({"size": 10_000, "_source": ["@id"], "query": {"ids": {"values": part}}});
+            let answer = self.sandbox.engine(Method::Post, "/_search", Some(query));
+            for hit in answer["hits"]["hits"].as_array().unwrap_or_else(|| panic!("{answer}")) {
+                *found.entry(hit["_source"]["@id"].as_str().unwrap().to_owned()).or_default() += 1;
+            }
+        }
+        found
+    }
+
+    /// The dead letters in the bucket.
+    pub fn letters(&self) -> Vec<Value> {
+        let mut letters = Vec::new();
+        for (key, bytes) in self.sandbox.objects(&self.bucket) {
+            assert!(key.ends_with(".ndjson.gz"), "{key}");
+            let mut text = String::new();
+            MultiGzDecoder::new(bytes.as_slice()).take(1 << 30).read_to_string(&mut text).unwrap();
+            letters.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
+        }
+        letters
+    }
+
+    /// Every event is in the index once and not in the bucket, or the other way round; returns how many are in the bucket.
+    #[track_caller]
+    pub fn account_for(&self, row: &str, sent: &Sent) -> usize {
+        let letters = self.letters();
+        let id = |letter: &Value| letter["event"]["id"].as_str().map(str::to_owned);
+        let dead: BTreeSet<String> = letters.iter().filter_map(id).collect();
+        let whole = letters.iter().filter(|letter| letter["payload"].is_string()).count();
+        assert_eq!(dead.len() + whole, letters.len(), "{row}: an event is in the bucket twice");
+        assert!(letters.iter().all(|letter| !letter["reason"].as_str().unwrap().is_empty()), "{row}");
+        let indexed = self.indexed(&sent.ids);
+        assert!(indexed.values().all(|number| *number == 1), "{row}: an event is indexed twice");
+        let both: BTreeSet<String> = indexed.keys().cloned().chain(dead.iter().cloned()).collect();
+        assert_eq!(both, sent.ids, "{row}: received = indexed + dead");
+        assert_eq!(whole, sent.undecodable, "{row}: payloads kept whole");
+        letters.len()
+    }
+}
+
+/// The function as it is shipped.
+pub fn binary() -> PathBuf {
+    root().join("target/dist/logs_forwarder")
+}
+
+/// Events with these messages: the invocation and the ids.
+pub fn events(messages: &[String]) -> (String, BTreeSet<String>) {
+    timed(messages, now())
+}
+
+fn timed(messages: &[String], timestamp: i64) -> (String, BTreeSet<String>) {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let first = NUMBER.fetch_add(messages.len(), Ordering::Relaxed);
+    let id = |at: usize| format!("{:056}", first + at);
+    let event = |(at, message): (usize, &String)| json!({"id": id(at), "timestamp": timestamp, "message": message});
+    let events: Vec<Value> = messages.iter().enumerate().map(event).collect();
+    (invocation(&payload(&json!(events).to_string())), (0..messages.len()).map(id).collect())
+}
+
+/// The text of a payload with these events, as JSON.
+fn payload(events: &str) -> Vec<u8> {
+    format!(
+        r#"{{"messageType":"DATA_MESSAGE","owner":"{OWNER}","logGroup":"/faults","logStream":"s","subscriptionFilters":["f"],"logEvents":{events}}}"#
+    )
+    .into_bytes()
+}
+
+pub fn invocation(payload: &[u8]) -> String {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(payload).unwrap();
+    wrap(&gzip.finish().unwrap())
+}
+
+fn wrap(bytes: &[u8]) -> String {
+    json!({"awslogs": {"data": base64_simd::STANDARD.encode_to_string(bytes)}}).to_string()
+}
+
+pub fn lines(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!(r#"{{"level":"info","n":{n},"text":"line {n}"}}"#)).collect()
+}
+
+#[track_caller]
+pub fn well(ended: &Ended) {
+    assert!(matches!(ended, Ended::Well), "{ended:?}");
+}
+
+/// Between the function and the engine: the name, what breaks, and whether events are expected in the bucket before the
+/// cause is gone.
+fn network_faults() -> Vec<(&'static str, Vec<Fault>, bool)> {
+    use Fault::{Answer, CutAnswer, Hang, Items, ResetInBody, Trickle};
+    let html = "<html><body>503 Service Temporarily Unavailable</body></html>";
+    let forever = |fault: Fault| vec![fault; 4];
+    vec![
+        ("item 429, then not", vec![Items(429, "rejected_execution_exception"); 2], false),
+        ("item 503, then not", vec![Items(503, "unavailable_shards_exception")], false),
+        ("item 403", vec![Items(403, "security_exception")], true),
+        ("413, then not", vec![Answer(413, "text/plain", "too large"); 3], false),
+        ("429, then not", vec![Answer(429, "application/json", "{}"); 3], false),
+        ("401", forever(Answer(401, "text/plain", "Unauthorized")), true),
+        ("403", forever(Answer(403, "application/json", r#"{"Message":"no permissions"}"#)), true),
+        (
+            "credentials that have expired",
+            forever(Answer(
+                403,
+                "application/json",
+                r#"{"message":"The security token included in the request is expired"}"#,
+            )),
+            true,
+        ),
+        ("503 with HTML, then not", vec![Answer(503, "text/html", html); 2], false),
+        ("503 with HTML", forever(Answer(503, "text/html", html)), true),
+        ("an empty body, then not", vec![Answer(200, "application/json", "")], false),
+        ("200 with garbage", forever(Answer(200, "application/json", "{\"took\":1,\"errors\":fal")), true),
+        ("200 for fewer items", forever(Answer(200, "application/json", r#"{"errors":false,"items":[]}"#)), true),
+        ("reset in the request, then not", vec![ResetInBody; 2], false),
+        ("reset in the request", forever(ResetInBody), true),
+        ("an answer that is cut: all is indexed, nobody knows", vec![CutAnswer; 2], false),
+        ("an answer that trickles", vec![Trickle], false),
+        ("no answer at all", vec![Hang; 4], true),
+    ]
+}
+
+#[test]
+fn between_function_and_engine() {
+    let rig = Rig::new(None);
+    for (row, faults, kept) in network_faults() {
+        let mut function = rig.function();
+        let (event, ids) = events(&lines(25));
+        let sent = Sent { ids, ..Sent::default() };
+        rig.engine.next("_bulk", &faults);
+        well(&function.invoke(&event));
+        let broken = rig.engine.broken();
+        assert!(broken > 0, "{row}: nothing was broken");
+        rig.engine.heal();
+        let dead = rig.account_for(row, &sent);
+        assert_eq!(dead > 0, kept, "{row}: {dead} in the bucket");
+        well(&rig.function().invoke("\"redrive\""));
+        assert_eq!(rig.account_for(row, &sent), 0, "{row}: left after the redrive");
+    }
+}
+
+#[test]
+fn on_the_way_to_the_engine_and_to_the_bucket() {
+    let rig = Rig::new(None);
+    let delivered = |row: &str, mut function: Function| {
+        let (event, ids) = events(&lines(10));
+        let sent = Sent { ids, ..Sent::default() };
+        well(&function.invoke(&event));
+        assert_eq!(rig.account_for(row, &sent), 10, "{row}");
+        well(&rig.function().invoke("\"redrive\""));
+        assert_eq!(rig.account_for(row, &sent), 0, "{row}");
+    };
+    delivered("a name that does not resolve", rig.function_with(&[("LOGCTL_ENDPOINT", "http://nowhere.invalid:9200")]));
+    delivered(
+        "no TLS where it should be",
+        rig.function_with(&[("LOGCTL_ENDPOINT", &rig.engine.url.replace("http", "https"))]),
+    );
+    delivered("nobody listens", rig.function_with(&[("LOGCTL_ENDPOINT", "http://127.0.0.1:9")]));
+
+    // The bucket refuses: the invocation fails, and Lambda tries it again.
+    let (event, ids) = events(&lines(10));
+    let sent = Sent { ids, ..Sent::default() };
+    rig.engine.always("_bulk", Fault::Answer(503, "text/html", "<html>"));
+    rig.aws.always("PUT", Fault::Answer(403, "application/xml", "<Error><Code>AccessDenied</Code></Error>"));
+    let mut function = rig.function();
+    let ended = function.invoke(&event);
+    assert!(matches!(&ended, Ended::Badly(error) if error.contains("DeadLetterRefused")), "{ended:?}");
+    rig.aws.heal();
+    well(&function.invoke(&event));
+    assert_eq!(rig.account_for("the bucket refuses", &sent), 10);
+    rig.engine.heal();
+    well(&rig.function().invoke("\"redrive\""));
+    assert_eq!(rig.account_for("the bucket refuses", &sent), 0);
+}
+
+#[test]
+fn of_the_invocation_itself() {
+    let rig = Rig::new(None);
+    // Killed while the engine has already taken the events.
+    let (event, ids) = events(&lines(50));
+    let sent = Sent { ids, ..Sent::default() };
+    let mut function = rig.function();
+    rig.engine.next("_bulk", &[Fault::Trickle, Fault::Hang]);
+    function.begin(&event);
+    Sandbox::eventually("the request is under way", || rig.engine.broken() > 0);
+    function.kill();
+    rig.engine.heal();
+    well(&rig.function().invoke(&event));
+    assert_eq!(rig.account_for("killed and tried again", &sent), 0);
+
+    // Three at once.
+    let (event, ids) = events(&lines(2_000));
+    let sent = Sent { ids, ..Sent::default() };
+    let functions: Vec<Function> = (0..3).map(|_| rig.function()).collect();
+    for function in &functions {
+        function.begin(&event);
+    }
+    for function in &functions {
+        well(&function.end());
+    }
+    assert_eq!(rig.account_for("delivered three times in parallel", &sent), 0);
+
+    // The later one first.
+    let mut function = rig.function();
+    let deliveries: Vec<_> = (0..5).map(|_| events(&lines(20))).collect();
+    let sent = Sent { ids: deliveries.iter().flat_map(|(_, ids)| ids.clone()).collect(), ..Sent::default() };
+    for (event, _) in deliveries.iter().rev().chain(&deliveries) {
+        well(&function.invoke(event));
+    }
+    assert_eq!(rig.account_for("reordered and doubled", &sent), 0);
+}
+
+#[test]
+fn in_the_payload() {
+    let rig = Rig::new(None);
+    let mut function = rig.patient_function();
+    let (good, _) = events(&lines(3));
+    let data = serde_json::from_str::<Value>(&good).unwrap()["awslogs"]["data"].as_str().unwrap().to_owned();
+    let mut undecodable = Sent::default();
+    let member = {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        gzip.write_all(&vec![b' '; 100 << 20]).unwrap();
+        gzip.finish().unwrap()
+    };
+    for (row, event) in [
+        ("truncated base64", json!({"awslogs": {"data": &data[..=data.len() / 2]}}).to_string()),
+        ("not gzip", wrap(b"hello, world")),
+        ("truncated gzip", wrap(&base64_simd::STANDARD.decode_to_vec(&data[..data.len() / 8 * 4]).unwrap())),
+        ("a bomb of 10 GB", wrap(&member.repeat(100))),
+        ("not JSON", invocation(b"hello")),
+        ("JSON of something else", invocation(b"[1,2,3]")),
+        ("an invocation of something else", r#"{"hello":"world"}"#.to_owned()),
+    ] {
+        well(&function.invoke(&event));
+        undecodable.undecodable += 1;
+        rig.account_for(row, &undecodable);
+    }
+    assert!(function.peak_memory() < 128 << 20, "{}", function.peak_memory());
+    rig.sandbox.empty(&rig.bucket);
+
+    for (row, messages) in messages() {
+        let (event, ids) = events(&messages);
+        let sent = Sent { ids, ..Sent::default() };
+        well(&function.invoke(&event));
+        assert_eq!(rig.account_for(row, &sent), 0, "{row}: in the bucket");
+    }
+    for (row, timestamp) in [("1970", 0), ("the year 9999", 253_370_764_800_000), ("beyond any year", i64::MAX)] {
+        let (event, ids) = timed(&lines(2), timestamp);
+        let sent = Sent { ids, ..Sent::default() };
+        well(&function.invoke(&event));
+        assert_eq!(rig.account_for(row, &sent), 0, "{row}: in the bucket");
+    }
+    // Bytes that are no UTF-8, and halves of surrogate pairs, raw and escaped twice.
+    let id = |n: usize| format!("{n:055}x");
+    let mut raw = payload(&format!(
+        r#"[{{"id":"{}","timestamp":{now},"message":"not ~ UTF-8"}},{{"id":"{}","timestamp":{now},"message":"half \ud800 a pair"}},{{"id":"{}","timestamp":{now},"message":"{{\"a\":\"\\ud800\"}}"}},7,{{"id":"{}","timestamp":{now},"message":{{}}}}]"#,
+        id(1),
+        id(2),
+        id(3),
+        id(4),
+        now = now()
+    ));
+    let at = raw.iter().position(|byte| *byte == b'~').unwrap();
+    raw[at] = 0xff;
+    well(&function.invoke(&invocation(&raw)));
+    let letters = rig.letters();
+    assert_eq!(letters.len(), 2, "{letters:?}"); // The number, and the event whose message is an object.
+    assert!(letters.iter().all(|letter| letter["kind"] == "undecodable" && letter["origin"]["logGroup"] == "/faults"));
+    assert_eq!(rig.indexed(&(1..=4).map(id).collect()).len(), 3);
+}
+
+/// Messages that have broken indices before.
+fn messages() -> Vec<(&'static str, Vec<String>)> {
+    let deep = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
+    let one = |message: String| vec![message];
+    vec![
+        ("100,000 events", (0..100_000).map(|n| format!("event {n}")).collect()),
+        ("an event of 1 MB", one("x ".repeat(500_000))),
+        ("an event of 1 MB in one word", one("x".repeat(1_000_000))),
+        ("JSON of 1 MB in one value", one(format!(r#"{{"a":"{}"}}"#, "y".repeat(1_000_000)))),
+        ("depth 100", one(deep(100))),
+        ("depth 10,000", one(deep(10_000))),
+        ("5,000 keys", one(json!((0..5_000).map(|n| (format!("key{n}"), n)).collect::<BTreeMap<_, _>>()).to_string())),
+        (
+            "one name with seven types",
+            ["1", "1.5", "\"x\"", "true", "null", "[1,\"x\"]", "{\"b\":{\"c\":1}}"]
+                .map(|value| format!(r#"{{"seven":{value}}}"#))
+                .to_vec(),
+        ),
+        (
+            "numbers beyond f64",
+            [
+                "1e400",
+                "-1e400",
+                "18446744073709551616",
+                "9223372036854775808",
+                "0.1e-400",
+                "123456789012345678901234567890",
+            ]
+            .map(|value| format!(r#"{{"number":{value}}}"#))
+            .to_vec(),
+        ),
+        ("equal keys", one(r#"{"a":1,"a":{"b":2},"a":"three"}"#.to_owned())),
+        (
+            "names that the engine keeps for itself",
+            ["_id", "_source", "@timestamp", "", ".", "a..b", " ", "a.", "\\u0000", "*"]
+                .map(|name| format!(r#"{{"{name}":1}}"#))
+                .to_vec(),
+        ),
+        ("an empty message", one(String::new())),
+    ]
+}
+
+/// `error:"x"` and `error:{"message":"y"}`, in both orders: both are found by their field.
+#[test]
+fn one_name_with_a_value_here_and_an_object_there() {
+    for engine in [None, Some("elasticsearch-7.10"), Some("opensearch-2.19")] {
+        let rig = Rig::new(engine);
+        let mut function = rig.function();
+        let mut sent = Sent::default();
+        for (a, b) in [("before", "after"), ("after", "before")] {
+            let value = format!(r#"{{"fault{a}":"plain-{a}{b}"}}"#);
+            let object = format!(r#"{{"fault{a}":{{"message":"nested-{a}{b}"}}}}"#);
+            let ordered = if a == "before" { [value, object] } else { [object, value] };
+            for message in ordered {
+                // Twice: the second time the function knows the conflict.
+                for message in [message.clone(), message.clone()] {
+                    let (event, ids) = events(&[message]);
+                    sent.ids.extend(ids);
+                    well(&function.invoke(&event));
+                }
+            }
+        }
+        assert_eq!(rig.account_for("value and object", &sent), 0);
+        let found = |query: &str| {
+            let run = rig.sandbox.run(&["search", query, "-o", "json"], &[]).ok();
+            run.json()["events"].as_array().map_or(0, Vec::len)
+        };
+        for (a, b) in [("before", "after"), ("after", "before")] {
+            assert_eq!(found(&format!("fault{a}=plain-{a}{b}")), 2, "{engine:?} {a}");
+            assert_eq!(found(&format!("fault{a}.message=nested-{a}{b}")), 2, "{engine:?} {a}");
+        }
+    }
+}
+
+/// While the domain is out of order nobody waits for it; when it is back, the first request finds that out.
+#[test]
+fn the_circuit_opens_and_closes() {
+    let rig = Rig::new(None);
+    let mut function = rig.function();
+    let mut sent = Sent::default();
+    let mut deliver = |function: &mut Function| {
+        let (event, ids) = events(&lines(5));
+        sent.ids.extend(ids);
+        well(&function.invoke(&event));
+    };
+    rig.engine.always("_bulk", Fault::Answer(503, "text/html", "<html>"));
+    deliver(&mut function);
+    let tries = rig.engine.broken();
+    for _ in 0..10 {
+        deliver(&mut function);
+    }
+    assert_eq!(rig.engine.broken(), tries, "the domain was tried although the circuit is open");
+    let line: Value = serde_json::from_str(function.lines().last().unwrap()).unwrap();
+    assert_eq!((&line["CircuitOpen"], &line["Outage"], &line["Events"]), (&json!(1), &json!(5), &json!(5)));
+    rig.engine.heal();
+    std::thread::sleep(Duration::from_secs(11));
+    deliver(&mut function);
+    let line: Value = serde_json::from_str(function.lines().last().unwrap()).unwrap();
+    assert_eq!((&line["CircuitOpen"], &line["Indexed"]), (&json!(0), &json!(5)));
+    assert_eq!(rig.account_for("circuit", &sent), 55);
+    well(&function.invoke("\"redrive\""));
+    assert_eq!(rig.account_for("circuit", &sent), 0);
+    let line: Value = serde_json::from_str(function.lines().last().unwrap()).unwrap();
+    assert_eq!((&line["Redriven"], &line["RedrivenObjects"]), (&json!(55), &json!(11)));
+}
+
+/// An index that has no room for another name.
+#[test]
+fn a_limit_of_fields() {
+    let rig = Rig::new(None);
+    let mut function = rig.function();
+    let message = |from: usize| json!((from..from + 190).map(|n| (format!("name{n}"), n)).collect::<BTreeMap<_, _>>());
+    let messages: Vec<String> = (0..12).map(|n| message(n * 190).to_string()).collect(); // 2,280 names, each twice.
+    let (event, ids) = events(&messages);
+    let sent = Sent { ids, ..Sent::default() };
+    well(&function.invoke(&event));
+    assert_eq!(rig.account_for("the limit of fields", &sent), 0);
+    let run = rig.sandbox.run(&["search", "name2100=2100", "-o", "json"], &[]).ok();
+    assert_eq!(run.json()["events"].as_array().map(Vec::len), Some(1));
+}

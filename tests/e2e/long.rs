@@ -1,0 +1,168 @@
+//! What needs minutes. `make test-long` runs these by name and writes down when each last held; see `tests/LONG.md`.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use opensearch::http::Method;
+use serde_json::{Value, json};
+
+use super::{
+    delivery::replay_under_fire,
+    faults::{Rig, Sent, events, well},
+    function::Function,
+    proxy::{Fault, Proxy},
+    sandbox::{Sandbox, now},
+};
+
+/// What the row in `tests/LONG.md` says.
+#[expect(clippy::print_stdout, reason = "tests/long reads it")]
+fn report(figures: &str) {
+    println!("figures: {figures}");
+}
+
+/// Three minutes without a domain, under load: the stack copes by itself, and nobody types a command.
+#[test]
+#[ignore = "make test-long PART=outage"]
+fn outage() {
+    const GROUPS: [&str; 3] = ["/outage/a", "/outage/b", "/outage/c"];
+    let sandbox = Sandbox::up(None);
+    let proxy = Proxy::start(sandbox.endpoint());
+    sandbox.logctl(&format!("bootstrap --yes --endpoint {}", proxy.url)).ok();
+    for group in GROUPS {
+        sandbox.create_group(group);
+    }
+    sandbox.logctl("backfill --yes").ok();
+    std::thread::sleep(Duration::from_secs(10)); // The first minutes of the groups are handed over.
+    let since = now();
+    let begun = Instant::now();
+    let (mut puts, mut phase) = (0, 0);
+    while begun.elapsed() < Duration::from_secs(270) {
+        match (phase, begun.elapsed().as_secs()) {
+            (0, 30..) => proxy.always("_bulk", Fault::Answer(503, "text/html", "<html>down</html>")),
+            (1, 210..) => proxy.heal(),
+            _ => phase -= 1,
+        }
+        phase += 1;
+        for group in GROUPS {
+            let lines: Vec<String> = (0..20).map(|n| format!("outage {puts} {n}")).collect();
+            sandbox.put_events(group, &lines);
+            puts += 1;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let bucket = sandbox.bucket_of("logctl-deadletters");
+    let waiting = sandbox.objects(&bucket).len();
+    let end = Instant::now() + Duration::from_mins(8);
+    while !sandbox.objects(&bucket).is_empty() {
+        assert!(Instant::now() < end, "the bucket is not empty");
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    let sent: BTreeSet<String> = GROUPS.iter().flat_map(|group| sandbox.event_ids(group, since)).collect();
+    assert_eq!(sent.len(), puts * 20);
+    let indexed = sandbox.indexed(since);
+    assert!(indexed.values().all(|number| *number == 1));
+    assert_eq!(indexed.into_keys().collect::<BTreeSet<_>>(), sent);
+
+    let metrics: Vec<Value> = sandbox
+        .messages("/aws/lambda/logctl-logctl-forwarder", since)
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let deliveries: Vec<&Value> = metrics.iter().filter(|line| line["Events"].is_number()).collect();
+    assert_eq!(deliveries.len(), puts, "each delivery was handled once: none has failed");
+    let open = deliveries.iter().filter(|line| line["CircuitOpen"] == 1).count();
+    assert!(open > 0 && deliveries.last().unwrap()["CircuitOpen"] == 0, "the circuit opens and closes");
+    let redriven: u64 = metrics.iter().filter_map(|line| line["Redriven"].as_u64()).sum();
+    report(&format!(
+        "{} events in {puts} deliveries, {open} of them with an open circuit; {waiting} objects waited when the domain was \
+         back, {redriven} events redriven, none lost, none twice",
+        sent.len()
+    ));
+}
+
+/// A million events.
+#[test]
+#[ignore = "make test-long PART=burst"]
+fn burst() {
+    const PAYLOAD: usize = 10_000;
+    const PAYLOADS: usize = 50;
+    let rig = Rig::new(None);
+    let mut functions: Vec<Function> = (0..2).map(|_| rig.patient_function()).collect();
+    let mut sent = Sent::default();
+    let mut early = Vec::new();
+    let begun = Instant::now();
+    for round in 0..PAYLOADS {
+        for (at, function) in functions.iter().enumerate() {
+            let lines = (0..PAYLOAD).map(|n| {
+                format!(r#"{{"level":"info","requestId":"burst-{at}-{round}-{n}","path":"/orders/{n}","status":200,"tookMs":{}}}"#, n % 977)
+            });
+            let (event, ids) = events(&lines.collect::<Vec<_>>());
+            sent.ids.extend(ids);
+            function.begin(&event);
+        }
+        for function in &functions {
+            well(&function.end());
+        }
+        if round == 4 {
+            early = functions.iter().map(Function::peak_memory).collect();
+        }
+    }
+    let took = begun.elapsed();
+    let peaks: Vec<u64> = functions.iter().map(Function::peak_memory).collect();
+    for (early, peak) in early.iter().zip(&peaks) {
+        assert!(*peak < early + (8 << 20), "memory grows: {early} to {peak}");
+        assert!(*peak < 128 << 20, "{peak}");
+    }
+    let dead = rig.letters().len();
+    well(&functions[0].invoke("\"redrive\""));
+    assert_eq!(rig.letters(), Vec::<Value>::new());
+    let count = rig.sandbox.engine(Method::Post, "/logctl-*/_refresh", None);
+    assert!(count.is_object());
+    let count = rig.sandbox.engine(Method::Post, "/logctl-*/_count", Some(json!({"query": {"match_all": {}}})));
+    assert_eq!(count["count"], 2 * PAYLOAD * PAYLOADS);
+    assert_eq!(rig.sandbox.indexed(0).into_keys().collect::<BTreeSet<_>>(), sent.ids);
+    report(&format!(
+        "1,000,000 events in {} s by two functions, at most {} MB of memory each, {dead} dead letters on the way",
+        took.as_secs(),
+        peaks.iter().max().unwrap() >> 20
+    ));
+}
+
+/// One of three nodes is killed under load.
+#[test]
+#[ignore = "make test-long PART=cluster"]
+fn cluster() {
+    let rig = Rig::around(Sandbox::up_with_nodes(3));
+    rig.sandbox.logctl("bootstrap --yes").ok();
+    let mut function = rig.patient_function();
+    let mut sent = Sent::default();
+    let begun = Instant::now();
+    let mut killed = false;
+    while begun.elapsed() < Duration::from_mins(1) {
+        if !killed && begun.elapsed() > Duration::from_secs(15) {
+            rig.sandbox.stop_node(3);
+            killed = true;
+        }
+        let lines: Vec<String> = (0..500).map(|n| format!("cluster {n}")).collect();
+        let (event, ids) = events(&lines);
+        sent.ids.extend(ids);
+        well(&function.invoke(&event));
+    }
+    let dead = rig.letters().len();
+    well(&rig.patient_function().invoke("\"redrive\""));
+    assert_eq!(rig.account_for("a node is killed", &sent), 0);
+    report(&format!(
+        "{} events, one of three nodes killed after 15 s, {dead} dead letters on the way, none lost",
+        sent.ids.len()
+    ));
+}
+
+/// A replay that is killed again and again.
+#[test]
+#[ignore = "make test-long PART=replay"]
+fn replay() {
+    replay_under_fire(50_000, 25, 20);
+    report("50,000 dead letters, replay killed 20 times, each event indexed once");
+}

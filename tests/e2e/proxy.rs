@@ -1,0 +1,156 @@
+//! A TCP proxy that breaks what it is told to break.
+
+use std::{
+    collections::VecDeque,
+    io::{BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread::{sleep, spawn},
+    time::Duration,
+};
+
+use flate2::read::MultiGzDecoder;
+use serde_json::json;
+
+use super::http::{Message, answer};
+
+/// What happens to a request instead of being passed on.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// Nothing.
+    Pass,
+    /// It is answered with this status, type and body.
+    Answer(u16, &'static str, &'static str),
+    /// Each of its items is answered with this status and type of error.
+    Items(u16, &'static str),
+    /// The connection is reset in the middle of the request's body.
+    ResetInBody,
+    /// It is passed on, and the answer is cut in its middle.
+    CutAnswer,
+    /// It is passed on, and the answer comes a few bytes at a time.
+    Trickle,
+    /// It is never answered.
+    Hang,
+}
+
+/// Which requests are broken: those of the first, and when it is empty, those of the second.
+#[derive(Default)]
+struct Script {
+    next: VecDeque<Fault>,
+    always: Option<Fault>,
+    /// Only requests whose first line contains this.
+    only: &'static str,
+    seen: usize,
+}
+
+#[derive(Clone)]
+pub struct Proxy {
+    pub url: String,
+    script: Arc<Mutex<Script>>,
+}
+
+impl Proxy {
+    /// Starts in front of `upstream`, a URL.
+    pub fn start(upstream: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let proxy = Self { url, script: Arc::default() };
+        let upstream = upstream.trim_start_matches("http://").to_owned();
+        let script = Arc::clone(&proxy.script);
+        spawn(move || {
+            for client in listener.incoming().flatten() {
+                let (script, upstream) = (Arc::clone(&script), upstream.clone());
+                spawn(move || drop(serve(&client, &script, &upstream)));
+            }
+        });
+        proxy
+    }
+
+    /// Breaks the next requests whose first line contains `only`, each with one of `faults`.
+    pub fn next(&self, only: &'static str, faults: &[Fault]) {
+        let next = faults.iter().cloned().collect();
+        *self.script.lock().unwrap() = Script { next, only, ..Script::default() };
+    }
+
+    /// Breaks every request whose first line contains `only`.
+    pub fn always(&self, only: &'static str, fault: Fault) {
+        *self.script.lock().unwrap() = Script { always: Some(fault), only, ..Script::default() };
+    }
+
+    /// Breaks nothing any more.
+    pub fn heal(&self) {
+        *self.script.lock().unwrap() = Script::default();
+    }
+
+    /// How many requests were broken since the last change.
+    pub fn broken(&self) -> usize {
+        self.script.lock().unwrap().seen
+    }
+}
+
+fn serve(client: &TcpStream, script: &Mutex<Script>, upstream: &str) -> std::io::Result<()> {
+    let mut reader = BufReader::with_capacity(1024, client);
+    let mut client = client;
+    while let Some(mut request) = Message::read_head(&mut reader)? {
+        let fault = {
+            let mut script = script.lock().unwrap();
+            let fault = if request.start.contains(script.only) {
+                script.next.pop_front().or_else(|| script.always.clone())
+            } else {
+                None
+            };
+            script.seen += usize::from(fault.is_some());
+            fault.unwrap_or(Fault::Pass)
+        };
+        if let Fault::ResetInBody = fault {
+            return request.read_half(&mut reader); // To close with something unread is a reset.
+        }
+        request.read_body(&mut reader)?;
+        match fault {
+            Fault::Pass | Fault::ResetInBody => client.write_all(&pass(&request, upstream)?)?,
+            Fault::Answer(status, kind, body) => client.write_all(&answer(status, kind, body.as_bytes()))?,
+            Fault::Items(status, kind) => client.write_all(&items(&request, status, kind))?,
+            Fault::CutAnswer => {
+                let answer = pass(&request, upstream)?;
+                return client.write_all(&answer[..answer.len() - 10]);
+            }
+            Fault::Trickle => {
+                for part in pass(&request, upstream)?.chunks(64) {
+                    client.write_all(part)?;
+                    sleep(Duration::from_millis(20));
+                }
+            }
+            Fault::Hang => {
+                sleep(Duration::from_mins(5));
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the upstream answers.
+fn pass(request: &Message, upstream: &str) -> std::io::Result<Vec<u8>> {
+    let mut server = TcpStream::connect(upstream)?;
+    server.write_all(&request.head)?;
+    server.write_all(&request.body)?;
+    let answer = Message::read(&mut BufReader::new(server))?;
+    let answer = answer.ok_or_else(|| std::io::Error::other("the upstream says nothing"))?;
+    // Its body may have come in chunks.
+    let mut head: Vec<&str> = std::str::from_utf8(&answer.head).unwrap().trim().lines().collect();
+    head.retain(|line| {
+        let line = line.to_ascii_lowercase();
+        !line.starts_with("transfer-encoding") && !line.starts_with("content-length")
+    });
+    let head = format!("{}\r\ncontent-length: {}\r\n\r\n", head.join("\r\n"), answer.body.len());
+    Ok([head.as_bytes(), &answer.body].concat())
+}
+
+/// An answer to a bulk request in which every item fares the same.
+fn items(request: &Message, status: u16, kind: &str) -> Vec<u8> {
+    let mut body = String::new();
+    MultiGzDecoder::new(request.body.as_slice()).take(64 << 20).read_to_string(&mut body).unwrap();
+    let item = json!({"create": {"status": status, "error": {"type": kind, "reason": "by the proxy"}}});
+    let items = vec![item; body.lines().count() / 2];
+    answer(200, "application/json", json!({"errors": true, "items": items}).to_string().as_bytes())
+}
