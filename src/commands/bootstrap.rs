@@ -5,7 +5,7 @@ mod plan;
 use std::{path::PathBuf, time::Duration};
 
 use aws_sdk_cloudformation::types::Parameter;
-use logctl_core::{auth::AuthMode, index::Period, names::IndexPrefix};
+use logctl_core::{auth::AuthMode, index::Period, names::IndexPrefix, redact::Redactor};
 use tokio::time::{Instant, sleep};
 
 use super::Context;
@@ -58,6 +58,15 @@ pub struct BootstrapArgs {
     /// Never stream log groups that match one of these globs
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub exclude: Option<Vec<String>>,
+    /// Redact these before anything is stored: email, card, iban, jwt, aws-key, bearer
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub redact: Option<Vec<String>>,
+    /// Redact what matches this regular expression; may be given several times
+    #[arg(long, value_name = "REGEX")]
+    pub redact_pattern: Option<Vec<String>>,
+    /// Send the stack's alarms to this SNS topic
+    #[arg(long, value_name = "ARN")]
+    pub alarm_topic: Option<String>,
     /// What the names of the indices begin with
     #[arg(long, value_name = "PREFIX")]
     pub index_prefix: Option<IndexPrefix>,
@@ -262,6 +271,9 @@ fn check_rules(args: &BootstrapArgs) -> Result<(), Error> {
             .hint("use fewer and wider globs"));
         }
     }
+    let detectors = args.redact.as_deref().unwrap_or_default().join(",");
+    let patterns = args.redact_pattern.as_deref().unwrap_or_default().join("\n");
+    Redactor::new(&detectors, &patterns).map_err(|problem| Error::new(Kind::Usage, problem))?;
     Ok(())
 }
 
@@ -347,6 +359,9 @@ fn parameters(args: &BootstrapArgs, stack: Option<&Stack>, archives: &[Archive],
         ("AuthMode", auth(args, stack).map(|auth| auth.to_string())),
         ("SecretArn", args.secret.clone()),
         ("CaCertificate", args.ca.clone()),
+        ("Redact", joined(&args.redact)),
+        ("RedactPatterns", args.redact_pattern.as_ref().map(|patterns| patterns.join("\n"))),
+        ("AlarmTopic", args.alarm_topic.clone()),
         ("Include", joined(&args.include)),
         ("Exclude", joined(&args.exclude)),
         ("IndexPrefix", args.index_prefix.as_ref().map(ToString::to_string)),

@@ -11,12 +11,13 @@ use logctl_core::{
     dead_letter::{DeadLetter, FAILED_INVOCATIONS, Kind as Letters},
     index::Indices,
     payload::DEFAULT_CAP,
+    redact::Redactor,
 };
 use logctl_sink::{
+    breaker::Circuit,
     dead_letters::Bucket,
     http::HttpClient,
     replay::{Lines, Replay, ReplayError},
-    writer::MAX_FAILED_REQUESTS,
 };
 use tokio::time::{Duration, Instant};
 
@@ -195,6 +196,7 @@ async fn replay(
         prefix: parameter("IndexPrefix").parse().map_err(|error| wrong(format!("{error}")))?,
         period: parameter("IndexPeriod").parse().map_err(wrong)?,
     };
+    let redactor = Redactor::new(parameter("Redact"), parameter("RedactPatterns")).map_err(wrong)?;
     let conflicts = Mutex::new(Conflicts::default());
     let progress = ui.progress("indexing dead letters", Some(survey.objects.len()));
     let mut outcome = Outcome { objects: survey.objects.len(), ..Outcome::default() };
@@ -210,9 +212,10 @@ async fn replay(
             domain: &writer,
             indices: &indices,
             region: &aws.region,
-            cap: DEFAULT_CAP,
+            cap: parameter("MaxPayload").parse().unwrap_or(DEFAULT_CAP),
             conflicts: &conflicts,
-            attempts: MAX_FAILED_REQUESTS,
+            circuit: Circuit::Closed,
+            redactor: redactor.as_ref(),
         };
         let now = cx.env.now.as_millisecond();
         match replay.object(key, |letter| selection.takes(letter), now, Instant::now() + TIMEOUT).await {

@@ -13,6 +13,9 @@ pub const MAX_NAMES: usize = 200;
 /// Characters of a name; longer ones are cut.
 pub const MAX_NAME: usize = 256;
 
+/// The name of all keys of a map whose keys are ids or numbers.
+const FOLDED: &str = "*";
+
 /// Makes the fields of an event harmless.
 #[must_use]
 pub fn clean(fields: Map<String, Value>) -> Map<String, Value> {
@@ -30,24 +33,35 @@ fn clean_object(fields: Map<String, Value>, depth: usize, names: &mut usize) -> 
             }
             *names -= 1;
         }
-        if let Some(value) = clean_value(value, depth, names) {
-            clean.insert(name, value);
+        let value = clean_value(value, depth, names);
+        match clean.get_mut(&name) {
+            // What is folded into one name stays beside one another.
+            Some(folded) if name == FOLDED => fold(folded, value),
+            _ => drop(clean.insert(name, value)),
         }
     }
     clean
 }
 
-fn clean_value(value: Value, depth: usize, names: &mut usize) -> Option<Value> {
+/// Adds a value to those of the same name.
+fn fold(folded: &mut Value, value: Value) {
+    match folded {
+        Value::Array(items) if items.first().is_some_and(|first| alike(first, &value)) => items.push(value),
+        first if alike(first, &value) => *first = Value::Array(vec![first.take(), value]),
+        _ => {} // It is still in the message.
+    }
+}
+
+fn clean_value(value: Value, depth: usize, names: &mut usize) -> Value {
     match value {
-        Value::Null => None,
-        Value::Number(number) if !fits(&number) => Some(Value::String(number.to_string())),
-        Value::Object(object) if depth >= MAX_DEPTH => Some(Value::String(Value::Object(object).to_string())),
-        Value::Object(object) => Some(Value::Object(clean_object(object, depth + 1, names))),
+        Value::Number(number) if !fits(&number) => Value::String(number.to_string()),
+        Value::Object(object) if depth >= MAX_DEPTH => Value::String(Value::Object(object).to_string()),
+        Value::Object(object) => Value::Object(clean_object(object, depth + 1, names)),
         Value::Array(items) if uniform(&items) => {
-            Some(Value::Array(items.into_iter().filter_map(|item| clean_value(item, depth, names)).collect()))
+            Value::Array(items.into_iter().map(|item| clean_value(item, depth, names)).collect())
         }
-        Value::Array(items) => Some(Value::String(Value::Array(items).to_string())),
-        scalar => Some(scalar),
+        Value::Array(items) => Value::String(Value::Array(items).to_string()),
+        scalar => scalar,
     }
 }
 
@@ -58,14 +72,17 @@ fn fits(number: &serde_json::Number) -> bool {
 
 /// Whether all items are of one kind, and none is an array: the engine flattens arrays and types them by one item.
 fn uniform(items: &[Value]) -> bool {
-    let kind = std::mem::discriminant(items.first().unwrap_or(&Value::Null));
-    items.iter().all(|item| std::mem::discriminant(item) == kind && !item.is_array())
+    items.first().is_none_or(|first| items.iter().all(|item| alike(first, item)))
+}
+
+fn alike(a: &Value, b: &Value) -> bool {
+    std::mem::discriminant(a) == std::mem::discriminant(b) && !a.is_array()
 }
 
 fn clean_name(name: &str, root: bool) -> String {
     let cut: String = name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
     if !root && (ids::is_id(&cut) || (!cut.is_empty() && cut.bytes().all(|b| b.is_ascii_digit()))) {
-        return "*".to_owned(); // One name for a map's keys, or each of them would become a field of the index.
+        return FOLDED.to_owned(); // One name for a map's keys, or each of them would become a field of the index.
     }
     let parts: Vec<&str> = cut.split('.').map(str::trim).filter(|part| !part.is_empty()).collect();
     if parts.is_empty() {
@@ -132,7 +149,8 @@ mod tests {
         }
     }
 
-    #[test_case(json!({"a": 1, "b": null}), json!({"a": 1}); "null is no value")]
+    #[test_case(json!({"a": 1, "b": null}), json!({"a": 1, "b": null}); "null harms nobody")]
+    #[test_case(json!({"u": {"1": {"n": 1}, "2": {"n": 2}, "3": 7}}), json!({"u": {"*": [{"n": 1}, {"n": 2}]}}); "folded names keep their values")]
     #[test_case(json!({"_id": 1, "@timestamp": 2}), json!({"json_id": 1, "json@timestamp": 2}); "names of the engine and ours")]
     #[test_case(json!({"": 1}), json!({"empty": 1}); "empty name")]
     #[test_case(json!({".a..b.": 1}), json!({"a.b": 1}); "dotted edges")]

@@ -16,6 +16,7 @@ pub mod level;
 pub mod names;
 pub mod normalise;
 pub mod payload;
+pub mod redact;
 pub mod rules;
 pub mod service;
 pub mod text;

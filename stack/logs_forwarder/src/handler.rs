@@ -14,6 +14,7 @@ use logctl_core::{
     index::Indices,
     names::is_own_group,
     payload::{self, DEFAULT_CAP, DecodeError, Payload},
+    redact::Redactor,
 };
 use logctl_sink::{
     aws::Aws,
@@ -24,7 +25,7 @@ use logctl_sink::{
     function::{Failure, log, milliseconds},
     metrics::{self, Delivery},
     replay::REDRIVE,
-    writer::{MAX_FAILED_REQUESTS, Writer, Written, letter},
+    writer::{Writer, Written},
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -40,6 +41,7 @@ pub struct Forwarder {
     pub(crate) region: String,
     pub(crate) cap: u64,
     pub(crate) conflicts: Mutex<Conflicts>,
+    pub(crate) redactor: Option<Redactor>,
     aws: Aws,
     breaker: Mutex<Breaker>,
     stack: String,
@@ -78,6 +80,7 @@ impl Forwarder {
             region: environment.require("AWS_REGION")?,
             cap: environment.optional("LOGCTL_MAX_PAYLOAD")?.unwrap_or(DEFAULT_CAP),
             conflicts: Mutex::default(),
+            redactor: environment.redactor()?,
             aws,
             breaker: Mutex::default(),
             stack: environment.require("LOGCTL_STACK")?,
@@ -119,24 +122,24 @@ impl Forwarder {
         let encoder = Encoder { target: Target::ByTime(&self.indices), origin: &batch.origin, ingested: invocation.at };
         let mut letters = Letters::default();
         let circuit = self.circuit();
-        let written = if let Circuit::Open(reason) = &circuit {
-            let reason = format!("the circuit is open: {reason}");
-            for event in &batch.events {
-                letters.add(&letter(event, &encoder, Kind::Outage, &reason, 0));
-            }
-            Written::default()
-        } else {
-            let attempts = if circuit == Circuit::HalfOpen { 1 } else { MAX_FAILED_REQUESTS };
-            let written = self.writer(invocation, attempts).write_batch(batch, &encoder, &mut letters).await;
-            self.record(&written);
-            written
+        let circuit_open = matches!(circuit, Circuit::Open(_));
+        let writer = Writer {
+            domain: &self.domain,
+            conflicts: &self.conflicts,
+            deadline: invocation.deadline,
+            circuit,
+            tried: 0,
+            redactor: self.redactor.as_ref(),
         };
+        let written = writer.write_batch(batch, &encoder, &mut letters).await;
+        if !circuit_open {
+            self.record(&written);
+        }
         let delivery = Delivery {
             events: batch.events.len() + batch.unreadable.len(),
             bytes,
             oldest: batch.events.iter().map(|event| event.timestamp).min(),
-            redacted: 0,
-            circuit_open: matches!(circuit, Circuit::Open(_)),
+            circuit_open,
         };
         self.settle(&delivery, &written, letters, invocation).await
     }
@@ -150,10 +153,6 @@ impl Forwarder {
     pub(crate) fn record(&self, written: &Written) {
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         breaker.record(written.outage.as_deref(), Instant::now());
-    }
-
-    fn writer(&self, invocation: &Invocation<'_>, attempts: u32) -> Writer<'_> {
-        Writer { domain: &self.domain, conflicts: &self.conflicts, deadline: invocation.deadline, attempts, tried: 0 }
     }
 
     async fn keep_payload(

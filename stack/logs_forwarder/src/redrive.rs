@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use logctl_core::dead_letter::{FAILED_INVOCATIONS, Kind};
 use logctl_sink::{
+    breaker::Circuit,
     function::Failure,
     metrics,
     replay::{Replay, ReplayError},
@@ -48,7 +49,8 @@ impl Forwarder {
             region: &self.region,
             cap: self.cap,
             conflicts: &self.conflicts,
-            attempts: 1,
+            circuit: Circuit::HalfOpen,
+            redactor: self.redactor.as_ref(),
         };
         let mut after = Some(String::new());
         while let Some(from) = after {

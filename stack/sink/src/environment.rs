@@ -3,7 +3,7 @@
 use std::{str::FromStr, time::SystemTime};
 
 use aws_credential_types::Credentials;
-use logctl_core::auth::AuthMode;
+use logctl_core::{auth::AuthMode, redact::Redactor};
 
 use crate::{
     aws::{Aws, Signer},
@@ -89,6 +89,18 @@ impl Environment<'_> {
         Ok(Aws::new(http.clone(), self.signer()?, (self.get)("AWS_ENDPOINT_URL")))
     }
 
+    /// What is redacted: the detectors named in `LOGCTL_REDACT`, and the regular expressions of `LOGCTL_REDACT_PATTERNS`.
+    ///
+    /// # Errors
+    /// When a detector is unknown or an expression does not compile.
+    pub fn redactor(&self) -> Result<Option<Redactor>, ConfigError> {
+        let list = |name: &str| (self.get)(name).unwrap_or_default();
+        let (detectors, patterns) = (list("LOGCTL_REDACT"), list("LOGCTL_REDACT_PATTERNS"));
+        let error = |name| move |problem| ConfigError { name, problem };
+        Redactor::new(&detectors, "").map_err(error("LOGCTL_REDACT"))?;
+        Redactor::new(&detectors, &patterns).map_err(error("LOGCTL_REDACT_PATTERNS"))
+    }
+
     /// The domain named by `LOGCTL_ENDPOINT`, `LOGCTL_AUTH` and, for basic authentication, `LOGCTL_SECRET`.
     ///
     /// # Errors
@@ -117,7 +129,8 @@ mod tests {
     fn problem(variables: &[(&str, &str)]) -> Option<String> {
         let get = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
         let environment = Environment { get: &get, clock: || SystemTime::UNIX_EPOCH };
-        environment.http().and_then(|http| environment.domain(&http)).err().map(|error| error.to_string())
+        let domain = environment.http().and_then(|http| environment.domain(&http));
+        domain.and(environment.redactor()).err().map(|error| error.to_string())
     }
 
     #[test_case(&[], Some("LOGCTL_ENDPOINT: not set"); "no endpoint")]
@@ -125,6 +138,9 @@ mod tests {
     #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "password")], Some("LOGCTL_AUTH: the auth mode is sigv4, basic or none"); "unknown mode")]
     #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "sigv4")], Some("AWS_ACCESS_KEY_ID: not set"); "nothing to sign with")]
     #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_CA", "hm")], Some("LOGCTL_CA: no certificate in PEM"); "no certificate")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_REDACT", "email,phone")], Some("LOGCTL_REDACT: there is no detector `phone`; there are email, card, iban, jwt, aws-key, bearer"); "unknown detector")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_REDACT_PATTERNS", "x*")], Some("LOGCTL_REDACT_PATTERNS: `x*` matches everywhere"); "a pattern that cannot be meant")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "basic"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_REGION", "r")], Some("LOGCTL_SECRET: not set"); "no secret")]
     #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "none")], None; "complete")]
     fn configuration(variables: &[(&str, &str)], expected: Option<&str>) {
         assert_eq!(problem(variables).as_deref(), expected);

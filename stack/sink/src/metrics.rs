@@ -23,8 +23,6 @@ pub struct Delivery {
     pub bytes: usize,
     /// When the oldest event happened, in milliseconds since 1970.
     pub oldest: Option<i64>,
-    /// Events of which something was redacted.
-    pub redacted: usize,
     /// Whether the domain was not tried, because it had been out of order.
     pub circuit_open: bool,
 }
@@ -39,7 +37,7 @@ impl Delivery {
             ("Indexed", "Count", json!(written.created)),
             ("Duplicates", "Count", json!(written.duplicates)),
             ("Degraded", "Count", json!(written.degraded)),
-            ("Redacted", "Count", json!(self.redacted)),
+            ("Redacted", "Count", json!(written.redacted)),
             ("Retries", "Count", json!(written.retries)),
             ("Rejected", "Count", json!(letters.count(Kind::Rejected))),
             ("Outage", "Count", json!(letters.count(Kind::Outage))),
@@ -88,7 +86,7 @@ mod tests {
 
     #[test]
     fn every_metric_that_is_defined_is_there() {
-        let written = Written { created: 3, duplicates: 1, degraded: 1, retries: 2, outage: None };
+        let written = Written { created: 3, duplicates: 1, degraded: 1, retries: 2, ..Written::default() };
         let delivery = Delivery { events: 4, bytes: 99, oldest: Some(500), ..Delivery::default() };
         let line = line("logctl", 2_000, 7, delivery.metrics(2_000, &written, &Letters::default()));
         let definitions = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();

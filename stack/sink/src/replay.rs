@@ -18,12 +18,14 @@ use logctl_core::{
     event::{Batch, Event, Origin},
     index::Indices,
     payload::{self, Payload},
+    redact::Redactor,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
     aws::AwsError,
+    breaker::Circuit,
     dead_letters::{Bucket, Letters},
     domain::Domain,
     writer::{Writer, Written},
@@ -51,8 +53,10 @@ pub struct Replay<'a> {
     pub cap: u64,
     /// What the domain's indices have refused.
     pub conflicts: &'a Mutex<Conflicts>,
-    /// Requests that may fail as a whole before it gives up.
-    pub attempts: u32,
+    /// What may be tried.
+    pub circuit: Circuit,
+    /// What must not be stored.
+    pub redactor: Option<&'a Redactor>,
 }
 
 /// What became of an object.
@@ -187,7 +191,14 @@ impl Replay<'_> {
     }
 
     fn writer(&self, tried: u32, deadline: Instant) -> Writer<'_> {
-        Writer { domain: self.domain, conflicts: self.conflicts, deadline, attempts: self.attempts, tried }
+        Writer {
+            domain: self.domain,
+            conflicts: self.conflicts,
+            deadline,
+            circuit: self.circuit.clone(),
+            tried,
+            redactor: self.redactor,
+        }
     }
 
     /// Writes what is left of the object at `key`, and takes it away where nothing is. Letters that move elsewhere are put

@@ -14,10 +14,13 @@ use logctl_core::{
     dead_letter::{DeadLetter, Kind},
     document::Encoder,
     event::{Batch, Event},
+    redact::Redactor,
 };
+use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    breaker::Circuit,
     dead_letters::Letters,
     domain::{Domain, gzip},
 };
@@ -27,7 +30,7 @@ const MAX_BODY: usize = 5 << 20;
 /// Requests under way at once: to begin with, and at most.
 const IN_FLIGHT: (usize, usize) = (2, 4);
 /// Requests that fail as a whole before everything that is left becomes an outage.
-pub const MAX_FAILED_REQUESTS: u32 = 4;
+const MAX_FAILED_REQUESTS: u32 = 4;
 /// The first pause; each following one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause.
@@ -43,10 +46,12 @@ pub struct Writer<'a> {
     pub conflicts: &'a Mutex<Conflicts>,
     /// When it gives up. What is not indexed by then is a dead letter of kind outage.
     pub deadline: Instant,
-    /// Requests that may fail as a whole before it gives up.
-    pub attempts: u32,
+    /// What may be tried.
+    pub circuit: Circuit,
     /// How often the events were tried before.
     pub tried: u32,
+    /// What must not be stored, neither in the index nor in the dead letters.
+    pub redactor: Option<&'a Redactor>,
 }
 
 /// What became of a batch. The counts and the dead letters that were added meanwhile make up its events.
@@ -60,6 +65,8 @@ pub struct Written {
     pub degraded: usize,
     /// Items that were sent again.
     pub retries: usize,
+    /// Events of which something was redacted, whatever became of them.
+    pub redacted: usize,
     /// Why the domain as a whole did not take the rest, if it did not.
     pub outage: Option<String>,
 }
@@ -71,6 +78,7 @@ impl Written {
         self.duplicates += other.duplicates;
         self.degraded += other.degraded;
         self.retries += other.retries;
+        self.redacted += other.redacted;
         self.outage = self.outage.take().or(other.outage);
     }
 }
@@ -115,6 +123,8 @@ struct Run<'a> {
     limit: usize,
     /// Requests under way.
     window: usize,
+    /// Requests that may fail as a whole.
+    attempts: u32,
     failed: u32,
     last_failure: Option<String>,
     pause: Duration,
@@ -124,6 +134,7 @@ impl Writer<'_> {
     /// Writes a batch. What is no event is added to `letters`, too.
     pub async fn write_batch(&self, batch: &Batch<'_>, encoder: &Encoder<'_>, letters: &mut Letters) -> Written {
         for unreadable in &batch.unreadable {
+            let redacted = self.redactor.and_then(|redactor| redactor.json(unreadable.json));
             letters.add(&DeadLetter {
                 kind: Kind::Undecodable,
                 reason: unreadable.reason.as_str().into(),
@@ -131,7 +142,7 @@ impl Writer<'_> {
                 attempts: self.tried + 1,
                 index: None,
                 origin: Some(Cow::Borrowed(encoder.origin)),
-                event: Some(unreadable.json),
+                event: Some(redacted.as_deref().unwrap_or(unreadable.json)),
                 payload: None,
             });
         }
@@ -140,7 +151,22 @@ impl Writer<'_> {
 
     /// Writes `events`; those that cannot be indexed are added to `letters`.
     pub async fn write(&self, events: &[Event<'_>], encoder: &Encoder<'_>, letters: &mut Letters) -> Written {
+        let Some(redactor) = self.redactor else { return self.write_clean(events, encoder, letters).await };
+        let redacted: Vec<Option<Box<RawValue>>> = events.iter().map(|event| redactor.event(event)).collect();
+        let parsed = redacted.iter().map(|json| json.as_deref().and_then(|json| Event::parse(json).ok()));
+        let clean: Vec<Event<'_>> = parsed.zip(events).map(|(clean, event)| clean.unwrap_or(*event)).collect();
+        let mut written = self.write_clean(&clean, encoder, letters).await;
+        written.redacted = redacted.iter().flatten().count();
+        written
+    }
+
+    async fn write_clean(&self, events: &[Event<'_>], encoder: &Encoder<'_>, letters: &mut Letters) -> Written {
         let fresh = |event| Pending { event, refused: None, degraded: false, attempts: self.tried, last: None };
+        let (attempts, last_failure) = match &self.circuit {
+            Circuit::Closed => (MAX_FAILED_REQUESTS, None),
+            Circuit::HalfOpen => (1, None),
+            Circuit::Open(reason) => (0, Some(format!("the circuit is open: {reason}"))),
+        };
         let run = Run {
             writer: self,
             encoder,
@@ -149,8 +175,9 @@ impl Writer<'_> {
             pending: events.iter().map(fresh).collect(),
             limit: events.len(),
             window: IN_FLIGHT.0,
+            attempts,
             failed: 0,
-            last_failure: None,
+            last_failure,
             pause: FIRST_PAUSE,
         };
         run.finish().await
@@ -175,7 +202,7 @@ impl<'a> Run<'a> {
     }
 
     fn goes_on(&self) -> bool {
-        self.failed < self.writer.attempts && Instant::now() < self.writer.deadline
+        self.failed < self.attempts && Instant::now() < self.writer.deadline
     }
 
     fn conflicts(&self) -> MutexGuard<'a, Conflicts> {
@@ -333,14 +360,7 @@ impl<'a> Run<'a> {
 }
 
 /// The dead letter of an event.
-#[must_use]
-pub fn letter<'a>(
-    event: &Event<'a>,
-    encoder: &Encoder<'a>,
-    kind: Kind,
-    reason: &'a str,
-    attempts: u32,
-) -> DeadLetter<'a> {
+fn letter<'a>(event: &Event<'a>, encoder: &Encoder<'a>, kind: Kind, reason: &'a str, attempts: u32) -> DeadLetter<'a> {
     DeadLetter {
         kind,
         reason: reason.into(),
@@ -361,7 +381,7 @@ mod tests {
         event::Origin,
         index::{Indices, Period},
     };
-    use serde_json::{Value, json, value::RawValue};
+    use serde_json::{Value, json};
     use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
     use super::*;
@@ -394,8 +414,9 @@ mod tests {
             domain: &domain,
             conflicts: &Mutex::default(),
             deadline: Instant::now() + Duration::from_secs(20),
-            attempts: MAX_FAILED_REQUESTS,
+            circuit: Circuit::Closed,
             tried: 0,
+            redactor: None,
         };
         let written = writer.write(&events, &encoder, &mut letters).await;
         let mut dead = Vec::new();

@@ -17,15 +17,27 @@ pub(super) fn platform_request_id(fields: &Map<String, Value>) -> Option<String>
     Some(fields.get("record")?.get("requestId")?.as_str()?.to_owned())
 }
 
-/// START, END and REPORT.
+/// START, END, REPORT and INIT_START.
 fn platform_line(message: &str) -> Option<Normalised> {
-    let (kind, rest) = message.split_once(" RequestId: ")?;
+    let (kind, rest) = message.split_once(' ')?;
+    if kind == "INIT_START" {
+        return Some(Normalised { fields: init(rest), ..Normalised::default() });
+    }
     if !matches!(kind, "START" | "END" | "REPORT") {
         return None;
     }
-    let request_id = rest.split_whitespace().next()?.to_owned();
+    let request_id = rest.strip_prefix("RequestId: ")?.split_whitespace().next()?.to_owned();
     let fields = if kind == "REPORT" { report(rest) } else { Map::new() };
     Some(Normalised { request_id: Some(request_id), fields, ..Normalised::default() })
+}
+
+/// Which runtime was started, under the names of the JSON form.
+fn init(rest: &str) -> Map<String, Value> {
+    let names = [("Runtime Version: ", "runtimeVersion"), ("Runtime Version ARN: ", "runtimeVersionArn")];
+    let value = |part: &str| {
+        names.iter().find_map(|(label, name)| Some(((*name).to_owned(), part.strip_prefix(label)?.trim().into())))
+    };
+    rest.split('\t').filter_map(value).collect()
 }
 
 /// The figures of a REPORT line, under the names of its JSON form.
@@ -51,6 +63,7 @@ fn report(rest: &str) -> Map<String, Value> {
 
 /// `time\trequest id\tLEVEL\tmessage` of Node.js, `[LEVEL]\ttime\trequest id\tmessage` of Python.
 fn text_format(message: &str) -> Option<Normalised> {
+    memchr::memchr(b'\t', &message.as_bytes()[..message.len().min(80)])?; // Not far from the start, if at all.
     let mut parts = message.splitn(4, '\t');
     let columns = [parts.next()?, parts.next()?, parts.next()?];
     let request_id = columns.into_iter().find(|column| ids::is_id(column))?;
@@ -60,7 +73,26 @@ fn text_format(message: &str) -> Option<Normalised> {
 
 /// `2026-11-23T10:00:00.000Z ID Task timed out after 3.00 seconds`.
 fn timed_out(message: &str) -> Option<Normalised> {
-    let (head, _) = message.split_once(" Task timed out after ")?;
+    let (head, _) = message.strip_suffix(" seconds")?.split_once(" Task timed out after ")?;
     let request_id = head.split(' ').next_back().filter(|id| ids::is_id(id))?.to_owned();
     Some(Normalised { level: Some(Level::Error), request_id: Some(request_id), ..Normalised::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_init_line_names_its_runtime() {
+        let read = read(
+            "INIT_START Runtime Version: nodejs:20.v30\tRuntime Version ARN: arn:aws:lambda:eu-west-1::runtime:ab",
+        )
+        .unwrap();
+        assert_eq!(
+            Value::Object(read.fields),
+            json!({"runtimeVersion": "nodejs:20.v30", "runtimeVersionArn": "arn:aws:lambda:eu-west-1::runtime:ab"})
+        );
+    }
 }

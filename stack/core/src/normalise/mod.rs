@@ -2,10 +2,13 @@
 //!
 //! A message in no known format is a message: fields are a bonus, never a condition.
 
+mod access;
+mod flow;
 mod json;
 mod lambda;
 mod logfmt;
 mod text;
+mod traceback;
 
 use serde_json::{Map, Value};
 
@@ -25,7 +28,7 @@ pub struct Normalised {
 }
 
 /// Names under which a request id goes, most telling first. The query compiler searches all of them.
-pub const REQUEST_ID_NAMES: [&str; 16] = [
+pub const REQUEST_ID_NAMES: [&str; 17] = [
     "requestId",
     "request_id",
     "requestid",
@@ -42,6 +45,7 @@ pub const REQUEST_ID_NAMES: [&str; 16] = [
     "x-amzn-RequestId",
     "http.request.id",
     "req_id",
+    "AWSRequestId",
 ];
 
 /// Names under which a trace id goes.
@@ -60,7 +64,7 @@ pub const TRACE_ID_NAMES: [&str; 11] = [
 ];
 
 /// Names under which a level goes.
-pub const LEVEL_NAMES: [&str; 12] = [
+pub const LEVEL_NAMES: [&str; 15] = [
     "level",
     "log.level",
     "severity",
@@ -71,8 +75,11 @@ pub const LEVEL_NAMES: [&str; 12] = [
     "lvl",
     "severity_text",
     "severityText",
+    "SeverityText",
     "levelno",
     "severity_number",
+    "severityNumber",
+    "SeverityNumber",
 ];
 
 /// Reads one event.
@@ -80,17 +87,34 @@ pub const LEVEL_NAMES: [&str; 12] = [
 pub fn normalise(event: &LogEvent<'_>) -> Normalised {
     let message = event.message.trim();
     let mut normalised = match &event.extracted_fields {
-        Some(extracted) => of_fields(extracted.clone()),
+        Some(extracted) => of_columns(extracted, message),
         None => of_message(message),
     };
     normalised.fields = fields::clean(normalised.fields);
     normalised
 }
 
+/// The columns that a filter has cut out of the message. Where one of them holds JSON, its fields are the event's, too.
+fn of_columns(columns: &Map<String, Value>, message: &str) -> Normalised {
+    let holds_json = |value: &Value| value.as_str().is_some_and(|text| text.trim_end().ends_with('}'));
+    let mut fields = columns.clone();
+    if columns.values().any(holds_json)
+        && let Some(read) = json::read(message)
+    {
+        for (name, value) in read.fields {
+            fields.entry(name).or_insert(value);
+        }
+    }
+    of_fields(fields)
+}
+
 fn of_message(message: &str) -> Normalised {
     json::read(message)
         .or_else(|| lambda::read(message))
         .or_else(|| logfmt::read(message))
+        .or_else(|| access::read(message))
+        .or_else(|| flow::read(message))
+        .or_else(|| traceback::read(message))
         .unwrap_or_else(|| text::read(message))
 }
 
@@ -196,7 +220,6 @@ mod tests {
 
     #[test_case("[Sun Dec 04 04:47:44 2005] [error] mod_jk child", Some(Level::Error); "apache")]
     #[test_case("2015-07-29 17:41:44,747 - INFO  [QuorumPeer] - out", Some(Level::Info); "log4j")]
-    #[test_case("Traceback (most recent call last):\n  File \"a.py\"\nValueError: x", Some(Level::Error); "traceback")]
     #[test_case("user error handling is fun", None; "a word in a sentence is no level")]
     #[test_case("a=b", None; "one pair is not logfmt")]
     #[test_case("", None; "nothing")]
@@ -204,6 +227,27 @@ mod tests {
         let normalised = of(message);
         assert_eq!(normalised.level, level);
         assert!(normalised.fields.is_empty());
+    }
+
+    #[test_case(r#"{"@timestamp":"t","log.level":"error","trace.id":"4bf92f3577b34da6a3ce929d0e0e4736","message":"m"}"#, Level::Error, Some("4bf92f3577b34da6a3ce929d0e0e4736"); "ecs, dotted")]
+    #[test_case(r#"{"log":{"level":"warn"},"trace":{"id":"4bf92f3577b34da6a3ce929d0e0e4736"}}"#, Level::Warn, Some("4bf92f3577b34da6a3ce929d0e0e4736"); "ecs, nested")]
+    #[test_case(r#"{"SeverityText":"FATAL","SeverityNumber":21,"TraceId":"4bf92f3577b34da6a3ce929d0e0e4736"}"#, Level::Fatal, Some("4bf92f3577b34da6a3ce929d0e0e4736"); "opentelemetry")]
+    #[test_case(r#"{"level":"INFO","service":"pay","function_request_id":"x","xray_trace_id":"1-5759e988-bd862e3fe1be46a994272793"}"#, Level::Info, Some("1-5759e988-bd862e3fe1be46a994272793"); "powertools")]
+    fn names_of_conventions(message: &str, level: Level, trace_id: Option<&str>) {
+        let normalised = of(message);
+        assert_eq!((normalised.level, normalised.trace_id.as_deref()), (Some(level), trace_id));
+    }
+
+    #[test]
+    fn json_in_a_column_brings_its_fields() {
+        let event = LogEvent {
+            id: "1".into(),
+            timestamp: 0,
+            message: r#"2026-11-23T10:00:00Z INFO {"order":{"n":7}}"#.into(),
+            extracted_fields: json!({"level": "INFO", "event": r#"{"order":{"n":7}}"#}).as_object().cloned(),
+        };
+        let normalised = normalise(&event);
+        assert_eq!((normalised.level, &normalised.fields["order"]), (Some(Level::Info), &json!({"n": 7})));
     }
 
     #[test]

@@ -17,9 +17,6 @@ pub(super) fn read(message: &str) -> Normalised {
 
 /// A level as loggers write it: in brackets, in capitals, or followed by a colon.
 fn level(message: &str) -> Option<Level> {
-    if message.starts_with("Traceback (most recent call last)") {
-        return Some(Level::Error);
-    }
     let line = message.lines().next().unwrap_or_default();
     line.split([' ', '\t']).filter(|word| !word.is_empty()).take(PREFIX_WORDS).find_map(|word| {
         let bare = word.trim_matches(|c: char| "[]()<>|:,-".contains(c));

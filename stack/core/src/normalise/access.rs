@@ -1,0 +1,73 @@
+//! Access logs in the Common Log Format, as API Gateway writes them where nobody chose JSON.
+//!
+//! `ip caller user [time] "method path protocol" status bytes request-id`:
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html>
+
+use serde_json::{Map, Value};
+
+use super::{Normalised, text};
+use crate::{ids, level::Level};
+
+pub(super) fn read(message: &str) -> Option<Normalised> {
+    let (head, rest) = message.split_once(" [")?;
+    let head: Vec<&str> = head.split(' ').collect();
+    let [client, _, user] = head.as_slice() else { return None };
+    if !client.bytes().all(|byte| byte.is_ascii_hexdigit() || b".:".contains(&byte)) {
+        return None; // Neither IPv4 nor IPv6.
+    }
+    let (time, rest) = rest.split_once("] \"")?;
+    let (request, rest) = rest.split_once("\" ")?;
+    let mut request = request.split(' ');
+    let (method, path) = (request.next()?, request.next()?);
+    let mut rest = rest.split(' ');
+    let status: u16 = rest.next()?.parse().ok()?;
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    put("clientIp", (*client).into());
+    if *user != "-" {
+        put("user", (*user).into());
+    }
+    put("requestTime", time.into());
+    put("httpMethod", method.into());
+    put("path", path.into());
+    put("status", status.into());
+    if let Some(bytes) = rest.next().and_then(|bytes| bytes.parse::<u64>().ok()) {
+        put("responseLength", bytes.into());
+    }
+    let request_id = rest.find(|word| ids::is_id(word)).map(str::to_owned);
+    Some(Normalised { level: Some(of_status(status)), request_id, fields, ..text::read("") })
+}
+
+fn of_status(status: u16) -> Level {
+    match status {
+        500.. => Level::Error,
+        400..500 => Level::Warn,
+        _ => Level::Info,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_of_api_gateway() {
+        let line = r#"192.0.2.1 - ana [23/Nov/2026:10:00:00 +0000] "GET /pets/1 HTTP/1.1" 503 41 8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f"#;
+        let read = read(line).unwrap();
+        assert_eq!(read.level, Some(Level::Error));
+        assert_eq!(read.request_id.as_deref(), Some("8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f"));
+        assert_eq!(
+            Value::Object(read.fields),
+            json!({"clientIp": "192.0.2.1", "user": "ana", "requestTime": "23/Nov/2026:10:00:00 +0000",
+                "httpMethod": "GET", "path": "/pets/1", "status": 503, "responseLength": 41})
+        );
+    }
+
+    #[test]
+    fn other_lines_with_brackets() {
+        assert_eq!(read("sent a [letter] \"to you\" 200"), None);
+        assert_eq!(read("[Sun Dec 04 04:47:44 2005] [error] mod_jk"), None);
+    }
+}
