@@ -1,6 +1,6 @@
 //! One event, one document.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::RefCell, rc::Rc};
 
 use serde_json::{Map, Value, json};
 
@@ -8,6 +8,7 @@ use crate::{
     bulk,
     conflicts::Conflicts,
     event::{Event, LogEvent, Origin},
+    fast::Scratch,
     fields,
     index::Indices,
     normalise::{ids_of, normalise},
@@ -34,7 +35,7 @@ impl<'a> Target<'a> {
 }
 
 /// Shapes documents of one batch.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Encoder<'a> {
     /// Names the index of each event.
     pub target: Target<'a>,
@@ -42,16 +43,58 @@ pub struct Encoder<'a> {
     pub origin: &'a Origin,
     /// When they are written, in milliseconds since 1970.
     pub ingested: i64,
+    /// Whether level, ids and service are made out of them.
+    pub(crate) normalises: bool,
+    /// The members that are the same in all documents.
+    pub(crate) head: String,
+    pub(crate) scratch: RefCell<Scratch>,
+    /// The day that was last asked for, and its index.
+    day: RefCell<(i64, Rc<str>)>,
 }
 
-impl Encoder<'_> {
+impl<'a> Encoder<'a> {
+    /// An encoder for events of one origin that are written at `ingested`, in milliseconds since 1970.
+    #[must_use]
+    pub fn new(target: Target<'a>, origin: &'a Origin, ingested: i64) -> Self {
+        let mut head = format!(r#","@ingested":{ingested}"#);
+        let mut put = |name: &str, value: &str| head += &format!(r#","{name}":{}"#, json!(value));
+        put("@owner", &origin.owner);
+        put("@region", &origin.region);
+        put("@log_group", &origin.log_group);
+        put("@log_stream", &origin.log_stream);
+        put("@service", service(&origin.log_group));
+        let day = RefCell::new((i64::MIN, Rc::from("")));
+        Self { target, origin, ingested, normalises: true, head, scratch: RefCell::default(), day }
+    }
+
+    /// Without level, ids and the fields of messages that are no JSON: what other forwarders do, to be measured against.
+    #[must_use]
+    pub fn without_normalisation(self) -> Self {
+        Self { normalises: false, ..self }
+    }
+
+    /// The index of an event that happened `timestamp` milliseconds after 1970.
+    pub(crate) fn index(&self, timestamp: i64) -> Rc<str> {
+        let day = timestamp.div_euclid(86_400_000);
+        let mut last = self.day.borrow_mut();
+        if last.0 != day || last.1.is_empty() {
+            *last = (day, Rc::from(&*self.target.index(timestamp)));
+        }
+        Rc::clone(&last.1)
+    }
+
     /// Appends an event to a bulk body, with all its fields but those that its index refuses: these become `path=value`
     /// in `@kv`. Tells whether there were such.
     pub fn encode(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> bool {
+        !self.encode_fast(event, conflicts, body) && self.encode_carefully(event, conflicts, body)
+    }
+
+    fn encode_carefully(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> bool {
+        let valid_time = event.valid_time();
         let event = &event.decode();
-        let (mut source, mut fields) = self.fixed(event);
+        let (mut source, mut fields) = self.fixed(event, valid_time);
         let mut taken = Map::new();
-        for path in conflicts.of(&self.target.index(event.timestamp)) {
+        for path in conflicts.of(&self.index(event.timestamp)) {
             if let Some(value) = fields::take(&mut fields, path) {
                 taken.insert(path.clone(), value);
             }
@@ -70,8 +113,9 @@ impl Encoder<'_> {
 
     /// Appends an event whose fields the engine has refused: all of them become `path=value` in `@kv`.
     pub fn encode_degraded(&self, event: &Event<'_>, reason: &str, body: &mut Vec<u8>) {
+        let valid_time = event.valid_time();
         let event = &event.decode();
-        let (mut source, fields) = self.fixed(event);
+        let (mut source, fields) = self.fixed(event, valid_time);
         put_pairs(&mut source, &fields, reason);
         self.append(event, source, body);
     }
@@ -86,12 +130,12 @@ impl Encoder<'_> {
     }
 
     /// The fixed fields, and the event's own.
-    fn fixed(&self, event: &LogEvent<'_>) -> (Map<String, Value>, Map<String, Value>) {
+    fn fixed(&self, event: &LogEvent<'_>, valid_time: i64) -> (Map<String, Value>, Map<String, Value>) {
         let normalised = normalise(event);
         let mut source = Map::new();
         let mut put = |name: &str, value: Value| source.insert(name.to_owned(), value);
         put("@id", json!(event.id));
-        put("@timestamp", json!(valid_time(event.timestamp)));
+        put("@timestamp", json!(valid_time));
         put("@ingested", json!(self.ingested));
         put("@owner", json!(self.origin.owner));
         put("@region", json!(self.origin.region));
@@ -123,11 +167,6 @@ fn put_pairs(source: &mut Map<String, Value>, fields: &Map<String, Value>, reaso
     source.insert("@degraded".to_owned(), reason.into());
 }
 
-/// The engine's dates end in the year 292278994; a time beyond that would have the whole document refused.
-fn valid_time(timestamp: i64) -> i64 {
-    timestamp.clamp(0, 253_402_300_799_999) // To the end of 9999, the last year that RFC 3339 can write.
-}
-
 /// The service that a log group belongs to: the name of the function, task or API where AWS's naming tells it, else the
 /// last part of the group's name.
 #[must_use]
@@ -156,8 +195,12 @@ mod tests {
             log_group: "/aws/lambda/pay".into(),
             log_stream: "s".into(),
         };
-        let encoder = Encoder { target: Target::ByTime(&indices), origin: &origin, ingested: 1_795_392_001_000 };
-        let json = json!({"id": event.id, "timestamp": event.timestamp, "message": event.message}).to_string();
+        let encoder = Encoder::new(Target::ByTime(&indices), &origin, 1_795_392_001_000);
+        let mut json = json!({"id": event.id, "timestamp": event.timestamp, "message": event.message});
+        if let Some(fields) = &event.extracted_fields {
+            json["extractedFields"] = json!(fields);
+        }
+        let json = json.to_string();
         let mut body = Vec::new();
         encode(&encoder, &Event::parse(serde_json::from_str(&json).unwrap()).unwrap(), &mut body);
         let lines: Vec<_> = body.split(|byte| *byte == b'\n').collect();
@@ -223,7 +266,89 @@ mod tests {
         assert_eq!(service(group), expected);
     }
 
+    fn any_json() -> impl Strategy<Value = Value> {
+        let name = || "(level|requestId|trace|log|a|a\\.b|_x|@y|17|[a-z]{1,3}|)";
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[ -~é\n]{0,8}".prop_map(Value::from),
+            "(warn|ERROR|8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f)".prop_map(Value::from),
+        ];
+        let value = leaf.prop_recursive(4, 40, 6, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::vec((name(), inner), 0..5)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        });
+        proptest::collection::vec((name(), value), 0..6)
+            .prop_map(|members| Value::Object(members.into_iter().collect()))
+    }
+
+    /// What both paths make of an event, which must mean the same.
+    fn both(event: &LogEvent<'_>) -> (bool, Value, Value) {
+        let mut fast = false;
+        let (_, quick) = encoded(event, |encoder, event, body| {
+            fast = encoder.encode_fast(event, &Conflicts::default(), body);
+            if !fast {
+                encoder.encode_carefully(event, &Conflicts::default(), body);
+            }
+        });
+        let (_, careful) = encoded(event, |encoder, event, body| {
+            encoder.encode_carefully(event, &Conflicts::default(), body);
+        });
+        (fast, quick, careful)
+    }
+
+    const ID: &str = "8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f";
+
+    #[test_case(r#"{"level":"warn","requestId":"R","n":1.50,"deep":{"a":[1,2],"b":{"c":null}},"e":"ü\n"}"#; "json")]
+    #[test_case(r#"{"requestId":"8F5E0A2C-3F1E-4B7D-9C55-0A1B2C3D4E5F","log":{"level":"error"},"trace":{"id":"4bf92f3577b34da6a3ce929d0e0e4736"}}"#; "nested names")]
+    #[test_case(r#"{"log.level":"warn","log":{"level":"error"}}"#; "dotted before nested")]
+    #[test_case(r#"{"type":"platform.start","record":{"requestId":"8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f"}}"#; "a platform line")]
+    #[test_case(r#"INFO RequestId: 8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f {"a":1}"#; "a prefix")]
+    #[test_case("{\n  \"a\": 1,\n  \"b\": [\n 1 ]\n}\n"; "several lines")]
+    #[test_case("2026-11-23T10:00:00.000Z\t8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f\tERROR\tboom \\u"; "text format")]
+    #[test_case("level=warn msg=\"a b\" requestId=abcd-1"; "logfmt")]
+    #[test_case("[ERROR] requestId=\"ab\\\"cd\" x"; "a quote in an id")]
+    #[test_case(r#"{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","level":40,"severity":"nonsense"}"#; "a header")]
+    #[test_case(r#"{"requestId":"","request_id":"x"}"#; "an empty id")]
+    #[test_case("{}"; "an empty object")]
+    #[test_case(""; "nothing")]
+    fn both_paths_agree(message: &str) {
+        let (fast, quick, careful) = both(&event(message));
+        assert!(fast, "left to the slow path");
+        assert_eq!(quick, careful);
+    }
+
+    #[test]
+    fn both_paths_agree_about_columns() {
+        let columns = json!({"request_id": ID, "level": "ERROR", "srcaddr": "10.0.0.1", "bytes": "0", "none": null});
+        let event = LogEvent { extracted_fields: columns.as_object().cloned(), ..event("10.0.0.1 ACCEPT") };
+        let (fast, quick, careful) = both(&event);
+        assert!(fast);
+        assert_eq!(quick, careful);
+    }
+
     proptest! {
+        /// JSON of any shape, as text or as columns: whatever the fast path takes, it takes as the slow one does.
+        #[test]
+        fn both_paths_agree_about_any_json(value in any_json(), prefix in "(|INFO |[a-z]{0,3} \\{)", columns: bool) {
+            let message = format!("{prefix}{value}");
+            let extracted_fields = value.as_object().filter(|_| columns).cloned();
+            let (_, quick, careful) = both(&LogEvent { extracted_fields, ..event(&message) });
+            prop_assert_eq!(quick, careful);
+        }
+
+        #[test]
+        fn both_paths_agree_about_any_text(message in r#"[ \\{}":,a-z0-9\[\]\t\n=é\\-]{0,60}"#) {
+            let (_, quick, careful) = both(&event(&message));
+            prop_assert_eq!(quick, careful);
+        }
+
         /// Whatever the message, the document is one line of JSON that carries the message whole under the event's id.
         #[test]
         fn every_event_becomes_a_document(message in ".{0,200}", timestamp: i64) {

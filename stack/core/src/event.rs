@@ -5,13 +5,16 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::text::{parse_object, unescape};
+use crate::{
+    scan::Scanner,
+    text::{parse_object, unescape},
+};
 
 /// One log event as it stands in its payload: nothing is copied, and texts are still escaped as JSON wants them.
 #[derive(Debug, Clone, Copy)]
 pub struct Event<'a> {
     /// The whole event.
-    pub json: &'a RawValue,
+    pub json: &'a str,
     /// Given by CloudWatch Logs; the same at every delivery of the event. Escaped, without quotes.
     pub id: &'a str,
     /// When it happened, in milliseconds since 1970.
@@ -51,12 +54,51 @@ impl<'a> Event<'a> {
         }
         let fields = wire.extracted_fields.map(RawValue::get).filter(|fields| fields.starts_with('{'));
         Ok(Self {
-            json,
+            json: json.get(),
             id,
             timestamp: wire.timestamp,
             message: text("message", wire.message)?,
             extracted_fields: fields,
         })
+    }
+
+    /// Reads the event that comes next, if nothing about it is unusual.
+    pub(crate) fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
+        let start = scanner.rest();
+        let (mut id, mut timestamp, mut message, mut extracted_fields) = (None, None, None, None);
+        scanner.take(b'{')?;
+        loop {
+            let name = scanner.string()?;
+            scanner.take(b':')?;
+            // Of equal names the last would win: that is for the slow path.
+            let first = match name {
+                "id" => id.replace(scanner.string()?).is_none(),
+                "timestamp" => timestamp.replace(scanner.integer()?).is_none(),
+                "message" => message.replace(scanner.string()?).is_none(),
+                "extractedFields" => extracted_fields.replace(scanner.skip_value()?).is_none(),
+                _ => scanner.skip_value().is_some(),
+            };
+            if !first {
+                return None;
+            }
+            if scanner.take(b',').is_none() {
+                break;
+            }
+        }
+        scanner.take(b'}')?;
+        Some(Self {
+            json: start[..start.len() - scanner.rest().len()].trim_ascii(),
+            id: id.filter(|id| !id.is_empty())?,
+            timestamp: timestamp?,
+            message: message?,
+            extracted_fields: extracted_fields.filter(|fields| fields.starts_with('{')),
+        })
+    }
+
+    /// When it happened, as far as the engine's dates go: one beyond them would have the whole document refused.
+    #[must_use]
+    pub fn valid_time(&self) -> i64 {
+        self.timestamp.clamp(0, 253_402_300_799_999) // To the end of 9999, the last year that RFC 3339 can write.
     }
 
     /// The event with its texts unescaped. Half a surrogate pair becomes U+FFFD.

@@ -119,7 +119,7 @@ impl Forwarder {
     }
 
     async fn index(&self, batch: &Batch<'_>, bytes: usize, invocation: &Invocation<'_>) -> Result<(), Failure> {
-        let encoder = Encoder { target: Target::ByTime(&self.indices), origin: &batch.origin, ingested: invocation.at };
+        let encoder = Encoder::new(Target::ByTime(&self.indices), &batch.origin, invocation.at);
         let mut letters = Letters::default();
         let circuit = self.circuit();
         let circuit_open = matches!(circuit, Circuit::Open(_));

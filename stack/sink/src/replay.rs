@@ -176,17 +176,14 @@ impl Replay<'_> {
             }
         }
         let nowhere = Origin::default();
-        let encoder = Encoder {
-            target: first.index.as_deref().map_or(Target::ByTime(self.indices), Target::One),
-            origin: first.origin.as_deref().unwrap_or(&nowhere),
-            ingested: now,
-        };
+        let target = first.index.as_deref().map_or(Target::ByTime(self.indices), Target::One);
+        let encoder = Encoder::new(target, first.origin.as_deref().unwrap_or(&nowhere), now);
         written.add(self.writer(first.attempts, deadline).write(&events, &encoder, rest).await);
         written
     }
 
     async fn batch(&self, batch: &Batch<'_>, tried: u32, now: i64, deadline: Instant, rest: &mut Letters) -> Written {
-        let encoder = Encoder { target: Target::ByTime(self.indices), origin: &batch.origin, ingested: now };
+        let encoder = Encoder::new(Target::ByTime(self.indices), &batch.origin, now);
         self.writer(tried, deadline).write_batch(batch, &encoder, rest).await
     }
 

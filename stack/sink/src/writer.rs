@@ -368,7 +368,7 @@ fn letter<'a>(event: &Event<'a>, encoder: &Encoder<'a>, kind: Kind, reason: &'a 
         attempts,
         index: Some(encoder.target.index(event.timestamp)),
         origin: Some(Cow::Borrowed(encoder.origin)),
-        event: Some(event.json),
+        event: serde_json::from_str(event.json).ok(),
         payload: None,
     }
 }
@@ -407,7 +407,7 @@ mod tests {
         let raw: Vec<Box<RawValue>> = (0..count).map(|n| serde_json::value::to_raw_value(&json(n)).unwrap()).collect();
         let events: Vec<Event<'_>> = raw.iter().map(|raw| Event::parse(raw).unwrap()).collect();
         let indices = Indices { prefix: "logctl".parse().unwrap(), period: Period::Day };
-        let encoder = Encoder { target: Target::ByTime(&indices), origin: &origin, ingested: 1 };
+        let encoder = Encoder::new(Target::ByTime(&indices), &origin, 1);
         let domain = Domain::new(HttpClient::new(None).unwrap(), &server.uri(), Auth::None);
         let mut letters = Letters::default();
         let writer = Writer {

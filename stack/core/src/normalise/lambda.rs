@@ -17,7 +17,7 @@ pub(super) fn platform_request_id(fields: &Map<String, Value>) -> Option<String>
     Some(fields.get("record")?.get("requestId")?.as_str()?.to_owned())
 }
 
-/// START, END, REPORT and INIT_START.
+/// START, END, REPORT and the line of an initialisation.
 fn platform_line(message: &str) -> Option<Normalised> {
     let (kind, rest) = message.split_once(' ')?;
     if kind == "INIT_START" {

@@ -108,7 +108,8 @@ fn of_columns(columns: &Map<String, Value>, message: &str) -> Normalised {
     of_fields(fields)
 }
 
-fn of_message(message: &str) -> Normalised {
+/// Reads a message that comes without columns, white space at its ends aside.
+pub(crate) fn of_message(message: &str) -> Normalised {
     json::read(message)
         .or_else(|| lambda::read(message))
         .or_else(|| logfmt::read(message))
@@ -138,12 +139,22 @@ fn of_fields(fields: Map<String, Value>) -> Normalised {
 }
 
 /// The first id inside a header such as `Root=1-…;Sampled=1` or `00-…-…-01`.
-fn first_id(header: &str) -> Option<String> {
+pub(crate) fn first_id(header: &str) -> Option<String> {
     let mut first = None;
     ids::scan(header, |id| {
         first.get_or_insert(id);
     });
     first
+}
+
+/// What stands before the JSON of a message.
+pub(crate) fn of_prefix(prefix: &str) -> Normalised {
+    text::read(prefix)
+}
+
+/// Whether an id that was found by its name is kept among the ids of its event.
+pub(crate) fn is_kept(id: &str) -> bool {
+    (4..=128).contains(&id.len())
 }
 
 /// Every id of the event, lower-cased, each once: of its message, its fields and what was read out of them.
@@ -156,7 +167,7 @@ pub fn ids_of(event: &LogEvent<'_>, normalised: &Normalised) -> Vec<String> {
         }
     };
     for id in [&normalised.request_id, &normalised.trace_id].into_iter().flatten() {
-        if (4..=128).contains(&id.len()) {
+        if is_kept(id) {
             add(id.to_ascii_lowercase());
         }
     }

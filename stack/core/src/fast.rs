@@ -1,0 +1,357 @@
+//! The fast path of the encoder: an event whose fields need no mending is copied into the bulk body as it stands.
+//!
+//! It makes the same document as the slow path or none: whatever surprises it is left to that.
+
+use memchr::memmem;
+
+use crate::{
+    conflicts::Conflicts,
+    document::Encoder,
+    event::Event,
+    fields, ids,
+    level::Level,
+    normalise::{self, LEVEL_NAMES, Normalised, REQUEST_ID_NAMES, TRACE_ID_NAMES},
+    scan::{Member, Scanner},
+    text::unescape_into,
+};
+
+/// Room that is used again for each event.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    text: String,
+    found: String,
+}
+
+/// What the members of an object say, each as it stands in the text.
+#[derive(Default)]
+struct Sense<'t> {
+    level: Option<(usize, Level)>,
+    request_id: Option<(usize, &'t str)>,
+    trace_id: Option<(usize, &'t str)>,
+}
+
+/// The surprise that leaves an event to the slow path.
+struct Surprise;
+
+impl Encoder<'_> {
+    /// Appends the event, if nothing about it is unusual.
+    pub(crate) fn encode_fast(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> bool {
+        let start = body.len();
+        let done = self.append_fast(event, conflicts, body).is_ok();
+        if !done {
+            body.truncate(start);
+        }
+        done
+    }
+
+    fn append_fast(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> Result<(), Surprise> {
+        let mut scratch = self.scratch.borrow_mut();
+        let Scratch { text, found } = &mut *scratch;
+        if event.id.contains('\\') {
+            return Err(Surprise);
+        }
+        self.append_head(event, body);
+        let message = plain(event.message, text)?;
+        let trimmed = message.trim();
+        let mut members = Vec::with_capacity(32);
+        found.clear();
+        if let Some(columns) = event.extracted_fields {
+            let inner = clean(columns, &mut members)?;
+            if members.iter().any(holds_json) {
+                return Err(Surprise);
+            }
+            self.check_conflicts(event, &members, conflicts)?;
+            if self.normalises {
+                let sense = sense(&members)?;
+                write_sense(&sense, None, found);
+                let mut all = ids_of(&sense, None);
+                ids::scan(message, |id| add(&mut all, id));
+                for member in &members {
+                    if member.value.starts_with('"') {
+                        ids::scan(member.plain_text().ok_or(Surprise)?, |id| add(&mut all, id));
+                    }
+                }
+                write_ids(&all, found);
+            }
+            append_members(inner.0, inner.1, found, body);
+        } else if trimmed.ends_with('}') {
+            let (prefix, object) = split_prefix(trimmed)?;
+            let inner = clean(object, &mut members)?;
+            self.check_conflicts(event, &members, conflicts)?;
+            if self.normalises {
+                let sense = sense(&members)?;
+                let prefix = (!prefix.is_empty()).then(|| normalise::of_prefix(prefix));
+                write_sense(&sense, prefix.as_ref(), found);
+                let mut all = ids_of(&sense, prefix.as_ref());
+                ids::scan(message, |id| add(&mut all, id));
+                write_ids(&all, found);
+            }
+            append_members(inner.0, inner.1, found, body);
+        } else if self.normalises {
+            let mut normalised = normalise::of_message(trimmed);
+            if !normalised.fields.is_empty() {
+                if !conflicts.of(&self.index(event.timestamp)).is_empty() {
+                    return Err(Surprise);
+                }
+                normalised.fields = fields::clean(normalised.fields);
+            }
+            write_normalised(&normalised, message, found)?;
+            body.extend_from_slice(found.as_bytes());
+        }
+        body.extend_from_slice(b"}\n");
+        Ok(())
+    }
+
+    /// The action, and the document up to the message.
+    fn append_head(&self, event: &Event<'_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(br#"{"create":{"_index":""#);
+        body.extend_from_slice(self.index(event.timestamp).as_bytes());
+        body.extend_from_slice(br#"","_id":""#);
+        body.extend_from_slice(event.id.as_bytes());
+        body.extend_from_slice(b"\"}}\n{\"@id\":\"");
+        body.extend_from_slice(event.id.as_bytes());
+        body.extend_from_slice(br#"","@timestamp":"#);
+        append_integer(event.valid_time(), body);
+        body.extend_from_slice(self.head.as_bytes());
+        body.extend_from_slice(br#","@message":""#);
+        body.extend_from_slice(event.message.as_bytes());
+        body.push(b'"');
+    }
+
+    /// An event with a field that its index refuses is the slow path's.
+    fn check_conflicts(
+        &self,
+        event: &Event<'_>,
+        members: &[Member<'_>],
+        conflicts: &Conflicts,
+    ) -> Result<(), Surprise> {
+        let root = |path: &str| path.split('.').next().unwrap_or_default().to_owned();
+        let paths = conflicts.of(&self.index(event.timestamp));
+        let concerned = paths.iter().any(|path| members.iter().any(|member| root(member.name) == root(path)));
+        if concerned { Err(Surprise) } else { Ok(()) }
+    }
+}
+
+/// The message unescaped, where it is escaped at all.
+fn plain<'t>(message: &'t str, room: &'t mut String) -> Result<&'t str, Surprise> {
+    let Some(first) = memchr::memchr(b'\\', message.as_bytes()) else { return Ok(message) };
+    let is_surrogate = |at: usize| matches!(message.as_bytes().get(at + 2), Some(b'd' | b'D'));
+    if memmem::find_iter(&message.as_bytes()[first..], b"\\u").any(|at| is_surrogate(first + at)) {
+        return Err(Surprise); // Half of a pair is replaced, which only the slow path does.
+    }
+    room.clear();
+    unescape_into(message, first, room);
+    Ok(room)
+}
+
+/// What stands before the object at the end of a message, and the object.
+fn split_prefix(message: &str) -> Result<(&str, &str), Surprise> {
+    if message.starts_with('{') {
+        return Ok(("", message));
+    }
+    let at = memmem::find(message.as_bytes(), b" {").ok_or(Surprise)?;
+    Ok((&message[..at], &message[at + 1..]))
+}
+
+/// The text between the braces of an object, and whether it has line breaks.
+fn clean<'t>(object: &'t str, members: &mut Vec<Member<'t>>) -> Result<(&'t str, bool), Surprise> {
+    let mut scanner = Scanner::new(object);
+    let inner = scanner.clean_object(members).filter(|_| scanner.is_done()).ok_or(Surprise)?;
+    Ok((inner, scanner.breaks))
+}
+
+/// Appends what was made out of the event, and its own members.
+fn append_members(inner: &str, breaks: bool, found: &str, body: &mut Vec<u8>) {
+    body.extend_from_slice(found.as_bytes());
+    if inner.trim_ascii().is_empty() {
+        return;
+    }
+    body.push(b',');
+    let start = body.len();
+    body.extend_from_slice(inner.as_bytes());
+    if breaks {
+        // They stand between values: inside of strings they are escaped.
+        body[start..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+    }
+}
+
+/// Whether a column holds an object of its own.
+fn holds_json(member: &Member<'_>) -> bool {
+    member.value.strip_suffix('"').is_some_and(|text| text.trim_end().ends_with('}'))
+}
+
+/// Finds level and ids among the members of an object; see `normalise`.
+fn sense<'t>(members: &[Member<'t>]) -> Result<Sense<'t>, Surprise> {
+    let mut sense = Sense::default();
+    let mut platform = None;
+    for member in members {
+        // Names of conventions may be nested as well as dotted.
+        if member.value.starts_with('{') {
+            match member.name {
+                "log" | "trace" | "http" | "dd" | "faas" => return nested(members),
+                "record" => platform = Some(member.value),
+                _ => {}
+            }
+            continue;
+        }
+        note(member, &mut sense)?;
+    }
+    if let Some(record) = platform.filter(|_| sense.request_id.is_none())
+        && members.iter().any(|member| member.name == "type" && member.value.starts_with("\"platform."))
+    {
+        let mut inside = Vec::new();
+        clean(record, &mut inside)?;
+        let request_id = inside.iter().find(|member| member.name == "requestId");
+        sense.request_id = request_id.map(|member| Ok((0, member.plain_text().ok_or(Surprise)?))).transpose()?;
+    }
+    Ok(sense)
+}
+
+fn nested<'t>(members: &[Member<'t>]) -> Result<Sense<'t>, Surprise> {
+    let mut sense = Sense::default();
+    let mut inside = Vec::new();
+    for member in members {
+        note(member, &mut sense)?;
+        let known: &[&str] = match member.name {
+            "log" => &["level"],
+            "trace" => &["id"],
+            "dd" => &["trace_id"],
+            "faas" => &["invocation_id"],
+            "http" | "record" => return Err(Surprise), // Deeper, and rare.
+            _ => continue,
+        };
+        if !member.value.starts_with('{') {
+            continue;
+        }
+        clean(member.value, &mut inside)?;
+        for found in inside.iter().filter(|found| known.contains(&found.name)) {
+            let name = match member.name {
+                "log" => "log.level",
+                "trace" => "trace.id",
+                "dd" => "dd.trace_id",
+                _ => "faas.invocation_id",
+            };
+            // A dotted name at the root comes first.
+            if !members.iter().any(|member| member.name == name) {
+                note(&Member { name, value: found.value }, &mut sense)?;
+            }
+        }
+    }
+    Ok(sense)
+}
+
+/// Takes a member for what its name says, unless a more telling name was found before.
+fn note<'t>(member: &Member<'t>, sense: &mut Sense<'t>) -> Result<(), Surprise> {
+    if !matches!(
+        member.name.as_bytes()[0],
+        b'a' | b'A' | b'd' | b'f' | b'h' | b'l' | b'r' | b'R' | b's' | b'S' | b't' | b'T' | b'x' | b'X'
+    ) {
+        return Ok(());
+    }
+    let rank = |names: &[&str]| names.iter().position(|name| *name == member.name);
+    if let Some(rank) = rank(&LEVEL_NAMES) {
+        let level = if member.value.starts_with('"') {
+            member.plain_text().ok_or(Surprise)?.parse().ok()
+        } else {
+            member.value.parse().ok().and_then(|number| Level::of_number(member.name, number))
+        };
+        if let Some(level) = level.filter(|_| sense.level.is_none_or(|(best, _)| rank < best)) {
+            sense.level = Some((rank, level));
+        }
+        return Ok(());
+    }
+    let (rank, place) = match (rank(&REQUEST_ID_NAMES), rank(&TRACE_ID_NAMES)) {
+        (Some(rank), _) => (rank, &mut sense.request_id),
+        (_, Some(rank)) => (rank, &mut sense.trace_id),
+        _ => return Ok(()),
+    };
+    if member.value.starts_with('"') && place.is_none_or(|(best, _)| rank < best) {
+        *place = Some((rank, member.plain_text().ok_or(Surprise)?));
+    }
+    Ok(())
+}
+
+impl Sense<'_> {
+    fn request_id(&self) -> Option<&str> {
+        self.request_id.map(|(_, id)| id).filter(|id| !id.is_empty())
+    }
+
+    fn trace_id(&self) -> Option<String> {
+        let id = self.trace_id.map(|(_, id)| id).filter(|id| !id.is_empty())?;
+        Some(normalise::first_id(id).unwrap_or_else(|| id.to_owned()))
+    }
+}
+
+/// Writes level and ids of an object, else those of the text before it.
+fn write_sense(sense: &Sense<'_>, prefix: Option<&Normalised>, found: &mut String) {
+    let level = sense.level.map(|(_, level)| level).or_else(|| prefix?.level);
+    if let Some(level) = level {
+        put(found, "@level", level.as_str());
+    }
+    if let Some(id) = sense.request_id().or_else(|| prefix?.request_id.as_deref()) {
+        put(found, "@request_id", id);
+    }
+    if let Some(id) = sense.trace_id().or_else(|| prefix?.trace_id.clone()) {
+        put(found, "@trace_id", &id);
+    }
+}
+
+/// The ids that have a name.
+fn ids_of(sense: &Sense<'_>, prefix: Option<&Normalised>) -> Vec<String> {
+    let mut all = Vec::new();
+    let request_id = sense.request_id().or_else(|| prefix?.request_id.as_deref()).map(str::to_owned);
+    let trace_id = sense.trace_id().or_else(|| prefix?.trace_id.clone());
+    for id in [request_id, trace_id].into_iter().flatten().filter(|id| normalise::is_kept(id)) {
+        add(&mut all, id.to_ascii_lowercase());
+    }
+    all
+}
+
+fn add(all: &mut Vec<String>, id: String) {
+    if all.len() < ids::MAX_IDS && !all.contains(&id) {
+        all.push(id);
+    }
+}
+
+/// Ids have no signs that need an escape.
+fn write_ids(all: &[String], found: &mut String) {
+    for (at, id) in all.iter().enumerate() {
+        found.push_str(if at == 0 { ",\"@ids\":[\"" } else { ",\"" });
+        found.push_str(id);
+        found.push('"');
+    }
+    if !all.is_empty() {
+        found.push(']');
+    }
+}
+
+/// Appends a member whose value needs no escape.
+fn put(found: &mut String, name: &str, value: &str) {
+    for part in [",\"", name, "\":\"", value, "\""] {
+        found.push_str(part);
+    }
+}
+
+/// Writes what a message that is no JSON says.
+fn write_normalised(normalised: &Normalised, message: &str, found: &mut String) -> Result<(), Surprise> {
+    let quiet = |id: &str| id.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
+    let named = [&normalised.request_id, &normalised.trace_id];
+    if !named.into_iter().flatten().all(|id| quiet(id)) {
+        return Err(Surprise);
+    }
+    write_sense(&Sense::default(), Some(normalised), found);
+    let mut all = ids_of(&Sense::default(), Some(normalised));
+    ids::scan(message, |id| add(&mut all, id));
+    write_ids(&all, found);
+    if !normalised.fields.is_empty() {
+        let fields = serde_json::to_string(&normalised.fields).map_err(|_| Surprise)?;
+        found.push(',');
+        found.push_str(&fields[1..fields.len() - 1]);
+    }
+    Ok(())
+}
+
+fn append_integer(number: i64, body: &mut Vec<u8>) {
+    let mut digits = itoa::Buffer::new();
+    body.extend_from_slice(digits.format(number).as_bytes());
+}
