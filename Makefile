@@ -29,6 +29,10 @@ test: functions ## Set up everything and run every test
 test-long: functions ## Run the tests that need minutes; PART=outage runs one of them
 	@tests/long $(PART)
 
+bench: functions ## Measure the forwarder beside the function that AWS generates, and write benches/RESULTS.md
+	$(CARGO) build --locked --profile dist --package logctl-benches
+	@target/dist/logctl-benches
+
 check: functions ## Tests, formatting, lints, generated files, and what else a change must pass
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
@@ -46,4 +50,4 @@ clean: ## Stop the demo's sandbox and delete what was built
 	-sandbox/sandbox down --name demo
 	$(CARGO) clean
 
-.PHONY: help build functions dist demo test test-long check lint-template man clean
+.PHONY: help build functions dist demo test test-long bench check lint-template man clean

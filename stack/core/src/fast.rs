@@ -2,8 +2,6 @@
 //!
 //! It makes the same document as the slow path or none: whatever surprises it is left to that.
 
-use memchr::memmem;
-
 use crate::{
     conflicts::Conflicts,
     document::Encoder,
@@ -11,7 +9,7 @@ use crate::{
     fields, ids,
     level::Level,
     normalise::{self, LEVEL_NAMES, Normalised, REQUEST_ID_NAMES, TRACE_ID_NAMES},
-    scan::{Member, Scanner},
+    scan::{Inner, Member, Scanner},
     text::unescape_into,
 };
 
@@ -56,7 +54,7 @@ impl Encoder<'_> {
         let mut members = Vec::with_capacity(32);
         found.clear();
         if let Some(columns) = event.extracted_fields {
-            let inner = clean(columns, &mut members)?;
+            let object = clean(columns, &mut members)?;
             if members.iter().any(holds_json) {
                 return Err(Surprise);
             }
@@ -73,10 +71,10 @@ impl Encoder<'_> {
                 }
                 write_ids(&all, found);
             }
-            append_members(inner.0, inner.1, found, body);
+            append_members(&object, &members, found, body);
         } else if trimmed.ends_with('}') {
-            let (prefix, object) = split_prefix(trimmed)?;
-            let inner = clean(object, &mut members)?;
+            let (prefix, text) = split_prefix(trimmed)?;
+            let object = clean(text, &mut members)?;
             self.check_conflicts(event, &members, conflicts)?;
             if self.normalises {
                 let sense = sense(&members)?;
@@ -86,7 +84,7 @@ impl Encoder<'_> {
                 ids::scan(message, |id| add(&mut all, id));
                 write_ids(&all, found);
             }
-            append_members(inner.0, inner.1, found, body);
+            append_members(&object, &members, found, body);
         } else if self.normalises {
             let mut normalised = normalise::of_message(trimmed);
             if !normalised.fields.is_empty() {
@@ -135,13 +133,9 @@ impl Encoder<'_> {
 /// The message unescaped, where it is escaped at all.
 fn plain<'t>(message: &'t str, room: &'t mut String) -> Result<&'t str, Surprise> {
     let Some(first) = memchr::memchr(b'\\', message.as_bytes()) else { return Ok(message) };
-    let is_surrogate = |at: usize| matches!(message.as_bytes().get(at + 2), Some(b'd' | b'D'));
-    if memmem::find_iter(&message.as_bytes()[first..], b"\\u").any(|at| is_surrogate(first + at)) {
-        return Err(Surprise); // Half of a pair is replaced, which only the slow path does.
-    }
     room.clear();
-    unescape_into(message, first, room);
-    Ok(room)
+    // Half of a surrogate pair is replaced, which only the slow path does.
+    if unescape_into(message, first, room) { Ok(room) } else { Err(Surprise) }
 }
 
 /// What stands before the object at the end of a message, and the object.
@@ -149,27 +143,43 @@ fn split_prefix(message: &str) -> Result<(&str, &str), Surprise> {
     if message.starts_with('{') {
         return Ok(("", message));
     }
-    let at = memmem::find(message.as_bytes(), b" {").ok_or(Surprise)?;
-    Ok((&message[..at], &message[at + 1..]))
+    let at = memchr::memchr(b'{', message.as_bytes()).ok_or(Surprise)?;
+    Ok(message.split_at(at))
 }
 
-/// The text between the braces of an object, and whether it has line breaks.
-fn clean<'t>(object: &'t str, members: &mut Vec<Member<'t>>) -> Result<(&'t str, bool), Surprise> {
+/// An object that was understood, and the scanner that knows how to copy it.
+struct Clean<'t> {
+    scanner: Scanner<'t>,
+    inner: Inner<'t>,
+}
+
+fn clean<'t>(object: &'t str, members: &mut Vec<Member<'t>>) -> Result<Clean<'t>, Surprise> {
     let mut scanner = Scanner::new(object);
     let inner = scanner.clean_object(members).filter(|_| scanner.is_done()).ok_or(Surprise)?;
-    Ok((inner, scanner.breaks))
+    Ok(Clean { scanner, inner })
 }
 
 /// Appends what was made out of the event, and its own members.
-fn append_members(inner: &str, breaks: bool, found: &str, body: &mut Vec<u8>) {
+fn append_members(object: &Clean<'_>, members: &[Member<'_>], found: &str, body: &mut Vec<u8>) {
     body.extend_from_slice(found.as_bytes());
-    if inner.trim_ascii().is_empty() {
+    if members.is_empty() {
         return;
     }
-    body.push(b',');
+    let Clean { scanner, inner } = object;
     let start = body.len();
-    body.extend_from_slice(inner.as_bytes());
-    if breaks {
+    if scanner.renames {
+        for member in members {
+            let prefix = if member.name.starts_with(['_', '@']) { ",\"json" } else { ",\"" };
+            for part in [prefix, member.name, "\":"] {
+                body.extend_from_slice(part.as_bytes());
+            }
+            scanner.append(member.value, member.at, body);
+        }
+    } else {
+        body.push(b',');
+        scanner.append(inner.text, inner.at, body);
+    }
+    if scanner.breaks {
         // They stand between values: inside of strings they are escaped.
         body[start..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
     }
@@ -233,7 +243,7 @@ fn nested<'t>(members: &[Member<'t>]) -> Result<Sense<'t>, Surprise> {
             };
             // A dotted name at the root comes first.
             if !members.iter().any(|member| member.name == name) {
-                note(&Member { name, value: found.value }, &mut sense)?;
+                note(&Member { name, ..*found }, &mut sense)?;
             }
         }
     }
@@ -248,7 +258,9 @@ fn note<'t>(member: &Member<'t>, sense: &mut Sense<'t>) -> Result<(), Surprise> 
     ) {
         return Ok(());
     }
-    let rank = |names: &[&str]| names.iter().position(|name| *name == member.name);
+    let last = member.name.as_bytes().last();
+    let same = |name: &&str| name.len() == member.name.len() && name.as_bytes().last() == last && *name == member.name;
+    let rank = |names: &[&str]| names.iter().position(|name| same(&name));
     if let Some(rank) = rank(&LEVEL_NAMES) {
         let level = if member.value.starts_with('"') {
             member.plain_text().ok_or(Surprise)?.parse().ok()

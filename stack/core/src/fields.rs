@@ -2,13 +2,15 @@
 //!
 //! Whatever is cut or changed here stays searchable in the event's message.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::ids;
 
 /// Deeper objects become a JSON string.
 pub const MAX_DEPTH: usize = 8;
-/// Names an event may bring; later ones are left out.
+/// Names an event may bring, each counted once for its place; later ones are left out.
 pub const MAX_NAMES: usize = 200;
 /// Characters of a name; longer ones are cut.
 pub const MAX_NAME: usize = 256;
@@ -19,27 +21,37 @@ const FOLDED: &str = "*";
 /// Makes the fields of an event harmless.
 #[must_use]
 pub fn clean(fields: Map<String, Value>) -> Map<String, Value> {
-    let mut names = MAX_NAMES;
-    clean_object(fields, 1, &mut names)
+    clean_object(fields, 1, &mut String::new(), &mut HashSet::new())
 }
 
-fn clean_object(fields: Map<String, Value>, depth: usize, names: &mut usize) -> Map<String, Value> {
+/// `path` is where the object stands, `paths` are those that the event has used so far.
+fn clean_object(
+    fields: Map<String, Value>,
+    depth: usize,
+    path: &mut String,
+    paths: &mut HashSet<String>,
+) -> Map<String, Value> {
     let mut clean = Map::new();
+    let here = path.len();
     for (name, value) in fields {
         let name = clean_name(&name, depth == 1);
-        if !clean.contains_key(&name) {
-            if *names == 0 {
+        path.truncate(here);
+        path.push('.');
+        path.push_str(&name);
+        if !paths.contains(path) {
+            if paths.len() == MAX_NAMES {
                 continue;
             }
-            *names -= 1;
+            paths.insert(path.clone());
         }
-        let value = clean_value(value, depth, names);
+        let value = clean_value(value, depth, path, paths);
         match clean.get_mut(&name) {
             // What is folded into one name stays beside one another.
             Some(folded) if name == FOLDED => fold(folded, value),
             _ => drop(clean.insert(name, value)),
         }
     }
+    path.truncate(here);
     clean
 }
 
@@ -52,13 +64,13 @@ fn fold(folded: &mut Value, value: Value) {
     }
 }
 
-fn clean_value(value: Value, depth: usize, names: &mut usize) -> Value {
+fn clean_value(value: Value, depth: usize, path: &mut String, paths: &mut HashSet<String>) -> Value {
     match value {
         Value::Number(number) if !fits(&number) => Value::String(number.to_string()),
         Value::Object(object) if depth >= MAX_DEPTH => Value::String(Value::Object(object).to_string()),
-        Value::Object(object) => Value::Object(clean_object(object, depth + 1, names)),
+        Value::Object(object) => Value::Object(clean_object(object, depth + 1, path, paths)),
         Value::Array(items) if uniform(&items) => {
-            Value::Array(items.into_iter().map(|item| clean_value(item, depth, names)).collect())
+            Value::Array(items.into_iter().map(|item| clean_value(item, depth, path, paths)).collect())
         }
         Value::Array(items) => Value::String(Value::Array(items).to_string()),
         scalar => scalar,
@@ -179,6 +191,8 @@ mod tests {
     fn names_are_counted() {
         let many: Map<_, _> = (0..1000).map(|n| (format!("k{n}"), json!(n))).collect();
         assert_eq!(clean(many).len(), MAX_NAMES);
+        let items: Vec<Value> = (0..1000).map(|n| json!({"a": n, "b": n})).collect();
+        assert_eq!(clean(object(json!({"items": items}))), object(json!({"items": items})), "each name counts once");
     }
 
     #[test_case("a.b", json!({"c": 1}), json!({"a": {"d": 2}, "x.y": 3, "l": [{"m": 4}]}); "nested")]

@@ -3,19 +3,45 @@
 /// How many ids one event keeps.
 pub const MAX_IDS: usize = 64;
 
+/// The shortest id.
+const SHORTEST: usize = 32;
+
+/// What ids are made of.
+const TOKEN: [bool; 256] = {
+    let mut token = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        token[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'-';
+        byte += 1;
+    }
+    token
+};
+
 /// Finds the ids in `text`, lower-cased and in order, and hands each to `found`.
 pub fn scan(text: &str, mut found: impl FnMut(String)) {
-    for token in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
-        if token.len() < 32 {
+    let bytes = text.as_bytes();
+    let is_gap = |byte: &u8| !TOKEN[usize::from(*byte)];
+    let mut at = 0;
+    while let Some(window) = bytes.get(at..at + SHORTEST) {
+        // A token that is long enough either fills the window or begins behind its last gap.
+        if let Some(gap) = window.iter().rposition(is_gap) {
+            at += gap + 1;
             continue;
         }
-        if let Some(id) = uuid_in(token).or_else(|| is_xray(token).then_some(token)) {
-            found(id.to_ascii_lowercase());
-            continue;
-        }
-        for part in token.split('-').filter(|part| part.len() == 32 && is_hex(part)) {
-            found(part.to_ascii_lowercase());
-        }
+        let rest = &bytes[at + SHORTEST..];
+        let end = at + SHORTEST + rest.iter().position(is_gap).unwrap_or(rest.len());
+        ids_of(&text[at..end], &mut found);
+        at = end + 1;
+    }
+}
+
+fn ids_of(token: &str, found: &mut impl FnMut(String)) {
+    if let Some(id) = uuid_in(token).or_else(|| is_xray(token).then_some(token)) {
+        found(id.to_ascii_lowercase());
+        return;
+    }
+    for part in token.split('-').filter(|part| part.len() == SHORTEST && is_hex(part)) {
+        found(part.to_ascii_lowercase());
     }
 }
 

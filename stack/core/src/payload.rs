@@ -2,9 +2,7 @@
 //!
 //! Its shape: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html>.
 
-use std::io::Read;
-
-use flate2::read::MultiGzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -34,7 +32,7 @@ pub enum DecodeError {
     Base64,
     /// The middle layer.
     #[error("the payload cannot be decompressed: {0}")]
-    Gzip(std::io::Error),
+    Gzip(String),
     /// A bomb, or a cap that is too small.
     #[error("the payload expands beyond {cap} bytes")]
     TooLarge {
@@ -65,12 +63,49 @@ struct Wire<'a> {
 /// When a layer cannot be read, or the text is longer than `cap` bytes.
 pub fn unpack(data: &str, cap: u64) -> Result<String, DecodeError> {
     let compressed = base64_simd::STANDARD.decode_to_vec(data).map_err(|_| DecodeError::Base64)?;
-    let mut json = Vec::new();
-    MultiGzDecoder::new(compressed.as_slice()).take(cap + 1).read_to_end(&mut json).map_err(DecodeError::Gzip)?;
-    if json.len() as u64 > cap {
-        return Err(DecodeError::TooLarge { cap });
-    }
+    let json = inflate(&compressed, usize::try_from(cap).unwrap_or(usize::MAX))?;
     Ok(String::from_utf8(json).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+/// Decompresses gzip of any number of members, straight into the memory where the text stays.
+fn inflate(compressed: &[u8], cap: usize) -> Result<Vec<u8>, DecodeError> {
+    let damaged = || DecodeError::Gzip("it is damaged or cut".to_owned());
+    let mut text = Vec::with_capacity(length_told(compressed).min(cap).max(1024));
+    let mut rest = compressed;
+    while !rest.is_empty() {
+        let mut member = Decompress::new_gzip(15);
+        loop {
+            let room = text.capacity().min(cap.saturating_add(1));
+            if text.len() >= room {
+                if text.len() > cap {
+                    return Err(DecodeError::TooLarge { cap: cap as u64 });
+                }
+                text.reserve(text.len().min(cap + 1 - text.len()).max(1));
+            }
+            let (before, produced) = (member.total_in(), member.total_out());
+            let status = member.decompress_vec(rest, &mut text, FlushDecompress::None);
+            let status = status.map_err(|error| DecodeError::Gzip(error.to_string()))?;
+            let read = usize::try_from(member.total_in() - before).unwrap_or_default();
+            rest = &rest[read..];
+            if status == Status::StreamEnd {
+                break;
+            }
+            if read == 0 && member.total_out() == produced && text.len() < text.capacity() {
+                return Err(damaged());
+            }
+        }
+    }
+    if text.len() > cap {
+        return Err(DecodeError::TooLarge { cap: cap as u64 });
+    }
+    if compressed.is_empty() { Err(damaged()) } else { Ok(text) }
+}
+
+/// The length that the last member tells at its end: a hint, which nobody has checked.
+fn length_told(compressed: &[u8]) -> usize {
+    let Some(trailer) = compressed.last_chunk::<4>() else { return 0 };
+    // No more than deflate can expand.
+    (u32::from_le_bytes(*trailer) as usize).min(compressed.len().saturating_mul(1032)).saturating_add(1)
 }
 
 /// Reads the text inside a payload. `region` is the Region of the function, since the payload names none.
@@ -215,6 +250,23 @@ mod tests {
         let both = [member(head), member(tail)].concat();
         let data = base64_simd::STANDARD.encode_to_string(both);
         assert_eq!(unpack(&data, DEFAULT_CAP).unwrap(), text);
+    }
+
+    #[test]
+    fn a_cut_or_damaged_gzip_is_refused() {
+        let whole = base64_simd::STANDARD.decode_to_vec(pack(events(50).as_bytes())).unwrap();
+        for length in 0..whole.len() {
+            assert!(matches!(inflate(&whole[..length], 1 << 20), Err(DecodeError::Gzip(_))), "{length}");
+        }
+        let mut damaged = whole.clone();
+        damaged[whole.len() / 2] ^= 0x55;
+        assert!(inflate(&damaged, 1 << 20).is_err());
+        let mut lying = whole.clone();
+        let end = lying.len();
+        lying[end - 4..].copy_from_slice(&[0xff; 4]);
+        assert!(inflate(&lying, 1 << 20).is_err());
+        assert_eq!(inflate(&whole, events(50).len()).unwrap(), events(50).as_bytes());
+        assert!(matches!(inflate(&whole, events(50).len() - 1), Err(DecodeError::TooLarge { .. })));
     }
 
     #[test]

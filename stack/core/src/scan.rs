@@ -3,16 +3,17 @@
 //! It knows two answers: what it has understood in full, and "a surprise", which may be anything from an unusual number to
 //! text that is no JSON. Whoever gets the second asks `serde_json`, which is slower and always right.
 
+use std::ops::Range;
+
 use memchr::memchr;
+use serde::de::IgnoredAny;
 
 use crate::{
     fields::{MAX_DEPTH, MAX_NAME, MAX_NAMES},
     ids,
 };
 
-/// Names of one object that are compared with each other; an object with more is a surprise.
-const MAX_COMPARED: usize = 64;
-/// Digits that a number may have to be copied as it is: fewer than 2^63 has, and than a double can hold.
+/// Digits that a number may have before or behind its point to be copied as it is.
 const MAX_DIGITS: usize = 18;
 
 /// A member of an object, as it stands in the text.
@@ -22,6 +23,8 @@ pub struct Member<'t> {
     pub name: &'t str,
     /// Its value, quotes included.
     pub value: &'t str,
+    /// Where the value stands in the text that was scanned.
+    pub at: usize,
 }
 
 impl<'t> Member<'t> {
@@ -33,12 +36,27 @@ impl<'t> Member<'t> {
     }
 }
 
+/// What stands between the braces of an object.
+#[derive(Debug, Clone, Copy)]
+pub struct Inner<'t> {
+    /// The text.
+    pub text: &'t str,
+    /// Where it stands in the text that was scanned.
+    pub at: usize,
+}
+
 /// A place in a text.
 pub struct Scanner<'t> {
     text: &'t str,
     at: usize,
     /// Whether line breaks stand between the values.
     pub breaks: bool,
+    /// Whether names of the root are those of the engine or ours, and must get a prefix.
+    pub renames: bool,
+    /// Arrays that the index does not take as they are: they become a text of JSON.
+    texts: Vec<Range<usize>>,
+    /// Where the array begins that was just found to be of several kinds.
+    mixed: Option<usize>,
     names: usize,
 }
 
@@ -46,7 +64,7 @@ impl<'t> Scanner<'t> {
     /// At the start of `text`.
     #[must_use]
     pub fn new(text: &'t str) -> Self {
-        Self { text, at: 0, breaks: false, names: 0 }
+        Self { text, at: 0, breaks: false, renames: false, texts: Vec::new(), mixed: None, names: 0 }
     }
 
     /// What is still to be read.
@@ -55,11 +73,13 @@ impl<'t> Scanner<'t> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
+    #[inline]
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
     /// Takes `byte` if it comes next, white space aside.
+    #[inline]
     pub fn take(&mut self, byte: u8) -> Option<()> {
         self.skip_space();
         (self.byte()? == byte).then(|| self.at += 1)
@@ -71,6 +91,7 @@ impl<'t> Scanner<'t> {
         self.at == self.text.len()
     }
 
+    #[inline]
     fn skip_space(&mut self) {
         while let Some(byte @ (b' ' | b'\t' | b'\n' | b'\r')) = self.byte() {
             self.breaks |= matches!(byte, b'\n' | b'\r');
@@ -99,15 +120,21 @@ impl<'t> Scanner<'t> {
     fn skip_escape(&mut self) -> Option<()> {
         self.at += match self.text.as_bytes().get(self.at + 1)? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
-            b'u' => {
-                let digits = self.text.as_bytes().get(self.at + 2..self.at + 6)?;
-                // Halves of surrogate pairs are a surprise, alone or not.
-                let surrogate = matches!(digits, [b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', ..]);
-                (!surrogate && digits.iter().all(u8::is_ascii_hexdigit)).then_some(6)?
-            }
+            b'u' => match self.unit(self.at)? {
+                // Half of a surrogate pair alone is a surprise.
+                0xd800..0xdc00 => self.unit(self.at + 6).filter(|low| (0xdc00..0xe000).contains(low)).map(|_| 12)?,
+                0xdc00..0xe000 => return None,
+                _ => 6,
+            },
             _ => return None,
         };
         Some(())
+    }
+
+    /// The code unit that is escaped as `\uXXXX` at `at`.
+    fn unit(&self, at: usize) -> Option<u16> {
+        let digits = self.text.get(at..at + 6)?.strip_prefix("\\u")?;
+        digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
     }
 
     /// The integer that comes next.
@@ -157,13 +184,14 @@ impl<'t> Scanner<'t> {
 
     /// The members of the object that comes next, if every name and value in it may go to the index as it is. Their text
     /// is what stands between the braces.
-    pub fn clean_object(&mut self, members: &mut Vec<Member<'t>>) -> Option<&'t str> {
+    pub fn clean_object(&mut self, members: &mut Vec<Member<'t>>) -> Option<Inner<'t>> {
         members.clear();
         self.names = 0;
         self.take(b'{')?;
         let start = self.at;
         self.object(1, members)?;
-        self.text.get(start..self.at - 1)
+        let inner = Inner { text: self.text.get(start..self.at - 1)?, at: start };
+        Some(inner)
     }
 
     /// Goes to the end of an object whose brace was taken. `members` get those of the root.
@@ -176,15 +204,16 @@ impl<'t> Scanner<'t> {
         }
         loop {
             let name = self.string().filter(|name| is_clean(name, depth == 1))?;
+            self.renames |= depth == 1 && name.starts_with(['_', '@']);
             self.names += 1;
             let seen = &members[first..];
-            if self.names > MAX_NAMES || seen.len() >= MAX_COMPARED || seen.iter().any(|member| member.name == name) {
+            if self.names > MAX_NAMES || seen.iter().any(|member| is_same(member.name, name)) {
                 return None;
             }
             self.take(b':')?;
             self.skip_space();
             let start = self.at;
-            members.push(Member { name, value: "" });
+            members.push(Member { name, value: "", at: start });
             let own = members.len();
             self.value(depth, members)?;
             members.truncate(own);
@@ -209,7 +238,18 @@ impl<'t> Scanner<'t> {
                 self.at += 1;
                 self.object(depth + 1, members).map(|()| Kind::Object)
             }
-            b'[' => self.array(depth, members).map(|()| Kind::Array),
+            b'[' => {
+                let (start, texts, pushed) = (self.at, self.texts.len(), members.len());
+                if self.array(depth, members).is_none() {
+                    // Anything else that is wrong with it is a surprise.
+                    (self.mixed.take() == Some(start)).then_some(())?;
+                    members.truncate(pushed);
+                    self.texts.truncate(texts);
+                    self.at = start;
+                    self.array_as_text()?;
+                }
+                Some(Kind::Array)
+            }
             b't' => self.literal("true", Kind::Bool),
             b'f' => self.literal("false", Kind::Bool),
             b'n' => self.literal("null", Kind::Null),
@@ -219,29 +259,75 @@ impl<'t> Scanner<'t> {
 
     /// Goes to the end of an array of one kind of values that are no arrays.
     fn array(&mut self, depth: usize, members: &mut Vec<Member<'t>>) -> Option<()> {
+        let start = self.at;
         self.at += 1;
         self.skip_space();
         if self.byte()? == b']' {
             self.at += 1;
             return Some(());
         }
-        let mut first = None;
+        // Of objects, the first one's names stay on the stack while the array lasts: those that come again are not counted.
+        let first = members.len();
+        let mut names = first;
+        let mut kinds = None;
         loop {
             self.skip_space();
-            let before = members.len();
             let kind = self.value(depth, members)?;
-            members.truncate(before);
-            if kind == Kind::Array || *first.get_or_insert(kind) != kind {
+            if kind == Kind::Array || *kinds.get_or_insert(kind) != kind {
+                self.mixed = Some(start);
                 return None;
             }
+            if names == first {
+                names = members.len();
+            }
+            let (known, new) = members[first..].split_at(names - first);
+            self.names -= new.iter().filter(|new| known.iter().any(|known| known.name == new.name)).count();
+            members.truncate(names);
             self.skip_space();
             self.at += 1;
             match self.text.as_bytes()[self.at - 1] {
                 b',' => {}
-                b']' => return Some(()),
+                b']' => {
+                    members.truncate(first);
+                    return Some(());
+                }
                 _ => return None,
             }
         }
+    }
+
+    /// Goes to the end of an array that becomes a text. It must stand there just as it would be written anew.
+    fn array_as_text(&mut self) -> Option<()> {
+        let start = self.at;
+        let array = self.skip_value()?;
+        let mut outside = array.split('"').step_by(2);
+        let written_anew = outside.all(|part| {
+            let digits =
+                |part: &str| part.split(|c: char| !c.is_ascii_digit()).all(|digits| digits.len() <= MAX_DIGITS);
+            !part.contains(['.', ' ', '\t', '\n', '\r', 'E']) && !part.contains("-0") && digits(part)
+        });
+        let plain = memchr(b'\\', array.as_bytes()).is_none() && !array.contains('\u{7f}');
+        let valid = serde_json::from_str::<IgnoredAny>(array).is_ok();
+        (written_anew && plain && valid).then(|| self.texts.push(start..self.at))
+    }
+
+    /// Appends the part of the text from `from` on that is `part`, with its arrays as the index takes them.
+    pub fn append(&self, part: &str, from: usize, body: &mut Vec<u8>) {
+        let end = from + part.len();
+        let mut done = from;
+        for text in self.texts.iter().filter(|text| text.start >= from && text.end <= end) {
+            body.extend_from_slice(&self.text.as_bytes()[done..text.start]);
+            body.push(b'"');
+            for byte in self.text[text.clone()].bytes() {
+                if byte == b'"' {
+                    body.push(b'\\');
+                }
+                body.push(byte);
+            }
+            body.push(b'"');
+            done = text.end;
+        }
+        body.extend_from_slice(&self.text.as_bytes()[done..end]);
     }
 
     fn literal(&mut self, literal: &str, kind: Kind) -> Option<Kind> {
@@ -249,13 +335,17 @@ impl<'t> Scanner<'t> {
         Some(kind)
     }
 
-    /// Goes to the end of a number that every double holds. Exponents are a surprise.
+    /// Goes to the end of a number that every double holds.
     fn number(&mut self) -> Option<Kind> {
         self.at += usize::from(self.byte()? == b'-');
         let digits = |at: usize| self.text.as_bytes()[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         let whole = digits(self.at);
         let leading_zero = whole > 1 && self.byte() == Some(b'0');
-        if whole == 0 || whole > MAX_DIGITS || leading_zero {
+        if whole == 0 || leading_zero {
+            return None;
+        }
+        // From 2^63 a number is no long of the engine's.
+        if whole > MAX_DIGITS && self.text[self.at..self.at + whole].parse::<i64>().is_err() {
             return None;
         }
         let mut end = self.at + whole;
@@ -266,8 +356,16 @@ impl<'t> Scanner<'t> {
             }
             end += 1 + fraction;
         }
+        if matches!(self.text.as_bytes().get(end), Some(b'e' | b'E')) {
+            end += 1 + usize::from(matches!(self.text.as_bytes().get(end + 1), Some(b'+' | b'-')));
+            let exponent = digits(end);
+            if !(1..=2).contains(&exponent) {
+                return None;
+            }
+            end += exponent;
+        }
         self.at = end;
-        self.byte().is_none_or(|byte| !matches!(byte, b'e' | b'E')).then_some(Kind::Number)
+        Some(Kind::Number)
     }
 }
 
@@ -282,26 +380,33 @@ enum Kind {
     Array,
 }
 
-/// Whether a name may go to the index as it is; see `fields`, which mends the others.
+/// Whether a name may go to the index as it is, or with a prefix; see `fields`, which mends the others.
 fn is_clean(name: &str, root: bool) -> bool {
     let bytes = name.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
     let edge = |byte: &u8| matches!(byte, b'.' | b' ');
-    let plain = bytes
-        .iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'@' | b'/' | b':'));
-    let dots = || name.contains("..");
-    let of_the_root = || !matches!(first, b'_' | b'@');
+    // 0xc2 begins the control characters beyond ASCII, among others.
+    let plain = bytes.iter().all(|byte| !matches!(byte, b'\\' | 0x7f | 0xc2));
+    let dots =
+        || bytes.windows(2).any(|pair| (pair[0] == b'.' && edge(&pair[1])) || (edge(&pair[0]) && pair[1] == b'.'));
     let of_a_map = || bytes.iter().all(u8::is_ascii_digit) || (name.len() >= 32 && ids::is_id(name));
     plain
         && bytes.len() <= MAX_NAME
         && !edge(first)
         && !edge(last)
         && !dots()
-        && if root { of_the_root() } else { !of_a_map() }
+        // What gets a prefix must not meet one that has it.
+        && if root { !name.starts_with("json") } else { !of_a_map() }
+}
+
+/// Whether two names are the same. Most differ in length or in their last byte, which spares a call.
+#[inline]
+fn is_same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.as_bytes().last() == b.as_bytes().last() && a == b
 }
 
 /// Where the first quote, backslash or control character stands: eight bytes are looked at together.
+#[inline]
 fn special(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
@@ -333,32 +438,36 @@ mod tests {
     fn clean(text: &str) -> Option<(usize, String)> {
         let mut members = Vec::new();
         let mut scanner = Scanner::new(text);
-        let inner = scanner.clean_object(&mut members)?.to_owned();
-        scanner.is_done().then_some((members.len(), inner))
+        let inner = scanner.clean_object(&mut members)?;
+        let mut copied = Vec::new();
+        scanner.append(inner.text, inner.at, &mut copied);
+        scanner.is_done().then_some((members.len(), String::from_utf8(copied).unwrap()))
     }
 
     #[test_case(r#"{"a":1,"b":{"c":[1,2.5,-3]},"d":"x\n\u00e9","e":null,"f":[{"g":true},{"g":false}]}"#, 5; "everything")]
+    #[test_case(r#"{"a":1.5e-7,"b":"\ud83d\ude00"}"#, 2; "an exponent and a surrogate pair")]
     #[test_case("{}", 0; "nothing")]
     #[test_case("{ \"a\" : [ ] }", 1; "space")]
+    #[test_case(r#"{"_id":1,"@a":2,"ä b":9223372036854775807}"#, 3; "names that get a prefix, and odd ones")]
     fn understood(text: &str, members: usize) {
         assert_eq!(clean(text), Some((members, text[1..text.len() - 1].to_owned())));
     }
 
     #[test_case(r#"{"a":1,"a":2}"#; "a name twice")]
     #[test_case(r#"{"a":{"b":1,"b":2}}"#; "a name twice below")]
-    #[test_case(r#"{"@a":1}"#; "a name like ours")]
-    #[test_case(r#"{"_id":1}"#; "a name of the engine")]
     #[test_case(r#"{"a":{"17":1}}"#; "a number as a name")]
     #[test_case(r#"{"a":{"8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f":1}}"#; "an id as a name")]
     #[test_case(r#"{"":1}"#; "no name")]
     #[test_case(r#"{"a.":1}"#; "a dot at the end")]
+    #[test_case(r#"{"a. b":1}"#; "a blank after a dot")]
+    #[test_case(r#"{"a":9223372036854775808}"#; "from 2^63")]
     #[test_case(r#"{"a\n":1}"#; "an escape in a name")]
-    #[test_case(r#"{"a":1e5}"#; "an exponent")]
+    #[test_case(r#"{"a":[1, "x"]}"#; "a mixed array that is not compact")]
+    #[test_case(r#"{"a":[[1,,2]]}"#; "a nested array that is none")]
+    #[test_case(r#"{"a":1e500}"#; "a large exponent")]
     #[test_case(r#"{"a":12345678901234567890}"#; "a long number")]
     #[test_case(r#"{"a":01}"#; "a leading zero")]
-    #[test_case(r#"{"a":[1,"x"]}"#; "a mixed array")]
-    #[test_case(r#"{"a":[[1]]}"#; "a nested array")]
-    #[test_case(r#"{"a":"\ud83d\ude00"}"#; "a surrogate pair")]
+    #[test_case(r#"{"a":"\ud83d"}"#; "half a surrogate pair")]
     #[test_case(r#"{"a":"\x"}"#; "an unknown escape")]
     #[test_case("{\"a\":\"\u{1}\"}"; "a control character")]
     #[test_case(r#"{"a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":{}}}}}}}}}"#; "too deep")]
@@ -367,6 +476,12 @@ mod tests {
     #[test_case(r#"{"a" 1}"#; "no colon")]
     fn surprises(text: &str) {
         assert_eq!(clean(text), None);
+    }
+
+    #[test]
+    fn arrays_that_become_texts() {
+        let text = r#"{"a":[["x",1]],"b":{"c":[1,"y"]},"d":2}"#;
+        assert_eq!(clean(text), Some((3, r#""a":"[[\"x\",1]]","b":{"c":"[1,\"y\"]"},"d":2"#.to_owned())));
     }
 
     #[test]
@@ -390,7 +505,8 @@ mod tests {
         /// What is understood is JSON, and of equal meaning.
         #[test]
         fn what_is_understood_is_json(text in r#"\{("[a-z.@_]{0,3}":("[a-zé\\nu"]{0,4}"|-?[0-9.e]{1,4}|\[[0-9,"]{0,4}\]|\{\}|true|nul?l),?){0,3}\}"#) {
-            if clean(&text).is_some() {
+            if let Some((_, inner)) = clean(&text) {
+                prop_assert!(serde_json::from_str::<Value>(&format!("{{{inner}}}")).is_ok(), "{}", inner);
                 prop_assert!(serde_json::from_str::<Value>(&text).is_ok(), "{}", text);
             }
         }

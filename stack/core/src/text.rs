@@ -13,10 +13,12 @@ pub fn unescape(escaped: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Appends to `text` what stands escaped in `escaped`, whose first backslash is at `first`.
-pub fn unescape_into(escaped: &str, first: usize, text: &mut String) {
+/// Appends to `text` what stands escaped in `escaped`, whose first backslash is at `first`. Tells whether nothing had to be
+/// replaced.
+pub fn unescape_into(escaped: &str, first: usize, text: &mut String) -> bool {
     text.push_str(&escaped[..first]);
     let mut rest = &escaped[first..];
+    let mut whole = true;
     loop {
         let mut chars = rest[1..].chars();
         match chars.next() {
@@ -25,32 +27,34 @@ pub fn unescape_into(escaped: &str, first: usize, text: &mut String) {
             Some('r') => text.push('\r'),
             Some('b') => text.push('\u{8}'),
             Some('f') => text.push('\u{c}'),
-            Some('u') => text.push(code_point(&mut chars)),
+            Some('u') => {
+                let point = code_point(&mut chars);
+                whole &= point.is_some();
+                text.push(point.unwrap_or(char::REPLACEMENT_CHARACTER));
+            }
             Some(other) => text.push(other),
-            None => return,
+            None => return false,
         }
         rest = chars.as_str();
         let Some(next) = memchr::memchr(b'\\', rest.as_bytes()) else {
             text.push_str(rest);
-            return;
+            return whole;
         };
         text.push_str(&rest[..next]);
         rest = &rest[next..];
     }
 }
 
-/// The character whose `\u` was read; of a pair, both halves.
-fn code_point(chars: &mut std::str::Chars<'_>) -> char {
-    let Some(unit) = unit(chars) else { return char::REPLACEMENT_CHARACTER };
+/// The character whose `\u` was read; of a pair, both halves. A half alone is none.
+fn code_point(chars: &mut std::str::Chars<'_>) -> Option<char> {
+    let unit = unit(chars)?;
     if let Some(low) = chars.as_str().strip_prefix("\\u").filter(|_| (0xd800..0xdc00).contains(&unit)) {
         let mut ahead = low.chars();
-        if let Some(low) = self::unit(&mut ahead).filter(|low| (0xdc00..0xe000).contains(low)) {
-            *chars = ahead;
-            let point = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-            return char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER);
-        }
+        let low = self::unit(&mut ahead).filter(|low| (0xdc00..0xe000).contains(low))?;
+        *chars = ahead;
+        return char::from_u32(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
     }
-    char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)
+    char::from_u32(unit)
 }
 
 /// Four hexadecimal digits.
@@ -60,39 +64,67 @@ fn unit(chars: &mut std::str::Chars<'_>) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok()
 }
 
-/// An object, if `text` is one. Halves of surrogate pairs in it become U+FFFD; the last of equal names wins.
+/// An object, if `text` is one. Halves of surrogate pairs in it become U+FFFD, numbers that neither a long nor a double
+/// holds become texts; the last of equal names wins.
 #[must_use]
 pub fn parse_object(text: &str) -> Option<Map<String, Value>> {
-    serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&mend_surrogates(text)?).ok())
+    serde_json::from_str(&mend(text)).ok()
 }
 
-/// `text` with each half of a surrogate pair replaced, if there is one.
-fn mend_surrogates(text: &str) -> Option<String> {
+/// `text` without what a strict reader would refuse, or read as another value.
+fn mend(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let mut mended = String::new();
+    let (mut at, mut done) = (0, 0);
+    let mut inside = false;
+    while at < bytes.len() {
+        let (length, instead) = match bytes[at] {
+            b'"' => {
+                inside = !inside;
+                (1, None)
+            }
+            b'\\' if inside => escape(text, at),
+            b'-' | b'0'..=b'9' if !inside => number(text, at),
+            _ => (1, None),
+        };
+        if let Some(instead) = instead {
+            mended.push_str(&text[done..at]);
+            mended.push_str(&instead);
+            done = at + length;
+        }
+        at += length;
+    }
+    if done == 0 {
+        return Cow::Borrowed(text);
+    }
+    mended.push_str(&text[done..]);
+    Cow::Owned(mended)
+}
+
+/// The length of the escape at `at`, and what stands for it where it is half of a pair.
+fn escape(text: &str, at: usize) -> (usize, Option<String>) {
     let half = |at: usize| {
         let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
         u16::from_str_radix(digits, 16).ok().filter(|unit| (0xd800..0xe000).contains(unit))
     };
-    let mut mended = String::with_capacity(text.len());
-    let (mut at, mut found) = (0, false);
-    while let Some(skip) = memchr::memchr(b'\\', &text.as_bytes()[at..]) {
-        mended.push_str(&text[at..at + skip]);
-        at += skip;
-        let length = match (half(at), half(at + 6)) {
-            (Some(0xd800..0xdc00), Some(0xdc00..)) => 12,
-            (Some(_), _) => {
-                found = true;
-                mended.push_str("\\ufffd");
-                at += 6;
-                continue;
-            }
-            // An escape is one character and what it escapes, which may be a backslash.
-            _ => 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8),
-        };
-        mended.push_str(&text[at..at + length]);
-        at += length;
+    match (half(at), half(at + 6)) {
+        (Some(0xd800..0xdc00), Some(0xdc00..)) => (12, None),
+        (Some(_), _) => (6, Some("\\ufffd".to_owned())),
+        _ => (2, None),
     }
-    mended.push_str(&text[at..]);
-    found.then_some(mended)
+}
+
+/// The length of the number at `at`, and the text that stands for it where it would not stay itself.
+fn number(text: &str, at: usize) -> (usize, Option<String>) {
+    let rest = &text.as_bytes()[at..];
+    let length = rest.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+    let digits = &text[at..at + length.unwrap_or(rest.len())];
+    let double: Option<f64> = digits.parse().ok();
+    let whole = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let lost =
+        if whole { digits.len() > 18 && digits.parse::<i64>().is_err() } else { double.is_some_and(f64::is_infinite) };
+    let lost = lost && double.is_some();
+    (digits.len(), lost.then(|| format!("\"{digits}\"")))
 }
 
 #[cfg(test)]
@@ -110,6 +142,17 @@ mod tests {
     #[test_case(r"\ude00\ud83d\ud83d\ude00", "\u{fffd}\u{fffd}😀"; "halves before a pair")]
     fn unescaped(escaped: &str, text: &str) {
         assert_eq!(unescape(escaped), text);
+    }
+
+    #[test]
+    fn numbers_that_would_be_lost_become_texts() {
+        let text = r#"{"a":1e400,"b":-123456789012345678901234567890,"c":"1e400","d":[18446744073709551616,1.5e3,7],"é1e400":9223372036854775807}"#;
+        assert_eq!(
+            Value::Object(parse_object(text).unwrap()),
+            json!({"a": "1e400", "b": "-123456789012345678901234567890", "c": "1e400",
+                "d": ["18446744073709551616", 1500.0, 7], "é1e400": 9_223_372_036_854_775_807_i64})
+        );
+        assert_eq!(parse_object(r#"{"a":1-2-3-4-5-6-7-8-9-0-1}"#), None);
     }
 
     #[test]

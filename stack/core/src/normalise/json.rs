@@ -1,19 +1,22 @@
 //! JSON alone, and JSON after a prefix.
 
-use serde_json::{Map, Value};
-
-use super::{Normalised, of_fields, text};
+use super::{Normalised, of_fields, of_prefix};
+use crate::text::parse_object;
 
 pub(super) fn read(message: &str) -> Option<Normalised> {
     if !message.ends_with('}') {
         return None;
     }
     if message.starts_with('{') {
-        return parse(message).map(of_fields);
+        return parse_object(message).map(of_fields);
     }
-    let (at, fields) =
-        message.match_indices(" {").take(4).find_map(|(at, _)| Some((at, parse(&message[at + 1..])?)))?;
-    let prefix = text::read(&message[..at]);
+    // The first brace may be part of the prefix; then the object begins behind white space.
+    let first = message.find('{')?;
+    let others = message.match_indices(['\t', ' ']).map(|(at, _)| at + 1);
+    let others = others.filter(|at| *at > first && message[*at..].starts_with('{'));
+    let candidates = std::iter::once(first).chain(others).take(4);
+    let (at, fields) = candidates.into_iter().find_map(|at| Some((at, parse_object(&message[at..])?)))?;
+    let prefix = of_prefix(&message[..at]);
     let body = of_fields(fields);
     Some(Normalised {
         level: body.level.or(prefix.level),
@@ -21,8 +24,4 @@ pub(super) fn read(message: &str) -> Option<Normalised> {
         trace_id: body.trace_id.or(prefix.trace_id),
         fields: body.fields,
     })
-}
-
-fn parse(text: &str) -> Option<Map<String, Value>> {
-    serde_json::from_str(text).ok()
 }

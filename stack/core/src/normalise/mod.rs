@@ -149,7 +149,7 @@ pub(crate) fn first_id(header: &str) -> Option<String> {
 
 /// What stands before the JSON of a message.
 pub(crate) fn of_prefix(prefix: &str) -> Normalised {
-    text::read(prefix)
+    lambda::read(prefix).unwrap_or_else(|| text::read(prefix))
 }
 
 /// Whether an id that was found by its name is kept among the ids of its event.
@@ -193,6 +193,7 @@ mod tests {
 
     #[test_case(&format!(r#"{{"level":"WARN","requestId":"{ID}"}}"#), Level::Warn; "json")]
     #[test_case(&format!(r#"ERROR {{"request_id":"{ID}"}}"#), Level::Error; "json after a level")]
+    #[test_case(&format!("2026-11-23T10:00:00.000Z\t{ID}\tERROR\t{{\"a\":1}}"), Level::Error; "json in lambda's text format")]
     #[test_case(&format!(r#"2026-11-23T10:00:00Z INFO RequestId: {ID} {{"a":1}}"#), Level::Info; "json after a prefix")]
     #[test_case(&format!(r#"{{"level":30,"function_request_id":"{ID}"}}"#), Level::Info; "powertools with a number")]
     #[test_case(&format!("2026-11-23T10:00:00.000Z\t{ID}\tERROR\tboom"), Level::Error; "lambda text format of node")]

@@ -1,5 +1,7 @@
 //! Plain text: a level near its start, ids behind their names.
 
+use memchr::memmem;
+
 use super::Normalised;
 use crate::level::Level;
 
@@ -29,6 +31,11 @@ fn level(message: &str) -> Option<Level> {
 
 /// The word behind the first of `names`, as in `requestId=X`, `RequestId: X`, `"request_id": "X"`.
 fn labelled(message: &str, names: &[&str]) -> Option<String> {
+    // What all of them have in common tells most messages apart at once.
+    let common = if names[0].starts_with("request") { ["equest", "EQUEST"] } else { ["race", "RACE"] };
+    if common.iter().all(|part| memmem::find(message.as_bytes(), part.as_bytes()).is_none()) {
+        return None;
+    }
     let lower = message.to_ascii_lowercase(); // Same length, so that positions carry over.
     names.iter().find_map(|name| {
         let at = lower.find(name)?;

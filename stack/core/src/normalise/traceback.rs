@@ -4,6 +4,7 @@ use super::Normalised;
 use crate::level::Level;
 
 pub(super) fn read(message: &str) -> Option<Normalised> {
+    memchr::memchr(b'\n', message.as_bytes())?;
     let python = message.starts_with("Traceback (most recent call last)");
     let java = || message.starts_with("Exception in thread ") || message.contains("\n\tat ");
     let node = || message.contains("\n    at ") && message.lines().next().is_some_and(|line| line.contains("Error"));
