@@ -1,6 +1,6 @@
 //! Bytes on the disk of a real node: our template and documents, and those of the generated function.
 
-use std::{path::Path, process::Command, sync::Mutex, time::Duration};
+use std::{collections::HashSet, path::Path, process::Command, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
 use hyper::Method;
@@ -70,17 +70,22 @@ pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Opti
     let engine = Engine { root, domain: Domain::new(http, url, Auth::None) };
     let mut template: Value =
         serde_json::from_slice(&std::fs::read(root.join("stack/index_template.json")).ok()?).ok()?;
-    template["index_patterns"] = json!(["ours"]);
+    template["index_patterns"] = json!(["ours*"]);
     engine.ask(Method::PUT, "/_index_template/ours", &template).await;
-    let limits = json!({"settings": {"index": {"mapping": {"total_fields": {"limit": 2000}}}}});
+    // As the engine makes it by itself, but for room for all names: otherwise it would refuse still more.
+    let limits = json!({"settings": {"index": {"mapping": {"total_fields": {"limit": 10_000}}}}});
     engine.ask(Method::PUT, "/theirs", &limits).await;
 
     let mut letters = Letters::default();
     let mut written = Written::default();
     for payload in payloads {
+        let refused = send_theirs(&engine, payload, peer).await?;
         let text = payload::unpack(&payload.data, DEFAULT_CAP).ok()?;
-        if let Ok(Decoded::Data(batch)) = payload::parse(&text, "eu-west-1") {
-            let encoder = Encoder::new(Target::One("ours"), &batch.origin, 1_795_392_000_000);
+        let Ok(Decoded::Data(batch)) = payload::parse(&text, "eu-west-1") else { continue };
+        // The sizes are compared over the documents that both of them hold.
+        let (lost, held): (Vec<_>, Vec<_>) = batch.events.iter().partition(|event| refused.contains(event.id));
+        for (index, events) in [("ours", held), ("ours-alone", lost)] {
+            let encoder = Encoder::new(Target::One(index), &batch.origin, 1_795_392_000_000);
             let writer = Writer {
                 domain: &engine.domain,
                 conflicts: &Mutex::new(Conflicts::default()),
@@ -89,30 +94,38 @@ pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Opti
                 tried: 0,
                 redactor: None,
             };
-            written.add(writer.write_batch(&batch, &encoder, &mut letters).await);
-        }
-        let dump = peer.ask(&format!("dump {}", payload.name));
-        let Some(body) = dump["body"].as_str() else { continue };
-        let lines: Vec<&str> = body.lines().collect();
-        for part in lines.chunks(4_000) {
-            let bulk: String = part
-                .chunks(2)
-                .map(|pair| {
-                    let action: Value = serde_json::from_str(pair[0]).expect("an action");
-                    let action = json!({"index": {"_index": "theirs", "_id": action["index"]["_id"]}});
-                    format!("{action}\n{}\n", pair[1])
-                })
-                .collect();
-            let sent = engine.domain.send_bulk(
-                "/_bulk?filter_path=errors",
-                gzip(bulk.as_bytes()).into(),
-                Duration::from_mins(2),
-            );
-            sent.await.ok()?;
+            written.add(writer.write(&events, &encoder, &mut letters).await);
         }
     }
     let all = payloads.iter().map(|payload| payload.events as u64).sum();
     assert_eq!(letters.count(Kind::Outage), 0);
     let ((ours, mine), (theirs, yours)) = (engine.weigh("ours").await, engine.weigh("theirs").await);
-    Some(Storage { ours, theirs, lost: (all - mine, all - yours, all) })
+    assert_eq!(mine, yours, "both hold the same documents");
+    let (_, alone) = engine.weigh("ours-alone").await;
+    Some(Storage { ours, theirs, lost: (all - mine - alone, all - yours, all) })
+}
+
+/// Sends the peer's documents, and returns the ids of those that the engine refuses.
+async fn send_theirs(engine: &Engine<'_>, payload: &Payload, peer: &mut Peer) -> Option<HashSet<String>> {
+    let mut refused = HashSet::new();
+    let dump = peer.ask(&format!("dump {}", payload.name));
+    let Some(body) = dump["body"].as_str() else { return Some(refused) };
+    let lines: Vec<&str> = body.lines().collect();
+    for part in lines.chunks(4_000) {
+        let bulk: String = part
+            .chunks(2)
+            .map(|pair| {
+                let action: Value = serde_json::from_str(pair[0]).expect("an action");
+                let action = json!({"index": {"_index": "theirs", "_id": action["index"]["_id"]}});
+                format!("{action}\n{}\n", pair[1])
+            })
+            .collect();
+        let path = "/_bulk?filter_path=items.*.status,items.*._id";
+        let sent = engine.domain.send_bulk(path, gzip(bulk.as_bytes()).into(), Duration::from_mins(2)).await.ok()?;
+        let answer: Value = serde_json::from_slice(&sent.body).ok()?;
+        let items = answer["items"].as_array()?.iter().map(|item| &item["index"]);
+        let failed = items.filter(|item| item["status"].as_u64().is_none_or(|status| status >= 300));
+        refused.extend(failed.filter_map(|item| item["_id"].as_str()).map(str::to_owned));
+    }
+    Some(refused)
 }

@@ -23,6 +23,12 @@ impl Conflicts {
         self.indices.get(index).unwrap_or(&self.none)
     }
 
+    /// Whether no index has refused anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
     /// Remembers the path that a refusal of `index` names, if it names one.
     pub fn learn(&mut self, index: &str, refusal: &str) {
         let Some(path) = path_in(refusal) else { return };

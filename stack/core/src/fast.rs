@@ -123,6 +123,9 @@ impl Encoder<'_> {
         members: &[Member<'_>],
         conflicts: &Conflicts,
     ) -> Result<(), Surprise> {
+        if conflicts.is_empty() {
+            return Ok(());
+        }
         let root = |path: &str| path.split('.').next().unwrap_or_default().to_owned();
         let paths = conflicts.of(&self.index(event.timestamp));
         let concerned = paths.iter().any(|path| members.iter().any(|member| root(member.name) == root(path)));

@@ -22,6 +22,7 @@ pub fn unescape_into(escaped: &str, first: usize, text: &mut String) -> bool {
     loop {
         let mut chars = rest[1..].chars();
         match chars.next() {
+            Some('"') => text.push('"'),
             Some('n') => text.push('\n'),
             Some('t') => text.push('\t'),
             Some('r') => text.push('\r'),
@@ -36,13 +37,28 @@ pub fn unescape_into(escaped: &str, first: usize, text: &mut String) -> bool {
             None => return false,
         }
         rest = chars.as_str();
-        let Some(next) = memchr::memchr(b'\\', rest.as_bytes()) else {
+        let Some(next) = backslash(rest.as_bytes()) else {
             text.push_str(rest);
             return whole;
         };
         text.push_str(&rest[..next]);
         rest = &rest[next..];
     }
+}
+
+/// Where the next backslash stands. In JSON within JSON it is near: eight bytes at a time find it sooner than a call does.
+#[inline]
+fn backslash(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    for (at, word) in bytes.chunks_exact(8).take(4).enumerate() {
+        let word = u64::from_le_bytes(word.try_into().ok()?) ^ (ONES * u64::from(b'\\'));
+        let found = word.wrapping_sub(ONES) & !word & (ONES << 7);
+        if found != 0 {
+            return Some(at * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let near = (bytes.len() / 8).min(4) * 8;
+    memchr::memchr(b'\\', &bytes[near..]).map(|rest| near + rest)
 }
 
 /// The character whose `\u` was read; of a pair, both halves. A half alone is none.
