@@ -196,7 +196,8 @@ fn by_payload() {
 /// CPU time until a function asks for its first event.
 fn first_next(root: &Path, folder: &Path, report: &mut Report) {
     let package = folder.join("node_modules/serverless-es-logs/templates/code/logsToEs.js");
-    let script = format!("require({:?}); const c = process.cpuUsage(); console.log(c.user + c.system)", package);
+    let package = package.display();
+    let script = format!("require('{package}'); const c = process.cpuUsage(); console.log(c.user + c.system)");
     let theirs = || -> f64 {
         let output = Command::new("node").args(["-e", &script]).env("ES_ENDPOINT", "x").output().expect("node runs");
         String::from_utf8_lossy(&output.stdout).trim().parse().expect("microseconds")

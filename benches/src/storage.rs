@@ -112,14 +112,12 @@ async fn send_theirs(engine: &Engine<'_>, payload: &Payload, peer: &mut Peer) ->
     let Some(body) = dump["body"].as_str() else { return Some(refused) };
     let lines: Vec<&str> = body.lines().collect();
     for part in lines.chunks(4_000) {
-        let bulk: String = part
-            .chunks(2)
-            .map(|pair| {
-                let action: Value = serde_json::from_str(pair[0]).expect("an action");
-                let action = json!({"index": {"_index": "theirs", "_id": action["index"]["_id"]}});
-                format!("{action}\n{}\n", pair[1])
-            })
-            .collect();
+        let mut bulk = String::new();
+        for pair in part.chunks(2) {
+            let action: Value = serde_json::from_str(pair[0]).expect("an action");
+            let action = json!({"index": {"_index": "theirs", "_id": action["index"]["_id"]}});
+            bulk += &format!("{action}\n{}\n", pair[1]);
+        }
         let path = "/_bulk?filter_path=items.*.status,items.*._id";
         let sent = engine.domain.send_bulk(path, gzip(bulk.as_bytes()).into(), Duration::from_mins(2)).await.ok()?;
         let answer: Value = serde_json::from_slice(&sent.body).ok()?;

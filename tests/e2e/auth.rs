@@ -1,11 +1,20 @@
 //! Name and password, TLS by a private authority, and an index that is closed to the writer, on an engine with the
 //! security plugin.
 
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use hyper::Request;
+use logctl_sink::aws::Signer;
 use serde_json::json;
 
 use super::{
     faults::{Rig, Sent, events, lines, well},
-    sandbox::Sandbox,
+    sandbox::{Sandbox, root},
 };
 
 #[test]
@@ -67,4 +76,66 @@ fn basic_authentication_over_tls() {
     }
     well(&function(&[("LOGCTL_SECRET", &admin)]).invoke("\"redrive\""));
     assert_eq!(rig.account_for("after the redrive", &sent), 0);
+}
+
+/// The signature that botocore gives for the same request at the same time.
+#[test]
+fn signatures_are_those_of_another_implementation() {
+    const PYTHON: &str = r#"
+import datetime, json, sys
+import botocore.auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+given = json.load(sys.stdin)
+botocore.auth.get_current_datetime = lambda *_: datetime.datetime(2026, 11, 23, 10, 0, 0)
+request = AWSRequest(given["method"], given["url"], data=given["body"].encode(), headers=given["headers"])
+request.context["payload_signing_enabled"] = True
+auth = botocore.auth.S3SigV4Auth if given["service"] == "s3" else botocore.auth.SigV4Auth
+auth(Credentials("AKIDEXAMPLE", "secret/+", "token=="), given["service"], "eu-west-1").add_auth(request)
+print(request.headers["Authorization"])
+"#;
+    let python = root().join(".sandbox/cache/venv/bin/python");
+    drop(Sandbox::up(None)); // Installs it where it is missing.
+    let credentials =
+        aws_credential_types::Credentials::from_keys("AKIDEXAMPLE", "secret/+", Some("token==".to_owned()));
+    let time = || SystemTime::UNIX_EPOCH + Duration::from_hours(498_730); // 2026-11-23T10:00:00Z.
+    let ours = Signer::new(credentials, "eu-west-1".to_owned(), time);
+    for (service, method, url, body) in [
+        (
+            "es",
+            "POST",
+            "https://search-x.eu-west-1.es.amazonaws.com/_bulk?filter_path=errors%2Citems.%2A.status",
+            "{}\n{}\n",
+        ),
+        ("es", "GET", "https://search-x.eu-west-1.es.amazonaws.com/_index_template/logctl-logctl", ""),
+        ("logs", "POST", "https://logs.eu-west-1.amazonaws.com/", r#"{"logGroupName":"/ü"}"#),
+        ("s3", "PUT", "https://b.s3.eu-west-1.amazonaws.com/rejected/2026-11-23/1-r%20%5B%24%5D.ndjson.gz", "bytes"),
+        (
+            "s3",
+            "GET",
+            "https://b.s3.eu-west-1.amazonaws.com/?list-type=2&prefix=outage%2F&start-after=outage%2F2026",
+            "",
+        ),
+    ] {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(url)
+            .header("content-type", "application/json")
+            .body(Bytes::from(body))
+            .unwrap();
+        ours.sign(&mut request, service).unwrap();
+        let signature = request.headers()["authorization"].to_str().unwrap();
+        let (_, names) = signature.split_once("SignedHeaders=").unwrap();
+        let headers: serde_json::Map<_, _> = names
+            .split([';', ','])
+            .filter(|name| request.headers().contains_key(*name) && *name != "host" && *name != "x-amz-date")
+            .map(|name| (name.to_owned(), json!(request.headers()[name].to_str().unwrap())))
+            .collect();
+        let given = json!({"service": service, "method": method, "url": url, "body": body, "headers": headers});
+        let mut child =
+            Command::new(&python).args(["-c", PYTHON]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(given.to_string().as_bytes()).unwrap();
+        let theirs = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        assert_eq!(signature, theirs.trim(), "{service} {url}");
+    }
 }

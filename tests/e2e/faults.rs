@@ -38,7 +38,7 @@ pub struct Sent {
     /// Ids that must each be found exactly once.
     pub ids: BTreeSet<String>,
     /// Invocations that must be kept as undecodable, whole.
-    undecodable: usize,
+    pub undecodable: usize,
 }
 
 impl Rig {
@@ -343,6 +343,8 @@ fn in_the_payload() {
         well(&function.invoke(&event));
         assert_eq!(rig.account_for(row, &sent), 0, "{row}: in the bucket");
     }
+    assert!(function.peak_memory() < 128 << 20, "{}", function.peak_memory());
+    println!("peak memory after all of it: {} MB", function.peak_memory() >> 20);
     // Bytes that are no UTF-8, and halves of surrogate pairs, raw and escaped twice.
     let id = |n: usize| format!("{n:055}x");
     let mut raw = payload(&format!(
@@ -466,6 +468,32 @@ fn the_circuit_opens_and_closes() {
     assert_eq!(rig.account_for("circuit", &sent), 0);
     let line: Value = serde_json::from_str(function.lines().last().unwrap()).unwrap();
     assert_eq!((&line["Redriven"], &line["RedrivenObjects"]), (&json!(55), &json!(11)));
+}
+
+/// What must not be stored is stored neither in the bucket nor in the index.
+#[test]
+fn what_is_redacted_is_nowhere() {
+    let rig = Rig::new(None);
+    let rules = [("LOGCTL_REDACT", "email,jwt"), ("LOGCTL_REDACT_PATTERNS", "customer-\\d+")];
+    let mut function = rig.function_with(&rules);
+    let (event, ids) = events(&[r#"{"who":"ana@shop.example","customer":"customer-17","n":1}"#.to_owned()]);
+    let sent = Sent { ids: ids.clone(), ..Sent::default() };
+    rig.engine.always("_bulk", Fault::Answer(503, "text/html", "<html>"));
+    well(&function.invoke(&event));
+    let letters = json!(rig.letters()).to_string();
+    assert!(letters.contains("[redacted:email]") && !letters.contains("ana@") && !letters.contains("customer-17"));
+    let line: Value = serde_json::from_str(function.lines().last().unwrap()).unwrap();
+    assert_eq!(line["Redacted"], 1);
+    rig.engine.heal();
+    well(&rig.function_with(&rules).invoke("\"redrive\""));
+    assert_eq!(rig.account_for("redacted", &sent), 0);
+    let query = json!({"query": {"ids": {"values": ids}}});
+    let found = rig.sandbox.engine(Method::Post, "/_search", Some(query)).to_string();
+    assert!(found.contains("[redacted:email]") && !found.contains("ana@") && !found.contains("customer-17"), "{found}");
+
+    // A rule that cannot be meant ends the function before it takes anything.
+    let mut broken = rig.function_with(&[("LOGCTL_REDACT_PATTERNS", "(")]);
+    assert!(matches!(broken.invoke(&event), Ended::Died | Ended::Badly(_)));
 }
 
 /// An index that has no room for another name.

@@ -76,8 +76,8 @@ fn outage() {
     assert!(open > 0 && deliveries.last().unwrap()["CircuitOpen"] == 0, "the circuit opens and closes");
     let redriven: u64 = metrics.iter().filter_map(|line| line["Redriven"].as_u64()).sum();
     report(&format!(
-        "{} events in {puts} deliveries, {open} of them with an open circuit; {waiting} objects waited when the domain was \
-         back, {redriven} events redriven, none lost, none twice",
+        "{} events in {puts} deliveries, {open} of them with an open circuit; {waiting} objects waited at the end of \
+         the load, {redriven} events redriven, none lost, none twice",
         sent.len()
     ));
 }

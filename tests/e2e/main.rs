@@ -10,6 +10,7 @@ mod function;
 mod http;
 mod long;
 mod proxy;
+mod real_logs;
 mod sandbox;
 mod story;
 mod trouble;

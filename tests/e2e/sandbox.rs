@@ -48,6 +48,12 @@ pub fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
+/// A variable of the environment that the tests were started in.
+#[expect(clippy::disallowed_methods, reason = "the folder of real logs is named there")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -283,6 +289,11 @@ impl Sandbox {
 
     /// Asks the engine itself.
     pub fn engine(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        self.engine_text(method, path, body.map(|body| body.to_string()).unwrap_or_default())
+    }
+
+    /// Asks the engine something that is not one JSON.
+    pub fn engine_text(&self, method: Method, path: &str, body: String) -> Value {
         let pool = SingleNodeConnectionPool::new(self.endpoint().parse().unwrap());
         let mut builder = TransportBuilder::new(pool).disable_proxy();
         if let Some(ca) = self.env.get("OPENSEARCH_CA") {
@@ -294,7 +305,7 @@ impl Sandbox {
         }
         let transport = builder.build().unwrap();
         self.wait(async {
-            let body = body.map(|body| body.to_string());
+            let body = Some(body).filter(|body| !body.is_empty());
             let answer = transport.send(method, path, HeaderMap::new(), None::<&()>, body, None).await.unwrap();
             serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default()
         })

@@ -262,8 +262,8 @@ fn note<'t>(member: &Member<'t>, sense: &mut Sense<'t>) -> Result<(), Surprise> 
         return Ok(());
     }
     let last = member.name.as_bytes().last();
-    let same = |name: &&str| name.len() == member.name.len() && name.as_bytes().last() == last && *name == member.name;
-    let rank = |names: &[&str]| names.iter().position(|name| same(&name));
+    let same = |name: &str| name.len() == member.name.len() && name.as_bytes().last() == last && name == member.name;
+    let rank = |names: &[&str]| names.iter().position(|name| same(name));
     if let Some(rank) = rank(&LEVEL_NAMES) {
         let level = if member.value.starts_with('"') {
             member.plain_text().ok_or(Surprise)?.parse().ok()

@@ -9,9 +9,9 @@ const SHORTEST: usize = 32;
 /// What ids are made of.
 const TOKEN: [bool; 256] = {
     let mut token = [false; 256];
-    let mut byte = 0;
+    let mut byte = 0_u8;
     while byte < 128 {
-        token[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'-';
+        token[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'-';
         byte += 1;
     }
     token

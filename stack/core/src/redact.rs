@@ -183,7 +183,9 @@ impl Rule {
         let mut redacted = String::new();
         let mut end = 0;
         for found in self.regex.find_iter(text) {
-            if found.is_empty() || self.detector.is_some_and(|detector| !detector.confirms(found.as_str())) {
+            // Digits that hang on a name are the name's: `blk_-4999999999999999`.
+            let hangs = self.detector == Some(Detector::Card) && text[..found.start()].ends_with(['-', '_', '.', '/']);
+            if hangs || found.is_empty() || self.detector.is_some_and(|detector| !detector.confirms(found.as_str())) {
                 continue;
             }
             redacted.push_str(&text[end..found.start()]);
@@ -194,14 +196,26 @@ impl Rule {
     }
 }
 
-/// The check digit of ISO/IEC 7812 (Luhn), and groups as cards have them.
+/// A number as the large networks give them out, in groups as they are printed, with the check digit of ISO/IEC 7812
+/// (Luhn): <https://en.wikipedia.org/wiki/Payment_card_number>.
 fn is_card(text: &str) -> bool {
     let groups: Vec<usize> = text.split([' ', '-']).map(str::len).collect();
-    let grouped = matches!(groups.as_slice(), [13..=19] | [4, 4, 4, 4] | [4, 6, 5] | [4, 4, 4, 4, 1..=3]);
-    let digits = text.bytes().rev().filter(u8::is_ascii_digit).map(|digit| u32::from(digit - b'0'));
+    let grouped = matches!(groups.as_slice(), [_] | [4, 4, 4, 4] | [4, 6, 5 | 4]);
+    let digits: Vec<u32> = text.chars().filter_map(|digit| digit.to_digit(10)).collect();
+    let first = |count: usize| digits.iter().take(count).fold(0, |number, digit| number * 10 + digit);
+    let known = match digits.len() {
+        14 => matches!(first(2), 36 | 38 | 39) || (300..=305).contains(&first(3)),
+        15 => matches!(first(2), 34 | 37),
+        16 => {
+            matches!(first(2), 40..=49 | 51..=55 | 62 | 65)
+                || matches!(first(4), 2221..=2720 | 3528..=3589 | 6011 | 6440..=6499)
+        }
+        _ => false,
+    };
+    let doubled = |digit: u32| digit * 2 / 10 + digit * 2 % 10;
     let sum: u32 =
-        digits.enumerate().map(|(at, digit)| if at % 2 == 0 { digit } else { digit * 2 / 10 + digit * 2 % 10 }).sum();
-    grouped && sum.is_multiple_of(10) && text.bytes().any(|digit| digit.is_ascii_digit() && digit != b'0')
+        digits.iter().rev().enumerate().map(|(at, digit)| if at % 2 == 0 { *digit } else { doubled(*digit) }).sum();
+    grouped && known && sum.is_multiple_of(10)
 }
 
 /// The check digits of ISO 13616 (modulo 97).
@@ -230,6 +244,8 @@ mod tests {
     #[test_case("user@host and @decorator", "user@host and @decorator"; "no domain, no email")]
     #[test_case("card 4111 1111 1111 1111 or 4111111111111111.", "card [redacted:card] or [redacted:card]."; "cards")]
     #[test_case("order 4111111111111112", "order 4111111111111112"; "a wrong check digit")]
+    #[test_case("block blk_-4111111111111111 and blk_-3657665801189425193 of 3657665801189425193", "block blk_-4111111111111111 and blk_-3657665801189425193 of 3657665801189425193"; "names of blocks")]
+    #[test_case("amex 3782 822463 10005", "amex [redacted:card]"; "another network")]
     #[test_case("at 1795392000000 and 20261123100000", "at 1795392000000 and 20261123100000"; "times")]
     #[test_case("37960000000000000000000000000000000000000000000000000001", "37960000000000000000000000000000000000000000000000000001"; "an event id")]
     #[test_case("to DE89 3704 0044 0532 0130 00 today", "to [redacted:iban] today"; "iban")]
