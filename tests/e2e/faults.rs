@@ -375,6 +375,7 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("JSON of 1 MB in one value", one(format!(r#"{{"a":"{}"}}"#, "y".repeat(1_000_000)))),
         ("depth 100", one(deep(100))),
         ("depth 10,000", one(deep(10_000))),
+        ("arrays of depth 100,000", one(format!(r#"{{"a":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000)))),
         ("5,000 keys", one(json!((0..5_000).map(|n| (format!("key{n}"), n)).collect::<BTreeMap<_, _>>()).to_string())),
         (
             "one name with seven types",

@@ -101,9 +101,10 @@ pub fn key(kind: Kind, at: i64, request: &str) -> String {
 }
 
 /// The key for letters of `kind` that are left over from the object at `key`: the same where that is of their kind. It
-/// follows from `key` alone, so that whoever is interrupted writes the same object again.
+/// follows from `key` alone, so that whoever is interrupted writes the same object again; but where only a `part` of the
+/// object was taken, which must be a name of its own, other parts will follow and must not meet this one.
 #[must_use]
-pub fn key_of_rest(kind: Kind, key: &str) -> String {
+pub fn key_of_rest(kind: Kind, key: &str, part: Option<i64>) -> String {
     if key.starts_with(&kind.prefix()) {
         return key.to_owned();
     }
@@ -113,7 +114,8 @@ pub fn key_of_rest(kind: Kind, key: &str) -> String {
         None => key.split_once('/').map_or(("", key.to_owned()), |(kind, rest)| (kind, rest.to_owned())),
     };
     let stem = rest.strip_suffix(".ndjson.gz").unwrap_or(&rest);
-    format!("{kind}/{stem}-from-{from}.ndjson.gz")
+    let part = part.map_or_else(String::new, |part| format!("-{part}"));
+    format!("{kind}/{stem}-from-{from}{part}.ndjson.gz")
 }
 
 #[cfg(test)]
@@ -131,7 +133,14 @@ mod tests {
     #[test_case("outage/2026-11-23/1-r.ndjson.gz", "rejected/2026-11-23/1-r-from-outage.ndjson.gz"; "another kind")]
     #[test_case("aws/lambda/async/f/2026/11/23/2026-11-23T10.00.00-x", "rejected/2026-11-23/2026-11-23T10.00.00-x-from-invocation.ndjson.gz"; "a record of Lambda")]
     fn rests(key: &str, rest: &str) {
-        assert_eq!(key_of_rest(Kind::Rejected, key), rest);
+        assert_eq!(key_of_rest(Kind::Rejected, key, None), rest);
+    }
+
+    #[test]
+    fn parts_do_not_meet() {
+        let rest = |part| key_of_rest(Kind::Rejected, "outage/2026-11-23/1-r.ndjson.gz", Some(part));
+        assert_eq!(rest(7), "rejected/2026-11-23/1-r-from-outage-7.ndjson.gz");
+        assert_ne!(rest(7), rest(8));
     }
 
     #[test]

@@ -324,6 +324,14 @@ mod tests {
         assert_eq!(quick, careful);
     }
 
+    #[test_case(r#"START RequestId: a"b {"x":1}"#; "a quote")]
+    #[test_case(r#"START RequestId: x","@service":"evil {"a":1}"#; "a member")]
+    fn an_id_forges_nothing(message: &str) {
+        let (_, quick, careful) = both(&event(message));
+        assert_eq!(quick, careful);
+        assert_eq!(quick["@service"], "pay");
+    }
+
     #[test]
     fn both_paths_agree_about_columns() {
         let columns = json!({"request_id": ID, "level": "ERROR", "srcaddr": "10.0.0.1", "bytes": "0", "none": null});

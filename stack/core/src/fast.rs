@@ -79,6 +79,7 @@ impl Encoder<'_> {
             if self.normalises {
                 let sense = sense(&members)?;
                 let prefix = (!prefix.is_empty()).then(|| normalise::of_prefix(prefix));
+                prefix.as_ref().map_or(Ok(()), check_quiet)?;
                 write_sense(&sense, prefix.as_ref(), found);
                 let mut all = ids_of(&sense, prefix.as_ref());
                 ids::scan(message, |id| add(&mut all, id));
@@ -328,7 +329,7 @@ fn add(all: &mut Vec<String>, id: String) {
     }
 }
 
-/// Ids have no signs that need an escape.
+/// What `sense` and `check_quiet` let through needs no escape.
 fn write_ids(all: &[String], found: &mut String) {
     for (at, id) in all.iter().enumerate() {
         found.push_str(if at == 0 { ",\"@ids\":[\"" } else { ",\"" });
@@ -347,13 +348,16 @@ fn put(found: &mut String, name: &str, value: &str) {
     }
 }
 
+/// Ids out of text may hold anything, and only what needs no escape is written as it is.
+fn check_quiet(normalised: &Normalised) -> Result<(), Surprise> {
+    let quiet = |id: &String| id.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
+    let named = [&normalised.request_id, &normalised.trace_id];
+    if named.into_iter().flatten().all(quiet) { Ok(()) } else { Err(Surprise) }
+}
+
 /// Writes what a message that is no JSON says.
 fn write_normalised(normalised: &Normalised, message: &str, found: &mut String) -> Result<(), Surprise> {
-    let quiet = |id: &str| id.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
-    let named = [&normalised.request_id, &normalised.trace_id];
-    if !named.into_iter().flatten().all(|id| quiet(id)) {
-        return Err(Surprise);
-    }
+    check_quiet(normalised)?;
     write_sense(&Sense::default(), Some(normalised), found);
     let mut all = ids_of(&Sense::default(), Some(normalised));
     ids::scan(message, |id| add(&mut all, id));

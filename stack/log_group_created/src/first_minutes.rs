@@ -15,10 +15,10 @@ use crate::handler::Subscriber;
 const WINDOW: Duration = Duration::from_mins(15);
 /// How long a subscription takes to begin, and an event to be found.
 const SETTLE: Duration = Duration::from_secs(5);
-/// Bytes of messages that are handed over at most: a group with more is a matter for a person.
+/// Bytes of messages that are handed over at most; the line in the log says so where there is more.
 const MAX_BYTES: usize = 50 << 20;
 /// Bytes of one payload before it is compressed. Even what does not compress stays below the 1 MB of an asynchronous
-/// invocation, base64 included.
+/// invocation, base64 included, unless it is a single event.
 const MAX_PAYLOAD: usize = 700_000;
 
 #[derive(Deserialize)]
@@ -37,6 +37,21 @@ struct Found {
     message: String,
 }
 
+/// What was handed over.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct HandedOver {
+    events: usize,
+    /// Events that no invocation takes, each alone in its payload.
+    too_large: usize,
+    /// Whether the group holds more.
+    cut: bool,
+}
+
+/// Whether a payload was refused for its size, which no second try would change.
+fn is_too_large(error: &AwsError) -> bool {
+    matches!(error.code(), Some("RequestTooLargeException" | "RequestEntityTooLargeException" | "status 413"))
+}
+
 /// An event as a subscription delivers it.
 #[derive(Serialize)]
 struct Delivered {
@@ -46,11 +61,12 @@ struct Delivered {
 }
 
 impl Subscriber {
-    /// Hands over what `group` holds, and returns the number of events.
-    pub(crate) async fn hand_over(&self, group: &str, deadline: Instant) -> Result<usize, AwsError> {
+    /// Hands over what `group` holds.
+    pub(crate) async fn hand_over(&self, group: &str, deadline: Instant) -> Result<HandedOver, AwsError> {
         sleep(SETTLE).await;
         let since = milliseconds(self.now()) - i64::try_from(WINDOW.as_millis()).unwrap_or_default();
-        let (mut events, mut bytes) = (0, 0);
+        let mut done = HandedOver::default();
+        let mut bytes = 0;
         let mut token: Option<String> = None;
         loop {
             let mut input = json!({"logGroupName": group, "startTime": since});
@@ -58,16 +74,19 @@ impl Subscriber {
                 input["nextToken"] = json!(token);
             }
             let page: Page = self.call("FilterLogEvents", &input, deadline).await?;
-            events += page.events.len();
             bytes += page.events.iter().map(|event| event.message.len()).sum::<usize>();
             for (stream, events) in by_stream(page.events) {
                 for batch in batches(events) {
-                    self.invoke_forwarder(group, &stream, &batch).await?;
+                    match self.invoke_forwarder(group, &stream, &batch).await {
+                        Ok(()) => done.events += batch.len(),
+                        Err(error) if is_too_large(&error) => done.too_large += batch.len(),
+                        Err(error) => return Err(error),
+                    }
                 }
             }
             token = page.next_token;
             if token.is_none() || bytes > MAX_BYTES {
-                return Ok(events);
+                return Ok(HandedOver { cut: token.is_some(), ..done });
             }
         }
     }

@@ -108,8 +108,8 @@ impl Subscriber {
         let mut line = json!({"group": group, "outcome": outcome});
         // Also where the filter was there already: this may be the second try.
         if outcome == SUBSCRIBED || outcome == State::Own.to_string() {
-            let events = self.hand_over(group, deadline).await.map_err(|error| failed("NotHandedOver", error))?;
-            line["handed_over"] = json!(events);
+            let handed_over = self.hand_over(group, deadline).await.map_err(|error| failed("NotHandedOver", error))?;
+            line["handed_over"] = json!(handed_over);
         }
         log(&line);
         Ok(())

@@ -1,6 +1,7 @@
 //! Decode → redact → documents → bulk → outcome.
 
 use std::{
+    collections::HashMap,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -44,6 +45,8 @@ pub struct Forwarder {
     pub(crate) redactor: Option<Redactor>,
     aws: Aws,
     breaker: Mutex<Breaker>,
+    /// Where the last redrive had no more time.
+    pub(crate) redriven_to: Mutex<HashMap<String, String>>,
     stack: String,
     clock: fn() -> SystemTime,
 }
@@ -83,6 +86,7 @@ impl Forwarder {
             redactor: environment.redactor()?,
             aws,
             breaker: Mutex::default(),
+            redriven_to: Mutex::default(),
             stack: environment.require("LOGCTL_STACK")?,
             clock: environment.clock,
         })
@@ -151,6 +155,9 @@ impl Forwarder {
 
     /// Tells the circuit breaker how a write has ended.
     pub(crate) fn record(&self, written: &Written) {
+        if written.outage.is_none() && written.created + written.duplicates == 0 {
+            return; // Nothing was asked of the domain.
+        }
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         breaker.record(written.outage.as_deref(), Instant::now());
     }

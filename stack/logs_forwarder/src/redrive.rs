@@ -1,6 +1,6 @@
 //! What an outage has left is indexed once the domain is back: nobody needs to do anything.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use logctl_core::dead_letter::{FAILED_INVOCATIONS, Kind};
 use logctl_sink::{
@@ -14,6 +14,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::handler::{Forwarder, Invocation};
 
+/// With less time than this no other object is begun: what is cut off by the deadline looks like an outage.
+const LEAST_TIME: Duration = Duration::from_secs(5);
 /// The longest rest between two objects.
 const LONGEST_REST: Duration = Duration::from_secs(5);
 
@@ -52,17 +54,21 @@ impl Forwarder {
             circuit: Circuit::HalfOpen,
             redactor: self.redactor.as_ref(),
         };
-        let mut after = Some(String::new());
-        while let Some(from) = after {
+        // An object that stays must not keep those behind it waiting for ever.
+        let mut after = Some(self.resume(prefix, None));
+        while let Some(mut from) = after {
             let page = self.bucket.aws.list_objects(&self.bucket, prefix, &from).await?;
             for key in &page.keys {
                 let begun = Instant::now();
-                if begun >= invocation.deadline {
+                if begun + LEAST_TIME >= invocation.deadline {
+                    self.resume(prefix, Some(&from));
                     return Ok(());
                 }
                 match replay.object(key, |_| true, invocation.at, invocation.deadline).await {
                     Ok(replayed) => {
-                        self.record(&replayed.written);
+                        if Instant::now() < invocation.deadline {
+                            self.record(&replayed.written);
+                        }
                         *objects += usize::from(!replayed.kept);
                         total.add(replayed.written);
                     }
@@ -74,10 +80,20 @@ impl Forwarder {
                 if total.outage.is_some() {
                     return Ok(());
                 }
+                from.clone_from(key);
                 sleep(begun.elapsed().min(LONGEST_REST)).await;
             }
             after = page.next;
         }
         Ok(())
+    }
+
+    /// The key behind which a redrive begins. Leaves `stopped` there for the next one.
+    fn resume(&self, prefix: &str, stopped: Option<&str>) -> String {
+        let mut redriven_to = self.redriven_to.lock().unwrap_or_else(PoisonError::into_inner);
+        match stopped {
+            Some(key) => redriven_to.insert(prefix.to_owned(), key.to_owned()).unwrap_or_default(),
+            None => redriven_to.remove(prefix).unwrap_or_default(),
+        }
     }
 }

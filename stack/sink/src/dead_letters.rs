@@ -27,8 +27,11 @@ impl Letters {
     pub fn add(&mut self, letter: &DeadLetter<'_>) {
         let fresh = || Open { gzip: GzEncoder::new(Vec::new(), Compression::fast()), count: 0 };
         let open = self.kinds[letter.kind as usize].get_or_insert_with(fresh);
-        serde_json::to_writer(&mut open.gzip, letter).expect("writing into memory");
-        open.gzip.write_all(b"\n").expect("writing into memory");
+        let mut line = serde_json::to_vec(letter).expect("plain data");
+        // An event is kept as it came, and may have come with line breaks between its values.
+        line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+        line.push(b'\n');
+        open.gzip.write_all(&line).expect("writing into memory");
         open.count += 1;
     }
 

@@ -2,7 +2,7 @@
 //!
 //! An object is taken away only after its last event is indexed; what is refused again stays, or moves to the letters of
 //! its kind. Whoever is interrupted anywhere does it again: events meet their own ids, and objects are written anew under
-//! the same keys.
+//! the same keys. Parts of an object get keys of their own.
 
 use std::{
     borrow::Cow,
@@ -133,7 +133,7 @@ impl Replay<'_> {
         replayed.refused = rest.len() - replayed.skipped;
         let changed = rest.is_empty() || replayed.written != Written::default() || replayed.refused > 0;
         if changed && !replayed.kept {
-            self.put_rest(key, rest).await?;
+            self.put_rest(key, rest, (replayed.skipped > 0).then_some(now)).await?;
         }
         Ok(replayed)
     }
@@ -200,11 +200,11 @@ impl Replay<'_> {
 
     /// Writes what is left of the object at `key`, and takes it away where nothing is. Letters that move elsewhere are put
     /// there first.
-    async fn put_rest(&self, key: &str, rest: Letters) -> Result<(), AwsError> {
+    async fn put_rest(&self, key: &str, rest: Letters, part: Option<i64>) -> Result<(), AwsError> {
         let aws = &self.bucket.aws;
         let mut stays = None;
         for (kind, object) in rest.into_objects() {
-            let target = key_of_rest(kind, key);
+            let target = key_of_rest(kind, key, part);
             if target == key {
                 stays = Some(object);
             } else {

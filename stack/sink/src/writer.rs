@@ -357,23 +357,23 @@ impl<'a> Run<'a> {
     }
 
     fn bury(&mut self, item: &Pending<'_>, kind: Kind, reason: &str) {
-        self.letters.add(&letter(item.event, self.encoder, kind, reason, item.attempts));
+        let Pending { event, attempts, .. } = item;
+        // What the scanner took and a strict reader does not is written anew.
+        let strict: Option<&RawValue> = serde_json::from_str(event.json).ok();
+        let rewritten = if strict.is_none() { event.rewritten().ok() } else { None };
+        self.letters.add(&DeadLetter {
+            kind,
+            reason: reason.into(),
+            at: self.encoder.ingested,
+            attempts: *attempts,
+            index: Some(self.encoder.target.index(event.timestamp)),
+            origin: Some(Cow::Borrowed(self.encoder.origin)),
+            event: strict.or(rewritten.as_deref()),
+            payload: None,
+        });
     }
 }
 
-/// The dead letter of an event.
-fn letter<'a>(event: &Event<'a>, encoder: &Encoder<'a>, kind: Kind, reason: &'a str, attempts: u32) -> DeadLetter<'a> {
-    DeadLetter {
-        kind,
-        reason: reason.into(),
-        at: encoder.ingested,
-        attempts,
-        index: Some(encoder.target.index(event.timestamp)),
-        origin: Some(Cow::Borrowed(encoder.origin)),
-        event: serde_json::from_str(event.json).ok(),
-        payload: None,
-    }
-}
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
