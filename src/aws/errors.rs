@@ -32,7 +32,8 @@ where
     }
 }
 
-fn service(what: &str, code: &str, message: &str, options: &AwsOptions) -> Error {
+/// What an error code of AWS means, whichever client met it.
+pub(super) fn service(what: &str, code: &str, message: &str, options: &AwsOptions) -> Error {
     let error = |kind, why: &str| {
         let error = Error::new(kind, format!("{what}: {why}"));
         if message.is_empty() { error } else { error.because(message) }
@@ -64,7 +65,7 @@ fn service(what: &str, code: &str, message: &str, options: &AwsOptions) -> Error
 }
 
 /// Says that the caller is not logged in, where that is what an error comes from.
-fn without_credentials(what: &str, error: &(dyn StdError + 'static), options: &AwsOptions) -> Option<Error> {
+pub(super) fn without_credentials(what: &str, error: &(dyn StdError + 'static), options: &AwsOptions) -> Option<Error> {
     let found = std::iter::successors(Some(error), |&cause| cause.source());
     let credentials = found.into_iter().find_map(|cause| cause.downcast_ref::<CredentialsError>())?;
     let causes = causes(error);

@@ -8,7 +8,7 @@ use logctl_sink::{
     http::HttpClient,
 };
 
-use super::Aws;
+use super::{Aws, errors};
 use crate::error::{Error, Kind};
 
 impl Aws {
@@ -19,7 +19,10 @@ impl Aws {
     pub async fn signer(&self) -> Result<Signer, Error> {
         let denied = || Error::new(Kind::Denied, "there are no AWS credentials");
         let provider = self.config.credentials_provider().ok_or_else(denied)?;
-        let credentials = provider.provide_credentials().await.map_err(|error| denied().because(error))?;
+        let credentials = provider.provide_credentials().await.map_err(|error| {
+            let explained = errors::without_credentials("cannot reach AWS", &error, &self.options);
+            explained.unwrap_or_else(|| denied().because(error))
+        })?;
         // A signature carries the time of its own request.
         Ok(Signer::new(credentials, self.region.clone(), SystemTime::now))
     }
@@ -32,15 +35,13 @@ impl Aws {
         let endpoint = self.config.endpoint_url().map(str::to_owned);
         Ok(logctl_sink::aws::Aws::new(http.clone(), self.signer().await?, endpoint))
     }
-}
 
-/// Says why `what` failed.
-#[must_use]
-pub fn explain_signed(what: &str, error: &AwsError) -> Error {
-    let kind = match error.code() {
-        Some("AccessDenied" | "AccessDeniedException" | "ExpiredToken" | "InvalidAccessKeyId") => Kind::Denied,
-        _ if error.is_throttling() => Kind::Throttled,
-        _ => Kind::Failed,
-    };
-    Error::new(kind, what).because(error)
+    /// Says why `what` failed.
+    #[must_use]
+    pub fn explain_signed(&self, what: &str, error: &AwsError) -> Error {
+        match error {
+            AwsError::Service { code, message } => errors::service(what, code, message, &self.options),
+            _ => Error::failed(what).because(error),
+        }
+    }
 }

@@ -19,7 +19,7 @@ use crate::{
     },
     cli::{Consent, ReportFormat},
     error::{Error, Kind},
-    index::{DomainOptions, Endpoint, IndexError},
+    index::{DomainOptions, Endpoint, IndexError, read_certificate},
     time::rough,
     ui::{Ui, count},
 };
@@ -50,7 +50,7 @@ pub struct BootstrapArgs {
     #[arg(long, value_name = "ARN")]
     pub secret: Option<String>,
     /// File with the certificate of a private authority that signs the domain's, in PEM
-    #[arg(long, value_name = "FILE", value_parser = certificate)]
+    #[arg(long, value_name = "FILE", value_parser = read_certificate)]
     pub ca: Option<String>,
     /// Stream only log groups that match one of these globs
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
@@ -94,21 +94,6 @@ pub struct BootstrapArgs {
     /// How it is written.
     #[command(flatten)]
     pub format: ReportFormat,
-}
-
-/// Bytes of a certificate; a function's whole environment has 4 KB.
-const MAX_CERTIFICATE: usize = 2048;
-
-/// Reads the certificate from its file.
-fn certificate(path: &str) -> Result<String, String> {
-    let pem = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    if !pem.contains("-----BEGIN CERTIFICATE-----") {
-        return Err("it holds no certificate in PEM".to_owned());
-    }
-    if pem.len() > MAX_CERTIFICATE {
-        return Err(format!("it has {} bytes, and the functions hold {MAX_CERTIFICATE}", pem.len()));
-    }
-    Ok(pem)
 }
 
 /// Bytes that each of the two lists of globs may have; the template's limit.

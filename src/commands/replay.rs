@@ -23,7 +23,7 @@ use tokio::time::{Duration, Instant};
 
 use super::Context;
 use crate::{
-    aws::{Aws, signed::explain_signed, stack::Stack},
+    aws::{Aws, stack::Stack},
     cli::{Consent, ReportFormat},
     error::{Error, Kind},
     index::DomainOptions,
@@ -35,6 +35,9 @@ use report::{Outcome, Survey};
 
 /// How long the letters of one object may take.
 const TIMEOUT: Duration = Duration::from_mins(15);
+
+/// How long credentials are used before they are asked for again; temporary ones live for 15 minutes at least.
+const FRESH: Duration = Duration::from_mins(5);
 
 /// Index what was received and could not be indexed
 ///
@@ -104,7 +107,7 @@ pub async fn run(args: &ReplayArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
             .hint("deploy it with: logctl bootstrap"));
     };
     let bucket = bucket(&aws, stack).await?;
-    let survey = survey(&bucket, &selection, ui).await?;
+    let survey = survey(&aws, &bucket, &selection, ui).await?;
     for key in &survey.unreadable {
         ui.warning(format_args!("{key} is not what the forwarder writes, and stays"));
     }
@@ -136,9 +139,9 @@ async fn bucket(aws: &Aws, stack: &Stack) -> Result<Bucket, Error> {
 }
 
 /// Reads every object once, one at a time, and counts the letters by their reasons.
-async fn survey(bucket: &Bucket, selection: &Selection<'_>, ui: &Ui) -> Result<Survey, Error> {
+async fn survey(aws: &Aws, bucket: &Bucket, selection: &Selection<'_>, ui: &Ui) -> Result<Survey, Error> {
     let progress = ui.progress("reading dead letters", None);
-    let failed = |error| explain_signed("cannot read the dead letters", &error);
+    let failed = |error| aws.explain_signed("cannot read the dead letters", &error);
     let mut survey = Survey::default();
     for (prefix, first) in selection.prefixes() {
         let mut after = Some(first);
@@ -200,13 +203,17 @@ async fn replay(
     let conflicts = Mutex::new(Conflicts::default());
     let progress = ui.progress("indexing dead letters", Some(survey.objects.len()));
     let mut outcome = Outcome { objects: survey.objects.len(), ..Outcome::default() };
+    let (mut writer, mut bucket) = (domain.writer(aws).await?, bucket(aws, stack).await?);
+    let mut made = Instant::now();
     for key in &survey.objects {
         if cx.interrupt.is_set() {
             outcome.interrupted = true;
             break;
         }
-        let writer = domain.writer(aws).await?;
-        let bucket = bucket(aws, stack).await?;
+        if made.elapsed() > FRESH {
+            (writer, bucket) = (domain.writer(aws).await?, self::bucket(aws, stack).await?);
+            made = Instant::now();
+        }
         let replay = Replay {
             bucket: &bucket,
             domain: &writer,
@@ -223,7 +230,8 @@ async fn replay(
             Err(error) if error.is_gone() => outcome.done += 1,
             Err(error @ ReplayError::Object { .. }) => return Err(Error::failed(error.to_string())),
             Err(ReplayError::Bucket(error)) => {
-                return Err(explain_signed("cannot replay the dead letters", &error)
+                return Err(aws
+                    .explain_signed("cannot replay the dead letters", &error)
                     .hint("what was indexed is taken away from them; the same command does the rest"));
             }
         }

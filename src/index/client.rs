@@ -154,7 +154,7 @@ pub struct Index {
 
 impl Index {
     /// The domain at `endpoint`. Each request may take `timeout`; `authority` is a certificate in PEM that is trusted
-    /// instead of the public ones.
+    /// beside the public ones.
     ///
     /// # Errors
     /// When there is nothing to sign with, or the certificate cannot be read.

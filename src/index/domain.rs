@@ -10,7 +10,7 @@ use logctl_sink::{
 
 use super::{Access, Endpoint, Index};
 use crate::{
-    aws::{Aws, signed::explain_signed, stack::Stack},
+    aws::{Aws, stack::Stack},
     error::{Error, Kind},
 };
 
@@ -59,7 +59,7 @@ impl DomainOptions {
     /// # Errors
     /// Denied where there is nothing to be admitted with.
     pub async fn writer(&self, aws: &Aws) -> Result<Domain, Error> {
-        let http = self.http()?;
+        let http = HttpClient::new(self.authority.as_deref()).map_err(|cause| Error::new(Kind::Usage, cause))?;
         let auth = match self.auth {
             AuthMode::None => Auth::None,
             AuthMode::SigV4 => Auth::SigV4(aws.signer().await?),
@@ -70,7 +70,7 @@ impl DomainOptions {
 
     async fn login(&self, aws: &Aws) -> Result<[String; 2], Error> {
         let login = self.secret(aws).await?.credentials().await;
-        login.map_err(|error| explain_signed("cannot read the domain's secret", &error))
+        login.map_err(|error| aws.explain_signed("cannot read the domain's secret", &error))
     }
 
     async fn secret(&self, aws: &Aws) -> Result<Secret, Error> {
@@ -81,8 +81,22 @@ impl DomainOptions {
         let http = HttpClient::new(None).map_err(Error::failed)?;
         Ok(Secret::new(aws.signed(&http).await?, id))
     }
+}
 
-    fn http(&self) -> Result<HttpClient, Error> {
-        HttpClient::new(self.authority.as_deref()).map_err(|cause| Error::new(Kind::Usage, cause))
+/// Bytes of a certificate; a function's whole environment has 4 KB.
+const MAX_CERTIFICATE: usize = 2048;
+
+/// Reads the certificate of a private authority from its file, as long as the functions can hold it.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn read_certificate(path: &str) -> Result<String, String> {
+    let pem = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    if !pem.contains("-----BEGIN CERTIFICATE-----") {
+        return Err("it holds no certificate in PEM".to_owned());
     }
+    if pem.len() > MAX_CERTIFICATE {
+        return Err(format!("it has {} bytes, and the functions hold {MAX_CERTIFICATE}", pem.len()));
+    }
+    Ok(pem)
 }

@@ -6,6 +6,6 @@ mod event;
 mod search;
 
 pub use client::{Access, Endpoint, Index, IndexError};
-pub use domain::DomainOptions;
+pub use domain::{DomainOptions, read_certificate};
 pub use event::Event;
 pub use search::{Found, Search, newest_before};

@@ -89,7 +89,7 @@ impl<'a> Encoder<'a> {
         !self.encode_fast(event, conflicts, body) && self.encode_carefully(event, conflicts, body)
     }
 
-    fn encode_carefully(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> bool {
+    pub(crate) fn encode_carefully(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> bool {
         let valid_time = event.valid_time();
         let event = &event.decode();
         let (mut source, mut fields) = self.fixed(event, valid_time);
@@ -342,7 +342,7 @@ mod tests {
     }
 
     proptest! {
-        /// JSON of any shape, as text or as columns: whatever the fast path takes, it takes as the slow one does.
+        /// Generated JSON, as text or as columns: whatever the fast path takes, it takes as the slow one does.
         #[test]
         fn both_paths_agree_about_any_json(value in any_json(), prefix in "(|INFO |[a-z]{0,3} \\{)", columns: bool) {
             let message = format!("{prefix}{value}");

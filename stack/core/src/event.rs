@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json, value::RawValue};
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     scan::Scanner,
@@ -106,12 +106,7 @@ impl<'a> Event<'a> {
     /// # Errors
     /// Never: it is plain data.
     pub fn rewritten(&self) -> serde_json::Result<Box<RawValue>> {
-        let LogEvent { id, timestamp, message, extracted_fields } = self.decode();
-        let mut event = json!({"id": id, "timestamp": timestamp, "message": message});
-        if let Some(fields) = extracted_fields {
-            event["extractedFields"] = Value::Object(fields);
-        }
-        serde_json::value::to_raw_value(&event)
+        serde_json::value::to_raw_value(&self.decode())
     }
 
     /// The event with its texts unescaped. Half a surrogate pair becomes U+FFFD.
@@ -127,7 +122,8 @@ impl<'a> Event<'a> {
 }
 
 /// One log event, unescaped.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LogEvent<'a> {
     /// Given by CloudWatch Logs; the same at every delivery of the event.
     pub id: Cow<'a, str>,
@@ -136,6 +132,7 @@ pub struct LogEvent<'a> {
     /// The line, or several.
     pub message: Cow<'a, str>,
     /// What a filter pattern with named columns has cut out of the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub extracted_fields: Option<Map<String, Value>>,
 }
 

@@ -51,54 +51,59 @@ impl Encoder<'_> {
         self.append_head(event, body);
         let message = plain(event.message, text)?;
         let trimmed = message.trim();
-        let mut members = Vec::with_capacity(32);
         found.clear();
-        if let Some(columns) = event.extracted_fields {
-            let object = clean(columns, &mut members)?;
-            if members.iter().any(holds_json) {
-                return Err(Surprise);
-            }
-            self.check_conflicts(event, &members, conflicts)?;
-            if self.normalises {
-                let sense = sense(&members)?;
-                write_sense(&sense, None, found);
-                let mut all = ids_of(&sense, None);
-                ids::scan(message, |id| add(&mut all, id));
-                for member in &members {
-                    if member.value.starts_with('"') {
-                        ids::scan(member.plain_text().ok_or(Surprise)?, |id| add(&mut all, id));
-                    }
+        let (prefix, object) = match event.extracted_fields {
+            Some(columns) => ("", columns),
+            None if trimmed.ends_with('}') => split_prefix(trimmed)?,
+            None => {
+                if self.normalises {
+                    self.append_text(event, message, conflicts, found)?;
                 }
-                write_ids(&all, found);
+                body.extend_from_slice(found.as_bytes());
+                body.extend_from_slice(b"}\n");
+                return Ok(());
             }
-            append_members(&object, &members, found, body);
-        } else if trimmed.ends_with('}') {
-            let (prefix, text) = split_prefix(trimmed)?;
-            let object = clean(text, &mut members)?;
-            self.check_conflicts(event, &members, conflicts)?;
-            if self.normalises {
-                let sense = sense(&members)?;
-                let prefix = (!prefix.is_empty()).then(|| normalise::of_prefix(prefix));
-                prefix.as_ref().map_or(Ok(()), check_quiet)?;
-                write_sense(&sense, prefix.as_ref(), found);
-                let mut all = ids_of(&sense, prefix.as_ref());
-                ids::scan(message, |id| add(&mut all, id));
-                write_ids(&all, found);
-            }
-            append_members(&object, &members, found, body);
-        } else if self.normalises {
-            let mut normalised = normalise::of_message(trimmed);
-            if !normalised.fields.is_empty() {
-                if !conflicts.of(&self.index(event.timestamp)).is_empty() {
-                    return Err(Surprise);
-                }
-                normalised.fields = fields::clean(normalised.fields);
-            }
-            write_normalised(&normalised, message, found)?;
-            body.extend_from_slice(found.as_bytes());
+        };
+        let of_columns = event.extracted_fields.is_some();
+        let mut members = Vec::with_capacity(32);
+        let object = clean(object, &mut members)?;
+        if of_columns && members.iter().any(holds_json) {
+            return Err(Surprise);
         }
+        self.check_conflicts(event, &members, conflicts)?;
+        if self.normalises {
+            let sense = sense(&members)?;
+            let prefix = (!prefix.is_empty()).then(|| normalise::of_prefix(prefix));
+            prefix.as_ref().map_or(Ok(()), check_quiet)?;
+            write_sense(&sense, prefix.as_ref(), found);
+            let mut all = ids_of(&sense, prefix.as_ref());
+            ids::scan(message, |id| ids::keep(&mut all, id));
+            for column in members.iter().filter(|member| of_columns && member.value.starts_with('"')) {
+                ids::scan(column.plain_text().ok_or(Surprise)?, |id| ids::keep(&mut all, id));
+            }
+            write_ids(&all, found);
+        }
+        append_members(&object, &members, found, body);
         body.extend_from_slice(b"}\n");
         Ok(())
+    }
+
+    /// Writes what a message that is no JSON says.
+    fn append_text(
+        &self,
+        event: &Event<'_>,
+        message: &str,
+        conflicts: &Conflicts,
+        found: &mut String,
+    ) -> Result<(), Surprise> {
+        let mut normalised = normalise::of_message(message.trim());
+        if !normalised.fields.is_empty() {
+            if !conflicts.of(&self.index(event.timestamp)).is_empty() {
+                return Err(Surprise);
+            }
+            normalised.fields = fields::clean(normalised.fields);
+        }
+        write_normalised(&normalised, message, found)
     }
 
     /// The action, and the document up to the message.
@@ -127,11 +132,15 @@ impl Encoder<'_> {
         if conflicts.is_empty() {
             return Ok(());
         }
-        let root = |path: &str| path.split('.').next().unwrap_or_default().to_owned();
         let paths = conflicts.of(&self.index(event.timestamp));
         let concerned = paths.iter().any(|path| members.iter().any(|member| root(member.name) == root(path)));
         if concerned { Err(Surprise) } else { Ok(()) }
     }
+}
+
+/// The first part of a dotted path.
+fn root(path: &str) -> &str {
+    path.split('.').next().unwrap_or_default()
 }
 
 /// The message unescaped, where it is escaped at all.
@@ -226,29 +235,21 @@ fn nested<'t>(members: &[Member<'t>]) -> Result<Sense<'t>, Surprise> {
     let mut inside = Vec::new();
     for member in members {
         note(member, &mut sense)?;
-        let known: &[&str] = match member.name {
-            "log" => &["level"],
-            "trace" => &["id"],
-            "dd" => &["trace_id"],
-            "faas" => &["invocation_id"],
+        let (inner, name) = match member.name {
+            "log" => ("level", "log.level"),
+            "trace" => ("id", "trace.id"),
+            "dd" => ("trace_id", "dd.trace_id"),
+            "faas" => ("invocation_id", "faas.invocation_id"),
             "http" | "record" => return Err(Surprise), // Deeper, and rare.
             _ => continue,
         };
-        if !member.value.starts_with('{') {
+        // A dotted name at the root comes first.
+        if !member.value.starts_with('{') || members.iter().any(|member| member.name == name) {
             continue;
         }
         clean(member.value, &mut inside)?;
-        for found in inside.iter().filter(|found| known.contains(&found.name)) {
-            let name = match member.name {
-                "log" => "log.level",
-                "trace" => "trace.id",
-                "dd" => "dd.trace_id",
-                _ => "faas.invocation_id",
-            };
-            // A dotted name at the root comes first.
-            if !members.iter().any(|member| member.name == name) {
-                note(&Member { name, ..*found }, &mut sense)?;
-            }
+        if let Some(found) = inside.iter().find(|found| found.name == inner) {
+            note(&Member { name, ..*found }, &mut sense)?;
         }
     }
     Ok(sense)
@@ -318,15 +319,9 @@ fn ids_of(sense: &Sense<'_>, prefix: Option<&Normalised>) -> Vec<String> {
     let request_id = sense.request_id().or_else(|| prefix?.request_id.as_deref()).map(str::to_owned);
     let trace_id = sense.trace_id().or_else(|| prefix?.trace_id.clone());
     for id in [request_id, trace_id].into_iter().flatten().filter(|id| normalise::is_kept(id)) {
-        add(&mut all, id.to_ascii_lowercase());
+        ids::keep(&mut all, id.to_ascii_lowercase());
     }
     all
-}
-
-fn add(all: &mut Vec<String>, id: String) {
-    if all.len() < ids::MAX_IDS && !all.contains(&id) {
-        all.push(id);
-    }
 }
 
 /// What `sense` and `check_quiet` let through needs no escape.
@@ -355,12 +350,12 @@ fn check_quiet(normalised: &Normalised) -> Result<(), Surprise> {
     if named.into_iter().flatten().all(quiet) { Ok(()) } else { Err(Surprise) }
 }
 
-/// Writes what a message that is no JSON says.
+/// Writes what was read out of a message that is no JSON.
 fn write_normalised(normalised: &Normalised, message: &str, found: &mut String) -> Result<(), Surprise> {
     check_quiet(normalised)?;
     write_sense(&Sense::default(), Some(normalised), found);
     let mut all = ids_of(&Sense::default(), Some(normalised));
-    ids::scan(message, |id| add(&mut all, id));
+    ids::scan(message, |id| ids::keep(&mut all, id));
     write_ids(&all, found);
     if !normalised.fields.is_empty() {
         let fields = serde_json::to_string(&normalised.fields).map_err(|_| Surprise)?;

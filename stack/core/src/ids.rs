@@ -45,6 +45,13 @@ fn ids_of(token: &str, found: &mut impl FnMut(String)) {
     }
 }
 
+/// Adds an id to those of an event, once, as long as there is room.
+pub fn keep(all: &mut Vec<String>, id: String) {
+    if all.len() < MAX_IDS && !all.contains(&id) {
+        all.push(id);
+    }
+}
+
 /// Whether `text` as a whole looks like an id.
 #[must_use]
 pub fn is_id(text: &str) -> bool {

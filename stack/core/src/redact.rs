@@ -4,9 +4,9 @@ use std::{borrow::Cow, str::FromStr};
 
 use memchr::memmem;
 use regex_lite::Regex;
-use serde_json::{Map, Value, json, value::RawValue};
+use serde_json::{Map, Value, value::RawValue};
 
-use crate::event::Event;
+use crate::event::{Event, LogEvent};
 
 /// Something that has a form of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,19 +133,13 @@ impl Redactor {
         let decoded = event.decode();
         let message = self.text(&decoded.message);
         let mut changed = matches!(message, Cow::Owned(_));
-        let fields = decoded.extracted_fields.map(|fields| self.fields(fields, &mut changed));
-        if !changed {
-            return None;
-        }
-        let mut redacted = json!({"id": decoded.id, "timestamp": decoded.timestamp, "message": message});
-        if let Some(fields) = fields {
-            redacted["extractedFields"] = Value::Object(fields);
-        }
-        serde_json::value::to_raw_value(&redacted).ok()
+        let extracted_fields = decoded.extracted_fields.map(|fields| self.fields(fields, &mut changed));
+        let redacted = LogEvent { id: decoded.id, timestamp: decoded.timestamp, message, extracted_fields };
+        if changed { serde_json::value::to_raw_value(&redacted).ok() } else { None }
     }
 
     fn fields(&self, fields: Map<String, Value>, changed: &mut bool) -> Map<String, Value> {
-        let value = |value: Value| match value {
+        let mut value = |value: Value| match value {
             Value::String(text) => match self.text(&text) {
                 Cow::Borrowed(_) => Value::String(text),
                 Cow::Owned(redacted) => {
@@ -155,7 +149,6 @@ impl Redactor {
             },
             other => other,
         };
-        let mut value = value;
         fields.into_iter().map(|(name, each)| (name, value(each))).collect()
     }
 
@@ -234,6 +227,7 @@ fn is_iban(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use test_case::test_case;
 
     use super::*;

@@ -18,7 +18,6 @@ use logctl_core::{
     redact::Redactor,
 };
 use logctl_sink::{
-    aws::Aws,
     breaker::{Breaker, Circuit},
     dead_letters::{Bucket, Letters},
     domain::Domain,
@@ -43,7 +42,6 @@ pub struct Forwarder {
     pub(crate) cap: u64,
     pub(crate) conflicts: Mutex<Conflicts>,
     pub(crate) redactor: Option<Redactor>,
-    aws: Aws,
     breaker: Mutex<Breaker>,
     /// Where the last redrive had no more time.
     pub(crate) redriven_to: Mutex<HashMap<String, String>>,
@@ -68,11 +66,10 @@ impl Forwarder {
     /// One line that names the variable that is wrong.
     pub fn new(environment: Environment<'_>) -> Result<Self, ConfigError> {
         let http = environment.http()?;
-        let aws = environment.aws(&http)?;
         Ok(Self {
             domain: environment.domain(&http)?,
             bucket: Bucket {
-                aws: aws.clone(),
+                aws: environment.aws(&http)?,
                 name: environment.require("LOGCTL_DEAD_LETTERS")?,
                 owner: environment.require("LOGCTL_ACCOUNT")?,
             },
@@ -84,7 +81,6 @@ impl Forwarder {
             cap: environment.optional("LOGCTL_MAX_PAYLOAD")?.unwrap_or(DEFAULT_CAP),
             conflicts: Mutex::default(),
             redactor: environment.redactor()?,
-            aws,
             breaker: Mutex::default(),
             redriven_to: Mutex::default(),
             stack: environment.require("LOGCTL_STACK")?,
@@ -214,7 +210,7 @@ impl Forwarder {
         let mut deleted = 0;
         for filter in &batch.filters {
             let input = json!({"logGroupName": group, "filterName": filter});
-            if self.aws.logs::<Value>("DeleteSubscriptionFilter", &input).await.is_ok() {
+            if self.bucket.aws.logs::<Value>("DeleteSubscriptionFilter", &input).await.is_ok() {
                 log(&json!({"outcome": "loop", "group": group, "deleted_filter": filter}));
                 deleted += 1;
             }

@@ -20,7 +20,6 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    aws::encode,
     breaker::Circuit,
     dead_letters::Letters,
     domain::{Domain, gzip},
@@ -240,8 +239,7 @@ impl<'a> Run<'a> {
         let timeout = TIMEOUT.min(self.writer.deadline.saturating_duration_since(Instant::now()));
         let domain = self.writer.domain;
         async move {
-            // Escaped as the signature has it: not every reader of a signature does that by itself.
-            let path = format!("/_bulk?filter_path={}", encode(FILTER_PATH, ""));
+            let path = format!("/_bulk?filter_path={FILTER_PATH}");
             let outcome = match domain.send_bulk(&path, body, timeout).await {
                 Err(error) => RequestOutcome::Outage(error.to_string()),
                 Ok(answer) => {

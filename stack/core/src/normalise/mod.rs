@@ -161,11 +161,7 @@ pub(crate) fn is_kept(id: &str) -> bool {
 #[must_use]
 pub fn ids_of(event: &LogEvent<'_>, normalised: &Normalised) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
-    let mut add = |id: String| {
-        if all.len() < ids::MAX_IDS && !all.contains(&id) {
-            all.push(id);
-        }
-    };
+    let mut add = |id: String| ids::keep(&mut all, id);
     for id in [&normalised.request_id, &normalised.trace_id].into_iter().flatten() {
         if is_kept(id) {
             add(id.to_ascii_lowercase());
