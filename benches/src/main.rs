@@ -147,17 +147,25 @@ fn once() {
     println!("{}", kilobytes * 1024);
 }
 
-/// Works on the payloads of a kind for a while, for a profiler to look at.
+/// Works on the payloads of a kind for a while, for a profiler to look at: `profile KIND plain|whole|invoke`.
 fn profile() {
     let kind: Kind = std::env::args().nth(2).expect("a kind").parse().expect("a kind");
+    let work = std::env::args().nth(3).unwrap_or_default();
     let payloads = corpus::by_kind(kind);
     let mut ours = Ours::new();
-    let end = cpu() + 4_000_000.0;
-    while cpu() < end {
+    let begun = cpu();
+    let mut rounds = 0;
+    while cpu() < begun + 4_000_000.0 {
         for payload in &payloads {
-            ours.encode(&payload.data, true, |body| _ = std::hint::black_box(body.len()));
+            if work == "invoke" {
+                std::hint::black_box(ours.invoke(&payload.data));
+            } else {
+                ours.encode(&payload.data, work != "plain", |body| _ = std::hint::black_box(body.len()));
+            }
         }
+        rounds += 1;
     }
+    println!("{:.0} µs a round", (cpu() - begun) / f64::from(rounds));
 }
 
 /// Where the time goes: nanoseconds a byte and an event for each payload, unpacking alone and all of it.

@@ -143,7 +143,7 @@ impl<'a> Encoder<'a> {
         put("@log_stream", json!(self.origin.log_stream));
         put("@service", json!(service(&self.origin.log_group)));
         put("@message", json!(event.message));
-        let ids = ids_of(event, &normalised);
+        let ids: Vec<Value> = ids_of(event, &normalised).iter().map(Value::from).collect();
         if !ids.is_empty() {
             put("@ids", json!(ids));
         }

@@ -74,7 +74,7 @@ impl<'a> Event<'a> {
             let first = match name {
                 "id" => id.replace(scanner.string()?).is_none(),
                 "timestamp" => timestamp.replace(scanner.integer()?).is_none(),
-                "message" => message.replace(scanner.string()?).is_none(),
+                "message" => message.replace(scanner.long_string()?).is_none(),
                 "extractedFields" => extracted_fields.replace(scanner.skip_value()?).is_none(),
                 _ => scanner.skip_value().is_some(),
             };

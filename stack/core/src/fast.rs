@@ -2,11 +2,14 @@
 //!
 //! It makes the same document as the slow path or none: whatever surprises it is left to that.
 
+use std::borrow::Cow;
+
 use crate::{
     conflicts::Conflicts,
     document::Encoder,
     event::Event,
-    fields, ids,
+    fields,
+    ids::{self, Ids},
     level::Level,
     normalise::{self, LEVEL_NAMES, Normalised, REQUEST_ID_NAMES, TRACE_ID_NAMES},
     scan::{Inner, Member, Scanner},
@@ -16,8 +19,9 @@ use crate::{
 /// Room that is used again for each event.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    text: String,
+    text: Vec<u8>,
     found: String,
+    ids: Ids,
 }
 
 /// What the members of an object say, each as it stands in the text.
@@ -44,7 +48,7 @@ impl Encoder<'_> {
 
     fn append_fast(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> Result<(), Surprise> {
         let mut scratch = self.scratch.borrow_mut();
-        let Scratch { text, found } = &mut *scratch;
+        let Scratch { text, found, ids } = &mut *scratch;
         if event.id.contains('\\') {
             return Err(Surprise);
         }
@@ -52,12 +56,13 @@ impl Encoder<'_> {
         let message = plain(event.message, text)?;
         let trimmed = message.trim();
         found.clear();
+        ids.clear();
         let (prefix, object) = match event.extracted_fields {
             Some(columns) => ("", columns),
             None if trimmed.ends_with('}') => split_prefix(trimmed)?,
             None => {
                 if self.normalises {
-                    self.append_text(event, message, conflicts, found)?;
+                    self.append_text(event, message, conflicts, found, ids)?;
                 }
                 body.extend_from_slice(found.as_bytes());
                 body.extend_from_slice(b"}\n");
@@ -65,7 +70,7 @@ impl Encoder<'_> {
             }
         };
         let of_columns = event.extracted_fields.is_some();
-        let mut members = Vec::with_capacity(32);
+        let mut members = Vec::with_capacity(24);
         let object = clean(object, &mut members)?;
         if of_columns && members.iter().any(holds_json) {
             return Err(Surprise);
@@ -76,12 +81,12 @@ impl Encoder<'_> {
             let prefix = (!prefix.is_empty()).then(|| normalise::of_prefix(prefix));
             prefix.as_ref().map_or(Ok(()), check_quiet)?;
             write_sense(&sense, prefix.as_ref(), found);
-            let mut all = ids_of(&sense, prefix.as_ref());
-            ids::scan(message, |id| ids::keep(&mut all, id));
+            keep_named(&sense, prefix.as_ref(), ids);
+            ids::scan(message, |id| ids.keep(id));
             for column in members.iter().filter(|member| of_columns && member.value.starts_with('"')) {
-                ids::scan(column.plain_text().ok_or(Surprise)?, |id| ids::keep(&mut all, id));
+                ids::scan(column.plain_text().ok_or(Surprise)?, |id| ids.keep(id));
             }
-            write_ids(&all, found);
+            write_ids(ids, found);
         }
         append_members(&object, &members, found, body);
         body.extend_from_slice(b"}\n");
@@ -95,6 +100,7 @@ impl Encoder<'_> {
         message: &str,
         conflicts: &Conflicts,
         found: &mut String,
+        ids: &mut Ids,
     ) -> Result<(), Surprise> {
         let mut normalised = normalise::of_message(message.trim());
         if !normalised.fields.is_empty() {
@@ -103,7 +109,7 @@ impl Encoder<'_> {
             }
             normalised.fields = fields::clean(normalised.fields);
         }
-        write_normalised(&normalised, message, found)
+        write_normalised(&normalised, message, found, ids)
     }
 
     /// The action, and the document up to the message.
@@ -144,11 +150,13 @@ fn root(path: &str) -> &str {
 }
 
 /// The message unescaped, where it is escaped at all.
-fn plain<'t>(message: &'t str, room: &'t mut String) -> Result<&'t str, Surprise> {
-    let Some(first) = memchr::memchr(b'\\', message.as_bytes()) else { return Ok(message) };
-    room.clear();
+fn plain<'t>(message: &'t str, room: &'t mut Vec<u8>) -> Result<&'t str, Surprise> {
+    if memchr::memchr(b'\\', message.as_bytes()).is_none() {
+        return Ok(message);
+    }
+    let unescaped = unescape_into(message, room);
     // Half of a surrogate pair is replaced, which only the slow path does.
-    if unescape_into(message, first, room) { Ok(room) } else { Err(Surprise) }
+    if unescaped.whole { Ok(unescaped.text) } else { Err(Surprise) }
 }
 
 /// What stands before the object at the end of a message, and the object.
@@ -240,7 +248,8 @@ fn nested<'t>(members: &[Member<'t>]) -> Result<Sense<'t>, Surprise> {
             "trace" => ("id", "trace.id"),
             "dd" => ("trace_id", "dd.trace_id"),
             "faas" => ("invocation_id", "faas.invocation_id"),
-            "http" | "record" => return Err(Surprise), // Deeper, and rare.
+            "http" => ("request", "http.request.id"),
+            "record" => return Err(Surprise), // Deeper, and rare.
             _ => continue,
         };
         // A dotted name at the root comes first.
@@ -248,8 +257,20 @@ fn nested<'t>(members: &[Member<'t>]) -> Result<Sense<'t>, Surprise> {
             continue;
         }
         clean(member.value, &mut inside)?;
-        if let Some(found) = inside.iter().find(|found| found.name == inner) {
-            note(&Member { name, ..*found }, &mut sense)?;
+        let found = inside.iter().find(|found| found.name == inner).copied();
+        match found {
+            // The only one that is deeper; its end may be dotted, too.
+            Some(request) if inner == "request" && request.value.starts_with('{') => {
+                if inside.iter().any(|found| found.name == "request.id") {
+                    return Err(Surprise);
+                }
+                clean(request.value, &mut inside)?;
+                if let Some(id) = inside.iter().find(|found| found.name == "id") {
+                    note(&Member { name, ..*id }, &mut sense)?;
+                }
+            }
+            Some(found) if inner != "request" => note(&Member { name, ..found }, &mut sense)?,
+            _ => {}
         }
     }
     Ok(sense)
@@ -293,9 +314,9 @@ impl Sense<'_> {
         self.request_id.map(|(_, id)| id).filter(|id| !id.is_empty())
     }
 
-    fn trace_id(&self) -> Option<String> {
+    fn trace_id(&self) -> Option<Cow<'_, str>> {
         let id = self.trace_id.map(|(_, id)| id).filter(|id| !id.is_empty())?;
-        Some(normalise::first_id(id).unwrap_or_else(|| id.to_owned()))
+        Some(normalise::first_id(id).map_or(Cow::Borrowed(id), Cow::Owned))
     }
 }
 
@@ -308,30 +329,36 @@ fn write_sense(sense: &Sense<'_>, prefix: Option<&Normalised>, found: &mut Strin
     if let Some(id) = sense.request_id().or_else(|| prefix?.request_id.as_deref()) {
         put(found, "@request_id", id);
     }
-    if let Some(id) = sense.trace_id().or_else(|| prefix?.trace_id.clone()) {
+    if let Some(id) = sense.trace_id().or_else(|| prefix?.trace_id.as_deref().map(Cow::Borrowed)) {
         put(found, "@trace_id", &id);
     }
 }
 
-/// The ids that have a name.
-fn ids_of(sense: &Sense<'_>, prefix: Option<&Normalised>) -> Vec<String> {
-    let mut all = Vec::new();
-    let request_id = sense.request_id().or_else(|| prefix?.request_id.as_deref()).map(str::to_owned);
-    let trace_id = sense.trace_id().or_else(|| prefix?.trace_id.clone());
-    for id in [request_id, trace_id].into_iter().flatten().filter(|id| normalise::is_kept(id)) {
-        ids::keep(&mut all, id.to_ascii_lowercase());
+/// Keeps the ids that have a name.
+fn keep_named(sense: &Sense<'_>, prefix: Option<&Normalised>, ids: &mut Ids) {
+    let mut keep = |id: &str| {
+        if normalise::is_kept(id) {
+            ids.keep(id);
+        }
+    };
+    if let Some(id) = sense.request_id().or_else(|| prefix?.request_id.as_deref()) {
+        keep(id);
     }
-    all
+    if let Some(id) = sense.trace_id().or_else(|| prefix?.trace_id.as_deref().map(Cow::Borrowed)) {
+        keep(&id);
+    }
 }
 
 /// What `sense` and `check_quiet` let through needs no escape.
-fn write_ids(all: &[String], found: &mut String) {
-    for (at, id) in all.iter().enumerate() {
-        found.push_str(if at == 0 { ",\"@ids\":[\"" } else { ",\"" });
-        found.push_str(id);
-        found.push('"');
+fn write_ids(ids: &Ids, found: &mut String) {
+    let mut before = ",\"@ids\":[\"";
+    for id in ids.iter() {
+        for part in [before, id, "\""] {
+            found.push_str(part);
+        }
+        before = ",\"";
     }
-    if !all.is_empty() {
+    if before == ",\"" {
         found.push(']');
     }
 }
@@ -351,12 +378,12 @@ fn check_quiet(normalised: &Normalised) -> Result<(), Surprise> {
 }
 
 /// Writes what was read out of a message that is no JSON.
-fn write_normalised(normalised: &Normalised, message: &str, found: &mut String) -> Result<(), Surprise> {
+fn write_normalised(normalised: &Normalised, message: &str, found: &mut String, ids: &mut Ids) -> Result<(), Surprise> {
     check_quiet(normalised)?;
     write_sense(&Sense::default(), Some(normalised), found);
-    let mut all = ids_of(&Sense::default(), Some(normalised));
-    ids::scan(message, |id| ids::keep(&mut all, id));
-    write_ids(&all, found);
+    keep_named(&Sense::default(), Some(normalised), ids);
+    ids::scan(message, |id| ids.keep(id));
+    write_ids(ids, found);
     if !normalised.fields.is_empty() {
         let fields = serde_json::to_string(&normalised.fields).map_err(|_| Surprise)?;
         found.push(',');

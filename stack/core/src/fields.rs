@@ -21,6 +21,18 @@ const FOLDED: &str = "*";
 /// Makes the fields of an event harmless.
 #[must_use]
 pub fn clean(fields: Map<String, Value>) -> Map<String, Value> {
+    let is_harmless = |(name, value): (&String, &Value)| {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let clean = (1..=MAX_NAME).contains(&name.len()) && !name.starts_with('_') && name.as_bytes().iter().all(plain);
+        clean
+            && match value {
+                Value::Number(number) => fits(number),
+                value => !value.is_object() && !value.is_array(),
+            }
+    };
+    if fields.len() <= MAX_NAMES && fields.iter().all(is_harmless) {
+        return fields;
+    }
     clean_object(fields, 1, &mut String::new(), &mut HashSet::new())
 }
 

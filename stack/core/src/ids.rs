@@ -17,8 +17,45 @@ const TOKEN: [bool; 256] = {
     token
 };
 
-/// Finds the ids in `text`, lower-cased and in order, and hands each to `found`.
-pub fn scan(text: &str, mut found: impl FnMut(String)) {
+/// The ids of one event: lower-cased, each once, at most [`MAX_IDS`].
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Ids {
+    /// One behind the other.
+    text: String,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+}
+
+impl Ids {
+    /// Adds an id.
+    pub fn keep(&mut self, id: &str) {
+        if self.ends.len() == MAX_IDS {
+            return;
+        }
+        let start = self.text.len();
+        self.text.push_str(id);
+        self.text[start..].make_ascii_lowercase();
+        if self.iter().any(|known| known == &self.text[start..]) {
+            self.text.truncate(start);
+        } else {
+            self.ends.push(self.text.len());
+        }
+    }
+
+    /// The ids, in the order in which they were found.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.ends.iter().scan(0, |start, end| Some(&self.text[std::mem::replace(start, *end)..*end]))
+    }
+
+    /// Forgets them.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+}
+
+/// Finds the ids in `text`, in order, and hands each to `found` as it stands there.
+pub fn scan<'t>(text: &'t str, mut found: impl FnMut(&'t str)) {
     let bytes = text.as_bytes();
     let is_gap = |byte: &u8| !TOKEN[usize::from(*byte)];
     let mut at = 0;
@@ -35,20 +72,16 @@ pub fn scan(text: &str, mut found: impl FnMut(String)) {
     }
 }
 
-fn ids_of(token: &str, found: &mut impl FnMut(String)) {
+fn ids_of<'t>(token: &'t str, found: &mut impl FnMut(&'t str)) {
     if let Some(id) = uuid_in(token).or_else(|| is_xray(token).then_some(token)) {
-        found(id.to_ascii_lowercase());
-        return;
+        return found(id);
     }
-    for part in token.split('-').filter(|part| part.len() == SHORTEST && is_hex(part)) {
-        found(part.to_ascii_lowercase());
-    }
-}
-
-/// Adds an id to those of an event, once, as long as there is room.
-pub fn keep(all: &mut Vec<String>, id: String) {
-    if all.len() < MAX_IDS && !all.contains(&id) {
-        all.push(id);
+    let mut start = 0;
+    for part in token.as_bytes().split(|byte| *byte == b'-') {
+        if part.len() == SHORTEST && is_hex(part) {
+            found(&token[start..start + SHORTEST]);
+        }
+        start += part.len() + 1;
     }
 }
 
@@ -62,24 +95,24 @@ pub fn is_id(text: &str) -> bool {
 
 /// A UUID, alone or behind a prefix such as `req-`.
 fn uuid_in(token: &str) -> Option<&str> {
-    let start = token.len().checked_sub(36)?;
-    let (prefix, uuid) = (token.get(..start)?, token.get(start..)?);
-    let dashes = uuid.bytes().enumerate().all(|(at, byte)| (byte == b'-') == matches!(at, 8 | 13 | 18 | 23));
-    let fits = dashes && uuid.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit());
+    let (prefix, uuid) = token.split_at_checked(token.len().checked_sub(36)?)?;
+    let bytes = uuid.as_bytes();
+    let dashes = [8, 13, 18, 23].iter().all(|at| bytes[*at] == b'-');
+    let fits = dashes && bytes.iter().filter(|byte| byte.is_ascii_hexdigit()).count() == 32;
     (fits && (prefix.is_empty() || prefix.ends_with('-'))).then_some(uuid)
 }
 
 /// `1-8 hex-24 hex`, see <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html>.
 fn is_xray(token: &str) -> bool {
-    let mut parts = token.split('-');
-    parts.next() == Some("1")
+    let mut parts = token.as_bytes().split(|byte| *byte == b'-');
+    parts.next() == Some(b"1")
         && parts.next().is_some_and(|part| part.len() == 8 && is_hex(part))
         && parts.next().is_some_and(|part| part.len() == 24 && is_hex(part))
         && parts.next().is_none()
 }
 
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_hexdigit()) && text.bytes().any(|b| b != b'0')
+fn is_hex(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_hexdigit) && text.iter().any(|byte| *byte != b'0')
 }
 
 #[cfg(test)]
@@ -95,9 +128,10 @@ mod tests {
     #[test_case("00000000000000000000000000000000", &[]; "all zeros name nothing")]
     #[test_case("no ids, only-words-and-hyphens-that-go-on-for-long", &[]; "none")]
     fn ids_in(text: &str, expected: &[&str]) {
-        let mut found = Vec::new();
-        scan(text, |id| found.push(id));
-        assert_eq!(found, expected);
+        let mut found = Ids::default();
+        scan(text, |id| found.keep(id));
+        scan(text, |id| found.keep(id));
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected);
     }
 
     #[test_case("8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f", true)]

@@ -59,14 +59,19 @@ impl FromStr for Level {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let level = match text.to_ascii_lowercase().as_str() {
-            "trace" | "verbose" | "finest" | "finer" | "silly" => Self::Trace,
-            "debug" | "dbg" | "fine" => Self::Debug,
-            "info" | "information" | "informational" | "notice" | "note" => Self::Info,
-            "warn" | "warning" | "wrn" => Self::Warn,
-            "error" | "err" | "severe" => Self::Error,
-            "fatal" | "critical" | "crit" | "alert" | "emerg" | "emergency" | "panic" => Self::Fatal,
-            _ => return Err("the levels are trace, debug, info, warn, error, fatal".to_owned()),
+        let unknown = || Err("the levels are trace, debug, info, warn, error, fatal".to_owned());
+        let mut lower = [0; 16];
+        let Some(lower) = lower.get_mut(..text.len()) else { return unknown() };
+        lower.copy_from_slice(text.as_bytes());
+        lower.make_ascii_lowercase();
+        let level = match &*lower {
+            b"trace" | b"verbose" | b"finest" | b"finer" | b"silly" => Self::Trace,
+            b"debug" | b"dbg" | b"fine" => Self::Debug,
+            b"info" | b"information" | b"informational" | b"notice" | b"note" => Self::Info,
+            b"warn" | b"warning" | b"wrn" => Self::Warn,
+            b"error" | b"err" | b"severe" => Self::Error,
+            b"fatal" | b"critical" | b"crit" | b"alert" | b"emerg" | b"emergency" | b"panic" => Self::Fatal,
+            _ => return unknown(),
         };
         Ok(level)
     }

@@ -4,6 +4,7 @@
 
 pub mod auth;
 pub mod bulk;
+mod bytes;
 pub mod conflicts;
 pub mod coverage;
 pub mod dead_letter;
@@ -17,6 +18,8 @@ pub mod level;
 pub mod names;
 pub mod normalise;
 pub mod payload;
+#[cfg(any(test, feature = "properties"))]
+pub mod properties;
 pub mod redact;
 pub mod rules;
 mod scan;

@@ -122,7 +122,7 @@ pub fn parse<'a>(json: &'a str, region: &str) -> Result<Payload<'a>, DecodeError
 }
 
 /// Reads a payload in which nothing is unusual.
-fn scan<'a>(json: &'a str, region: &str) -> Option<Batch<'a>> {
+pub(crate) fn scan<'a>(json: &'a str, region: &str) -> Option<Batch<'a>> {
     let mut scanner = Scanner::new(json);
     let mut origin = Origin { region: region.to_owned(), ..Origin::default() };
     let (mut filters, mut events) = (Vec::new(), None);
@@ -166,7 +166,7 @@ fn scan_events<'a>(scanner: &mut Scanner<'a>) -> Option<Vec<Event<'a>>> {
     }
 }
 
-fn parse_carefully<'a>(json: &'a str, region: &str) -> Result<Payload<'a>, DecodeError> {
+pub(crate) fn parse_carefully<'a>(json: &'a str, region: &str) -> Result<Payload<'a>, DecodeError> {
     let wire: Wire<'a> = serde_json::from_str(json)?;
     if wire.message_type == "CONTROL_MESSAGE" {
         return Ok(Payload::Control);

@@ -4,61 +4,83 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use crate::bytes::{BLOCK, backslash};
+
 /// The text that stands escaped in JSON. What no text can hold, half a surrogate pair, becomes U+FFFD.
 #[must_use]
 pub fn unescape(escaped: &str) -> Cow<'_, str> {
-    let Some(first) = memchr::memchr(b'\\', escaped.as_bytes()) else { return Cow::Borrowed(escaped) };
-    let mut text = String::with_capacity(escaped.len());
-    unescape_into(escaped, first, &mut text);
-    Cow::Owned(text)
+    if memchr::memchr(b'\\', escaped.as_bytes()).is_none() {
+        return Cow::Borrowed(escaped);
+    }
+    let mut room = Vec::new();
+    let text = unescape_into(escaped, &mut room).text;
+    Cow::Owned(text.to_owned())
 }
 
-/// Appends to `text` what stands escaped in `escaped`, whose first backslash is at `first`. Tells whether nothing had to be
-/// replaced.
-pub fn unescape_into(escaped: &str, first: usize, text: &mut String) -> bool {
-    text.push_str(&escaped[..first]);
-    let mut rest = &escaped[first..];
+/// A text that was unescaped.
+pub struct Unescaped<'r> {
+    /// The text.
+    pub text: &'r str,
+    /// Whether nothing in it had to be replaced.
+    pub whole: bool,
+}
+
+/// Unescapes a text into `room`, of which it takes what it needs.
+pub fn unescape_into<'r>(escaped: &str, room: &'r mut Vec<u8>) -> Unescaped<'r> {
+    let bytes = escaped.as_bytes();
+    // Only one that is cut is shorter than what stands for it.
+    let most = bytes.len() + bytes.len() / 2 + BLOCK;
+    if room.len() < most {
+        room.resize(most, 0);
+    }
+    let (mut from, mut to) = (0, 0);
     let mut whole = true;
     loop {
-        let mut chars = rest[1..].chars();
-        match chars.next() {
-            Some('"') => text.push('"'),
-            Some('n') => text.push('\n'),
-            Some('t') => text.push('\t'),
-            Some('r') => text.push('\r'),
-            Some('b') => text.push('\u{8}'),
-            Some('f') => text.push('\u{c}'),
-            Some('u') => {
+        let step = plain_part(&bytes[from..], &mut room[to..]);
+        from += step;
+        to += step;
+        let Some(escape) = bytes.get(from + 1) else { break };
+        let byte = match escape {
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'b' => 0x8,
+            b'f' => 0xc,
+            b'u' => {
+                let mut chars = escaped[from + 2..].chars();
                 let point = code_point(&mut chars);
                 whole &= point.is_some();
-                text.push(point.unwrap_or(char::REPLACEMENT_CHARACTER));
+                to += point.unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut room[to..]).len();
+                from = bytes.len() - chars.as_str().len();
+                continue;
             }
-            Some(other) => text.push(other),
-            None => return false,
-        }
-        rest = chars.as_str();
-        let Some(next) = backslash(rest.as_bytes()) else {
-            text.push_str(rest);
-            return whole;
+            other => *other, // Of a longer character the rest follows.
         };
-        text.push_str(&rest[..next]);
-        rest = &rest[next..];
+        room[to] = byte;
+        from += 2;
+        to += 1;
     }
+    let text = std::str::from_utf8(&room[..to]);
+    debug_assert!(text.is_ok(), "escapes are characters, and what stands between them is UTF-8");
+    Unescaped { text: text.unwrap_or_default(), whole: whole && from == bytes.len() }
 }
 
-/// Where the next backslash stands. In JSON within JSON it is near: eight bytes at a time find it sooner than a call does.
+/// Copies what stands before the first backslash, and tells its length.
 #[inline]
-fn backslash(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    for (at, word) in bytes.chunks_exact(8).take(4).enumerate() {
-        let word = u64::from_le_bytes(word.try_into().ok()?) ^ (ONES * u64::from(b'\\'));
-        let found = word.wrapping_sub(ONES) & !word & (ONES << 7);
-        if found != 0 {
-            return Some(at * 8 + found.trailing_zeros() as usize / 8);
+fn plain_part(from: &[u8], to: &mut [u8]) -> usize {
+    let mut at = 0;
+    while let (Some(block), Some(room)) = (from[at..].first_chunk::<BLOCK>(), to[at..].first_chunk_mut()) {
+        // What is too much of it is written over.
+        *room = *block;
+        match backslash(block) {
+            Some(found) => return at + found,
+            None => at += BLOCK,
         }
     }
-    let near = (bytes.len() / 8).min(4) * 8;
-    memchr::memchr(b'\\', &bytes[near..]).map(|rest| near + rest)
+    let tail = &from[at..];
+    let length = tail.iter().position(|byte| *byte == b'\\').unwrap_or(tail.len());
+    to[at..at + length].copy_from_slice(&tail[..length]);
+    at + length
 }
 
 /// The character whose `\u` was read; of a pair, both halves. A half alone is none.

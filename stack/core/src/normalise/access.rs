@@ -9,11 +9,13 @@ use super::{Normalised, text};
 use crate::{ids, level::Level};
 
 pub(super) fn read(message: &str) -> Option<Normalised> {
-    let (head, rest) = message.split_once(" [")?;
-    let head: Vec<&str> = head.split(' ').collect();
-    let [client, _, user] = head.as_slice() else { return None };
-    if !client.bytes().all(|byte| byte.is_ascii_hexdigit() || b".:".contains(&byte)) {
-        return None; // Neither IPv4 nor IPv6.
+    // IPv4 or IPv6.
+    let client = message.bytes().position(|byte| !(byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':')))?;
+    let (client, rest) = message.split_at(client);
+    let (_, rest) = rest.strip_prefix(' ')?.split_once(' ')?;
+    let (user, rest) = rest.split_once(" [")?;
+    if client.is_empty() || user.contains(' ') {
+        return None;
     }
     let (time, rest) = rest.split_once("] \"")?;
     let (request, rest) = rest.split_once("\" ")?;
@@ -23,9 +25,9 @@ pub(super) fn read(message: &str) -> Option<Normalised> {
     let status: u16 = rest.next()?.parse().ok()?;
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-    put("clientIp", (*client).into());
-    if *user != "-" {
-        put("user", (*user).into());
+    put("clientIp", client.into());
+    if user != "-" {
+        put("user", user.into());
     }
     put("requestTime", time.into());
     put("httpMethod", method.into());

@@ -8,13 +8,12 @@ pub(super) fn read(message: &str) -> Option<Normalised> {
     let mut fields = Map::new();
     let mut rest = message;
     while !rest.is_empty() {
-        let (name, after) = rest.split_once('=')?;
-        let fits = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-@/".contains(c));
-        if !fits {
+        let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'@' | b'/');
+        let (name, after) = rest.split_at(rest.bytes().position(|byte| !in_name(&byte))?);
+        if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
             return None;
         }
-        let (value, after) = value(after)?;
+        let (value, after) = value(after.strip_prefix('=')?)?;
         fields.insert(name.to_owned(), typed(&value));
         rest = after.trim_start_matches(' ');
     }

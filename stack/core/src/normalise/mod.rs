@@ -12,7 +12,12 @@ mod traceback;
 
 use serde_json::{Map, Value};
 
-use crate::{event::LogEvent, fields, ids, level::Level};
+use crate::{
+    event::LogEvent,
+    fields,
+    ids::{self, Ids},
+    level::Level,
+};
 
 /// What a message says, in the index's own terms.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -141,10 +146,8 @@ fn of_fields(fields: Map<String, Value>) -> Normalised {
 /// The first id inside a header such as `Root=1-…;Sampled=1` or `00-…-…-01`.
 pub(crate) fn first_id(header: &str) -> Option<String> {
     let mut first = None;
-    ids::scan(header, |id| {
-        first.get_or_insert(id);
-    });
-    first
+    ids::scan(header, |id| _ = first.get_or_insert(id));
+    first.map(str::to_ascii_lowercase)
 }
 
 /// What stands before the JSON of a message.
@@ -157,19 +160,16 @@ pub(crate) fn is_kept(id: &str) -> bool {
     (4..=128).contains(&id.len())
 }
 
-/// Every id of the event, lower-cased, each once: of its message, its fields and what was read out of them.
+/// Every id of the event: of its message, its fields and what was read out of them.
 #[must_use]
-pub fn ids_of(event: &LogEvent<'_>, normalised: &Normalised) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    let mut add = |id: String| ids::keep(&mut all, id);
-    for id in [&normalised.request_id, &normalised.trace_id].into_iter().flatten() {
-        if is_kept(id) {
-            add(id.to_ascii_lowercase());
-        }
+pub fn ids_of(event: &LogEvent<'_>, normalised: &Normalised) -> Ids {
+    let mut all = Ids::default();
+    for id in [&normalised.request_id, &normalised.trace_id].into_iter().flatten().filter(|id| is_kept(id)) {
+        all.keep(id);
     }
-    ids::scan(&event.message, &mut add);
+    ids::scan(&event.message, |id| all.keep(id));
     if event.extracted_fields.is_some() {
-        fields::walk(&normalised.fields, &mut |_, text| ids::scan(&text, &mut add));
+        fields::walk(&normalised.fields, &mut |_, text| ids::scan(&text, |id| all.keep(id)));
     }
     all
 }
@@ -268,6 +268,6 @@ mod tests {
         };
         let normalised = normalise(&event);
         assert_eq!(normalised.fields["srcaddr"], "10.0.0.1");
-        assert_eq!(ids_of(&event, &normalised), [ID]);
+        assert_eq!(ids_of(&event, &normalised).iter().collect::<Vec<_>>(), [ID]);
     }
 }

@@ -1,6 +1,8 @@
 //! Plain text: a level near its start, ids behind their names.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::{memchr2_iter, memmem::Finder};
 
 use super::Normalised;
 use crate::level::Level;
@@ -11,8 +13,8 @@ const PREFIX_WORDS: usize = 8;
 pub(super) fn read(message: &str) -> Normalised {
     Normalised {
         level: level(message),
-        request_id: labelled(message, &["requestid", "request_id", "request-id", "awsrequestid", "x-request-id"]),
-        trace_id: labelled(message, &["traceid", "trace_id", "trace-id"]),
+        request_id: request_id(message).map(str::to_owned),
+        trace_id: trace_id(message).map(str::to_owned),
         ..Normalised::default()
     }
 }
@@ -21,7 +23,7 @@ pub(super) fn read(message: &str) -> Normalised {
 fn level(message: &str) -> Option<Level> {
     let line = message.lines().next().unwrap_or_default();
     line.split([' ', '\t']).filter(|word| !word.is_empty()).take(PREFIX_WORDS).find_map(|word| {
-        let bare = word.trim_matches(|c: char| "[]()<>|:,-".contains(c));
+        let bare = word.trim_matches(|c| matches!(c, '[' | ']' | '(' | ')' | '<' | '>' | '|' | ':' | ',' | '-'));
         let marked = word.starts_with('[') && word.ends_with(']')
             || word.ends_with(':')
             || (bare.len() > 2 && bare.bytes().all(|b| b.is_ascii_uppercase()));
@@ -29,26 +31,47 @@ fn level(message: &str) -> Option<Level> {
     })
 }
 
-/// The word behind the first of `names`, as in `requestId=X`, `RequestId: X`, `"request_id": "X"`.
-fn labelled(message: &str, names: &[&str]) -> Option<String> {
-    // What all of them have in common tells most messages apart at once.
-    let common = if names[0].starts_with("request") { ["equest", "EQUEST"] } else { ["race", "RACE"] };
-    if common.iter().all(|part| memmem::find(message.as_bytes(), part.as_bytes()).is_none()) {
+/// The word behind `requestId`, `request_id` or `request-id`, in any case and also as `awsRequestId`, where that is followed by
+/// `=` or `:`.
+fn request_id(message: &str) -> Option<&str> {
+    // A `q` is rare.
+    let mut stems = memchr2_iter(b'q', b'Q', message.as_bytes()).filter_map(|at| at.checked_sub("re".len()));
+    stems.find_map(|at| labelled(message, at, "request", &["aws"]))
+}
+
+/// The same for `traceId`, `trace_id` and `trace-id`.
+fn trace_id(message: &str) -> Option<&str> {
+    static SMALL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("race"));
+    static CAPITAL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("RACE"));
+    [&SMALL, &CAPITAL].into_iter().find_map(|finder| {
+        let mut stems = finder.find_iter(message.as_bytes()).filter_map(|at| at.checked_sub("t".len()));
+        stems.find_map(|at| labelled(message, at, "trace", &[]))
+    })
+}
+
+/// The value of a label that begins at `at` with `stem`: `requestId=X`, `RequestId: X`, `"request_id": "X"`. No word may stand
+/// before it but one of `prefixes`.
+fn labelled<'m>(message: &'m str, at: usize, stem: &str, prefixes: &[&str]) -> Option<&'m str> {
+    let (before, rest) = message.split_at_checked(at)?;
+    let (label, rest) = rest.split_at_checked(stem.len())?;
+    let rest = rest.strip_prefix(['_', '-']).unwrap_or(rest);
+    let (suffix, rest) = rest.split_at_checked("id".len())?;
+    if !label.eq_ignore_ascii_case(stem) || !suffix.eq_ignore_ascii_case("id") {
         return None;
     }
-    let lower = message.to_ascii_lowercase(); // Same length, so that positions carry over.
-    names.iter().find_map(|name| {
-        let at = lower.find(name)?;
-        let before = message[..at].chars().next_back();
-        if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
-            return None;
-        }
-        let value = message[at + name.len()..].trim_start_matches('"').strip_prefix(['=', ':'])?;
-        let value = value.trim_start_matches([' ', '"', '\'']);
-        let end = value.find(|c: char| !(c.is_ascii_alphanumeric() || "-_./:+=".contains(c))).unwrap_or(value.len());
-        let id = value[..end].trim_end_matches(['.', ':']);
-        (id.len() >= 4).then(|| id.to_owned())
-    })
+    let prefix = |prefix: &&str| {
+        let (before, end) = before.split_at_checked(before.len().checked_sub(prefix.len())?)?;
+        end.eq_ignore_ascii_case(prefix).then_some(before)
+    };
+    let before = prefixes.iter().find_map(prefix).unwrap_or(before);
+    if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+        return None;
+    }
+    let value = rest.trim_start_matches('"').strip_prefix(['=', ':'])?;
+    let value = value.trim_start_matches([' ', '"', '\'']);
+    let end = value.find(|c: char| !(c.is_ascii_alphanumeric() || "-_./:+=".contains(c))).unwrap_or(value.len());
+    let id = value[..end].trim_end_matches(['.', ':']);
+    (id.len() >= 4).then_some(id)
 }
 
 #[cfg(test)]
@@ -62,6 +85,8 @@ mod tests {
     #[test_case("x 'request_id': 'abc-1'", None; "python's quotes are not read")]
     #[test_case("myrequestid=abc-1", None; "another word")]
     #[test_case("requestid of nothing", None; "no value")]
+    #[test_case("requestid of nothing, awsRequestId=abc-1", Some("abc-1"); "a later label")]
+    #[test_case("X-Request-ID: abc-1", Some("abc-1"); "a header")]
     fn request_ids(message: &str, expected: Option<&str>) {
         assert_eq!(read(message).request_id.as_deref(), expected);
     }

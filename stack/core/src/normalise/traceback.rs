@@ -1,13 +1,16 @@
 //! Tracebacks: several lines, one event, an error.
 
+use memchr::memmem;
+
 use super::Normalised;
 use crate::level::Level;
 
 pub(super) fn read(message: &str) -> Option<Normalised> {
     memchr::memchr(b'\n', message.as_bytes())?;
     let python = message.starts_with("Traceback (most recent call last)");
-    let java = || message.starts_with("Exception in thread ") || message.contains("\n\tat ");
-    let node = || message.contains("\n    at ") && message.lines().next().is_some_and(|line| line.contains("Error"));
+    let holds = |part: &str| memmem::find(message.as_bytes(), part.as_bytes()).is_some();
+    let java = || message.starts_with("Exception in thread ") || holds("\n\tat ");
+    let node = || holds("\n    at ") && message.lines().next().is_some_and(|line| line.contains("Error"));
     let error = python || java() || node();
     error.then(|| {
         let read = super::text::read(message);
