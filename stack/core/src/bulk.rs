@@ -1,7 +1,9 @@
 //! Bulk requests and what the engine answers to each item.
 
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Deserializer};
+use serde_json::{json, value::RawValue};
+
+use crate::text::unescape;
 
 /// What the engine is asked to answer with: enough to know the outcome of each item, and no more.
 /// Escaped as a signature has it: not every reader of a signature does that by itself.
@@ -36,12 +38,13 @@ pub enum ItemOutcome {
     Outage(String),
 }
 
-/// The outcomes of a bulk request, in the order of its items.
+/// The outcomes of a bulk request, in the order of its items. What the engine says of an item may quote anything, and is
+/// read as far as it can be: one that stayed unread would have all items sent again, without end.
 ///
 /// # Errors
 /// When `reply` is no bulk reply.
 pub fn outcomes(reply: &[u8]) -> Result<Vec<ItemOutcome>, serde_json::Error> {
-    let reply: Reply = serde_json::from_slice(reply)?;
+    let reply: Reply = serde_json::from_str(&String::from_utf8_lossy(reply))?;
     Ok(reply.items.into_iter().map(|Item { create }| create.outcome()).collect())
 }
 
@@ -64,14 +67,25 @@ struct Create {
 #[derive(Deserialize)]
 struct Error {
     #[serde(rename = "type")]
-    kind: Option<String>,
-    reason: Option<String>,
+    kind: Option<Words>,
+    reason: Option<Words>,
     caused_by: Option<Cause>,
 }
 
 #[derive(Deserialize)]
 struct Cause {
-    reason: Option<String>,
+    reason: Option<Words>,
+}
+
+/// A text of the engine.
+struct Words(String);
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = <&RawValue>::deserialize(deserializer)?.get();
+        let inner = json.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        Ok(Self(unescape(inner.unwrap_or(json)).into_owned()))
+    }
 }
 
 impl Create {
@@ -93,14 +107,15 @@ impl Create {
 impl Error {
     /// Whether a 400 says that the index cannot be had: no shard left, closed. No form of the event would pass.
     fn is_of_the_cluster(&self) -> bool {
-        let reason = self.reason.as_deref().unwrap_or_default();
-        matches!(self.kind.as_deref(), Some("validation_exception" | "index_closed_exception"))
+        let kind = self.kind.as_ref().map_or("", |Words(text)| text);
+        let reason = self.reason.as_ref().map_or("", |Words(text)| text);
+        matches!(kind, "validation_exception" | "index_closed_exception")
             || (reason.contains("maximum") && reason.contains("shards"))
     }
 
     fn text(self) -> String {
         let parts = [self.kind, self.reason, self.caused_by.and_then(|cause| cause.reason)];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
+        parts.into_iter().flatten().map(|Words(text)| text).collect::<Vec<_>>().join(": ")
     }
 }
 
@@ -129,9 +144,17 @@ mod tests {
     #[test_case(r#"{"create":{"status":404,"error":{"type":"t","reason":"r"}}}"#, ItemOutcome::Outage("t: r".into()); "nowhere")]
     #[test_case(r#"{"create":{"status":400,"error":{"type":"validation_exception","reason":"no shards"}}}"#, ItemOutcome::Outage("validation_exception: no shards".into()); "no room")]
     #[test_case(r#"{"create":{"status":500,"error":{"type":"null_pointer_exception","reason":null}}}"#, ItemOutcome::Retry("null_pointer_exception".into()); "no reason given")]
+    #[test_case(r#"{"create":{"status":400,"error":{"type":"t","reason":"of \ud800"}}}"#, ItemOutcome::Degrade("t: of \u{fffd}".into()); "half a pair")]
+    #[test_case(r#"{"create":{"status":429,"error":{"type":7}}}"#, ItemOutcome::Retry("7".into()); "no text")]
     fn outcome_of(item: &str, outcome: ItemOutcome) {
         let reply = format!(r#"{{"errors":true,"items":[{item}]}}"#);
         assert_eq!(outcomes(reply.as_bytes()).unwrap(), [outcome]);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_read() {
+        let reply = b"{\"items\":[{\"create\":{\"status\":429,\"error\":{\"reason\":\"\xe0\x81\"}}}]}";
+        assert_eq!(outcomes(reply).unwrap(), [ItemOutcome::Retry("\u{fffd}\u{fffd}".into())]);
     }
 
     #[test_case("<html>"; "a page")]

@@ -124,32 +124,41 @@ pub fn parse<'a>(json: &'a str, region: &str) -> Result<Payload<'a>, DecodeError
 /// Reads a payload in which nothing is unusual.
 pub(crate) fn scan<'a>(json: &'a str, region: &str) -> Option<Batch<'a>> {
     let mut scanner = Scanner::new(json);
-    let mut origin = Origin { region: region.to_owned(), ..Origin::default() };
-    let (mut filters, mut events) = (Vec::new(), None);
-    let (mut names, mut known) = (0, 0);
+    let (mut kind, mut owner, mut log_group, mut log_stream, mut filters, mut events) =
+        (None, None, None, None, None, None);
     scanner.take(b'{')?;
     loop {
         let name = scanner.string()?;
         scanner.take(b':')?;
-        names += 1;
-        known += usize::from(matches!(name, "messageType" | "owner" | "logGroup" | "logStream" | "logEvents"));
-        match name {
-            "messageType" => drop(scanner.string().filter(|kind| *kind == "DATA_MESSAGE")?),
-            "owner" => origin.owner = unescape(scanner.string()?).into_owned(),
-            "logGroup" => origin.log_group = unescape(scanner.string()?).into_owned(),
-            "logStream" => origin.log_stream = unescape(scanner.string()?).into_owned(),
-            "subscriptionFilters" => filters = serde_json::from_str(scanner.skip_value()?).ok()?,
-            "logEvents" => events = Some(scan_events(&mut scanner)?),
-            _ => drop(scanner.skip_value()?),
+        // What is there twice is for the careful one.
+        let first = match name {
+            "messageType" => kind.replace(scanner.string()?).is_none(),
+            "owner" => owner.replace(scanner.string()?).is_none(),
+            "logGroup" => log_group.replace(scanner.string()?).is_none(),
+            "logStream" => log_stream.replace(scanner.string()?).is_none(),
+            "subscriptionFilters" => filters.replace(scanner.skip_value()?).is_none(),
+            "logEvents" => events.replace(scan_events(&mut scanner)?).is_none(),
+            _ => scanner.skip_value().is_some(),
+        };
+        if !first {
+            return None;
         }
         if scanner.take(b',').is_none() {
             break;
         }
     }
     scanner.take(b'}')?;
-    // A name that is missing, or is there twice, is for the careful one.
-    let whole = scanner.is_done() && known == 5 && names <= 7;
-    Some(Batch { origin, filters, events: events?, unreadable: Vec::new() }).filter(|_| whole)
+    if kind? != "DATA_MESSAGE" || !scanner.is_done() {
+        return None;
+    }
+    let origin = Origin {
+        owner: unescape(owner?).into_owned(),
+        region: region.to_owned(),
+        log_group: unescape(log_group?).into_owned(),
+        log_stream: unescape(log_stream?).into_owned(),
+    };
+    let filters = filters.map_or(Some(Vec::new()), |filters| serde_json::from_str(filters).ok())?;
+    Some(Batch { origin, filters, events: events?, unreadable: Vec::new() })
 }
 
 fn scan_events<'a>(scanner: &mut Scanner<'a>) -> Option<Vec<Event<'a>>> {

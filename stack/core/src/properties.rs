@@ -121,8 +121,11 @@ fn check(path: &str, value: &Value, depth: usize, names: &mut std::collections::
 /// Any bytes as a bulk reply: there is an outcome for each of its items, or it is none.
 pub fn bulk_reply(bytes: &[u8]) {
     let Ok(outcomes) = bulk::outcomes(bytes) else { return };
-    let reply: Value = serde_json::from_slice(bytes).expect("what was read is JSON");
-    assert_eq!(reply["items"].as_array().map(Vec::len), Some(outcomes.len()));
+    // Halves of surrogate pairs, which a strict reader refuses, are read.
+    let Ok(reply) = serde_json::from_slice::<Value>(bytes) else { return };
+    // A list of the members in their order passes for an object.
+    let items = reply.get("items").or_else(|| reply.get(0)).and_then(Value::as_array);
+    assert_eq!(items.map(Vec::len), Some(outcomes.len()));
 }
 
 /// Any text as a line of dead letters, or as the record of an invocation that failed: what can be read is written again as
