@@ -318,7 +318,7 @@ impl Sandbox {
         let mut after: Option<Value> = None;
         loop {
             let mut query = json!({
-                "size": 10_000, "_source": false, "docvalue_fields": ["@id"], "sort": [{"@id": "asc"}],
+                "size": 10_000, "_source": false, "sort": [{"@timestamp": "asc"}, {"@id": "asc"}],
                 "query": {"range": {"@timestamp": {"gte": since}}},
             });
             if let Some(after) = after {
@@ -327,7 +327,7 @@ impl Sandbox {
             let answer = self.engine(Method::Post, "/logctl-*/_search?allow_no_indices=true", Some(query));
             let hits = answer["hits"]["hits"].as_array().cloned().unwrap_or_default();
             for hit in &hits {
-                *ids.entry(hit["fields"]["@id"][0].as_str().unwrap().to_owned()).or_default() += 1;
+                *ids.entry(hit["_id"].as_str().unwrap().to_owned()).or_default() += 1;
             }
             after = hits.last().map(|hit| hit["sort"].clone());
             if after.is_none() {

@@ -38,6 +38,11 @@ impl Sampler {
         self.now
     }
 
+    /// What the ids of a batch count from.
+    pub fn batch(&mut self) -> u128 {
+        self.rng.u128(1 << 120..1 << 121)
+    }
+
     /// A position in a list of this length.
     pub fn position(&mut self, length: usize) -> usize {
         self.rng.usize(0..length)

@@ -123,3 +123,13 @@ fn the_large_payload_is_as_large_as_an_invocation_may_be() {
     let compressed = payload.data.len() / 4 * 3;
     assert!((850_000..1_150_000).contains(&compressed), "{compressed} compressed");
 }
+
+#[test]
+fn ids_are_those_of_aws() {
+    let count = 1_732_181_997_039_426_805_772_632_275_426_541_568;
+    let documented = [
+        "31953106606966983378809025079804211143289615424298221568",
+        "31953106606966983378809025079804211143289615424298221569",
+    ];
+    assert_eq!([0, 1].map(|nth| wire::id(1_432_826_855_000, count + nth)), documented);
+}

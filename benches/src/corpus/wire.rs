@@ -27,23 +27,43 @@ fn json(plan: &Plan) -> String {
     put_string(&mut out, plan.group);
     let stream = sampler.fill("2026/11/20/[$LATEST]«hex:32»");
     _ = write!(out, r#","logStream":"{stream}","subscriptionFilters":["logctl"],"logEvents":["#);
-    let batch = sampler.position(100_000_000);
+    let batch = sampler.batch();
     for nth in 0..plan.events {
         if nth > 0 {
             out.push(',');
         }
         let section = &plan.sections[sampler.position(plan.sections.len())];
         let message = message(section, plan.events, &mut sampler);
-        // The first digits of AWS's ids follow the time in milliseconds times 2^144, the last ones count.
         let time = sampler.now();
-        let prefix = u128::from(time.unsigned_abs()) * 223_007_451_985;
-        _ = write!(out, r#"{{"id":"{prefix:024}{batch:08}{:024}","timestamp":{time},"message":"#, nth + 7_310_226_496);
+        _ = write!(out, r#"{{"id":"{}","timestamp":{time},"message":"#, id(time.unsigned_abs(), batch + nth as u128));
         put_string(&mut out, &message);
         put_columns(&mut out, &section.columns, &message);
         out.push('}');
     }
     out.push_str("]}");
     out
+}
+
+/// The id that AWS gives to an event: its time in milliseconds times 2^144, and a number of 121 bits that counts the events of
+/// a batch. So it is with the three events of <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html>.
+pub fn id(time: u64, count: u128) -> String {
+    const BASE: u128 = 1_000_000_000_000_000_000;
+    // The number in base 10^18, lowest digit first.
+    let mut digits = [u128::from(time), 0, 0, 0];
+    let carry = |digits: &mut [u128; 4]| {
+        for at in 0..3 {
+            digits[at + 1] += digits[at] / BASE;
+            digits[at] %= BASE;
+        }
+    };
+    for _ in 0..144 / 16 {
+        digits.iter_mut().for_each(|digit| *digit <<= 16);
+        carry(&mut digits);
+    }
+    digits[0] += count % BASE;
+    digits[1] += count / BASE;
+    carry(&mut digits);
+    format!("{:02}{:018}{:018}{:018}", digits[3], digits[2], digits[1], digits[0])
 }
 
 fn message(section: &Section, events: usize, sampler: &mut Sampler) -> String {
