@@ -4,7 +4,10 @@
 //! each make a payload, `sampler` fills the templates in, and `wire` packs them as CloudWatch Logs does. Every payload
 //! is seeded by its own name: to add one changes no other.
 
-use std::str::FromStr;
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 mod plan;
 mod sampler;
@@ -73,6 +76,22 @@ pub fn payloads() -> Vec<Payload> {
 #[must_use]
 pub fn by_kind(kind: Kind) -> Vec<Payload> {
     plan::of(kind).iter().map(wire::payload).collect()
+}
+
+/// Logs that nobody here wrote: a payload for each file `*.log` in a folder.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn real(folder: &Path) -> std::io::Result<Vec<Payload>> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
+    files.sort();
+    let payload = |path: PathBuf| {
+        let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(wire::of_lines(name, text.lines().filter(|line| !line.trim().is_empty())))
+    };
+    files.into_iter().map(payload).collect()
 }
 
 #[cfg(test)]

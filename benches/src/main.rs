@@ -43,6 +43,7 @@ fn main() {
     }
     let start = || Peer::start(root, &folder).expect("it has started before");
     speed(&mut report, start);
+    real_logs(&mut report, start);
     memory(&mut report, start);
     first_next(root, &folder, &mut report);
     archive(root, &mut report);
@@ -70,40 +71,72 @@ fn ratio(a: u64, b: u64) -> f64 {
     a as f64 / b as f64
 }
 
-/// CPU time per run of ours and theirs, the median of the ratios of interleaved rounds.
-fn speed(report: &mut Report, start: impl Fn() -> Peer) {
-    let cases: [(&str, Kind, &str, bool, usize, f64, f64); 7] = [
-        ("payload to bulk body, whole corpus", Kind::Whole, "run 1", false, 1, 8.0, 11.0),
-        ("the same, peer unzips on one thread", Kind::Whole, "run 1 sync", false, 1, 0.0, 0.0),
-        ("the same with normalisation", Kind::Whole, "run 1", true, 1, 5.0, 8.0),
-        ("payloads of one event", Kind::OneEvent, "run 20", false, 20, 3.0, 4.5),
-        ("the same, peer unzips on one thread", Kind::OneEvent, "run 20 sync", false, 20, 3.0, 4.5),
-        ("payloads with extractedFields", Kind::ExtractedFields, "run 3", false, 3, 4.0, 8.0),
-        ("whole invocation with gzip and signature, peer without gzip", Kind::Whole, "invoke 1", true, 1, 4.0, 6.0),
-    ];
-    for (what, kind, command, normalises, times, must, aim) in cases {
-        let payloads = corpus::by_kind(kind);
-        let mut peer = start();
-        peer.load(&payloads);
-        peer.cpu(command); // Warms up.
+/// CPU time of ours and theirs for the same work, over and over.
+struct Race<'a> {
+    payloads: &'a [Payload],
+    /// What the peer is told; its first number says how often it does all payloads.
+    command: &'a str,
+    normalises: bool,
+}
+
+impl Race<'_> {
+    /// The median of the ratios of interleaved rounds.
+    fn run(&self, mut peer: Peer) -> f64 {
+        peer.load(self.payloads);
+        peer.cpu(self.command); // Warms up.
+        let mut words = self.command.split(' ');
+        let invokes = words.next() == Some("invoke");
+        let times: usize = words.next().and_then(|times| times.parse().ok()).expect("a number");
         let mut ours = Ours::new();
         let mut run = || {
             let begun = cpu();
-            for payload in (0..times).flat_map(|_| &payloads) {
-                if command.starts_with("invoke") {
+            for payload in (0..times).flat_map(|_| self.payloads) {
+                if invokes {
                     std::hint::black_box(ours.invoke(&payload.data));
                 } else {
-                    ours.encode(&payload.data, normalises, |body| _ = std::hint::black_box(body.len()));
+                    ours.encode(&payload.data, self.normalises, |body| _ = std::hint::black_box(body.len()));
                 }
             }
             cpu() - begun
         };
         run();
-        let mut ratios: Vec<f64> = (0..ROUNDS).map(|_| peer.cpu(command) / run()).collect();
+        let mut ratios: Vec<f64> = (0..ROUNDS).map(|_| peer.cpu(self.command) / run()).collect();
         ratios.sort_by(f64::total_cmp);
-        let median = ratios[ROUNDS / 2];
+        ratios[ROUNDS / 2]
+    }
+}
+
+fn speed(report: &mut Report, start: impl Fn() -> Peer) {
+    let cases: [(&str, Kind, &str, bool, f64, f64); 7] = [
+        ("payload to bulk body, whole corpus", Kind::Whole, "run 1", false, 8.0, 11.0),
+        ("the same, peer unzips on one thread", Kind::Whole, "run 1 sync", false, 0.0, 0.0),
+        ("the same with normalisation", Kind::Whole, "run 1", true, 5.0, 8.0),
+        ("payloads of one event", Kind::OneEvent, "run 20", false, 3.0, 4.5),
+        ("the same, peer unzips on one thread", Kind::OneEvent, "run 20 sync", false, 0.0, 0.0),
+        ("payloads with extractedFields", Kind::ExtractedFields, "run 3", false, 4.0, 8.0),
+        ("whole invocation with gzip and signature, peer without gzip", Kind::Whole, "invoke 1", true, 4.0, 6.0),
+    ];
+    for (what, kind, command, normalises, must, aim) in cases {
+        let payloads = corpus::by_kind(kind);
+        let median = Race { payloads: &payloads, command, normalises }.run(start());
         let limit = |factor: f64| if factor > 0.0 { format!("≥ {factor}x") } else { String::new() };
         report.row(what, median, median >= must, &limit(must), &limit(aim));
+    }
+}
+
+/// The same for the logs in the folder `LOGCTL_REAL_LOGS`, which nobody here wrote.
+fn real_logs(report: &mut Report, start: impl Fn() -> Peer) {
+    #[expect(clippy::disallowed_methods, reason = "the folder of real logs is named there")]
+    let Ok(folder) = std::env::var("LOGCTL_REAL_LOGS") else {
+        println!("skipped: real logs, without LOGCTL_REAL_LOGS, a folder with *.log");
+        return;
+    };
+    let payloads = corpus::real(Path::new(&folder)).expect("LOGCTL_REAL_LOGS is a folder with *.log");
+    let lines: usize = payloads.iter().map(|payload| payload.events).sum();
+    for (normalises, how) in [(false, ""), (true, ", with normalisation")] {
+        let median = Race { payloads: &payloads, command: "run 5", normalises }.run(start());
+        let what = format!("real logs, {} files of {lines} lines{how}", payloads.len());
+        report.row(&what, median, true, "", "");
     }
 }
 

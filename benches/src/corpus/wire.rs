@@ -15,10 +15,36 @@ const CONTROL: &str = concat!(
 /// Makes the payload that a plan describes.
 pub fn payload(plan: &Plan) -> Payload {
     let json = if plan.sections.is_empty() { CONTROL.to_owned() } else { json(plan) };
+    packed(plan.name.clone(), &json, plan.events)
+}
+
+/// Lines of a file as the events of a payload, a second apart.
+pub fn of_lines<'l>(name: String, lines: impl Iterator<Item = &'l str>) -> Payload {
+    let mut json = String::from(
+        r#"{"messageType":"DATA_MESSAGE","owner":"123456789012","logGroup":"/real","logStream":"s","subscriptionFilters":["logctl"],"logEvents":["#,
+    );
+    let mut events = 0;
+    for line in lines {
+        let time = 1_795_132_800_000 + 1_000 * events as u64;
+        _ = write!(
+            json,
+            r#"{}{{"id":"{}","timestamp":{time},"message":"#,
+            if events > 0 { "," } else { "" },
+            id(time, 1 << 120)
+        );
+        put_string(&mut json, line);
+        json.push('}');
+        events += 1;
+    }
+    json.push_str("]}");
+    packed(name, &json, events)
+}
+
+fn packed(name: String, json: &str, events: usize) -> Payload {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     let compressed = gzip.write_all(json.as_bytes()).and_then(|()| gzip.finish()).expect("memory takes every byte");
     let data = base64_simd::STANDARD.encode_to_string(compressed);
-    Payload { name: plan.name.clone(), data, events: plan.events, bytes: json.len() }
+    Payload { name, data, events, bytes: json.len() }
 }
 
 fn json(plan: &Plan) -> String {
@@ -57,7 +83,9 @@ pub fn id(time: u64, count: u128) -> String {
         }
     };
     for _ in 0..144 / 16 {
-        digits.iter_mut().for_each(|digit| *digit <<= 16);
+        for digit in &mut digits {
+            *digit <<= 16;
+        }
         carry(&mut digits);
     }
     digits[0] += count % BASE;

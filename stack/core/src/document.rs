@@ -341,12 +341,24 @@ mod tests {
         assert_eq!(quick, careful);
     }
 
+    #[test_case(&json!({"time": "t", "event": r#"{"order":{"n":7},"level":"WARN"}"#}), r#"t {"order":{"n":7},"level":"WARN"}"#; "json in a column")]
+    #[test_case(&json!({"level": "INFO", "event": "{\"level\":\"WARN\",\"_x\":1}\n"}), r#"INFO {"level":"WARN","_x":1}"#; "a name that both have, and one of the engine")]
+    #[test_case(&json!({"a": format!("x\n{ID}")}), "m"; "an id behind an escape")]
+    #[test_case(&json!({"a": "{b}"}), "m"; "a brace and no json")]
+    fn columns_are_taken_fast(columns: &Value, message: &str) {
+        let event = LogEvent { extracted_fields: columns.as_object().cloned(), ..event(message) };
+        let (fast, quick, careful) = both(&event);
+        assert!(fast);
+        assert_eq!(quick, careful);
+    }
+
     proptest! {
         /// Generated JSON, as text or as columns: whatever the fast path takes, it takes as the slow one does.
         #[test]
         fn both_paths_agree_about_any_json(value in any_json(), prefix in "(|INFO |[a-z]{0,3} \\{)", columns: bool) {
             let message = format!("{prefix}{value}");
-            let extracted_fields = value.as_object().filter(|_| columns).cloned();
+            let fields = json!({"level": "error", "event": message, "a": &value["a"]});
+            let extracted_fields = fields.as_object().filter(|_| columns).cloned();
             let (_, quick, careful) = both(&LogEvent { extracted_fields, ..event(&message) });
             prop_assert_eq!(quick, careful);
         }

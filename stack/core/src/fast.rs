@@ -32,6 +32,9 @@ struct Sense<'t> {
     trace_id: Option<(usize, &'t str)>,
 }
 
+/// Members for which there is room at once; as many as an allocator still has in its fastest store.
+const MEMBERS: usize = 24;
+
 /// The surprise that leaves an event to the slow path.
 struct Surprise;
 
@@ -57,24 +60,32 @@ impl Encoder<'_> {
         let trimmed = message.trim();
         found.clear();
         ids.clear();
-        let (prefix, object) = match event.extracted_fields {
-            Some(columns) => ("", columns),
-            None if trimmed.ends_with('}') => split_prefix(trimmed)?,
+        match event.extracted_fields {
+            Some(columns) => self.append_columns(event, columns, message, conflicts, (found, ids), body)?,
+            None if trimmed.ends_with('}') => self.append_json(event, message, conflicts, (found, ids), body)?,
             None => {
                 if self.normalises {
-                    self.append_text(event, message, conflicts, found, ids)?;
+                    self.append_text(event, message, conflicts, (found, ids))?;
                 }
                 body.extend_from_slice(found.as_bytes());
-                body.extend_from_slice(b"}\n");
-                return Ok(());
             }
-        };
-        let of_columns = event.extracted_fields.is_some();
-        let mut members = Vec::with_capacity(24);
-        let object = clean(object, &mut members)?;
-        if of_columns && members.iter().any(holds_json) {
-            return Err(Surprise);
         }
+        body.extend_from_slice(b"}\n");
+        Ok(())
+    }
+
+    /// A message that is JSON, alone or behind a prefix.
+    fn append_json(
+        &self,
+        event: &Event<'_>,
+        message: &str,
+        conflicts: &Conflicts,
+        (found, ids): (&mut String, &mut Ids),
+        body: &mut Vec<u8>,
+    ) -> Result<(), Surprise> {
+        let (prefix, object) = split_prefix(message.trim())?;
+        let mut members = Vec::with_capacity(MEMBERS);
+        let object = clean(object, &mut members)?;
         self.check_conflicts(event, &members, conflicts)?;
         if self.normalises {
             let sense = sense(&members)?;
@@ -83,13 +94,63 @@ impl Encoder<'_> {
             write_sense(&sense, prefix.as_ref(), found);
             keep_named(&sense, prefix.as_ref(), ids);
             ids::scan(message, |id| ids.keep(id));
-            for column in members.iter().filter(|member| of_columns && member.value.starts_with('"')) {
-                ids::scan(column.plain_text().ok_or(Surprise)?, |id| ids.keep(id));
-            }
             write_ids(ids, found);
         }
-        append_members(&object, &members, found, body);
-        body.extend_from_slice(b"}\n");
+        body.extend_from_slice(found.as_bytes());
+        append_members(&object, &members, object.scanner.renames, body);
+        Ok(())
+    }
+
+    /// The columns that a filter has cut out of the message. Where one of them holds JSON, the members of the message's are
+    /// fields as well.
+    fn append_columns(
+        &self,
+        event: &Event<'_>,
+        columns: &str,
+        message: &str,
+        conflicts: &Conflicts,
+        (found, ids): (&mut String, &mut Ids),
+        body: &mut Vec<u8>,
+    ) -> Result<(), Surprise> {
+        let mut members = Vec::with_capacity(MEMBERS);
+        let columns = clean(columns, &mut members)?;
+        let count = members.len();
+        let (mut of_columns, mut room) = (Ids::default(), Vec::new());
+        let mut holds_json = false;
+        for text in members.iter().filter_map(Member::text) {
+            let text = plain(text, &mut room)?;
+            holds_json |= text.trim_end().ends_with('}');
+            ids::scan(text, |id| of_columns.keep(id));
+        }
+        let trimmed = message.trim();
+        let mut inside = Vec::new();
+        let json = if holds_json && trimmed.ends_with('}') {
+            let json = clean(split_prefix(trimmed)?.1, &mut inside)?;
+            // An escape may hide an id from who looks at the message.
+            let hides = |member: &Member<'_>| memchr::memchr(b'\\', member.value.as_bytes()).is_some();
+            if columns.scanner.names + json.scanner.names > fields::MAX_NAMES || inside.iter().any(hides) {
+                return Err(Surprise);
+            }
+            inside.retain(|member| members.iter().all(|column| column.name != member.name));
+            members.append(&mut inside);
+            Some(json)
+        } else {
+            None
+        };
+        self.check_conflicts(event, &members, conflicts)?;
+        if self.normalises {
+            let sense = sense(&members)?;
+            write_sense(&sense, None, found);
+            keep_named(&sense, None, ids);
+            ids::scan(message, |id| ids.keep(id));
+            of_columns.iter().for_each(|id| ids.keep(id));
+            write_ids(ids, found);
+        }
+        body.extend_from_slice(found.as_bytes());
+        append_members(&columns, &members[..count], columns.scanner.renames, body);
+        if let Some(json) = json {
+            append_members(&json, &members[count..], true, body);
+        }
         Ok(())
     }
 
@@ -99,8 +160,7 @@ impl Encoder<'_> {
         event: &Event<'_>,
         message: &str,
         conflicts: &Conflicts,
-        found: &mut String,
-        ids: &mut Ids,
+        (found, ids): (&mut String, &mut Ids),
     ) -> Result<(), Surprise> {
         let mut normalised = normalise::of_message(message.trim());
         if !normalised.fields.is_empty() {
@@ -180,15 +240,14 @@ fn clean<'t>(object: &'t str, members: &mut Vec<Member<'t>>) -> Result<Clean<'t>
     Ok(Clean { scanner, inner })
 }
 
-/// Appends what was made out of the event, and its own members.
-fn append_members(object: &Clean<'_>, members: &[Member<'_>], found: &str, body: &mut Vec<u8>) {
-    body.extend_from_slice(found.as_bytes());
+/// Appends members of an object; not `apart`, they are all that it has.
+fn append_members(object: &Clean<'_>, members: &[Member<'_>], apart: bool, body: &mut Vec<u8>) {
     if members.is_empty() {
         return;
     }
     let Clean { scanner, inner } = object;
     let start = body.len();
-    if scanner.renames {
+    if apart {
         for member in members {
             let prefix = if member.name.starts_with(['_', '@']) { ",\"json" } else { ",\"" };
             for part in [prefix, member.name, "\":"] {
@@ -204,11 +263,6 @@ fn append_members(object: &Clean<'_>, members: &[Member<'_>], found: &str, body:
         // They stand between values: inside of strings they are escaped.
         body[start..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
     }
-}
-
-/// Whether a column holds an object of its own.
-fn holds_json(member: &Member<'_>) -> bool {
-    member.value.strip_suffix('"').is_some_and(|text| text.trim_end().ends_with('}'))
 }
 
 /// Finds level and ids among the members of an object; see `normalise`.

@@ -29,10 +29,16 @@ pub struct Member<'t> {
 }
 
 impl<'t> Member<'t> {
+    /// The inside of a string, still escaped.
+    #[must_use]
+    pub fn text(&self) -> Option<&'t str> {
+        self.value.strip_prefix('"')?.strip_suffix('"')
+    }
+
     /// The inside of a string that has no escapes.
     #[must_use]
     pub fn plain_text(&self) -> Option<&'t str> {
-        let text = self.value.strip_prefix('"')?.strip_suffix('"')?;
+        let text = self.text()?;
         memchr(b'\\', text.as_bytes()).is_none().then_some(text)
     }
 }
@@ -58,7 +64,8 @@ pub struct Scanner<'t> {
     texts: Vec<Range<usize>>,
     /// Where the array begins that was just found to be of several kinds.
     mixed: Option<usize>,
-    names: usize,
+    /// Names of the object, each counted once for its place.
+    pub names: usize,
 }
 
 impl<'t> Scanner<'t> {

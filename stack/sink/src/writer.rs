@@ -119,6 +119,8 @@ struct Run<'a> {
     letters: &'a mut Letters,
     written: Written,
     pending: VecDeque<Pending<'a>>,
+    /// Room for the next body, which is used again once that is compressed.
+    body: Vec<u8>,
     /// Events in one request.
     limit: usize,
     /// Requests under way.
@@ -173,6 +175,7 @@ impl Writer<'_> {
             letters,
             written: Written::default(),
             pending: events.iter().map(fresh).collect(),
+            body: Vec::new(),
             limit: events.len(),
             window: IN_FLIGHT.0,
             attempts,
@@ -189,8 +192,8 @@ impl<'a> Run<'a> {
         let mut in_flight = FuturesUnordered::new();
         loop {
             while !self.pending.is_empty() && in_flight.len() < self.window && self.goes_on() {
-                let (items, body) = self.take_body();
-                in_flight.push(self.send(Sent { items, round: self.failed }, &body));
+                let items = self.take_body();
+                in_flight.push(self.send(Sent { items, round: self.failed }));
             }
             let Some((sent, outcome)) = in_flight.next().await else { break };
             self.take_note(sent, outcome).await;
@@ -209,17 +212,18 @@ impl<'a> Run<'a> {
         self.writer.conflicts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes events off the queue for one request: at least one, at most `limit` and [`MAX_BODY`] bytes.
-    fn take_body(&mut self) -> (Vec<Pending<'a>>, Vec<u8>) {
+    /// Takes events off the queue for one request, whose body it writes: at least one, at most `limit` and [`MAX_BODY`] bytes.
+    fn take_body(&mut self) -> Vec<Pending<'a>> {
         let conflicts = self.conflicts();
         let mut items: Vec<Pending<'a>> = Vec::new();
-        let mut body = Vec::new();
+        let body = &mut self.body;
+        body.clear();
         while let Some(mut item) = self.pending.pop_front() {
             let before = body.len();
             item.degraded = match &item.refused {
-                None => self.encoder.encode(item.event, &conflicts, &mut body),
+                None => self.encoder.encode(item.event, &conflicts, body),
                 Some(reason) => {
-                    self.encoder.encode_degraded(item.event, reason, &mut body);
+                    self.encoder.encode_degraded(item.event, reason, body);
                     true
                 }
             };
@@ -231,11 +235,12 @@ impl<'a> Run<'a> {
             item.attempts += 1;
             items.push(item);
         }
-        (items, body)
+        items
     }
 
-    fn send(&self, sent: Sent<'a>, body: &[u8]) -> impl Future<Output = (Sent<'a>, RequestOutcome)> + use<'a> {
-        let body = gzip(body).into();
+    /// Sends the body that was written.
+    fn send(&self, sent: Sent<'a>) -> impl Future<Output = (Sent<'a>, RequestOutcome)> + use<'a> {
+        let body = gzip(&self.body).into();
         let timeout = TIMEOUT.min(self.writer.deadline.saturating_duration_since(Instant::now()));
         let domain = self.writer.domain;
         async move {
