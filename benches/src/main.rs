@@ -124,14 +124,18 @@ fn speed(report: &mut Report, start: impl Fn() -> Peer) {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the folder of real logs is named there")]
+fn real_payloads() -> Option<Vec<Payload>> {
+    let folder = std::env::var("LOGCTL_REAL_LOGS").ok()?;
+    Some(corpus::real(Path::new(&folder)).expect("LOGCTL_REAL_LOGS is a folder with *.log"))
+}
+
 /// The same for the logs in the folder `LOGCTL_REAL_LOGS`, which nobody here wrote.
 fn real_logs(report: &mut Report, start: impl Fn() -> Peer) {
-    #[expect(clippy::disallowed_methods, reason = "the folder of real logs is named there")]
-    let Ok(folder) = std::env::var("LOGCTL_REAL_LOGS") else {
+    let Some(payloads) = real_payloads() else {
         println!("skipped: real logs, without LOGCTL_REAL_LOGS, a folder with *.log");
         return;
     };
-    let payloads = corpus::real(Path::new(&folder)).expect("LOGCTL_REAL_LOGS is a folder with *.log");
     let lines: usize = payloads.iter().map(|payload| payload.events).sum();
     for (normalises, how) in [(false, ""), (true, ", with normalisation")] {
         let median = Race { payloads: &payloads, command: "run 5", normalises }.run(start());
@@ -180,11 +184,15 @@ fn once() {
     println!("{}", kilobytes * 1024);
 }
 
-/// Works on the payloads of a kind for a while, for a profiler to look at: `profile KIND plain|whole|invoke`.
+/// Works on the payloads of a kind for a while, for a profiler to look at: `profile KIND plain|whole|invoke`; the kind `real` is
+/// the real logs.
 fn profile() {
-    let kind: Kind = std::env::args().nth(2).expect("a kind").parse().expect("a kind");
+    let kind = std::env::args().nth(2).expect("a kind");
     let work = std::env::args().nth(3).unwrap_or_default();
-    let payloads = corpus::by_kind(kind);
+    let payloads = match kind.as_str() {
+        "real" => real_payloads().expect("LOGCTL_REAL_LOGS"),
+        kind => corpus::by_kind(kind.parse().expect("a kind")),
+    };
     let mut ours = Ours::new();
     let begun = cpu();
     let mut rounds = 0;

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::event::Origin;
+use crate::{event::Origin, index::utc_date};
 
 /// Why something is a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -96,8 +96,7 @@ pub struct FailedInvocation {
 /// list cheaply and in order.
 #[must_use]
 pub fn key(kind: Kind, at: i64, request: &str) -> String {
-    let day = jiff::Timestamp::from_millisecond(at).unwrap_or_default().strftime("%Y-%m-%d").to_string();
-    format!("{kind}/{day}/{at}-{request}.ndjson.gz")
+    format!("{kind}/{}/{at}-{request}.ndjson.gz", utc_date(at))
 }
 
 /// The key for letters of `kind` that are left over from the object at `key`: the same where that is of their kind. It

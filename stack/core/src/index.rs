@@ -71,8 +71,12 @@ impl Indices {
 
 /// The UTC date of a time that can come from CloudWatch.
 fn date(timestamp: i64) -> Option<Date> {
-    let date = TimeZone::UTC.to_datetime(Timestamp::from_millisecond(timestamp).ok()?).date();
-    (2006..=2100).contains(&date.year()).then_some(date)
+    Some(utc_date(timestamp)).filter(|date| (2006..=2100).contains(&date.year()))
+}
+
+/// The UTC date of a time in milliseconds since 1970; the first of 1970 for one that no calendar has.
+pub(crate) fn utc_date(timestamp: i64) -> Date {
+    TimeZone::UTC.to_datetime(Timestamp::from_millisecond(timestamp).unwrap_or_default()).date()
 }
 
 #[cfg(test)]

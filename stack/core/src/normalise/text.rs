@@ -23,6 +23,10 @@ pub(super) fn read(message: &str) -> Normalised {
 fn level(message: &str) -> Option<Level> {
     let line = message.lines().next().unwrap_or_default();
     line.split([' ', '\t']).filter(|word| !word.is_empty()).take(PREFIX_WORDS).find_map(|word| {
+        // Most words are of this kind.
+        if word.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()) && !word.ends_with(':') {
+            return None;
+        }
         let bare = word.trim_matches(|c| matches!(c, '[' | ']' | '(' | ')' | '<' | '>' | '|' | ':' | ',' | '-'));
         let marked = word.starts_with('[') && word.ends_with(']')
             || word.ends_with(':')
