@@ -471,6 +471,30 @@ fn the_circuit_opens_and_closes() {
     assert_eq!((&line["Redriven"], &line["RedrivenObjects"]), (&json!(55), &json!(11)));
 }
 
+/// An object that stays, and takes all the time there is, does not keep those behind it waiting.
+#[test]
+fn a_redrive_goes_on_behind_its_last_object() {
+    let rig = Rig::new(None);
+    let mut sent = Sent::default();
+    rig.engine.always("_bulk", Fault::Answer(503, "text/html", "<html>"));
+    let mut broken = rig.function();
+    for _ in 0..3 {
+        let (event, ids) = events(&lines(5));
+        sent.ids.extend(ids);
+        well(&broken.invoke(&event));
+    }
+    assert_eq!(rig.account_for("three objects", &sent), 15);
+    // A redrive begins no object when fewer than five seconds are left, of ten here; and it rests for as long as it worked.
+    rig.engine.next("_bulk", &[Fault::LateItems(Duration::from_secs(3), 403, "security_exception")]);
+    let mut function = rig.function();
+    well(&function.invoke("\"redrive\""));
+    assert_eq!(rig.account_for("the first stays", &sent), 15);
+    well(&function.invoke("\"redrive\""));
+    assert_eq!(rig.account_for("the others are indexed", &sent), 5);
+    well(&function.invoke("\"redrive\""));
+    assert_eq!(rig.account_for("from the start again", &sent), 0);
+}
+
 /// What must not be stored is stored neither in the bucket nor in the index.
 #[test]
 fn what_is_redacted_is_nowhere() {

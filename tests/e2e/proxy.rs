@@ -23,6 +23,8 @@ pub enum Fault {
     Answer(u16, &'static str, &'static str),
     /// Each of its items is answered with this status and type of error.
     Items(u16, &'static str),
+    /// The same after a while.
+    LateItems(Duration, u16, &'static str),
     /// The connection is reset in the middle of the request's body.
     ResetInBody,
     /// It is passed on, and the answer is cut in its middle.
@@ -110,6 +112,10 @@ fn serve(client: &TcpStream, script: &Mutex<Script>, upstream: &str) -> std::io:
             Fault::Pass | Fault::ResetInBody => client.write_all(&pass(&request, upstream)?)?,
             Fault::Answer(status, kind, body) => client.write_all(&answer(status, kind, body.as_bytes()))?,
             Fault::Items(status, kind) => client.write_all(&items(&request, status, kind))?,
+            Fault::LateItems(delay, status, kind) => {
+                sleep(delay);
+                client.write_all(&items(&request, status, kind))?;
+            }
             Fault::CutAnswer => {
                 let answer = pass(&request, upstream)?;
                 return client.write_all(&answer[..answer.len() - 10]);
