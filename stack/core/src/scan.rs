@@ -349,8 +349,9 @@ impl<'t> Scanner<'t> {
             self.names -= new.iter().filter(|new| known.iter().any(|known| known.name == new.name)).count();
             members.truncate(names);
             self.skip_space();
+            let next = self.byte()?;
             self.at += 1;
-            match self.text.as_bytes()[self.at - 1] {
+            match next {
                 b',' => {}
                 b']' => {
                     members.truncate(first);
@@ -543,6 +544,7 @@ mod tests {
     #[test_case(r#"{"a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":{}}}}}}}}}"#; "too deep")]
     #[test_case(r#"{"a":1} x"#; "more behind it")]
     #[test_case(r#"{"a":1"#; "cut")]
+    #[test_case(r#"{"a":[{}"#; "cut in an array")]
     #[test_case(r#"{"a" 1}"#; "no colon")]
     fn surprises(text: &str) {
         assert_eq!(clean(text), None);
