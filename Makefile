@@ -25,6 +25,7 @@ demo: build functions ## Set up everything and show the main job, without an AWS
 
 test: functions ## Set up everything and run every test
 	INSTA_UPDATE=no $(CARGO) test --locked --workspace
+	$(CARGO) test --locked --package logctl-core --lib # With the features that the functions have.
 
 test-long: functions ## Run the tests that need minutes; PART=outage runs one of them
 	@tests/long $(PART)
@@ -37,6 +38,7 @@ check: functions ## Tests, formatting, lints, generated files, and what else a c
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	INSTA_UPDATE=no $(CARGO) test --locked --workspace
+	$(CARGO) test --locked --package logctl-core --lib
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; else echo "cargo-deny is not installed: licences and sources are not checked"; fi
 
 lint-template: ## Check the CloudFormation templates with cfn-lint

@@ -71,10 +71,12 @@ pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Opti
     let mut template: Value =
         serde_json::from_slice(&std::fs::read(root.join("stack/index_template.json")).ok()?).ok()?;
     template["index_patterns"] = json!(["ours*"]);
-    engine.ask(Method::PUT, "/_index_template/ours", &template).await;
+    let installed = engine.ask(Method::PUT, "/_index_template/ours", &template).await;
+    assert_eq!(installed["acknowledged"], true, "the newest engine takes the template: {installed}");
     // As the engine makes it by itself, but for room for all names: otherwise it would refuse still more.
     let limits = json!({"settings": {"index": {"mapping": {"total_fields": {"limit": 10_000}}}}});
-    engine.ask(Method::PUT, "/theirs", &limits).await;
+    let made = engine.ask(Method::PUT, "/theirs", &limits).await;
+    assert_eq!(made["acknowledged"], true, "{made}");
 
     let mut letters = Letters::default();
     let mut written = Written::default();

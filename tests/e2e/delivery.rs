@@ -152,8 +152,9 @@ fn gzip(line: &serde_json::Value) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// Kills a replay of `count` letters at `kills` random moments, and lets it end.
-pub fn replay_under_fire(count: usize, objects: usize, kills: usize) {
+/// Kills a replay of `count` letters at `kills` random moments, and lets it end. A moment counts when the replay lives and
+/// there are letters left. Returns after how many of the kills some of the letters were indexed, but not all.
+pub fn replay_under_fire(count: usize, objects: usize, kills: usize, longest: u64) -> usize {
     let sandbox = Sandbox::up(None);
     sandbox.logctl("bootstrap --yes").ok();
     let bucket = sandbox.bucket_of("logctl-deadletters");
@@ -163,17 +164,22 @@ pub fn replay_under_fire(count: usize, objects: usize, kills: usize) {
         sandbox.put_object(&bucket, key, object.clone());
     }
     let mut random = fastrand::Rng::with_seed(7);
-    for _ in 0..kills {
-        sandbox.run_and_kill("replay --yes --quiet", std::time::Duration::from_millis(random.u64(100..2_500)));
+    let mut in_the_middle = 0;
+    for kill in 0..kills {
+        let moment = std::time::Duration::from_millis(random.u64(100..longest));
+        assert!(sandbox.run_and_kill("replay --yes --quiet", moment), "kill {kill}: the replay had ended");
+        assert_ne!(sandbox.objects(&bucket), [], "kill {kill}: nothing was left to replay");
+        in_the_middle += usize::from((1..count).contains(&sandbox.indexed(since).len()));
     }
     sandbox.logctl("replay --yes").ok();
     let indexed = sandbox.indexed(since);
     assert!(indexed.values().all(|number| *number == 1));
     assert_eq!(indexed.into_keys().collect::<BTreeSet<_>>(), ids);
     assert_eq!(sandbox.objects(&bucket), []);
+    in_the_middle
 }
 
 #[test]
 fn a_replay_that_is_killed_is_ended_by_the_next() {
-    replay_under_fire(4_000, 8, 4);
+    assert!(replay_under_fire(10_000, 20, 4, 700) > 0);
 }

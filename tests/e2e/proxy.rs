@@ -29,8 +29,8 @@ pub enum Fault {
     ResetInBody,
     /// It is passed on, and the answer is cut in its middle.
     CutAnswer,
-    /// It is passed on, and the answer comes a few bytes at a time.
-    Trickle,
+    /// It is passed on, and the answer comes a few bytes at a time, with this pause in between.
+    Trickle(Duration),
     /// It is never answered.
     Hang,
 }
@@ -120,10 +120,10 @@ fn serve(client: &TcpStream, script: &Mutex<Script>, upstream: &str) -> std::io:
                 let answer = pass(&request, upstream)?;
                 return client.write_all(&answer[..answer.len() - 10]);
             }
-            Fault::Trickle => {
+            Fault::Trickle(pause) => {
                 for part in pass(&request, upstream)?.chunks(64) {
                     client.write_all(part)?;
-                    sleep(Duration::from_millis(20));
+                    sleep(pause);
                 }
             }
             Fault::Hang => {

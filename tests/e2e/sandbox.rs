@@ -102,13 +102,15 @@ impl Sandbox {
         self.run(&arguments, &[])
     }
 
-    /// Runs logctl and kills it after a while, unless it has ended by then.
-    pub fn run_and_kill(&self, arguments: &str, after: Duration) {
+    /// Runs logctl and kills it after a while, unless it has ended by then; tells whether it had not.
+    pub fn run_and_kill(&self, arguments: &str, after: Duration) -> bool {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         let mut child = self.command(&arguments, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(after);
+        let lives = child.try_wait().unwrap().is_none();
         child.kill().unwrap();
         child.wait().unwrap();
+        lives
     }
 
     /// Runs logctl with arguments that hold spaces, and with more variables; an empty one is taken away.

@@ -151,7 +151,7 @@ pub struct Outcome {
 impl Outcome {
     /// Adds what became of an object.
     pub fn add(&mut self, replayed: Replayed) {
-        self.done += usize::from(!replayed.kept);
+        self.done += usize::from(!replayed.waits);
         self.indexed += replayed.written.created;
         self.duplicates += replayed.written.duplicates;
         self.degraded += replayed.written.degraded;

@@ -95,7 +95,7 @@ impl Create {
         match self.status {
             200..300 => ItemOutcome::Created,
             409 => ItemOutcome::Duplicate,
-            400 if of_the_cluster => ItemOutcome::Outage(reason),
+            400 | 429 if of_the_cluster => ItemOutcome::Outage(reason),
             400 => ItemOutcome::Degrade(reason),
             401 | 403 | 404 => ItemOutcome::Outage(reason),
             429 | 500..600 => ItemOutcome::Retry(reason),
@@ -105,11 +105,12 @@ impl Create {
 }
 
 impl Error {
-    /// Whether a 400 says that the index cannot be had: no shard left, closed. No form of the event would pass.
+    /// Whether it says that the index cannot be had: no shard left, closed, read-only. No form of the event would pass, nor
+    /// would it a moment later.
     fn is_of_the_cluster(&self) -> bool {
         let kind = self.kind.as_ref().map_or("", |Words(text)| text);
         let reason = self.reason.as_ref().map_or("", |Words(text)| text);
-        matches!(kind, "validation_exception" | "index_closed_exception")
+        matches!(kind, "validation_exception" | "index_closed_exception" | "cluster_block_exception")
             || (reason.contains("maximum") && reason.contains("shards"))
     }
 
@@ -143,6 +144,7 @@ mod tests {
     #[test_case(r#"{"create":{"status":403,"error":{"type":"t","reason":"r"}}}"#, ItemOutcome::Outage("t: r".into()); "forbidden")]
     #[test_case(r#"{"create":{"status":404,"error":{"type":"t","reason":"r"}}}"#, ItemOutcome::Outage("t: r".into()); "nowhere")]
     #[test_case(r#"{"create":{"status":400,"error":{"type":"validation_exception","reason":"no shards"}}}"#, ItemOutcome::Outage("validation_exception: no shards".into()); "no room")]
+    #[test_case(r#"{"create":{"status":429,"error":{"type":"cluster_block_exception","reason":"index [i] blocked by: [FORBIDDEN/12/index read-only]"}}}"#, ItemOutcome::Outage("cluster_block_exception: index [i] blocked by: [FORBIDDEN/12/index read-only]".into()); "read-only")]
     #[test_case(r#"{"create":{"status":500,"error":{"type":"null_pointer_exception","reason":null}}}"#, ItemOutcome::Retry("null_pointer_exception".into()); "no reason given")]
     #[test_case(r#"{"create":{"status":400,"error":{"type":"t","reason":"of \ud800"}}}"#, ItemOutcome::Degrade("t: of \u{fffd}".into()); "half a pair")]
     #[test_case(r#"{"create":{"status":429,"error":{"type":7}}}"#, ItemOutcome::Retry("7".into()); "no text")]

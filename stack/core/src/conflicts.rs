@@ -2,7 +2,7 @@
 //!
 //! A writer that remembers them sends their values as `path=value` at once, instead of paying a refusal for each event.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Indices that are remembered; more are forgotten all at once, and learned again.
 const MAX_INDICES: usize = 64;
@@ -12,15 +12,29 @@ const MAX_PATHS: usize = 256;
 /// Conflicting paths by index.
 #[derive(Debug, Default)]
 pub struct Conflicts {
-    indices: HashMap<String, BTreeSet<String>>,
+    indices: HashMap<String, Refused>,
     none: BTreeSet<String>,
+}
+
+/// What an index has refused.
+#[derive(Debug, Default)]
+struct Refused {
+    paths: BTreeSet<String>,
+    /// The first parts of the paths.
+    roots: HashSet<String>,
 }
 
 impl Conflicts {
     /// The paths that `index` refuses, dotted.
     #[must_use]
     pub fn of(&self, index: &str) -> &BTreeSet<String> {
-        self.indices.get(index).unwrap_or(&self.none)
+        self.indices.get(index).map_or(&self.none, |refused| &refused.paths)
+    }
+
+    /// Whether `index` refuses something at `name`, which stands at the root, or below it.
+    #[must_use]
+    pub fn concern(&self, index: &str, name: &str) -> bool {
+        self.indices.get(index).is_some_and(|refused| refused.roots.contains(root(name)))
     }
 
     /// Whether no index has refused anything.
@@ -35,11 +49,17 @@ impl Conflicts {
         if self.indices.len() >= MAX_INDICES && !self.indices.contains_key(index) {
             self.indices.clear();
         }
-        let paths = self.indices.entry(index.to_owned()).or_default();
-        if paths.len() < MAX_PATHS {
-            paths.insert(path.to_owned());
+        let refused = self.indices.entry(index.to_owned()).or_default();
+        if refused.paths.len() < MAX_PATHS {
+            refused.paths.insert(path.to_owned());
+            refused.roots.insert(root(path).to_owned());
         }
     }
+}
+
+/// The first part of a dotted path.
+fn root(path: &str) -> &str {
+    path.split('.').next().unwrap_or_default()
 }
 
 /// The path that a mapping error names. The texts are those of `OpenSearch` 2 and 3 and Elasticsearch 7.10.

@@ -67,7 +67,8 @@ impl<'a> Encoder<'a> {
         Self { target, origin, ingested, normalises: true, head, scratch: RefCell::default(), day }
     }
 
-    /// Without level, ids and the fields of messages that are no JSON: what other forwarders do, to be measured against.
+    /// Without level, ids and the fields of messages that are no JSON, as far as the fast path goes: what other forwarders
+    /// do, to be measured against.
     #[must_use]
     pub fn without_normalisation(self) -> Self {
         Self { normalises: false, ..self }
@@ -160,11 +161,22 @@ impl<'a> Encoder<'a> {
     }
 }
 
+/// Pairs of `@kv`, and bytes of all of them: a list repeats its path for each of its items.
+const MAX_PAIRS: (usize, usize) = (1_000, 64 << 10);
+
 fn put_pairs(source: &mut Map<String, Value>, fields: &Map<String, Value>, reason: &str) {
-    let mut pairs = Vec::new();
-    fields::walk(fields, &mut |path, value| pairs.push(Value::String(format!("{path}={value}"))));
+    let (mut pairs, mut bytes, mut left_out) = (Vec::new(), 0, 0);
+    fields::walk(fields, &mut |path, value| {
+        bytes += path.len() + value.len();
+        if pairs.len() < MAX_PAIRS.0 && bytes < MAX_PAIRS.1 {
+            pairs.push(Value::String(format!("{path}={value}")));
+        } else {
+            left_out += 1;
+        }
+    });
+    let more = if left_out > 0 { format!("; {left_out} more values are in the message only") } else { String::new() };
     source.insert("@kv".to_owned(), pairs.into());
-    source.insert("@degraded".to_owned(), reason.into());
+    source.insert("@degraded".to_owned(), format!("{reason}{more}").into());
 }
 
 /// The service that a log group belongs to: the name of the function, task or API where AWS's naming tells it, else the
@@ -256,6 +268,24 @@ mod tests {
         assert_eq!(source["@degraded"], "of another type than in this index: a.b");
     }
 
+    #[test]
+    fn pairs_are_bounded() {
+        let message = json!({"n".repeat(256): vec![1; 100_000]}).to_string();
+        let (_, source) = encoded(&event(&message), |encoder, event, body| encoder.encode_degraded(event, "r", body));
+        let pairs = source["@kv"].as_array().unwrap();
+        assert!(pairs.len() > 100 && json!(pairs).to_string().len() < 80 << 10, "{}", pairs.len());
+        assert_eq!(source["@degraded"], format!("r; {} more values are in the message only", 100_000 - pairs.len()));
+    }
+
+    #[test]
+    fn a_conflict_of_a_name_with_a_prefix_is_known() {
+        let mut conflicts = Conflicts::default();
+        conflicts.learn("logctl-2026.11.23", "object mapping for [json@x] tried to parse field [json@x] as object");
+        let (fast, quick, careful) = both_with(&event(r#"{"@x":1,"b":2}"#), &conflicts);
+        assert_eq!((fast, &quick), (false, &careful));
+        assert_eq!((&careful["@kv"], &careful["b"]), (&json!(["json@x=1"]), &json!(2)));
+    }
+
     #[test_case("/aws/lambda/pay", "pay")]
     #[test_case("/aws/ecs/orders/api", "orders")]
     #[test_case("/ecs/orders", "orders")]
@@ -267,7 +297,7 @@ mod tests {
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
-        let name = || "(level|requestId|trace|log|a|a\\.b|_x|@y|17|[a-z]{1,3}|)";
+        let name = || "(level|requestId|trace|log|http|request|request\\.id|id|record|type|a|a\\.b|_x|@y|json@y|17|\u{3000}|[a-zé]{1,3}|)";
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
@@ -275,7 +305,7 @@ mod tests {
             any::<u64>().prop_map(Value::from),
             any::<f64>().prop_map(Value::from),
             "[ -~é\n]{0,8}".prop_map(Value::from),
-            "(warn|ERROR|8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f)".prop_map(Value::from),
+            "(warn|ERROR|platform\\.x|8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f)".prop_map(Value::from),
         ];
         let value = leaf.prop_recursive(4, 40, 6, move |inner| {
             prop_oneof![
@@ -290,15 +320,19 @@ mod tests {
 
     /// What both paths make of an event, which must mean the same.
     fn both(event: &LogEvent<'_>) -> (bool, Value, Value) {
+        both_with(event, &Conflicts::default())
+    }
+
+    fn both_with(event: &LogEvent<'_>, conflicts: &Conflicts) -> (bool, Value, Value) {
         let mut fast = false;
         let (_, quick) = encoded(event, |encoder, event, body| {
-            fast = encoder.encode_fast(event, &Conflicts::default(), body);
+            fast = encoder.encode_fast(event, conflicts, body);
             if !fast {
-                encoder.encode_carefully(event, &Conflicts::default(), body);
+                encoder.encode_carefully(event, conflicts, body);
             }
         });
         let (_, careful) = encoded(event, |encoder, event, body| {
-            encoder.encode_carefully(event, &Conflicts::default(), body);
+            encoder.encode_carefully(event, conflicts, body);
         });
         (fast, quick, careful)
     }
@@ -316,11 +350,25 @@ mod tests {
     #[test_case("[ERROR] requestId=\"ab\\\"cd\" x"; "a quote in an id")]
     #[test_case(r#"{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","level":40,"severity":"nonsense"}"#; "a header")]
     #[test_case(r#"{"requestId":"","request_id":"x"}"#; "an empty id")]
+    #[test_case(r#"{"requestId":"","type":"platform.start","record":{"requestId":"abcd-1"}}"#; "an empty id before a platform line's")]
+    #[test_case(r#"{"type":"platform.start","record":{"requestId":""}}"#; "a platform line with an empty id")]
+    #[test_case(r#"{"http":{"request":{"id":"R-1234"}}}"#; "the deepest name")]
+    #[test_case(r#"{"json":1,"jsonPayload":{"a":1}}"#; "names that begin as prefixes do")]
     #[test_case("{}"; "an empty object")]
     #[test_case(""; "nothing")]
     fn both_paths_agree(message: &str) {
         let (fast, quick, careful) = both(&event(message));
         assert!(fast, "left to the slow path");
+        assert_eq!(quick, careful);
+    }
+
+    #[test_case(r#"{"http":{"request":"x","request.id":"R-1234"}}"#; "dotted and nested")]
+    #[test_case(r#"{"type":"\u0070latform.x","record":{"requestId":"abcd-1"}}"#; "an escape in a type")]
+    #[test_case(r#"{"a":[[1e5]],"b":[[{"b":1,"b":2}]]}"#; "arrays that are written anew")]
+    #[test_case("{\"名前\u{3000}\":1,\"\u{3000}\":2,\"a.\u{2003}b\":3}"; "blanks beyond ascii")]
+    fn both_paths_agree_about_surprises(message: &str) {
+        let (fast, quick, careful) = both(&event(message));
+        assert!(!fast);
         assert_eq!(quick, careful);
     }
 
@@ -361,6 +409,22 @@ mod tests {
             let extracted_fields = fields.as_object().filter(|_| columns).cloned();
             let (_, quick, careful) = both(&LogEvent { extracted_fields, ..event(&message) });
             prop_assert_eq!(quick, careful);
+        }
+
+        /// The same where an index has refused something, and of columns that do not come out of the message.
+        #[test]
+        fn both_paths_agree_about_conflicts_and_columns(value in any_json(), columns: bool) {
+            let mut conflicts = Conflicts::default();
+            for path in ["a", "json@y", "log.level", "json_x"] {
+                conflicts.learn("logctl-2026.11.23", &format!("failed to parse field [{path}] of type [keyword]"));
+            }
+            let message = if columns { "m".to_owned() } else { value.to_string() };
+            let extracted_fields = value.as_object().filter(|_| columns).cloned();
+            let event = LogEvent { extracted_fields, ..event(&message) };
+            for conflicts in [Conflicts::default(), conflicts] {
+                let (_, quick, careful) = both_with(&event, &conflicts);
+                prop_assert_eq!(quick, careful);
+            }
         }
 
         #[test]

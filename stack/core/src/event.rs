@@ -70,7 +70,7 @@ impl<'a> Event<'a> {
         loop {
             let name = scanner.string()?;
             scanner.take(b':')?;
-            // Of equal names the last would win: that is for the slow path.
+            // Equal names are for the careful reader, which refuses them.
             let first = match name {
                 "id" => id.replace(scanner.string()?).is_none(),
                 "timestamp" => timestamp.replace(scanner.integer()?).is_none(),

@@ -117,6 +117,9 @@ impl Encoder<'_> {
         let count = members.len();
         let (mut of_columns, mut room) = (Ids::default(), Vec::new());
         let mut holds_json = false;
+        if members.iter().any(|column| column.value.starts_with(['{', '['])) {
+            return Err(Surprise); // AWS cuts out texts.
+        }
         for text in members.iter().filter_map(Member::text) {
             let text = plain(text, &mut room)?;
             holds_json |= text.trim_end().ends_with('}');
@@ -198,15 +201,18 @@ impl Encoder<'_> {
         if conflicts.is_empty() {
             return Ok(());
         }
-        let paths = conflicts.of(&self.index(event.timestamp));
-        let concerned = paths.iter().any(|path| members.iter().any(|member| root(member.name) == root(path)));
-        if concerned { Err(Surprise) } else { Ok(()) }
+        let index = self.index(event.timestamp);
+        let concerned = |member: &Member<'_>| match prefix(member.name) {
+            "" => conflicts.concern(&index, member.name),
+            prefix => conflicts.concern(&index, &format!("{prefix}{}", member.name)),
+        };
+        if members.iter().any(concerned) { Err(Surprise) } else { Ok(()) }
     }
 }
 
-/// The first part of a dotted path.
-fn root(path: &str) -> &str {
-    path.split('.').next().unwrap_or_default()
+/// What a name of the root gets before it, that would otherwise be one of ours or the engine's.
+fn prefix(name: &str) -> &'static str {
+    if name.starts_with(['_', '@']) { "json" } else { "" }
 }
 
 /// The message unescaped, where it is escaped at all.
@@ -249,8 +255,7 @@ fn append_members(object: &Clean<'_>, members: &[Member<'_>], apart: bool, body:
     let start = body.len();
     if apart {
         for member in members {
-            let prefix = if member.name.starts_with(['_', '@']) { ",\"json" } else { ",\"" };
-            for part in [prefix, member.name, "\":"] {
+            for part in [",\"", prefix(member.name), member.name, "\":"] {
                 body.extend_from_slice(part.as_bytes());
             }
             scanner.append(member.value, member.at, body);
@@ -281,9 +286,13 @@ fn sense<'t>(members: &[Member<'t>]) -> Result<Sense<'t>, Surprise> {
         }
         note(member, &mut sense)?;
     }
-    if let Some(record) = platform.filter(|_| sense.request_id.is_none())
-        && members.iter().any(|member| member.name == "type" && member.value.starts_with("\"platform."))
+    if let Some(record) = platform.filter(|_| sense.request_id().is_none())
+        && let Some(kind) = members.iter().find(|member| member.name == "type").and_then(Member::text)
+        && (kind.starts_with("platform.") || kind.contains('\\'))
     {
+        if kind.contains('\\') {
+            return Err(Surprise);
+        }
         let mut inside = Vec::new();
         clean(record, &mut inside)?;
         let request_id = inside.iter().find(|member| member.name == "requestId");
@@ -311,13 +320,12 @@ fn nested<'t>(members: &[Member<'t>]) -> Result<Sense<'t>, Surprise> {
             continue;
         }
         clean(member.value, &mut inside)?;
+        if inside.iter().any(|found| found.name == "request.id") {
+            return Err(Surprise); // The end of the only one that is deeper.
+        }
         let found = inside.iter().find(|found| found.name == inner).copied();
         match found {
-            // The only one that is deeper; its end may be dotted, too.
             Some(request) if inner == "request" && request.value.starts_with('{') => {
-                if inside.iter().any(|found| found.name == "request.id") {
-                    return Err(Surprise);
-                }
                 clean(request.value, &mut inside)?;
                 if let Some(id) = inside.iter().find(|found| found.name == "id") {
                     note(&Member { name, ..*id }, &mut sense)?;

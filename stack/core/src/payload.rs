@@ -80,7 +80,7 @@ fn inflate(compressed: &[u8], cap: usize) -> Result<Vec<u8>, DecodeError> {
                 if text.len() > cap {
                     return Err(DecodeError::TooLarge { cap: cap as u64 });
                 }
-                text.reserve(text.len().min(cap + 1 - text.len()).max(1));
+                text.reserve(text.len().min(cap.saturating_add(1) - text.len()).max(1));
             }
             let (before, produced) = (member.total_in(), member.total_out());
             let status = member.decompress_vec(rest, &mut text, FlushDecompress::None);

@@ -71,10 +71,11 @@ fn encoded(event: &Event<'_>) {
     encoder.encode_degraded(event, "refused", &mut degraded);
     let of_all = [document(event, &careful), document(event, &degraded)];
     if encoder.encode_fast(event, &Conflicts::default(), &mut fast) {
-        assert_eq!(document(event, &fast), of_all[0]);
-    }
-    for name in ["@ids", "@level", "@request_id", "@trace_id", "@service"] {
-        assert_eq!(of_all[0].get(name), of_all[1].get(name), "{name}");
+        let fast = document(event, &fast);
+        assert_eq!(fast, of_all[0]);
+        for name in ["@ids", "@level", "@request_id", "@trace_id", "@service"] {
+            assert_eq!(fast.get(name), of_all[1].get(name), "{name}");
+        }
     }
 }
 
@@ -83,7 +84,11 @@ fn document(event: &Event<'_>, body: &[u8]) -> Value {
     let lines: Vec<&[u8]> = body.split(|byte| *byte == b'\n').collect();
     let [action, document, b""] = lines.as_slice() else { panic!("not two lines: {}", lines.len()) };
     let read = |line: &[u8]| serde_json::from_slice::<Value>(line).expect("a line of JSON");
-    let (action, document) = (read(action), read(document));
+    let (action, mut document) = (read(action), read(document));
+    // They are found in the order of columns, which a map may have forgotten.
+    if let Some(ids) = document.get_mut("@ids").and_then(Value::as_array_mut) {
+        ids.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+    }
     let decoded = event.decode();
     assert_eq!((&action["create"]["_id"], &document["@id"]), (&json!(decoded.id), &json!(decoded.id)));
     assert_eq!(document["@message"], json!(decoded.message));

@@ -6,7 +6,10 @@ use memchr::memmem;
 use regex_lite::Regex;
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::event::{Event, LogEvent};
+use crate::{
+    event::{Event, LogEvent},
+    normalise::json,
+};
 
 /// Something that has a form of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,25 +134,44 @@ impl Redactor {
     #[must_use]
     pub fn event(&self, event: &Event<'_>) -> Option<Box<RawValue>> {
         let decoded = event.decode();
-        let message = self.text(&decoded.message);
+        let message = self.message(&decoded.message);
         let mut changed = matches!(message, Cow::Owned(_));
-        let extracted_fields = decoded.extracted_fields.map(|fields| self.fields(fields, &mut changed));
+        let mut extracted_fields = decoded.extracted_fields;
+        for value in extracted_fields.iter_mut().flat_map(Map::values_mut) {
+            changed |= self.value(value);
+        }
         let redacted = LogEvent { id: decoded.id, timestamp: decoded.timestamp, message, extracted_fields };
         if changed { serde_json::value::to_raw_value(&redacted).ok() } else { None }
     }
 
-    fn fields(&self, fields: Map<String, Value>, changed: &mut bool) -> Map<String, Value> {
-        let mut value = |value: Value| match value {
-            Value::String(text) => match self.text(&text) {
-                Cow::Borrowed(_) => Value::String(text),
+    /// A message, also where it is JSON: what is escaped there hides from the rules, and its fields are not escaped.
+    fn message<'a>(&self, message: &'a str) -> Cow<'a, str> {
+        let trimmed = message.trim();
+        let escapes = memchr::memchr(b'\\', trimmed.as_bytes()).is_some();
+        if escapes && let Some((at, mut fields)) = json::object(trimmed) {
+            let changes = fields.values_mut().fold(false, |changed, value| self.value(value) | changed);
+            if changes {
+                let written = format!("{}{}", &trimmed[..at], Value::Object(fields));
+                return Cow::Owned(self.text(&written).into_owned());
+            }
+        }
+        self.text(message)
+    }
+
+    /// Redacts the texts in a value. Tells whether there was something.
+    fn value(&self, value: &mut Value) -> bool {
+        match value {
+            Value::String(text) => match self.text(text) {
+                Cow::Borrowed(_) => false,
                 Cow::Owned(redacted) => {
-                    *changed = true;
-                    Value::String(redacted)
+                    *text = redacted;
+                    true
                 }
             },
-            other => other,
-        };
-        fields.into_iter().map(|(name, each)| (name, value(each))).collect()
+            Value::Array(items) => items.iter_mut().fold(false, |changed, item| self.value(item) | changed),
+            Value::Object(object) => object.values_mut().fold(false, |changed, item| self.value(item) | changed),
+            _ => false,
+        }
     }
 
     /// Any JSON without what must not be stored.
@@ -233,6 +255,15 @@ mod tests {
     use super::*;
 
     const ALL: &str = "email,card,iban,jwt,aws-key,bearer";
+
+    #[test_case(r#"{"n":1,"password":"\u0068unter2"}"#, r#"{"n":1,"password":"[redacted]"}"#; "an escaped letter")]
+    #[test_case(r#"INFO {"a":[{"header":"Bearer abcdefgh\/rest"}]}"#, r#"INFO {"a":[{"header":"[redacted:bearer]"}]}"#; "a slash that php escapes, behind a prefix")]
+    #[test_case(r#"{"path":"C:\\temp"}"#, r#"{"path":"C:\\temp"}"#; "an escape and nothing to redact")]
+    #[test_case(r"no json \/ hunter2", r"no json \/ [redacted]"; "text")]
+    fn what_is_escaped_is_redacted(message: &str, expected: &str) {
+        let redactor = Redactor::new("bearer", "hunter2").unwrap().unwrap();
+        assert_eq!(redactor.message(message), expected);
+    }
 
     #[test_case("mail to ana.b+c@shop.example.com now", "mail to [redacted:email] now"; "email")]
     #[test_case("user@host and @decorator", "user@host and @decorator"; "no domain, no email")]

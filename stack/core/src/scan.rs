@@ -64,7 +64,7 @@ pub struct Scanner<'t> {
     texts: Vec<Range<usize>>,
     /// Where the array begins that was just found to be of several kinds.
     mixed: Option<usize>,
-    /// Names of the object, each counted once for its place.
+    /// Names of the object. Those of objects in a list count once for all of them, those below these each time.
     pub names: usize,
 }
 
@@ -370,7 +370,12 @@ impl<'t> Scanner<'t> {
         let written_anew = outside.all(|part| {
             let digits =
                 |part: &str| part.split(|c: char| !c.is_ascii_digit()).all(|digits| digits.len() <= MAX_DIGITS);
-            !part.contains(['.', ' ', '\t', '\n', '\r', 'E']) && !part.contains("-0") && digits(part)
+            let exponent = || part.as_bytes().windows(2).any(|pair| pair[0].is_ascii_digit() && pair[1] == b'e');
+            // Of objects in it, equal names would be one.
+            !part.contains(['.', ' ', '\t', '\n', '\r', 'E', '{'])
+                && !part.contains("-0")
+                && digits(part)
+                && !exponent()
         });
         // Which is less than what `serde_json` follows.
         let shallow = array.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() <= 100;
@@ -455,6 +460,11 @@ const EDGE: u8 = 2;
 const LETTER: u8 = 4;
 const CLASSES: [u8; 256] = {
     let mut classes = [LETTER; 256];
+    let mut beyond_ascii = 0x80;
+    while beyond_ascii < 256 {
+        classes[beyond_ascii] |= EDGE; // It may be white space.
+        beyond_ascii += 1;
+    }
     let mut digit = b'0';
     while digit <= b'9' {
         classes[digit as usize] = 0;
@@ -476,15 +486,14 @@ fn is_clean(name: &str, root: bool) -> bool {
         return false;
     }
     if classes & EDGE != 0 {
-        let edge = |byte: u8| matches!(byte, b'.' | b' ');
-        let beside = |pair: &[u8]| edge(pair[0]) && edge(pair[1]) && pair != b"  ";
-        if edge(bytes[0]) || edge(bytes[bytes.len() - 1]) || bytes.windows(2).any(beside) {
+        let is_whole = |part: &str| !part.is_empty() && part.trim().len() == part.len();
+        if !name.split('.').all(is_whole) {
             return false;
         }
     }
     if root {
         // What gets a prefix must not meet one that has it.
-        !name.starts_with("json")
+        !name.starts_with("json_") && !name.starts_with("json@")
     } else {
         classes & LETTER != 0 && (bytes.len() < 32 || !ids::is_id(name))
     }

@@ -26,5 +26,15 @@ pub fn is_throttling(code: &str) -> bool {
 /// Whether the same call may succeed a moment later, for another reason than throttling.
 #[must_use]
 pub fn is_passing(code: &str) -> bool {
-    matches!(code, "ServiceUnavailableException" | "InternalFailure" | "InternalError" | "OperationAbortedException")
+    matches!(
+        code,
+        "ServiceUnavailableException"
+            | "ServiceUnavailable"
+            | "InternalFailure"
+            | "InternalError"
+            | "InternalServerError"
+            | "OperationAbortedException"
+            | "OperationAborted"
+            | "RequestTimeout"
+    )
 }

@@ -13,8 +13,9 @@ pub fn unescape(escaped: &str) -> Cow<'_, str> {
         return Cow::Borrowed(escaped);
     }
     let mut room = Vec::new();
-    let text = unescape_into(escaped, &mut room).text;
-    Cow::Owned(text.to_owned())
+    let length = unescape_into(escaped, &mut room).text.len();
+    room.truncate(length);
+    Cow::Owned(String::from_utf8(room).unwrap_or_default())
 }
 
 /// A text that was unescaped.
@@ -106,6 +107,8 @@ fn unit(chars: &mut std::str::Chars<'_>) -> Option<u32> {
 /// holds become texts; the last of equal names wins.
 #[must_use]
 pub fn parse_object(text: &str) -> Option<Map<String, Value>> {
+    // Many a text that begins with a brace shows here that it is none.
+    text.trim_start().strip_prefix('{')?.trim_start().strip_prefix(['"', '}'])?;
     serde_json::from_str(&mend(text)).ok()
 }
 

@@ -77,7 +77,7 @@ impl Subscriber {
             bytes += page.events.iter().map(|event| event.message.len()).sum::<usize>();
             for (stream, events) in by_stream(page.events) {
                 for batch in batches(events) {
-                    match self.invoke_forwarder(group, &stream, &batch).await {
+                    match self.invoke_forwarder(group, &stream, &batch, deadline).await {
                         Ok(()) => done.events += batch.len(),
                         Err(error) if is_too_large(&error) => done.too_large += batch.len(),
                         Err(error) => return Err(error),
@@ -91,14 +91,20 @@ impl Subscriber {
         }
     }
 
-    async fn invoke_forwarder(&self, group: &str, stream: &str, events: &[Delivered]) -> Result<(), AwsError> {
+    async fn invoke_forwarder(
+        &self,
+        group: &str,
+        stream: &str,
+        events: &[Delivered],
+        deadline: Instant,
+    ) -> Result<(), AwsError> {
         let owner = self.forwarder().split(':').nth(4).unwrap_or_default();
         let payload = json!({
             "messageType": "DATA_MESSAGE", "owner": owner, "logGroup": group, "logStream": stream,
             "subscriptionFilters": [], "logEvents": events,
         });
         let data = base64_simd::STANDARD.encode_to_string(gzip(payload.to_string().as_bytes()));
-        self.invoke_later(json!({"awslogs": {"data": data}}).to_string().into()).await
+        self.invoke_later(json!({"awslogs": {"data": data}}).to_string().into(), deadline).await
     }
 }
 

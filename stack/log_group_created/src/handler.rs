@@ -108,8 +108,10 @@ impl Subscriber {
         let mut line = json!({"group": group, "outcome": outcome});
         // Also where the filter was there already: this may be the second try.
         if outcome == SUBSCRIBED || outcome == State::Own.to_string() {
-            let handed_over = self.hand_over(group, deadline).await.map_err(|error| failed("NotHandedOver", error))?;
-            line["handed_over"] = json!(handed_over);
+            line["handed_over"] = match self.hand_over(group, deadline).await {
+                Err(error) if error.code() == Some(NOT_FOUND) => json!("deleted"),
+                handed_over => json!(handed_over.map_err(|error| failed("NotHandedOver", error))?),
+            };
         }
         log(&line);
         Ok(())
@@ -126,8 +128,8 @@ impl Subscriber {
     }
 
     /// Queues an invocation of LogsForwarder.
-    pub(crate) async fn invoke_later(&self, payload: Bytes) -> Result<(), AwsError> {
-        self.aws.invoke_later(&self.stack.forwarder, payload).await
+    pub(crate) async fn invoke_later(&self, payload: Bytes, deadline: Instant) -> Result<(), AwsError> {
+        patiently(deadline, || self.aws.invoke_later(&self.stack.forwarder, payload.clone())).await
     }
 
     async fn subscribe(&self, group: &str, class: Class, deadline: Instant) -> Result<String, AwsError> {
@@ -190,19 +192,27 @@ impl Subscriber {
         input: &Value,
         deadline: Instant,
     ) -> Result<T, AwsError> {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let error = match self.aws.logs(operation, input).await {
-                Ok(output) => return Ok(output),
-                Err(error) => error,
-            };
-            let waits = pause.mul_f64(fastrand::f64() / 2.0 + 0.5);
-            if !may_pass(&error) || Instant::now() + waits >= deadline {
-                return Err(error);
-            }
-            sleep(waits).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+        patiently(deadline, || self.aws.logs(operation, input)).await
+    }
+}
+
+/// Tries a call again for as long as it fails for a passing reason and there is time.
+async fn patiently<T, F: Future<Output = Result<T, AwsError>>>(
+    deadline: Instant,
+    attempt: impl Fn() -> F,
+) -> Result<T, AwsError> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let error = match attempt().await {
+            Ok(output) => return Ok(output),
+            Err(error) => error,
+        };
+        let waits = pause.mul_f64(fastrand::f64() / 2.0 + 0.5);
+        if !may_pass(&error) || Instant::now() + waits >= deadline {
+            return Err(error);
         }
+        sleep(waits).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

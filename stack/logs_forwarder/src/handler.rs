@@ -11,7 +11,7 @@ use logctl_core::{
     conflicts::Conflicts,
     dead_letter::{DeadLetter, Kind, key},
     document::{Encoder, Target},
-    event::Batch,
+    event::{Batch, Origin},
     index::Indices,
     names::is_own_group,
     payload::{self, DEFAULT_CAP, DecodeError, Payload},
@@ -45,6 +45,7 @@ pub struct Forwarder {
     breaker: Mutex<Breaker>,
     /// Where the last redrive had no more time.
     pub(crate) redriven_to: Mutex<HashMap<String, String>>,
+    verbose: bool,
     stack: String,
     clock: fn() -> SystemTime,
 }
@@ -83,6 +84,7 @@ impl Forwarder {
             redactor: environment.redactor()?,
             breaker: Mutex::default(),
             redriven_to: Mutex::default(),
+            verbose: environment.is_verbose(),
             stack: environment.require("LOGCTL_STACK")?,
             clock: environment.clock,
         })
@@ -135,6 +137,8 @@ impl Forwarder {
         if !circuit_open {
             self.record(&written);
         }
+        let Origin { log_group, log_stream, .. } = &batch.origin;
+        self.debug(|| json!({"group": log_group, "stream": log_stream, "outage": written.outage}));
         let delivery = Delivery {
             events: batch.events.len() + batch.unreadable.len(),
             bytes,
@@ -192,6 +196,13 @@ impl Forwarder {
         let kept = self.bucket.keep(letters, |kind| key(kind, invocation.at, invocation.request)).await;
         self.tell(invocation, metrics);
         kept.map_err(|error| Failure::new("DeadLetterRefused", error))
+    }
+
+    /// Writes one more line, where they are asked for: names and what the domain says of itself, no log content.
+    pub(crate) fn debug(&self, line: impl FnOnce() -> Value) {
+        if self.verbose {
+            log(&json!({"debug": line()}));
+        }
     }
 
     /// Writes the line of metrics.

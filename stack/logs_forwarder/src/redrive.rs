@@ -6,10 +6,10 @@ use logctl_core::dead_letter::{FAILED_INVOCATIONS, Kind};
 use logctl_sink::{
     breaker::Circuit,
     function::Failure,
-    metrics,
+    metrics::Redrive,
     replay::{Replay, ReplayError},
-    writer::Written,
 };
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::handler::{Forwarder, Invocation};
@@ -23,17 +23,16 @@ impl Forwarder {
     /// Indexes the objects of outages and the invocations that Lambda gave up, oldest first, until there is none, the domain
     /// refuses, or the time is over. It rests after each object for as long as that took: live deliveries come first.
     pub(crate) async fn redrive(&self, invocation: &Invocation<'_>) -> Result<(), Failure> {
-        let mut done = (0, Written::default());
+        let mut done = Redrive::default();
         let mut result = Ok(());
         for prefix in [Kind::Outage.prefix(), FAILED_INVOCATIONS.to_owned()] {
             result = result.and(self.redrive_all(&prefix, invocation, &mut done).await);
-            if done.1.outage.is_some() {
+            if done.written.outage.is_some() {
                 break;
             }
         }
-        let (objects, written) = done;
-        if objects > 0 {
-            self.tell(invocation, metrics::redrive(objects, &written));
+        if done.objects + done.waiting + done.unreadable > 0 {
+            self.tell(invocation, done.metrics());
         }
         result.map_err(|error| Failure::new("RedriveFailed", error))
     }
@@ -42,7 +41,7 @@ impl Forwarder {
         &self,
         prefix: &str,
         invocation: &Invocation<'_>,
-        (objects, total): &mut (usize, Written),
+        done: &mut Redrive,
     ) -> Result<(), ReplayError> {
         let replay = Replay {
             bucket: &self.bucket,
@@ -64,20 +63,28 @@ impl Forwarder {
                     self.resume(prefix, Some(&from));
                     return Ok(());
                 }
-                match replay.object(key, |_| true, invocation.at, invocation.deadline).await {
+                let replayed = replay.object(key, |_| true, invocation.at, invocation.deadline).await;
+                self.debug(|| match &replayed {
+                    Ok(replayed) => json!({"object": key, "waits": replayed.waits, "outage": replayed.written.outage}),
+                    Err(error) => json!({"object": key, "error": error.to_string()}),
+                });
+                match replayed {
                     Ok(replayed) => {
                         if Instant::now() < invocation.deadline {
                             self.record(&replayed.written);
                         }
-                        *objects += usize::from(!replayed.kept);
-                        total.add(replayed.written);
+                        *(if replayed.waits { &mut done.waiting } else { &mut done.objects }) += 1;
+                        done.refused += replayed.refused;
+                        done.written.add(replayed.written);
                     }
                     Err(error) if error.is_gone() => {}
+                    Err(ReplayError::Bucket(error)) if error.is_passing() => return Err(error.into()),
                     // It waits for a person; those behind it do not wait with it.
-                    Err(ReplayError::Object { .. }) => {}
-                    Err(error) => return Err(error),
+                    Err(_) => done.unreadable += 1,
                 }
-                if total.outage.is_some() {
+                if done.written.outage.is_some() {
+                    // It may be this object's alone: the next redrive begins behind it.
+                    self.resume(prefix, Some(key));
                     return Ok(());
                 }
                 from.clone_from(key);

@@ -1,5 +1,6 @@
 //! What the functions are told by their environment.
 
+use std::fmt;
 use std::{str::FromStr, time::SystemTime};
 
 use aws_credential_types::Credentials;
@@ -12,11 +13,18 @@ use crate::{
 };
 
 /// A variable that is missing or cannot be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("{name}: {problem}")]
 pub struct ConfigError {
     name: &'static str,
     problem: String,
+}
+
+/// As it is shown: this is how a function's `main` ends that returns it.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// The environment of a function: a look-up of variables, handed in by `main`.
@@ -99,6 +107,12 @@ impl Environment<'_> {
         let error = |name| move |problem| ConfigError { name, problem };
         Redactor::new(&detectors, "").map_err(error("LOGCTL_REDACT"))?;
         Redactor::new(&detectors, &patterns).map_err(error("LOGCTL_REDACT_PATTERNS"))
+    }
+
+    /// Whether `LOGCTL_LOG=debug` asks for more lines than one.
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        (self.get)("LOGCTL_LOG").is_some_and(|level| level.eq_ignore_ascii_case("debug"))
     }
 
     /// The domain named by `LOGCTL_ENDPOINT`, `LOGCTL_AUTH` and, for basic authentication, `LOGCTL_SECRET`.

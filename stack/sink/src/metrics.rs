@@ -23,7 +23,7 @@ pub struct Delivery {
     pub bytes: usize,
     /// When the oldest event happened, in milliseconds since 1970.
     pub oldest: Option<i64>,
-    /// Whether the domain was not tried, because it had been out of order.
+    /// Whether the domain was not tried, because it had been out of order. An outage that was met only now counts as well.
     pub circuit_open: bool,
 }
 
@@ -42,7 +42,7 @@ impl Delivery {
             ("Rejected", "Count", json!(letters.count(Kind::Rejected))),
             ("Outage", "Count", json!(letters.count(Kind::Outage))),
             ("Undecodable", "Count", json!(letters.count(Kind::Undecodable))),
-            ("CircuitOpen", "Count", json!(u8::from(self.circuit_open))),
+            ("CircuitOpen", "Count", json!(u8::from(self.circuit_open || written.outage.is_some()))),
         ];
         if let Some(oldest) = self.oldest {
             metrics.push(("OldestEventAge", "Milliseconds", json!(at.saturating_sub(oldest).max(0))));
@@ -51,20 +51,40 @@ impl Delivery {
     }
 }
 
-/// The metrics of a redrive of `objects`.
-#[must_use]
-pub fn redrive(objects: usize, written: &Written) -> Metrics {
-    vec![
-        ("RedrivenObjects", "Count", json!(objects)),
-        ("Redriven", "Count", json!(written.created)),
-        ("RedrivenDuplicates", "Count", json!(written.duplicates)),
-    ]
+/// What a redrive has done.
+#[derive(Debug, Default)]
+pub struct Redrive {
+    /// Objects of which nothing is left.
+    pub objects: usize,
+    /// Objects of which something waits on.
+    pub waiting: usize,
+    /// Objects that could not be read.
+    pub unreadable: usize,
+    /// Letters that were refused for good, and wait for a person now.
+    pub refused: usize,
+    /// What became of the events.
+    pub written: Written,
 }
 
-/// The metrics of filters that were deleted because they fed the forwarder its own log.
+impl Redrive {
+    /// The metrics of it.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        vec![
+            ("RedrivenObjects", "Count", json!(self.objects)),
+            ("RedriveWaiting", "Count", json!(self.waiting)),
+            ("RedriveUnreadable", "Count", json!(self.unreadable)),
+            ("Redriven", "Count", json!(self.written.created)),
+            ("RedrivenDuplicates", "Count", json!(self.written.duplicates)),
+            ("Rejected", "Count", json!(self.refused)),
+        ]
+    }
+}
+
+/// The metrics of a delivery of the forwarder's own log, and of the filters that were deleted for it.
 #[must_use]
 pub fn loops(deleted: usize) -> Metrics {
-    vec![("Loops", "Count", json!(deleted))]
+    vec![("Loops", "Count", json!(1)), ("LoopFiltersDeleted", "Count", json!(deleted))]
 }
 
 /// The line for an invocation that began at `at`, in milliseconds since 1970, and took so many milliseconds.

@@ -68,8 +68,8 @@ pub struct Replayed {
     pub skipped: usize,
     /// Letters that were refused again.
     pub refused: usize,
-    /// Whether all of the object stays as it is, because the domain takes nothing or one of its indices does not.
-    pub kept: bool,
+    /// Whether letters wait for the domain, or for one of its indices, to take them.
+    pub waits: bool,
 }
 
 /// Why an object could not be replayed. It stays as it is.
@@ -113,6 +113,7 @@ impl Replay<'_> {
         let mut lines = Lines::of(key, &object).map_err(unreadable)?;
         let mut rest = Letters::default();
         let mut replayed = Replayed::default();
+        let mut waiting = 0;
         while let Some(chunk) = lines.chunk().map_err(|error| unreadable(error.to_string()))? {
             let letters = chunk.lines().map(serde_json::from_str).collect::<Result<Vec<DeadLetter<'_>>, _>>();
             let letters = letters.map_err(|error| unreadable(error.to_string()))?;
@@ -124,15 +125,16 @@ impl Replay<'_> {
             for run in chosen.chunk_by(|a, b| (&a.index, &a.origin, a.attempts) == (&b.index, &b.origin, b.attempts)) {
                 let outages = rest.count(Kind::Outage);
                 replayed.written.add(self.run(run, now, deadline, &mut rest).await);
-                replayed.kept |= rest.count(Kind::Outage) > outages;
+                waiting += rest.count(Kind::Outage) - outages;
+                replayed.waits = waiting > 0;
                 if replayed.written.outage.is_some() {
-                    return Ok(replayed);
+                    return Ok(replayed); // What follows was not read: the object stays as it is.
                 }
             }
         }
-        replayed.refused = rest.len() - replayed.skipped;
-        let changed = rest.is_empty() || replayed.written != Written::default() || replayed.refused > 0;
-        if changed && !replayed.kept {
+        replayed.refused = rest.len() - replayed.skipped - waiting;
+        let Written { created, duplicates, .. } = replayed.written;
+        if rest.is_empty() || created + duplicates + replayed.refused > 0 {
             self.put_rest(key, rest, (replayed.skipped > 0).then_some(now)).await?;
         }
         Ok(replayed)

@@ -2,8 +2,11 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hyper::{Method, Request};
+use tokio::time::sleep;
 
 use crate::{
     aws::{Aws, AwsError, encode},
@@ -13,6 +16,8 @@ use crate::{
 
 /// How often a request is sent that S3 did not take for a passing reason.
 const TRIES: u32 = 3;
+/// The pause before it is sent again; the following one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
 
 /// A part of a listing.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,11 +71,16 @@ impl Aws {
     async fn object(&self, method: Method, bucket: &Bucket, rest: &str, body: Bytes) -> Result<Answer, AwsError> {
         let url = format!("{}/{rest}", self.bucket_url(&bucket.name));
         let mut tries = 1;
+        let mut pause = FIRST_PAUSE;
         loop {
             let request = Request::builder().method(&method).uri(&url);
             let request = request.header("x-amz-expected-bucket-owner", &bucket.owner);
             match self.send("s3", request.body(body.clone())).await {
-                Err(error) if error.is_passing() && tries < TRIES => tries += 1,
+                Err(error) if error.is_passing() && tries < TRIES => {
+                    tries += 1;
+                    sleep(pause.mul_f64(fastrand::f64() / 2.0 + 0.5)).await;
+                    pause *= 2;
+                }
                 result => return result,
             }
         }

@@ -31,6 +31,10 @@ const MAX_BODY: usize = 5 << 20;
 const IN_FLIGHT: (usize, usize) = (2, 4);
 /// Requests that fail as a whole before everything that is left becomes an outage.
 const MAX_FAILED_REQUESTS: u32 = 4;
+/// Requests in a row that the domain throttles before that is an outage, too.
+const MAX_THROTTLED_REQUESTS: u32 = 8;
+/// How often an item may be refused for the moment, while others are not, before it is left to a redrive.
+const MAX_ITEM_TRIES: u32 = 8;
 /// The first pause; each following one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause.
@@ -102,6 +106,8 @@ struct Pending<'a> {
     /// Whether it was sent without some of its fields.
     degraded: bool,
     attempts: u32,
+    /// How often the engine refused it for the moment.
+    put_off: u32,
     /// What the engine said last.
     last: Option<String>,
 }
@@ -128,8 +134,13 @@ struct Run<'a> {
     /// Requests that may fail as a whole.
     attempts: u32,
     failed: u32,
+    /// Requests that were throttled since one was answered, and how many may be.
+    throttled: u32,
+    may_be_throttled: u32,
     last_failure: Option<String>,
     pause: Duration,
+    /// Why an item was left to a redrive.
+    put_off: Option<String>,
 }
 
 impl Writer<'_> {
@@ -163,7 +174,9 @@ impl Writer<'_> {
     }
 
     async fn write_clean(&self, events: &[Event<'_>], encoder: &Encoder<'_>, letters: &mut Letters) -> Written {
-        let fresh = |event| Pending { event, refused: None, degraded: false, attempts: self.tried, last: None };
+        let fresh =
+            |event| Pending { event, refused: None, degraded: false, attempts: self.tried, put_off: 0, last: None };
+        let half_open = self.circuit == Circuit::HalfOpen;
         let (attempts, last_failure) = match &self.circuit {
             Circuit::Closed => (MAX_FAILED_REQUESTS, None),
             Circuit::HalfOpen => (1, None),
@@ -177,11 +190,14 @@ impl Writer<'_> {
             pending: events.iter().map(fresh).collect(),
             body: Vec::new(),
             limit: events.len(),
-            window: IN_FLIGHT.0,
+            window: if half_open { 1 } else { IN_FLIGHT.0 },
             attempts,
             failed: 0,
+            throttled: 0,
+            may_be_throttled: if half_open { 1 } else { MAX_THROTTLED_REQUESTS },
             last_failure,
             pause: FIRST_PAUSE,
+            put_off: None,
         };
         run.finish().await
     }
@@ -200,6 +216,8 @@ impl<'a> Run<'a> {
         }
         if !self.pending.is_empty() {
             self.give_up();
+        } else if self.written.created + self.written.duplicates == 0 {
+            self.written.outage = self.put_off; // Not an item's fault, where it befalls all of them.
         }
         self.written
     }
@@ -267,7 +285,7 @@ impl<'a> Run<'a> {
     async fn take_note(&mut self, sent: Sent<'a>, outcome: RequestOutcome) {
         match outcome {
             RequestOutcome::Answered(outcomes) => {
-                self.failed = 0;
+                (self.failed, self.throttled) = (0, 0);
                 self.last_failure = None;
                 self.limit = self.limit.saturating_mul(2);
                 let retries = self.written.retries;
@@ -292,6 +310,10 @@ impl<'a> Run<'a> {
             }
             RequestOutcome::Throttled => {
                 self.last_failure = Some("the domain asks to come back later".to_owned());
+                self.throttled += 1;
+                if self.throttled >= self.may_be_throttled {
+                    self.failed = self.attempts;
+                }
                 self.send_again(sent.items).await;
             }
             RequestOutcome::Outage(reason) => {
@@ -334,9 +356,13 @@ impl<'a> Run<'a> {
                 self.written.duplicates += 1;
                 self.written.degraded += usize::from(item.degraded);
             }
+            ItemOutcome::Retry(reason) if item.put_off + 1 == MAX_ITEM_TRIES => {
+                self.bury(&item, Kind::Outage, &reason);
+                self.put_off = Some(reason);
+            }
             ItemOutcome::Retry(reason) => {
                 self.written.retries += 1;
-                self.pending.push_back(Pending { last: Some(reason), ..item });
+                self.pending.push_back(Pending { last: Some(reason), put_off: item.put_off + 1, ..item });
             }
             ItemOutcome::Degrade(reason) if item.refused.is_none() => {
                 let index = self.encoder.target.index(item.event.timestamp);

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Normalised, text};
+use super::Normalised;
 use crate::{ids, level::Level};
 
 pub(super) fn read(message: &str) -> Option<Normalised> {
@@ -37,7 +37,7 @@ pub(super) fn read(message: &str) -> Option<Normalised> {
         put("responseLength", bytes.into());
     }
     let request_id = rest.find(|word| ids::is_id(word)).map(str::to_owned);
-    Some(Normalised { level: Some(of_status(status)), request_id, fields, ..text::read("") })
+    Some(Normalised { level: Some(of_status(status)), request_id, fields, ..Normalised::default() })
 }
 
 fn of_status(status: u16) -> Level {

@@ -14,7 +14,8 @@ pub(super) fn read(message: &str) -> Option<Normalised> {
 /// The request id of the JSON form of a platform line: `{"type":"platform.…","record":{"requestId":…}}`.
 pub(super) fn platform_request_id(fields: &Map<String, Value>) -> Option<String> {
     fields.get("type")?.as_str()?.strip_prefix("platform.")?;
-    Some(fields.get("record")?.get("requestId")?.as_str()?.to_owned())
+    let request_id = fields.get("record")?.get("requestId")?.as_str()?;
+    (!request_id.is_empty()).then(|| request_id.to_owned())
 }
 
 /// START, END, REPORT and the line of an initialisation.
@@ -68,7 +69,8 @@ fn text_format(message: &str) -> Option<Normalised> {
     let columns = [parts.next()?, parts.next()?, parts.next()?];
     let request_id = columns.into_iter().find(|column| ids::is_id(column))?;
     let level = columns.into_iter().find_map(|column| column.trim_matches(['[', ']']).parse().ok());
-    Some(Normalised { level, request_id: Some(request_id.to_owned()), ..text::read(message) })
+    let trace_id = text::trace_id(message).map(str::to_owned);
+    Some(Normalised { level, request_id: Some(request_id.to_owned()), trace_id, ..Normalised::default() })
 }
 
 /// `2026-11-23T10:00:00.000Z ID Task timed out after 3.00 seconds`.

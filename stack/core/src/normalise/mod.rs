@@ -4,7 +4,7 @@
 
 mod access;
 mod flow;
-mod json;
+pub(crate) mod json;
 mod lambda;
 mod logfmt;
 mod text;

@@ -44,7 +44,7 @@ fn request_id(message: &str) -> Option<&str> {
 }
 
 /// The same for `traceId`, `trace_id` and `trace-id`.
-fn trace_id(message: &str) -> Option<&str> {
+pub(super) fn trace_id(message: &str) -> Option<&str> {
     static SMALL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("race"));
     static CAPITAL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("RACE"));
     [&SMALL, &CAPITAL].into_iter().find_map(|finder| {
