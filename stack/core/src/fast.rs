@@ -2,17 +2,15 @@
 //!
 //! It makes the same document as the slow path or none: whatever surprises it is left to that.
 
-use std::borrow::Cow;
-
 use crate::{
     conflicts::Conflicts,
     document::Encoder,
     event::Event,
     fields,
     ids::{self, Ids},
-    level::Level,
-    normalise::{self, LEVEL_NAMES, Normalised, REQUEST_ID_NAMES, TRACE_ID_NAMES},
+    normalise::{self, Normalised},
     scan::{Inner, Member, Scanner},
+    sense::{Named, Sense, sense},
     text::unescape_into,
 };
 
@@ -20,23 +18,22 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Scratch {
     text: Vec<u8>,
-    found: String,
-    ids: Ids,
+    found: Found,
 }
 
-/// What the members of an object say, each as it stands in the text.
-#[derive(Default)]
-struct Sense<'t> {
-    level: Option<(usize, Level)>,
-    request_id: Option<(usize, &'t str)>,
-    trace_id: Option<(usize, &'t str)>,
+/// What was found out about an event.
+#[derive(Debug, Default)]
+struct Found {
+    /// Members of its document, each behind a comma.
+    members: String,
+    ids: Ids,
 }
 
 /// Members for which there is room at once; as many as an allocator still has in its fastest store.
 const MEMBERS: usize = 24;
 
 /// The surprise that leaves an event to the slow path.
-struct Surprise;
+pub(crate) struct Surprise;
 
 impl Encoder<'_> {
     /// Appends the event, if nothing about it is unusual.
@@ -51,24 +48,19 @@ impl Encoder<'_> {
 
     fn append_fast(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> Result<(), Surprise> {
         let mut scratch = self.scratch.borrow_mut();
-        let Scratch { text, found, ids } = &mut *scratch;
+        let Scratch { text, found } = &mut *scratch;
         if event.id.contains('\\') {
             return Err(Surprise);
         }
         self.append_head(event, body);
         let message = plain(event.message, text)?;
         let trimmed = message.trim();
-        found.clear();
-        ids.clear();
+        found.members.clear();
+        found.ids.clear();
         match event.extracted_fields {
-            Some(columns) => self.append_columns(event, columns, message, conflicts, (found, ids), body)?,
-            None if trimmed.ends_with('}') => self.append_json(event, message, conflicts, (found, ids), body)?,
-            None => {
-                if self.normalises {
-                    self.append_text(event, message, conflicts, (found, ids))?;
-                }
-                body.extend_from_slice(found.as_bytes());
-            }
+            Some(columns) => self.append_columns(event, columns, message, conflicts, found, body)?,
+            None if trimmed.ends_with('}') => self.append_json(event, message, conflicts, found, body)?,
+            None => self.append_text(event, message, conflicts, found, body)?,
         }
         body.extend_from_slice(b"}\n");
         Ok(())
@@ -80,7 +72,7 @@ impl Encoder<'_> {
         event: &Event<'_>,
         message: &str,
         conflicts: &Conflicts,
-        (found, ids): (&mut String, &mut Ids),
+        found: &mut Found,
         body: &mut Vec<u8>,
     ) -> Result<(), Surprise> {
         let (prefix, object) = split_prefix(message.trim())?;
@@ -91,12 +83,9 @@ impl Encoder<'_> {
             let sense = sense(&members)?;
             let prefix = (!prefix.is_empty()).then(|| normalise::of_prefix(prefix));
             prefix.as_ref().map_or(Ok(()), check_quiet)?;
-            write_sense(&sense, prefix.as_ref(), found);
-            keep_named(&sense, prefix.as_ref(), ids);
-            ids::scan(message, |id| ids.keep(id));
-            write_ids(ids, found);
+            found.tell(&Named::new(&sense, prefix.as_ref()), message, &Ids::default());
         }
-        body.extend_from_slice(found.as_bytes());
+        body.extend_from_slice(found.members.as_bytes());
         append_members(&object, &members, object.scanner.renames, body);
         Ok(())
     }
@@ -109,7 +98,7 @@ impl Encoder<'_> {
         columns: &str,
         message: &str,
         conflicts: &Conflicts,
-        (found, ids): (&mut String, &mut Ids),
+        found: &mut Found,
         body: &mut Vec<u8>,
     ) -> Result<(), Surprise> {
         let mut members = Vec::with_capacity(MEMBERS);
@@ -142,14 +131,9 @@ impl Encoder<'_> {
         };
         self.check_conflicts(event, &members, conflicts)?;
         if self.normalises {
-            let sense = sense(&members)?;
-            write_sense(&sense, None, found);
-            keep_named(&sense, None, ids);
-            ids::scan(message, |id| ids.keep(id));
-            of_columns.iter().for_each(|id| ids.keep(id));
-            write_ids(ids, found);
+            found.tell(&Named::new(&sense(&members)?, None), message, &of_columns);
         }
-        body.extend_from_slice(found.as_bytes());
+        body.extend_from_slice(found.members.as_bytes());
         append_members(&columns, &members[..count], columns.scanner.renames, body);
         if let Some(json) = json {
             append_members(&json, &members[count..], true, body);
@@ -157,22 +141,32 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    /// Writes what a message that is no JSON says.
+    /// A message that is no JSON.
     fn append_text(
         &self,
         event: &Event<'_>,
         message: &str,
         conflicts: &Conflicts,
-        (found, ids): (&mut String, &mut Ids),
+        found: &mut Found,
+        body: &mut Vec<u8>,
     ) -> Result<(), Surprise> {
+        if !self.normalises {
+            return Ok(());
+        }
         let mut normalised = normalise::of_message(message.trim());
+        check_quiet(&normalised)?;
+        found.tell(&Named::new(&Sense::default(), Some(&normalised)), message, &Ids::default());
+        body.extend_from_slice(found.members.as_bytes());
         if !normalised.fields.is_empty() {
             if !conflicts.of(&self.index(event.timestamp)).is_empty() {
                 return Err(Surprise);
             }
             normalised.fields = fields::clean(normalised.fields);
+            let fields = serde_json::to_string(&normalised.fields).map_err(|_| Surprise)?;
+            body.push(b',');
+            body.extend_from_slice(&fields.as_bytes()[1..fields.len() - 1]);
         }
-        write_normalised(&normalised, message, found, ids)
+        Ok(())
     }
 
     /// The action, and the document up to the message.
@@ -210,6 +204,42 @@ impl Encoder<'_> {
     }
 }
 
+impl Found {
+    /// Takes down what an event says: its names, and the ids of its message and of more.
+    fn tell(&mut self, named: &Named<'_>, message: &str, more: &Ids) {
+        let Self { members, ids } = self;
+        if let Some(level) = named.level {
+            put(members, "@level", level.as_str());
+        }
+        for (name, id) in [("@request_id", named.request_id), ("@trace_id", named.trace_id.as_deref())] {
+            let Some(id) = id else { continue };
+            put(members, name, id);
+            if normalise::is_kept(id) {
+                ids.keep(id);
+            }
+        }
+        ids::scan(message, |id| ids.keep(id));
+        more.iter().for_each(|id| ids.keep(id));
+        let mut before = ",\"@ids\":[\"";
+        for id in ids.iter() {
+            for part in [before, id, "\""] {
+                members.push_str(part);
+            }
+            before = ",\"";
+        }
+        if before == ",\"" {
+            members.push(']');
+        }
+    }
+}
+
+/// Appends a member whose value needs no escape: `sense` and `check_quiet` let no other through.
+fn put(members: &mut String, name: &str, value: &str) {
+    for part in [",\"", name, "\":\"", value, "\""] {
+        members.push_str(part);
+    }
+}
+
 /// What a name of the root gets before it, that would otherwise be one of ours or the engine's.
 fn prefix(name: &str) -> &'static str {
     if name.starts_with(['_', '@']) { "json" } else { "" }
@@ -235,12 +265,12 @@ fn split_prefix(message: &str) -> Result<(&str, &str), Surprise> {
 }
 
 /// An object that was understood, and the scanner that knows how to copy it.
-struct Clean<'t> {
+pub(crate) struct Clean<'t> {
     scanner: Scanner<'t>,
     inner: Inner<'t>,
 }
 
-fn clean<'t>(object: &'t str, members: &mut Vec<Member<'t>>) -> Result<Clean<'t>, Surprise> {
+pub(crate) fn clean<'t>(object: &'t str, members: &mut Vec<Member<'t>>) -> Result<Clean<'t>, Surprise> {
     let mut scanner = Scanner::new(object);
     let inner = scanner.clean_object(members).filter(|_| scanner.is_done()).ok_or(Surprise)?;
     Ok(Clean { scanner, inner })
@@ -270,188 +300,11 @@ fn append_members(object: &Clean<'_>, members: &[Member<'_>], apart: bool, body:
     }
 }
 
-/// Finds level and ids among the members of an object; see `normalise`.
-fn sense<'t>(members: &[Member<'t>]) -> Result<Sense<'t>, Surprise> {
-    let mut sense = Sense::default();
-    let mut platform = None;
-    for member in members {
-        // Names of conventions may be nested as well as dotted.
-        if member.value.starts_with('{') {
-            match member.name {
-                "log" | "trace" | "http" | "dd" | "faas" => return nested(members),
-                "record" => platform = Some(member.value),
-                _ => {}
-            }
-            continue;
-        }
-        note(member, &mut sense)?;
-    }
-    if let Some(record) = platform.filter(|_| sense.request_id().is_none())
-        && let Some(kind) = members.iter().find(|member| member.name == "type").and_then(Member::text)
-        && (kind.starts_with("platform.") || kind.contains('\\'))
-    {
-        if kind.contains('\\') {
-            return Err(Surprise);
-        }
-        let mut inside = Vec::new();
-        clean(record, &mut inside)?;
-        let request_id = inside.iter().find(|member| member.name == "requestId");
-        sense.request_id = request_id.map(|member| Ok((0, member.plain_text().ok_or(Surprise)?))).transpose()?;
-    }
-    Ok(sense)
-}
-
-fn nested<'t>(members: &[Member<'t>]) -> Result<Sense<'t>, Surprise> {
-    let mut sense = Sense::default();
-    let mut inside = Vec::new();
-    for member in members {
-        note(member, &mut sense)?;
-        let (inner, name) = match member.name {
-            "log" => ("level", "log.level"),
-            "trace" => ("id", "trace.id"),
-            "dd" => ("trace_id", "dd.trace_id"),
-            "faas" => ("invocation_id", "faas.invocation_id"),
-            "http" => ("request", "http.request.id"),
-            "record" => return Err(Surprise), // Deeper, and rare.
-            _ => continue,
-        };
-        // A dotted name at the root comes first.
-        if !member.value.starts_with('{') || members.iter().any(|member| member.name == name) {
-            continue;
-        }
-        clean(member.value, &mut inside)?;
-        if inside.iter().any(|found| found.name == "request.id") {
-            return Err(Surprise); // The end of the only one that is deeper.
-        }
-        let found = inside.iter().find(|found| found.name == inner).copied();
-        match found {
-            Some(request) if inner == "request" && request.value.starts_with('{') => {
-                clean(request.value, &mut inside)?;
-                if let Some(id) = inside.iter().find(|found| found.name == "id") {
-                    note(&Member { name, ..*id }, &mut sense)?;
-                }
-            }
-            Some(found) if inner != "request" => note(&Member { name, ..found }, &mut sense)?,
-            _ => {}
-        }
-    }
-    Ok(sense)
-}
-
-/// Takes a member for what its name says, unless a more telling name was found before.
-fn note<'t>(member: &Member<'t>, sense: &mut Sense<'t>) -> Result<(), Surprise> {
-    if !matches!(
-        member.name.as_bytes()[0],
-        b'a' | b'A' | b'd' | b'f' | b'h' | b'l' | b'r' | b'R' | b's' | b'S' | b't' | b'T' | b'x' | b'X'
-    ) {
-        return Ok(());
-    }
-    let last = member.name.as_bytes().last();
-    let same = |name: &str| name.len() == member.name.len() && name.as_bytes().last() == last && name == member.name;
-    let rank = |names: &[&str]| names.iter().position(|name| same(name));
-    if let Some(rank) = rank(&LEVEL_NAMES) {
-        let level = if member.value.starts_with('"') {
-            member.plain_text().ok_or(Surprise)?.parse().ok()
-        } else {
-            member.value.parse().ok().and_then(|number| Level::of_number(member.name, number))
-        };
-        if let Some(level) = level.filter(|_| sense.level.is_none_or(|(best, _)| rank < best)) {
-            sense.level = Some((rank, level));
-        }
-        return Ok(());
-    }
-    let (rank, place) = match (rank(&REQUEST_ID_NAMES), rank(&TRACE_ID_NAMES)) {
-        (Some(rank), _) => (rank, &mut sense.request_id),
-        (_, Some(rank)) => (rank, &mut sense.trace_id),
-        _ => return Ok(()),
-    };
-    if member.value.starts_with('"') && place.is_none_or(|(best, _)| rank < best) {
-        *place = Some((rank, member.plain_text().ok_or(Surprise)?));
-    }
-    Ok(())
-}
-
-impl Sense<'_> {
-    fn request_id(&self) -> Option<&str> {
-        self.request_id.map(|(_, id)| id).filter(|id| !id.is_empty())
-    }
-
-    fn trace_id(&self) -> Option<Cow<'_, str>> {
-        let id = self.trace_id.map(|(_, id)| id).filter(|id| !id.is_empty())?;
-        Some(normalise::first_id(id).map_or(Cow::Borrowed(id), Cow::Owned))
-    }
-}
-
-/// Writes level and ids of an object, else those of the text before it.
-fn write_sense(sense: &Sense<'_>, prefix: Option<&Normalised>, found: &mut String) {
-    let level = sense.level.map(|(_, level)| level).or_else(|| prefix?.level);
-    if let Some(level) = level {
-        put(found, "@level", level.as_str());
-    }
-    if let Some(id) = sense.request_id().or_else(|| prefix?.request_id.as_deref()) {
-        put(found, "@request_id", id);
-    }
-    if let Some(id) = sense.trace_id().or_else(|| prefix?.trace_id.as_deref().map(Cow::Borrowed)) {
-        put(found, "@trace_id", &id);
-    }
-}
-
-/// Keeps the ids that have a name.
-fn keep_named(sense: &Sense<'_>, prefix: Option<&Normalised>, ids: &mut Ids) {
-    let mut keep = |id: &str| {
-        if normalise::is_kept(id) {
-            ids.keep(id);
-        }
-    };
-    if let Some(id) = sense.request_id().or_else(|| prefix?.request_id.as_deref()) {
-        keep(id);
-    }
-    if let Some(id) = sense.trace_id().or_else(|| prefix?.trace_id.as_deref().map(Cow::Borrowed)) {
-        keep(&id);
-    }
-}
-
-/// What `sense` and `check_quiet` let through needs no escape.
-fn write_ids(ids: &Ids, found: &mut String) {
-    let mut before = ",\"@ids\":[\"";
-    for id in ids.iter() {
-        for part in [before, id, "\""] {
-            found.push_str(part);
-        }
-        before = ",\"";
-    }
-    if before == ",\"" {
-        found.push(']');
-    }
-}
-
-/// Appends a member whose value needs no escape.
-fn put(found: &mut String, name: &str, value: &str) {
-    for part in [",\"", name, "\":\"", value, "\""] {
-        found.push_str(part);
-    }
-}
-
 /// Ids out of text may hold anything, and only what needs no escape is written as it is.
 fn check_quiet(normalised: &Normalised) -> Result<(), Surprise> {
     let quiet = |id: &String| id.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
     let named = [&normalised.request_id, &normalised.trace_id];
     if named.into_iter().flatten().all(quiet) { Ok(()) } else { Err(Surprise) }
-}
-
-/// Writes what was read out of a message that is no JSON.
-fn write_normalised(normalised: &Normalised, message: &str, found: &mut String, ids: &mut Ids) -> Result<(), Surprise> {
-    check_quiet(normalised)?;
-    write_sense(&Sense::default(), Some(normalised), found);
-    keep_named(&Sense::default(), Some(normalised), ids);
-    ids::scan(message, |id| ids.keep(id));
-    write_ids(ids, found);
-    if !normalised.fields.is_empty() {
-        let fields = serde_json::to_string(&normalised.fields).map_err(|_| Surprise)?;
-        found.push(',');
-        found.push_str(&fields[1..fields.len() - 1]);
-    }
-    Ok(())
 }
 
 fn append_integer(number: i64, body: &mut Vec<u8>) {

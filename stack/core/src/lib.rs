@@ -23,5 +23,6 @@ pub mod properties;
 pub mod redact;
 pub mod rules;
 mod scan;
+mod sense;
 pub mod service;
 pub mod text;
