@@ -1,6 +1,6 @@
 //! The functions' own client, for what the command does the way they do: dead letters, and the domain's secret.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::ProvideCredentials as _;
 use logctl_sink::{
@@ -10,6 +10,9 @@ use logctl_sink::{
 
 use super::{Aws, errors};
 use crate::error::{Error, Kind};
+
+/// How long a call may take that carries an object over a laptop's connection.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Aws {
     /// The caller's identity as it is now; temporary credentials are renewed by asking again.
@@ -33,7 +36,7 @@ impl Aws {
     /// Denied where there are no credentials.
     pub async fn signed(&self, http: &HttpClient) -> Result<logctl_sink::aws::Aws, Error> {
         let endpoint = self.config.endpoint_url().map(str::to_owned);
-        Ok(logctl_sink::aws::Aws::new(http.clone(), self.signer().await?, endpoint))
+        Ok(logctl_sink::aws::Aws::new(http.clone(), self.signer().await?, endpoint).with_timeout(TIMEOUT))
     }
 
     /// Says why `what` failed.

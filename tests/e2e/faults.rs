@@ -571,6 +571,36 @@ fn what_is_redacted_is_nowhere() {
     assert!(matches!(broken.invoke(&event), Ended::Died | Ended::Badly(_)));
 }
 
+/// An index that is read-only, as one is when a disk is full: its events wait, and keep no others waiting.
+#[test]
+fn an_index_that_is_read_only() {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let rig = Rig::new(None);
+    let mut function = rig.function();
+    let mut sent = Sent::default();
+    let mut deliver = |timestamp: i64| {
+        let (event, ids) = timed(&lines(5), timestamp);
+        sent.ids.extend(ids);
+        well(&function.invoke(&event));
+        metrics(&function)
+    };
+    let block = |block: Value| {
+        let settings = json!({"index.blocks.read_only_allow_delete": block});
+        let answer = rig.sandbox.engine(Method::Put, "/logctl-*/_settings", Some(settings));
+        assert_eq!(answer["acknowledged"], true, "{answer}");
+    };
+    deliver(now() - DAY);
+    block(json!(true)); // There is no other index yet.
+    let (yesterday, today) = (deliver(now() - DAY), deliver(now()));
+    assert_eq!((&yesterday["Outage"], &yesterday["CircuitOpen"], &today["Indexed"]), (&json!(5), &json!(0), &json!(5)));
+    well(&function.invoke("\"redrive\""));
+    assert_eq!(metrics(&function)["RedriveWaiting"], 1);
+    assert_eq!(rig.account_for("an index is read-only", &sent), 5);
+    block(Value::Null);
+    well(&function.invoke("\"redrive\""));
+    assert_eq!(rig.account_for("it is no more", &sent), 0);
+}
+
 /// An index that has no room for another name.
 #[test]
 fn a_limit_of_fields() {

@@ -24,7 +24,7 @@ use crate::{
     s3::texts,
 };
 
-/// How long one call may take.
+/// How long one call may take, unless the caller says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Signs requests of one Region with one identity.
@@ -144,6 +144,7 @@ pub struct Aws {
     dns_suffix: &'static str,
     /// Stands in for every service, as `AWS_ENDPOINT_URL` does for the SDKs.
     endpoint: Option<String>,
+    timeout: Duration,
 }
 
 impl Aws {
@@ -151,7 +152,13 @@ impl Aws {
     #[must_use]
     pub fn new(http: HttpClient, signer: Signer, endpoint: Option<String>) -> Self {
         let dns_suffix = if signer.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        Self { http, signer, dns_suffix, endpoint }
+        Self { http, signer, dns_suffix, endpoint, timeout: TIMEOUT }
+    }
+
+    /// With more time for each call: not every caller sits beside the service.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     /// Calls an operation of CloudWatch Logs.
@@ -230,7 +237,7 @@ impl Aws {
     ) -> Result<Answer, AwsError> {
         let mut request = request.map_err(|error| AwsError::Request(error.to_string()))?;
         self.signer.sign(&mut request, service)?;
-        let answer = self.http.send(request, TIMEOUT).await?;
+        let answer = self.http.send(request, self.timeout).await?;
         if answer.status.is_success() { Ok(answer) } else { Err(service_error(&answer)) }
     }
 }
