@@ -162,7 +162,7 @@ fn cluster() {
 #[test]
 #[ignore = "make test-long PART=replay"]
 fn replay() {
-    let in_the_middle = replay_under_fire(50_000, 100, 20, 900);
+    let in_the_middle = replay_under_fire(50_000, 200, 20);
     assert!(in_the_middle >= 10, "{in_the_middle}");
     report(&format!(
         "50,000 dead letters, replay killed 20 times, {in_the_middle} of them when some events were indexed and some not; each indexed once"

@@ -102,15 +102,18 @@ impl Sandbox {
         self.run(&arguments, &[])
     }
 
-    /// Runs logctl and kills it after a while, unless it has ended by then; tells whether it had not.
-    pub fn run_and_kill(&self, arguments: &str, after: Duration) -> bool {
+    /// Runs logctl and kills it a while after something holds; it must live until then.
+    pub fn run_and_kill(&self, arguments: &str, mut holds: impl FnMut() -> bool, after: Duration) {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         let mut child = self.command(&arguments, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while !holds() {
+            assert!(child.try_wait().unwrap().is_none(), "{arguments:?} has ended");
+            std::thread::sleep(Duration::from_millis(20));
+        }
         std::thread::sleep(after);
-        let lives = child.try_wait().unwrap().is_none();
+        assert!(child.try_wait().unwrap().is_none(), "{arguments:?} has ended");
         child.kill().unwrap();
         child.wait().unwrap();
-        lives
     }
 
     /// Runs logctl with arguments that hold spaces, and with more variables; an empty one is taken away.
@@ -267,13 +270,19 @@ impl Sandbox {
     /// Keys and contents of a bucket.
     pub fn objects(&self, bucket: &str) -> Vec<(String, Vec<u8>)> {
         let client = aws_sdk_s3::Client::new(&self.config);
+        let object = |key: String| {
+            let object = self.wait(client.get_object().bucket(bucket).key(&key).send()).unwrap();
+            (key, self.wait(object.body.collect()).unwrap().to_vec())
+        };
+        self.keys(bucket).into_iter().map(object).collect()
+    }
+
+    /// The keys of the objects in a bucket.
+    pub fn keys(&self, bucket: &str) -> Vec<String> {
+        let client = aws_sdk_s3::Client::new(&self.config);
         let listing = client.list_objects_v2().bucket(bucket).into_paginator().send();
         let pages = self.wait(listing.collect::<Result<Vec<_>, _>>()).unwrap();
-        let object = |key: &str| {
-            let object = self.wait(client.get_object().bucket(bucket).key(key).send()).unwrap();
-            (key.to_owned(), self.wait(object.body.collect()).unwrap().to_vec())
-        };
-        pages.iter().flat_map(ListObjectsV2Output::contents).filter_map(|found| Some(object(found.key()?))).collect()
+        pages.iter().flat_map(ListObjectsV2Output::contents).filter_map(|found| Some(found.key()?.to_owned())).collect()
     }
 
     /// Ends the search engine, as a power cut would.
