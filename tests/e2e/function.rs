@@ -9,6 +9,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     thread::spawn,
@@ -32,6 +33,8 @@ pub struct Function {
     events: Sender<String>,
     outcomes: Receiver<Ended>,
     lines: Arc<Mutex<Vec<String>>>,
+    /// How many lines there were before the last invocation.
+    before: AtomicUsize,
 }
 
 struct Api {
@@ -73,7 +76,7 @@ impl Function {
                 spawn(move || drop(serve(&stream, &api)));
             }
         });
-        Self { process, events, outcomes, lines }
+        Self { process, events, outcomes, lines, before: AtomicUsize::new(0) }
     }
 
     /// Hands an event over, and waits until it is done.
@@ -90,6 +93,7 @@ impl Function {
 
     /// Hands an event over.
     pub fn begin(&self, event: &str) {
+        self.before.store(self.lines.lock().unwrap().len(), Ordering::Relaxed);
         self.events.send(event.to_owned()).unwrap();
     }
 
@@ -104,9 +108,15 @@ impl Function {
         self.process.wait().unwrap();
     }
 
-    /// What it has logged so far.
-    pub fn lines(&self) -> Vec<String> {
-        self.lines.lock().unwrap().clone()
+    /// The line that its last invocation has logged; it may come a moment after the invocation has ended.
+    pub fn last_line(&self) -> String {
+        for _ in 0..100 {
+            if let Some(line) = self.lines.lock().unwrap()[self.before.load(Ordering::Relaxed)..].last() {
+                return line.clone();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the invocation has logged nothing");
     }
 
     /// The most memory it has held, in bytes.
