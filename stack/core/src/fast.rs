@@ -29,7 +29,7 @@ struct Found {
     ids: Ids,
 }
 
-/// Members for which there is room at once; as many as an allocator still has in its fastest store.
+/// Members for which there is room at once.
 const MEMBERS: usize = 24;
 
 /// The surprise that leaves an event to the slow path.

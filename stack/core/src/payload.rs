@@ -130,7 +130,7 @@ pub(crate) fn scan<'a>(json: &'a str, region: &str) -> Option<Batch<'a>> {
     loop {
         let name = scanner.string()?;
         scanner.take(b':')?;
-        // What is there twice is for the careful one.
+        // What is there twice, or missing, is for the careful one.
         let first = match name {
             "messageType" => kind.replace(scanner.string()?).is_none(),
             "owner" => owner.replace(scanner.string()?).is_none(),

@@ -23,7 +23,7 @@ pub struct Delivery {
     pub bytes: usize,
     /// When the oldest event happened, in milliseconds since 1970.
     pub oldest: Option<i64>,
-    /// Whether the domain was not tried, because it had been out of order. An outage that was met only now counts as well.
+    /// Whether the domain was not tried, because it had been out of order.
     pub circuit_open: bool,
 }
 
@@ -42,6 +42,7 @@ impl Delivery {
             ("Rejected", "Count", json!(letters.count(Kind::Rejected))),
             ("Outage", "Count", json!(letters.count(Kind::Outage))),
             ("Undecodable", "Count", json!(letters.count(Kind::Undecodable))),
+            // An outage that was met only now opens it.
             ("CircuitOpen", "Count", json!(u8::from(self.circuit_open || written.outage.is_some()))),
         ];
         if let Some(oldest) = self.oldest {
