@@ -6,8 +6,9 @@ use bytes::Bytes;
 use hyper::Method;
 use logctl_core::{
     conflicts::Conflicts,
-    dead_letter::Kind,
+    dead_letter::LetterKind,
     document::{Encoder, Target},
+    index::{IndexName, Indices, Period},
     payload::{self, DEFAULT_CAP, Payload as Decoded},
 };
 use logctl_sink::{
@@ -70,7 +71,7 @@ pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Opti
     let engine = Engine { root, domain: Domain::new(http, url, Auth::None) };
     let mut template: Value =
         serde_json::from_slice(&std::fs::read(root.join("stack/index_template.json")).ok()?).ok()?;
-    template["index_patterns"] = json!(["ours*"]);
+    template["index_patterns"] = json!(["ours*", "alone*"]);
     let installed = engine.ask(Method::PUT, "/_index_template/ours", &template).await;
     assert_eq!(installed["acknowledged"], true, "the newest engine takes the template: {installed}");
     // As the engine makes it by itself, but for room for all names: otherwise it would refuse still more.
@@ -78,6 +79,7 @@ pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Opti
     let made = engine.ask(Method::PUT, "/theirs", &limits).await;
     assert_eq!(made["acknowledged"], true, "{made}");
 
+    let [ours, alone] = ["ours", "alone"].map(outliers);
     let mut letters = Letters::default();
     let mut written = Written::default();
     for payload in payloads {
@@ -86,7 +88,7 @@ pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Opti
         let Ok(Decoded::Data(batch)) = payload::parse(&text, "eu-west-1") else { continue };
         // The sizes are compared over the documents that both of them hold.
         let (lost, held): (Vec<_>, Vec<_>) = batch.events.iter().partition(|event| refused.contains(event.id));
-        for (index, events) in [("ours", held), ("ours-alone", lost)] {
+        for (index, events) in [(&ours, held), (&alone, lost)] {
             let encoder = Encoder::new(Target::One(index), &batch.origin, 1_795_392_000_000);
             let writer = Writer {
                 domain: &engine.domain,
@@ -100,11 +102,17 @@ pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Opti
         }
     }
     let all = payloads.iter().map(|payload| payload.events as u64).sum();
-    assert_eq!(letters.count(Kind::Outage), 0);
-    let ((ours, mine), (theirs, yours)) = (engine.weigh("ours").await, engine.weigh("theirs").await);
+    assert_eq!(letters.count(LetterKind::Outage), 0);
+    let ((ours, mine), (theirs, yours)) = (engine.weigh(ours.as_str()).await, engine.weigh("theirs").await);
     assert_eq!(mine, yours, "both hold the same documents");
-    let (_, alone) = engine.weigh("ours-alone").await;
+    let (_, alone) = engine.weigh(alone.as_str()).await;
     Some(Storage { ours, theirs, lost: (all - mine - alone, all - yours, all) })
+}
+
+/// One index of a stack with this prefix, whatever the times of its events.
+fn outliers(prefix: &str) -> IndexName {
+    let indices = Indices { prefix: prefix.parse().expect("a prefix"), period: Period::Day };
+    indices.name(0)
 }
 
 /// Sends the peer's documents, and returns the ids of those that the engine refuses.

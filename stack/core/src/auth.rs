@@ -1,9 +1,10 @@
 //! How requests to a domain prove who sends them.
 
-use std::{fmt, str::FromStr};
+use strum::{Display, EnumString, VariantNames};
 
 /// How requests to a domain are authenticated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantNames)]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = no_mode)]
 pub enum AuthMode {
     /// A `SigV4` signature for the service `es`.
     SigV4,
@@ -22,27 +23,8 @@ impl AuthMode {
     }
 }
 
-impl fmt::Display for AuthMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::SigV4 => "sigv4",
-            Self::Basic => "basic",
-            Self::None => "none",
-        })
-    }
-}
-
-impl FromStr for AuthMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "sigv4" => Ok(Self::SigV4),
-            "basic" => Ok(Self::Basic),
-            "none" => Ok(Self::None),
-            _ => Err("the auth mode is sigv4, basic or none".to_owned()),
-        }
-    }
+fn no_mode(_: &str) -> String {
+    format!("the modes of authentication are {}", AuthMode::VARIANTS.join(", "))
 }
 
 #[cfg(test)]

@@ -2,15 +2,33 @@
 //!
 //! One pure function, [`decide`], serves `audit`, `backfill` and LogGroupCreated.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use strum::{AsRefStr, Display, EnumIter, EnumString, VariantNames};
 
 use crate::{names::is_own_group, rules::Rules};
 
 /// The state of a log group. The variants stand in the order of precedence: where several fit, the first counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumIter,
+    EnumString,
+    AsRefStr,
+    VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = no_state)]
 pub enum State {
     /// Could not be read.
     Unknown,
@@ -41,59 +59,28 @@ pub enum State {
 }
 
 impl State {
-    /// Every state, in order of precedence.
-    pub const ALL: [Self; 13] = [
-        Self::Unknown,
-        Self::Loop,
-        Self::Own,
-        Self::Unsupported,
-        Self::Unwanted,
-        Self::Excluded,
-        Self::Conflict,
-        Self::Broken,
-        Self::Double,
-        Self::Drifted,
-        Self::Streamed,
-        Self::Full,
-        Self::Missing,
-    ];
-
-    /// The name that users read and type.
+    /// Whether every event of a group in this state reaches our destination.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn delivers(self) -> bool {
         match self {
-            Self::Unknown => "unknown",
-            Self::Loop => "loop",
-            Self::Own => "own",
-            Self::Unsupported => "unsupported",
-            Self::Unwanted => "unwanted",
-            Self::Excluded => "excluded",
-            Self::Conflict => "conflict",
-            Self::Broken => "broken",
-            Self::Double => "double",
-            Self::Drifted => "drifted",
-            Self::Streamed => "streamed",
-            Self::Full => "full",
-            Self::Missing => "missing",
+            Self::Streamed | Self::Double => true,
+            Self::Unknown
+            | Self::Loop
+            | Self::Own
+            | Self::Unsupported
+            | Self::Unwanted
+            | Self::Excluded
+            | Self::Conflict
+            | Self::Broken
+            | Self::Drifted
+            | Self::Full
+            | Self::Missing => false,
         }
     }
 }
 
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for State {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
-            let all: Vec<_> = Self::ALL.iter().map(|state| state.as_str()).collect();
-            format!("the states are {}", all.join(", "))
-        })
-    }
+fn no_state(_: &str) -> String {
+    format!("the states are {}", State::VARIANTS.join(", "))
 }
 
 /// The class of a log group.
@@ -423,6 +410,7 @@ pub fn short_arn(arn: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use strum::IntoEnumIterator as _;
     use test_case::test_case;
 
     use super::*;
@@ -562,8 +550,9 @@ mod tests {
 
     #[test]
     fn every_state_reads_back() {
-        for state in State::ALL {
-            assert_eq!(state.as_str().parse(), Ok(state));
+        for state in State::iter() {
+            assert_eq!(state.as_ref().parse(), Ok(state));
         }
+        assert!("gone".parse::<State>().unwrap_err().starts_with("the states are unknown, loop, own, "));
     }
 }

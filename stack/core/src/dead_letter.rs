@@ -1,16 +1,34 @@
 //! Dead letters: what was received and not indexed, with the reason and everything needed to index it later.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use strum::{Display, EnumCount, EnumIter, EnumString, VariantNames};
 
 use crate::{event::Origin, index::utc_date};
 
 /// Why something is a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumCount,
+    EnumIter,
+    EnumString,
+    VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = no_kind)]
+pub enum LetterKind {
     /// The engine refused the event, even without its fields.
     Rejected,
     /// The engine could not be reached, or refused everything.
@@ -19,20 +37,7 @@ pub enum Kind {
     Undecodable,
 }
 
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Rejected, Self::Outage, Self::Undecodable];
-
-    /// The name in an object's key.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rejected => "rejected",
-            Self::Outage => "outage",
-            Self::Undecodable => "undecodable",
-        }
-    }
-
+impl LetterKind {
     /// What the keys of this kind begin with.
     #[must_use]
     pub fn prefix(self) -> String {
@@ -40,26 +45,15 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for Kind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let kind = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        kind.ok_or_else(|| "the kinds are rejected, outage, undecodable".to_owned())
-    }
+fn no_kind(_: &str) -> String {
+    format!("the kinds are {}", LetterKind::VARIANTS.join(", "))
 }
 
 /// One line of a dead-letter object, which is gzip of NDJSON. It holds an event or a payload.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct DeadLetter<'a> {
     /// Why.
-    pub kind: Kind,
+    pub kind: LetterKind,
     /// What the engine or the decoder said.
     pub reason: Cow<'a, str>,
     /// When it was given up, in milliseconds since 1970.
@@ -95,7 +89,7 @@ pub struct FailedInvocation {
 /// The key of an object with dead letters: `KIND/YYYY-MM-DD/MILLISECONDS-REQUEST.ndjson.gz`, so that one kind and day
 /// list cheaply and in order.
 #[must_use]
-pub fn key(kind: Kind, at: i64, request: &str) -> String {
+pub fn key(kind: LetterKind, at: i64, request: &str) -> String {
     format!("{kind}/{}/{at}-{request}.ndjson.gz", utc_date(at))
 }
 
@@ -103,7 +97,7 @@ pub fn key(kind: Kind, at: i64, request: &str) -> String {
 /// follows from `key` alone, so that whoever is interrupted writes the same object again; but where only a `part` of the
 /// object was taken, which must be a name of its own, other parts will follow and must not meet this one.
 #[must_use]
-pub fn key_of_rest(kind: Kind, key: &str, part: Option<i64>) -> String {
+pub fn key_of_rest(kind: LetterKind, key: &str, part: Option<i64>) -> String {
     if key.starts_with(&kind.prefix()) {
         return key.to_owned();
     }
@@ -125,19 +119,19 @@ mod tests {
 
     #[test]
     fn a_key_lists_by_kind_and_day() {
-        assert_eq!(key(Kind::Outage, 1_795_392_000_000, "r-1"), "outage/2026-11-23/1795392000000-r-1.ndjson.gz");
+        assert_eq!(key(LetterKind::Outage, 1_795_392_000_000, "r-1"), "outage/2026-11-23/1795392000000-r-1.ndjson.gz");
     }
 
     #[test_case("rejected/2026-11-23/1-r.ndjson.gz", "rejected/2026-11-23/1-r.ndjson.gz"; "the same kind")]
     #[test_case("outage/2026-11-23/1-r.ndjson.gz", "rejected/2026-11-23/1-r-from-outage.ndjson.gz"; "another kind")]
     #[test_case("aws/lambda/async/f/2026/11/23/2026-11-23T10.00.00-x", "rejected/2026-11-23/2026-11-23T10.00.00-x-from-invocation.ndjson.gz"; "a record of Lambda")]
     fn rests(key: &str, rest: &str) {
-        assert_eq!(key_of_rest(Kind::Rejected, key, None), rest);
+        assert_eq!(key_of_rest(LetterKind::Rejected, key, None), rest);
     }
 
     #[test]
     fn parts_do_not_meet() {
-        let rest = |part| key_of_rest(Kind::Rejected, "outage/2026-11-23/1-r.ndjson.gz", Some(part));
+        let rest = |part| key_of_rest(LetterKind::Rejected, "outage/2026-11-23/1-r.ndjson.gz", Some(part));
         assert_eq!(rest(7), "rejected/2026-11-23/1-r-from-outage-7.ndjson.gz");
         assert_ne!(rest(7), rest(8));
     }
@@ -147,7 +141,7 @@ mod tests {
         let origin = Origin { owner: "1".into(), region: "r".into(), log_group: "/a".into(), log_stream: "s".into() };
         let event = serde_json::from_str(r#"{"id":"1","timestamp":2,"message":"m\n"}"#).unwrap();
         let letter = |event, payload| DeadLetter {
-            kind: Kind::Rejected,
+            kind: LetterKind::Rejected,
             reason: "why \"so\"".into(),
             at: 3,
             attempts: 1,

@@ -10,7 +10,7 @@ use crate::{
     event::{Event, LogEvent, Origin},
     fast::Scratch,
     fields,
-    index::Indices,
+    index::{IndexName, Indices},
     normalise::{ids_of, normalise},
 };
 
@@ -20,13 +20,13 @@ pub enum Target<'a> {
     /// The one of the event's time.
     ByTime(&'a Indices),
     /// This one.
-    One(&'a str),
+    One(&'a IndexName),
 }
 
 impl<'a> Target<'a> {
     /// The index of an event that happened `timestamp` milliseconds after 1970.
     #[must_use]
-    pub fn index(&self, timestamp: i64) -> Cow<'a, str> {
+    pub fn index(&self, timestamp: i64) -> Cow<'a, IndexName> {
         match self {
             Self::ByTime(indices) => Cow::Owned(indices.name(timestamp)),
             Self::One(index) => Cow::Borrowed(index),
@@ -79,7 +79,7 @@ impl<'a> Encoder<'a> {
         let day = timestamp.div_euclid(86_400_000);
         let mut last = self.day.borrow_mut();
         if last.0 != day || last.1.is_empty() {
-            *last = (day, Rc::from(&*self.target.index(timestamp)));
+            *last = (day, Rc::from(self.target.index(timestamp).as_str()));
         }
         Rc::clone(&last.1)
     }
@@ -149,7 +149,7 @@ impl<'a> Encoder<'a> {
             put("@ids", json!(ids));
         }
         if let Some(level) = normalised.level {
-            put("@level", json!(level.as_str()));
+            put("@level", json!(level.as_ref()));
         }
         if let Some(id) = &normalised.request_id {
             put("@request_id", json!(id));

@@ -209,7 +209,7 @@ impl Found {
     fn tell(&mut self, named: &Named<'_>, message: &str, more: &Ids) {
         let Self { members, ids } = self;
         if let Some(level) = named.level {
-            put(members, "@level", level.as_str());
+            put(members, "@level", level.as_ref());
         }
         for (name, id) in [("@request_id", named.request_id), ("@trace_id", named.trace_id.as_deref())] {
             let Some(id) = id else { continue };

@@ -1,13 +1,19 @@
 //! Index names. They follow from the event alone, so that a redelivered event always meets its own id.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{
+    Timestamp,
+    civil::{Date, ISOWeekDate, Weekday},
+    tz::TimeZone,
+};
+use strum::{Display, EnumIter, EnumString, IntoEnumIterator as _, VariantNames};
 
 use crate::names::IndexPrefix;
 
 /// How much time one index covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Display, EnumIter, EnumString, VariantNames)]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = no_period)]
 pub enum Period {
     /// `PREFIX-2026.11.23`.
     #[default]
@@ -18,26 +24,57 @@ pub enum Period {
     Month,
 }
 
-impl fmt::Display for Period {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Day => "day",
-            Self::Week => "week",
-            Self::Month => "month",
-        })
+/// What the name of the index ends with that holds the events of impossible times.
+const OUTLIERS: &str = "outliers";
+
+impl Period {
+    /// What the index of a day is called, behind the prefix.
+    fn name(self, date: Date) -> String {
+        match self {
+            Self::Day => date.strftime("%Y.%m.%d").to_string(),
+            Self::Week => {
+                let week = date.iso_week_date();
+                format!("{:04}.W{:02}", week.year(), week.week())
+            }
+            Self::Month => date.strftime("%Y.%m").to_string(),
+        }
+    }
+
+    /// Whether `text` is such a name.
+    fn names(self, text: &str) -> bool {
+        let number = |range: std::ops::Range<usize>| -> Option<i16> {
+            let digits = text.get(range)?;
+            digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+        };
+        let two = |at: usize| number(at..at + 2)?.try_into().ok();
+        let date = || match self {
+            Self::Day => Date::new(number(0..4)?, two(5)?, two(8)?).ok(),
+            Self::Week => Some(ISOWeekDate::new(number(0..4)?, two(6)?, Weekday::Monday).ok()?.date()),
+            Self::Month => Date::new(number(0..4)?, two(5)?, 1).ok(),
+        };
+        date().is_some_and(|date| self.name(date) == text)
     }
 }
 
-impl FromStr for Period {
-    type Err = String;
+fn no_period(_: &str) -> String {
+    format!("the periods of an index are {}", Period::VARIANTS.join(", "))
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "day" => Ok(Self::Day),
-            "week" => Ok(Self::Week),
-            "month" => Ok(Self::Month),
-            _ => Err("the index period is day, week or month".to_owned()),
-        }
+/// The name of an index of ours: made here, or checked here.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexName(String);
+
+impl IndexName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for IndexName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
     }
 }
 
@@ -55,17 +92,20 @@ impl Indices {
     ///
     /// Times that cannot come from CloudWatch, before 2006 or after 2100, share `PREFIX-outliers`.
     #[must_use]
-    pub fn name(&self, timestamp: i64) -> String {
-        let prefix = &self.prefix;
-        let Some(date) = date(timestamp) else { return format!("{prefix}-outliers") };
-        match self.period {
-            Period::Day => format!("{prefix}-{:04}.{:02}.{:02}", date.year(), date.month(), date.day()),
-            Period::Week => {
-                let week = date.iso_week_date();
-                format!("{prefix}-{:04}.W{:02}", week.year(), week.week())
-            }
-            Period::Month => format!("{prefix}-{:04}.{:02}", date.year(), date.month()),
-        }
+    pub fn name(&self, timestamp: i64) -> IndexName {
+        let time = date(timestamp).map_or_else(|| OUTLIERS.to_owned(), |date| self.period.name(date));
+        IndexName(format!("{}-{time}", self.prefix))
+    }
+
+    /// A name that comes from outside, such as that of a dead letter, which anybody may have put into the bucket: ours by
+    /// its prefix and its form. The form may be that of another period, since a stack can change its own.
+    ///
+    /// # Errors
+    /// A sentence that names what is no index of this stack.
+    pub fn check(&self, name: &str) -> Result<IndexName, String> {
+        let time = name.strip_prefix(self.prefix.as_str()).and_then(|rest| rest.strip_prefix('-'));
+        let ours = time.is_some_and(|time| time == OUTLIERS || Period::iter().any(|period| period.names(time)));
+        if ours { Ok(IndexName(name.to_owned())) } else { Err(format!("`{name}` is no index of this stack")) }
     }
 }
 
@@ -93,6 +133,21 @@ mod tests {
     #[test_case(Period::Day, i64::MAX, "logctl-outliers"; "not a date")]
     fn names(period: Period, timestamp: i64, name: &str) {
         let indices = Indices { prefix: "logctl".parse().unwrap(), period };
-        assert_eq!(indices.name(timestamp), name);
+        assert_eq!(indices.name(timestamp).as_str(), name);
+        assert_eq!(indices.check(name), Ok(indices.name(timestamp)));
+    }
+
+    #[test_case("orders"; "of somebody else")]
+    #[test_case("logctl-2026.11.23,orders"; "two of them")]
+    #[test_case("logctl-2026.13.01"; "no month")]
+    #[test_case("logctl-2026.W54"; "no week")]
+    #[test_case("logctl-+026.11"; "a sign")]
+    #[test_case("logctl-2026.11.23\"}}\n{\"delete\":{\"_index\":\"orders"; "a line of its own")]
+    #[test_case("logctl-team-2026.11.23"; "of a stack whose prefix begins like ours")]
+    #[test_case("logctl-"; "nothing")]
+    #[test_case("logctl-2026.11.2é"; "a letter of two bytes")]
+    fn what_is_not_ours_is_refused(name: &str) {
+        let indices = Indices { prefix: "logctl".parse().unwrap(), period: Period::Day };
+        assert_eq!(indices.check(name), Err(format!("`{name}` is no index of this stack")));
     }
 }

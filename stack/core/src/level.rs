@@ -1,9 +1,12 @@
 //! Log levels, made one out of many.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
+
+use strum::{AsRefStr, Display, EnumIter, IntoEnumIterator as _, VariantNames};
 
 /// A normalised level. The order is that of severity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumIter, AsRefStr, VariantNames)]
+#[strum(serialize_all = "lowercase")]
 pub enum Level {
     /// Finer than debug.
     Trace,
@@ -20,22 +23,6 @@ pub enum Level {
 }
 
 impl Level {
-    /// Every level, mildest first.
-    pub const ALL: [Self; 6] = [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
-
-    /// The name in the index.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-            Self::Fatal => "fatal",
-        }
-    }
-
     /// The level of a number in a field of this name: `levelno` as Python counts (40 is error), `severity_number` as
     /// OpenTelemetry does (17 is error), any other as pino and bunyan do (50 is error).
     #[must_use]
@@ -45,13 +32,7 @@ impl Level {
             "severity_number" | "severityNumber" | "SeverityNumber" => [1, 5, 9, 13, 17, 21],
             _ => [10, 20, 30, 40, 50, 60],
         };
-        Self::ALL.into_iter().zip(steps).filter(|(_, step)| number >= *step).map(|(level, _)| level).next_back()
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        Self::iter().zip(steps).filter(|(_, step)| number >= *step).map(|(level, _)| level).next_back()
     }
 }
 
@@ -59,7 +40,7 @@ impl FromStr for Level {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || Err("the levels are trace, debug, info, warn, error, fatal".to_owned());
+        let unknown = || Err(format!("the levels are {}", Self::VARIANTS.join(", ")));
         let mut lower = [0; 16];
         let Some(lower) = lower.get_mut(..text.len()) else { return unknown() };
         lower.copy_from_slice(text.as_bytes());

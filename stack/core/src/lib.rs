@@ -9,6 +9,7 @@ pub mod conflicts;
 pub mod coverage;
 pub mod dead_letter;
 pub mod document;
+pub mod endpoint;
 pub mod event;
 mod fast;
 pub mod fields;

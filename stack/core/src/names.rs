@@ -83,6 +83,13 @@ impl FromStr for StackName {
     }
 }
 
+/// The name of a stack to which nobody has given another.
+impl Default for StackName {
+    fn default() -> Self {
+        Self("logctl".to_owned())
+    }
+}
+
 impl StackName {
     /// The name of the stack's subscription filters. It carries the stack, so two stacks never overwrite each other.
     #[must_use]

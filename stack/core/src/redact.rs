@@ -1,10 +1,11 @@
 //! Redaction: what must not be stored is replaced before anything is stored.
 
-use std::{borrow::Cow, str::FromStr};
+use std::borrow::Cow;
 
 use memchr::memmem;
 use regex_lite::Regex;
 use serde_json::{Map, Value, value::RawValue};
+use strum::{Display, EnumString, VariantNames};
 
 use crate::{
     event::{Event, LogEvent},
@@ -12,30 +13,24 @@ use crate::{
 };
 
 /// Something that has a form of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Detector {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = String, parse_err_fn = no_detector)]
+pub enum Detector {
+    /// An address for mail.
     Email,
+    /// The number of a payment card, with its check digit.
     Card,
+    /// The number of a bank account, with its check digits.
     Iban,
+    /// A JSON web token.
     Jwt,
+    /// A key of AWS: its id, or its secret behind its name.
     AwsKey,
+    /// A bearer token.
     Bearer,
 }
 
 impl Detector {
-    const ALL: [Self; 6] = [Self::Email, Self::Card, Self::Iban, Self::Jwt, Self::AwsKey, Self::Bearer];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Card => "card",
-            Self::Iban => "iban",
-            Self::Jwt => "jwt",
-            Self::AwsKey => "aws-key",
-            Self::Bearer => "bearer",
-        }
-    }
-
     /// One of these stands in every text that holds such a thing: most texts are done with after one fast search.
     const fn anchors(self) -> &'static [&'static str] {
         match self {
@@ -71,14 +66,8 @@ impl Detector {
     }
 }
 
-impl FromStr for Detector {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let names = || Self::ALL.map(Self::name).join(", ");
-        let known = Self::ALL.into_iter().find(|detector| detector.name() == text);
-        known.ok_or_else(|| format!("there is no detector `{text}`; there are {}", names()))
-    }
+fn no_detector(name: &str) -> String {
+    format!("there is no detector `{name}`; there are {}", Detector::VARIANTS.join(", "))
 }
 
 /// One kind of thing to redact.
@@ -130,18 +119,21 @@ impl Redactor {
         text
     }
 
-    /// The event without what must not be stored in its message and its extracted fields; `None` where there is nothing.
+    /// The event without what must not be stored in its message and its extracted fields; `None` where there is nothing. What
+    /// cannot be written anew comes back as a text that is no event: whoever reads it must not fall back to the event itself.
     #[must_use]
     pub fn event(&self, event: &Event<'_>) -> Option<Box<RawValue>> {
         let decoded = event.decode();
         let message = self.message(&decoded.message);
-        let mut changed = matches!(message, Cow::Owned(_));
         let mut extracted_fields = decoded.extracted_fields;
+        // What cannot be read cannot be looked through either, and is left out.
+        let unread = event.extracted_fields.is_some() && extracted_fields.is_none();
+        let mut changed = unread || matches!(message, Cow::Owned(_));
         for value in extracted_fields.iter_mut().flat_map(Map::values_mut) {
             changed |= self.value(value);
         }
         let redacted = LogEvent { id: decoded.id, timestamp: decoded.timestamp, message, extracted_fields };
-        if changed { serde_json::value::to_raw_value(&redacted).ok() } else { None }
+        changed.then(|| serde_json::value::to_raw_value(&redacted).unwrap_or_else(|_| nothing()))
     }
 
     /// A message, also where it is JSON: what is escaped there hides from the rules, and its fields are not escaped.
@@ -180,11 +172,14 @@ impl Redactor {
         match self.text(json.get()) {
             Cow::Borrowed(_) => None,
             // Where that is no JSON any more, nothing of it may stay.
-            Cow::Owned(text) => {
-                RawValue::from_string(text).or_else(|_| serde_json::value::to_raw_value("[redacted]")).ok()
-            }
+            Cow::Owned(text) => Some(RawValue::from_string(text).unwrap_or_else(|_| nothing())),
         }
     }
+}
+
+/// What is left of something of which nothing may stay.
+fn nothing() -> Box<RawValue> {
+    RawValue::NULL.to_owned()
 }
 
 impl Rule {

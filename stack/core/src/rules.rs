@@ -1,22 +1,56 @@
-//! Which log groups the stack wants: include and exclude globs.
+//! Globs on the names of log groups, and the rules of a stack that are made of them.
+
+use std::{fmt, str::FromStr};
 
 use wildmatch::WildMatch;
 
-/// The globs of a stack. `*` matches any run of characters, `/` too; `?` matches one.
+use crate::names::{LogGroupName, NameError};
+
+/// A glob on log group names: `*` matches any run of characters, `/` too; `?` matches one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Glob(WildMatch);
+
+impl FromStr for Glob {
+    type Err = NameError;
+
+    /// What no name can hold, no glob can match.
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        text.replace(['*', '?'], "x").parse::<LogGroupName>()?;
+        Ok(Self(WildMatch::new(text)))
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl Glob {
+    /// Whether it matches a name.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        self.0.matches(name)
+    }
+}
+
+/// The globs of a stack.
 ///
 /// A group is wanted when an include glob matches (or there is none) and no exclude glob does.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    include: Vec<WildMatch>,
-    exclude: Vec<WildMatch>,
+    include: Vec<Glob>,
+    exclude: Vec<Glob>,
 }
 
 impl Rules {
-    /// Rules of the two lists as the stack's parameters write them: globs separated by commas.
+    /// Rules of the two lists as the stack's parameters write them: globs separated by commas, taken as they are.
     #[must_use]
     pub fn new(include: &str, exclude: &str) -> Self {
-        let globs =
-            |list: &str| list.split(',').map(str::trim).filter(|glob| !glob.is_empty()).map(WildMatch::new).collect();
+        let globs = |list: &str| {
+            let globs = list.split(',').map(str::trim).filter(|glob| !glob.is_empty());
+            globs.map(|glob| Glob(WildMatch::new(glob))).collect()
+        };
         Self { include: globs(include), exclude: globs(exclude) }
     }
 
@@ -40,6 +74,17 @@ mod tests {
     use test_case::test_case;
 
     use super::*;
+
+    #[test_case("/aws/*", true)]
+    #[test_case("*", true)]
+    #[test_case("a?b", true)]
+    #[test_case("/aws/{a", false; "one half of a list in braces")]
+    #[test_case("/aws/[ab]*", false; "a class of signs")]
+    #[test_case("^/aws", false; "a regular expression")]
+    #[test_case("", false; "nothing")]
+    fn what_no_name_can_hold_no_glob_can_match(text: &str, valid: bool) {
+        assert_eq!(text.parse::<Glob>().is_ok(), valid);
+    }
 
     #[test_case("", "", true; "no rules want everything")]
     #[test_case("/aws/*", "", true; "included")]

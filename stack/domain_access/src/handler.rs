@@ -143,3 +143,101 @@ impl DomainAccess {
         self.domain.send(method, path, body, TIMEOUT).await.map_err(|error: AwsError| error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use test_case::test_case;
+    use wiremock::{
+        Mock, MockServer, ResponseTemplate,
+        matchers::{method, path},
+    };
+
+    use super::*;
+
+    const TEMPLATE: &str = "/_index_template/logctl-logctl";
+
+    /// A server that is domain and CloudFormation in one.
+    async fn domain(root: &Value, template: ResponseTemplate) -> MockServer {
+        let server = MockServer::start().await;
+        let ok = || ResponseTemplate::new(200);
+        Mock::given(path("/")).respond_with(ok().set_body_json(root)).mount(&server).await;
+        Mock::given(method("GET")).and(path(TEMPLATE)).respond_with(template).mount(&server).await;
+        Mock::given(path("/answer")).respond_with(ok()).mount(&server).await;
+        server
+    }
+
+    fn engine() -> Value {
+        json!({"version": {"number": "3.8.0"}})
+    }
+
+    /// Handles a request, and returns what CloudFormation was told: the status and the reason.
+    async fn told(server: &MockServer, kind: &str, endpoint: &str) -> (String, String) {
+        let variables = [
+            ("LOGCTL_ENDPOINT", endpoint),
+            ("LOGCTL_AUTH", "none"),
+            ("LOGCTL_INDEX_PREFIX", "logctl"),
+            ("LOGCTL_REPLICAS", "0-1"),
+        ];
+        let get = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let access = DomainAccess::new(Environment { get: &get, clock: SystemTime::now });
+        let request = serde_json::from_value(json!({
+            "RequestType": kind, "ResponseURL": format!("{}/answer", server.uri()), "StackId": "s", "RequestId": "r",
+            "LogicalResourceId": "DomainSetUp", "PhysicalResourceId": "domain-of-old",
+        }));
+        handle(request.unwrap(), &HttpClient::new(None).unwrap(), access).await.unwrap();
+        let requests = server.received_requests().await.unwrap();
+        let answer: Value = requests.last().unwrap().body_json().unwrap();
+        assert_eq!((&answer["PhysicalResourceId"], &answer["StackId"]), (&json!("domain-of-old"), &json!("s")));
+        let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+        (text("Status"), text("Reason"))
+    }
+
+    #[test_case(ResponseTemplate::new(404); "none is there")]
+    #[test_case(ResponseTemplate::new(200).set_body_json(json!({"index_templates": [{"index_template": {"_meta": {"owner": "logctl"}}}]})); "an old one of ours")]
+    #[tokio::test]
+    async fn the_template_is_installed(found: ResponseTemplate) {
+        let server = domain(&engine(), found).await;
+        Mock::given(method("PUT")).and(path(TEMPLATE)).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        assert_eq!(told(&server, "Update", &server.uri()).await, ("SUCCESS".to_owned(), String::new()));
+        let requests = server.received_requests().await.unwrap();
+        let body: Value = requests[2].body_json().unwrap();
+        assert_eq!(body["index_patterns"], json!(["logctl-2*", "logctl-outliers"]));
+    }
+
+    #[tokio::test]
+    async fn an_old_engine_gets_the_template_without_its_comforts() {
+        let server = domain(&engine(), ResponseTemplate::new(404)).await;
+        let put = || Mock::given(method("PUT")).and(path(TEMPLATE));
+        put().respond_with(ResponseTemplate::new(400)).up_to_n_times(1).mount(&server).await;
+        put().respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        assert_eq!(told(&server, "Create", &server.uri()).await.0, "SUCCESS");
+        let requests = server.received_requests().await.unwrap();
+        let [first, second] = [2, 3].map(|at: usize| requests[at].body_json::<Value>().unwrap());
+        assert!(first.pointer(template::OPTIONAL[0]).is_some() && second.pointer(template::OPTIONAL[0]).is_none());
+    }
+
+    #[test_case(&engine(), ResponseTemplate::new(200).set_body_json(json!({"index_templates": []})), "that logctl did not make"; "a template of somebody else")]
+    #[test_case(&engine(), ResponseTemplate::new(403).set_body_string("no"), "cannot look for the index template: 403: no"; "not admitted")]
+    #[test_case(&json!({}), ResponseTemplate::new(404), "the endpoint is not a search engine"; "a web server")]
+    #[tokio::test]
+    async fn a_domain_that_cannot_be_set_up_fails_the_stack_with_the_reason(
+        root: &Value,
+        found: ResponseTemplate,
+        reason: &str,
+    ) {
+        let server = domain(root, found).await;
+        let (status, says) = told(&server, "Create", &server.uri()).await;
+        assert!(status == "FAILED" && says.contains(reason), "{says}");
+    }
+
+    #[test_case("Create", "FAILED"; "a wrong configuration fails")]
+    #[test_case("Delete", "SUCCESS"; "and keeps no stack from going")]
+    #[tokio::test]
+    async fn whatever_is_wrong_cloudformation_is_answered(kind: &str, expected: &str) {
+        let server = domain(&engine(), ResponseTemplate::new(404)).await;
+        assert_eq!(told(&server, kind, "not-a-url").await.0, expected);
+        assert_eq!(server.received_requests().await.unwrap().len(), 1, "the domain is not asked");
+    }
+}

@@ -13,8 +13,6 @@ use crate::handler::Subscriber;
 
 /// How far back it looks.
 const WINDOW: Duration = Duration::from_mins(15);
-/// How long a subscription takes to begin, and an event to be found.
-const SETTLE: Duration = Duration::from_secs(5);
 /// Bytes of messages that are handed over at most; the line in the log says so where there is more.
 const MAX_BYTES: usize = 50 << 20;
 /// Bytes of one payload before it is compressed. Even what does not compress stays below the 1 MB of an asynchronous
@@ -63,7 +61,7 @@ struct Delivered {
 impl Subscriber {
     /// Hands over what `group` holds.
     pub(crate) async fn hand_over(&self, group: &str, deadline: Instant) -> Result<HandedOver, AwsError> {
-        sleep(SETTLE).await;
+        sleep(self.settles).await;
         let since = milliseconds(self.now()) - i64::try_from(WINDOW.as_millis()).unwrap_or_default();
         let mut done = HandedOver::default();
         let mut bytes = 0;

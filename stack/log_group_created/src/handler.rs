@@ -26,8 +26,39 @@ const FIRST_PAUSE: Duration = Duration::from_millis(300);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// The outcome of a filter that was put.
-const SUBSCRIBED: &str = "subscribed";
+/// What became of a new group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// It has its filter now.
+    Subscribed,
+    /// It is in this state, and so it stays.
+    Found(State),
+    /// Others hold all its filter slots.
+    Full,
+    /// It has gone in the meantime.
+    Gone,
+}
+
+impl Outcome {
+    /// Whether its events reach LogsForwarder, so that those from before belong there, too. Also where they did already:
+    /// this may be the second try of an invocation that failed when it handed them over.
+    const fn delivers(self) -> bool {
+        match self {
+            Self::Subscribed => true,
+            Self::Found(state) => state.delivers(),
+            Self::Full | Self::Gone => false,
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Subscribed => "subscribed",
+            Self::Found(state) => state.as_ref(),
+            Self::Full => State::Full.as_ref(),
+            Self::Gone => "deleted",
+        }
+    }
+}
 
 /// The part of an `AWS API Call via CloudTrail` event that matters here.
 #[derive(Debug, Deserialize)]
@@ -74,6 +105,8 @@ pub struct Subscriber {
     aws: Aws,
     stack: Stack,
     clock: fn() -> SystemTime,
+    /// How long a subscription takes to begin, and an event to be found.
+    pub(crate) settles: Duration,
 }
 
 impl Subscriber {
@@ -91,6 +124,7 @@ impl Subscriber {
                 rules: Rules::new(&list("LOGCTL_INCLUDE"), &list("LOGCTL_EXCLUDE")),
             },
             clock: environment.clock,
+            settles: Duration::from_secs(5),
         })
     }
 
@@ -105,9 +139,8 @@ impl Subscriber {
         let class = Class::of(created.log_group_class.as_deref());
         let failed = |kind, error: AwsError| Failure::new(kind, format!("{group}: {error}"));
         let outcome = self.subscribe(group, class, deadline).await.map_err(|error| failed("NotSubscribed", error))?;
-        let mut line = json!({"group": group, "outcome": outcome});
-        // Also where the filter was there already: this may be the second try.
-        if outcome == SUBSCRIBED || outcome == State::Own.to_string() {
+        let mut line = json!({"group": group, "outcome": outcome.as_str()});
+        if outcome.delivers() {
             line["handed_over"] = match self.hand_over(group, deadline).await {
                 Err(error) if error.code() == Some(NOT_FOUND) => json!("deleted"),
                 handed_over => json!(handed_over.map_err(|error| failed("NotHandedOver", error))?),
@@ -132,10 +165,10 @@ impl Subscriber {
         patiently(deadline, || self.aws.invoke_later(&self.stack.forwarder, payload.clone())).await
     }
 
-    async fn subscribe(&self, group: &str, class: Class, deadline: Instant) -> Result<String, AwsError> {
+    async fn subscribe(&self, group: &str, class: Class, deadline: Instant) -> Result<Outcome, AwsError> {
         let filters = match class {
             Class::Standard => match self.filters(group, deadline).await {
-                Err(error) if error.code() == Some(NOT_FOUND) => return Ok("deleted".to_owned()),
+                Err(error) if error.code() == Some(NOT_FOUND) => return Ok(Outcome::Gone),
                 filters => Some(filters?),
             },
             _ => None, // DescribeSubscriptionFilters refuses the other classes.
@@ -145,9 +178,9 @@ impl Subscriber {
         let decision = decide(group, class, filters.as_deref(), policy.as_ref(), Some(&self.stack), &limits);
         match &decision.action {
             Action::Put(name) => match self.put(group, name, deadline).await {
-                Ok(()) => Ok(SUBSCRIBED.to_owned()),
-                Err(error) if error.code() == Some(LIMIT_EXCEEDED) => Ok("full".to_owned()),
-                Err(error) if error.code() == Some(NOT_FOUND) => Ok("deleted".to_owned()),
+                Ok(()) => Ok(Outcome::Subscribed),
+                Err(error) if error.code() == Some(LIMIT_EXCEEDED) => Ok(Outcome::Full),
+                Err(error) if error.code() == Some(NOT_FOUND) => Ok(Outcome::Gone),
                 Err(error) => Err(error),
             },
             Action::Delete(names) => {
@@ -158,9 +191,9 @@ impl Subscriber {
                         _ => {}
                     }
                 }
-                Ok(decision.state.to_string())
+                Ok(Outcome::Found(decision.state))
             }
-            Action::None => Ok(decision.state.to_string()),
+            Action::None => Ok(Outcome::Found(decision.state)),
         }
     }
 
@@ -218,4 +251,176 @@ async fn patiently<T, F: Future<Output = Result<T, AwsError>>>(
 
 fn may_pass(error: &AwsError) -> bool {
     error.is_passing() || matches!(error, AwsError::Service { message, .. } if message.starts_with(NOT_YET_PERMITTED))
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_runtime::Context;
+    use test_case::test_case;
+    use wiremock::{
+        Mock, MockServer, ResponseTemplate,
+        matchers::{header, path_regex},
+    };
+
+    use super::*;
+
+    const FORWARDER: &str = "arn:aws:lambda:us-east-1:1:function:logctl-logctl-forwarder";
+
+    /// AWS as far as it is asked: what it answers to each operation, and what it was asked.
+    struct Account(MockServer);
+
+    impl Account {
+        async fn new(answers: &[(&str, u16, Value)]) -> Self {
+            let server = MockServer::start().await;
+            for (operation, status, body) in answers {
+                Mock::given(header("x-amz-target", format!("Logs_20140328.{operation}").as_str()))
+                    .respond_with(ResponseTemplate::new(*status).set_body_json(body))
+                    .mount(&server)
+                    .await;
+            }
+            Self(server)
+        }
+
+        /// Handles the creation of a group.
+        async fn create(&self, detail: Value) -> Result<(), Failure> {
+            let variables = [
+                ("AWS_ENDPOINT_URL", self.0.uri()),
+                ("AWS_ACCESS_KEY_ID", "a".to_owned()),
+                ("AWS_SECRET_ACCESS_KEY", "b".to_owned()),
+                ("AWS_REGION", "us-east-1".to_owned()),
+                ("LOGCTL_STACK", "logctl".to_owned()),
+                ("LOGCTL_FORWARDER", FORWARDER.to_owned()),
+                ("LOGCTL_EXCLUDE", "/skip/*".to_owned()),
+            ];
+            let get = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+            let subscriber = Subscriber::new(Environment { get: &get, clock: SystemTime::now }).unwrap();
+            let subscriber = Subscriber { settles: Duration::ZERO, ..subscriber };
+            let mut context = Context::default();
+            let end = SystemTime::now() + MARGIN + Duration::from_millis(1_500);
+            context.deadline = u64::try_from(logctl_sink::function::milliseconds(end)).unwrap();
+            let created = serde_json::from_value(json!({"detail": detail})).unwrap();
+            subscriber.handle(LambdaEvent::new(created, context)).await
+        }
+
+        /// The operations that were asked for, in turn; `Invoke` is one of the forwarder.
+        async fn asked(&self) -> Vec<String> {
+            let requests = self.0.received_requests().await.unwrap();
+            let operation = |request: &wiremock::Request| match request.headers.get("x-amz-target") {
+                Some(target) => target.to_str().unwrap().rsplit('.').next().unwrap().to_owned(),
+                None => "Invoke".to_owned(),
+            };
+            requests.iter().map(operation).collect()
+        }
+    }
+
+    fn created(group: &str) -> Value {
+        json!({"requestParameters": {"logGroupName": group}})
+    }
+
+    fn filters(filters: &[(&str, &str)]) -> (&'static str, u16, Value) {
+        let filter = |(name, arn): &(&str, &str)| json!({"filterName": name, "destinationArn": arn});
+        let filters: Vec<Value> = filters.iter().map(filter).collect();
+        ("DescribeSubscriptionFilters", 200, json!({"subscriptionFilters": filters}))
+    }
+
+    fn no_policy() -> (&'static str, u16, Value) {
+        ("DescribeAccountPolicies", 200, json!({"accountPolicies": []}))
+    }
+
+    fn one_event() -> (&'static str, u16, Value) {
+        let event = json!({"logStreamName": "s", "eventId": "1", "timestamp": 1, "message": "m"});
+        ("FilterLogEvents", 200, json!({"events": [event]}))
+    }
+
+    fn refused(operation: &'static str, code: &str) -> (&'static str, u16, Value) {
+        (operation, 400, json!({"__type": code, "message": "m"}))
+    }
+
+    /// The forwarder takes what is handed over.
+    async fn invoked(account: &Account, status: u16) {
+        let mock = Mock::given(path_regex("^/2015-03-31/functions/.*/invocations$"));
+        mock.respond_with(ResponseTemplate::new(status)).mount(&account.0).await;
+    }
+
+    #[tokio::test]
+    async fn a_new_group_is_subscribed_and_its_first_events_are_handed_over() {
+        let put = ("PutSubscriptionFilter", 200, json!({}));
+        let account = Account::new(&[filters(&[]), no_policy(), put, one_event()]).await;
+        invoked(&account, 202).await;
+        account.create(created("/a")).await.unwrap();
+        let expected = [
+            "DescribeSubscriptionFilters",
+            "DescribeAccountPolicies",
+            "PutSubscriptionFilter",
+            "FilterLogEvents",
+            "Invoke",
+        ];
+        assert_eq!(account.asked().await, expected);
+        let requests = account.0.received_requests().await.unwrap();
+        let put: Value = requests[2].body_json().unwrap();
+        let expected = json!({
+            "logGroupName": "/a", "filterName": "logctl-logctl", "filterPattern": "", "destinationArn": FORWARDER,
+            "distribution": "ByLogStream",
+        });
+        assert_eq!(put, expected);
+    }
+
+    /// A first try that has failed in the middle leaves a filter and no events.
+    #[tokio::test]
+    async fn the_second_try_hands_over_what_the_first_could_not() {
+        let account = Account::new(&[filters(&[("logctl-logctl", FORWARDER)]), no_policy(), one_event()]).await;
+        invoked(&account, 403).await;
+        assert_eq!(account.create(created("/a")).await.unwrap_err().kind, "NotHandedOver");
+        let account = Account::new(&[filters(&[("logctl-logctl", FORWARDER)]), no_policy(), one_event()]).await;
+        invoked(&account, 202).await;
+        account.create(created("/a")).await.unwrap();
+        assert_eq!(account.asked().await.last().unwrap(), "Invoke");
+    }
+
+    #[test_case(created("/aws/lambda/logctl-other-forwarder"), &[], &[]; "the group of another stack's function")]
+    #[test_case(created("/skip/a"), &[], &[]; "excluded")]
+    #[test_case(created("/a"), &[("logctl-logctl", "arn:aws:kinesis:us-east-1:1:stream/x")], &[]; "a filter of our name")]
+    #[test_case(json!({"requestParameters": {"logGroupName": "/a", "logGroupClass": "DELIVERY"}}), &[], &[]; "another class")]
+    #[test_case(created("/skip/a"), &[("x", FORWARDER)], &["DeleteSubscriptionFilter"]; "excluded and subscribed")]
+    #[test_case(created("/aws/lambda/logctl-other-forwarder"), &[("x", FORWARDER)], &["DeleteSubscriptionFilter"]; "a loop")]
+    #[tokio::test]
+    async fn a_group_that_does_not_deliver_is_not_handed_over(detail: Value, found: &[(&str, &str)], then: &[&str]) {
+        let delete = ("DeleteSubscriptionFilter", 200, json!({}));
+        let account = Account::new(&[filters(found), no_policy(), delete]).await;
+        account.create(detail).await.unwrap();
+        let asked = account.asked().await;
+        let changes: Vec<&str> = asked.iter().map(String::as_str).filter(|name| !name.starts_with("Desc")).collect();
+        assert_eq!(changes, then);
+    }
+
+    #[test_case(refused("PutSubscriptionFilter", "LimitExceededException"); "others hold all slots")]
+    #[test_case(refused("PutSubscriptionFilter", "ResourceNotFoundException"); "gone in the meantime")]
+    #[test_case(refused("DescribeSubscriptionFilters", "ResourceNotFoundException"); "gone at once")]
+    #[tokio::test]
+    async fn what_is_no_failure_is_not_tried_again(answer: (&'static str, u16, Value)) {
+        // The first answer to an operation counts.
+        let account = Account::new(&[answer, filters(&[]), no_policy()]).await;
+        account.create(created("/a")).await.unwrap();
+        assert!(!account.asked().await.contains(&"FilterLogEvents".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn throttling_is_waited_out_and_a_refusal_fails() {
+        let account = Account::new(&[filters(&[]), no_policy(), ("FilterLogEvents", 200, json!({"events": []}))]).await;
+        let target = || Mock::given(header("x-amz-target", "Logs_20140328.PutSubscriptionFilter"));
+        let throttled = ResponseTemplate::new(400).set_body_json(json!({"__type": "ThrottlingException"}));
+        target().respond_with(throttled).up_to_n_times(1).mount(&account.0).await;
+        target().respond_with(ResponseTemplate::new(200).set_body_json(json!({}))).mount(&account.0).await;
+        account.create(created("/a")).await.unwrap();
+        let account = Account::new(&[refused("DescribeSubscriptionFilters", "AccessDeniedException")]).await;
+        let failure = account.create(created("/a")).await.unwrap_err();
+        assert_eq!(failure.to_string(), "NotSubscribed: /a: AccessDeniedException: m");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_failed_has_created_nothing() {
+        let account = Account::new(&[]).await;
+        account.create(json!({"errorCode": "ResourceAlreadyExistsException"})).await.unwrap();
+        assert!(account.asked().await.is_empty());
+    }
 }

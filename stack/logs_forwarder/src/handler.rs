@@ -9,7 +9,7 @@ use std::{
 use lambda_runtime::LambdaEvent;
 use logctl_core::{
     conflicts::Conflicts,
-    dead_letter::{DeadLetter, Kind, key},
+    dead_letter::{DeadLetter, LetterKind, key},
     document::{Encoder, Target},
     event::{Batch, Origin},
     index::Indices,
@@ -171,7 +171,7 @@ impl Forwarder {
         let data = event.pointer("/awslogs/data").and_then(Value::as_str);
         let mut letters = Letters::default();
         letters.add(&DeadLetter {
-            kind: Kind::Undecodable,
+            kind: LetterKind::Undecodable,
             reason: error.to_string().into(),
             at: invocation.at,
             attempts: 1,

@@ -2,7 +2,7 @@
 
 use std::{sync::PoisonError, time::Duration};
 
-use logctl_core::dead_letter::{FAILED_INVOCATIONS, Kind};
+use logctl_core::dead_letter::{FAILED_INVOCATIONS, LetterKind};
 use logctl_sink::{
     breaker::Circuit,
     function::Failure,
@@ -25,7 +25,7 @@ impl Forwarder {
     pub(crate) async fn redrive(&self, invocation: &Invocation<'_>) -> Result<(), Failure> {
         let mut done = Redrive::default();
         let mut result = Ok(());
-        for prefix in [Kind::Outage.prefix(), FAILED_INVOCATIONS.to_owned()] {
+        for prefix in [LetterKind::Outage.prefix(), FAILED_INVOCATIONS.to_owned()] {
             result = result.and(self.redrive_all(&prefix, invocation, &mut done).await);
             if done.written.outage.is_some() {
                 break;

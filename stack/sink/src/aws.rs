@@ -42,6 +42,12 @@ impl Signer {
         Self { credentials, region, clock }
     }
 
+    /// The same identity in another Region.
+    #[must_use]
+    pub fn in_region(self, region: &str) -> Self {
+        Self { region: region.to_owned(), ..self }
+    }
+
     /// Adds the signature for `service` to a request, the content's hash included.
     ///
     /// # Errors

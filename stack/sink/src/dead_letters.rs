@@ -3,14 +3,15 @@
 use std::io::Write as _;
 
 use flate2::{Compression, write::GzEncoder};
-use logctl_core::dead_letter::{DeadLetter, Kind};
+use logctl_core::dead_letter::{DeadLetter, LetterKind};
+use strum::{EnumCount as _, IntoEnumIterator as _};
 
 use crate::aws::{Aws, AwsError};
 
 /// Dead letters, compressed as they come: there may be as many of them as there were events.
 #[derive(Default)]
 pub struct Letters {
-    kinds: [Option<Open>; Kind::ALL.len()],
+    kinds: [Option<Open>; LetterKind::COUNT],
 }
 
 struct Open {
@@ -37,14 +38,14 @@ impl Letters {
 
     /// How many there are of a kind.
     #[must_use]
-    pub fn count(&self, kind: Kind) -> usize {
+    pub fn count(&self, kind: LetterKind) -> usize {
         self.kinds[kind as usize].as_ref().map_or(0, |open| open.count)
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        Kind::ALL.iter().map(|kind| self.count(*kind)).sum()
+        LetterKind::iter().map(|kind| self.count(kind)).sum()
     }
 
     /// Whether there is none.
@@ -58,8 +59,8 @@ impl Letters {
     /// # Panics
     /// Never: writing into memory does not fail.
     #[expect(clippy::expect_used, reason = "a Vec takes every byte")]
-    pub fn into_objects(self) -> impl Iterator<Item = (Kind, Vec<u8>)> {
-        let objects = Kind::ALL.into_iter().zip(self.kinds);
+    pub fn into_objects(self) -> impl Iterator<Item = (LetterKind, Vec<u8>)> {
+        let objects = LetterKind::iter().zip(self.kinds);
         objects.filter_map(|(kind, open)| Some((kind, open?.gzip.finish().expect("writing into memory"))))
     }
 }
@@ -80,7 +81,7 @@ impl Bucket {
     ///
     /// # Errors
     /// When the bucket refuses one of them. Then nothing may be acknowledged.
-    pub async fn keep(&self, letters: Letters, key: impl Fn(Kind) -> String) -> Result<(), AwsError> {
+    pub async fn keep(&self, letters: Letters, key: impl Fn(LetterKind) -> String) -> Result<(), AwsError> {
         for (kind, object) in letters.into_objects() {
             self.aws.put_object(self, &key(kind), object.into()).await?;
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::{str::FromStr, time::SystemTime};
 
 use aws_credential_types::Credentials;
-use logctl_core::{auth::AuthMode, redact::Redactor};
+use logctl_core::{auth::AuthMode, endpoint::Endpoint, redact::Redactor};
 
 use crate::{
     aws::{Aws, Signer},
@@ -120,17 +120,13 @@ impl Environment<'_> {
     /// # Errors
     /// When one of them is missing or malformed.
     pub fn domain(&self, http: &HttpClient) -> Result<Domain, ConfigError> {
-        let endpoint: String = self.require("LOGCTL_ENDPOINT")?;
-        if !(endpoint.starts_with("https://") || endpoint.starts_with("http://")) {
-            let problem = "an endpoint starts with https:// or http://".to_owned();
-            return Err(ConfigError { name: "LOGCTL_ENDPOINT", problem });
-        }
+        let endpoint: Endpoint = self.require("LOGCTL_ENDPOINT")?;
         let auth = match self.require("LOGCTL_AUTH")? {
             AuthMode::SigV4 => Auth::SigV4(self.signer()?),
             AuthMode::Basic => Auth::Basic(Box::new(Secret::new(self.aws(http)?, self.require("LOGCTL_SECRET")?))),
             AuthMode::None => Auth::None,
         };
-        Ok(Domain::new(http.clone(), &endpoint, auth))
+        Ok(Domain::new(http.clone(), endpoint.as_str(), auth))
     }
 }
 
@@ -148,14 +144,14 @@ mod tests {
     }
 
     #[test_case(&[], Some("LOGCTL_ENDPOINT: not set"); "no endpoint")]
-    #[test_case(&[("LOGCTL_ENDPOINT", "localhost")], Some("LOGCTL_ENDPOINT: an endpoint starts with https:// or http://"); "no scheme")]
-    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "password")], Some("LOGCTL_AUTH: the auth mode is sigv4, basic or none"); "unknown mode")]
-    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "sigv4")], Some("AWS_ACCESS_KEY_ID: not set"); "nothing to sign with")]
-    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_CA", "hm")], Some("LOGCTL_CA: no certificate in PEM"); "no certificate")]
-    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_REDACT", "email,phone")], Some("LOGCTL_REDACT: there is no detector `phone`; there are email, card, iban, jwt, aws-key, bearer"); "unknown detector")]
-    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_REDACT_PATTERNS", "x*")], Some("LOGCTL_REDACT_PATTERNS: `x*` matches everywhere"); "a pattern that cannot be meant")]
-    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "basic"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_REGION", "r")], Some("LOGCTL_SECRET: not set"); "no secret")]
-    #[test_case(&[("LOGCTL_ENDPOINT", "http://a"), ("LOGCTL_AUTH", "none")], None; "complete")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "localhost")], Some("LOGCTL_ENDPOINT: an endpoint looks like https://search-logs-abc.eu-west-1.es.amazonaws.com"); "no scheme")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "password")], Some("LOGCTL_AUTH: the modes of authentication are sigv4, basic, none"); "unknown mode")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "sigv4")], Some("AWS_ACCESS_KEY_ID: not set"); "nothing to sign with")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_CA", "hm")], Some("LOGCTL_CA: no certificate in PEM"); "no certificate")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_REDACT", "email,phone")], Some("LOGCTL_REDACT: there is no detector `phone`; there are email, card, iban, jwt, aws-key, bearer"); "unknown detector")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_REDACT_PATTERNS", "x*")], Some("LOGCTL_REDACT_PATTERNS: `x*` matches everywhere"); "a pattern that cannot be meant")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "basic"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_REGION", "r")], Some("LOGCTL_SECRET: not set"); "no secret")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "none")], None; "complete")]
     fn configuration(variables: &[(&str, &str)], expected: Option<&str>) {
         assert_eq!(problem(variables).as_deref(), expected);
     }

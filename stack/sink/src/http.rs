@@ -4,10 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+#[cfg(feature = "proxy")]
+use hyper::Uri;
 use hyper::{HeaderMap, Request, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+#[cfg(feature = "proxy")]
+use hyper_util::client::{legacy::connect::proxy::Tunnel as TunnelConnector, proxy::matcher::Matcher};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{
+        Client, ResponseFuture,
+        connect::{Connect, HttpConnector},
+    },
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::{
@@ -15,13 +22,24 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
-/// Answers longer than this many bytes are an error.
+/// Answers longer than this many bytes are an error, unless the caller says otherwise.
 const MAX_ANSWER: usize = 16 << 20;
 
-/// A client that keeps its connections.
+/// A client that keeps its connections. It follows no redirect: who is asked is who was meant.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    direct: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    #[cfg(feature = "proxy")]
+    tunnel: Option<Tunnel>,
+    max_answer: usize,
+}
+
+/// The way through a proxy, for hosts that are not exempt from it.
+#[cfg(feature = "proxy")]
+#[derive(Debug, Clone)]
+struct Tunnel {
+    matcher: Arc<Matcher>,
+    client: Client<HttpsConnector<TunnelConnector<HttpConnector>>, Full<Bytes>>,
 }
 
 /// A whole answer.
@@ -64,10 +82,12 @@ pub enum HttpError {
         seconds: u64,
     },
     /// The answer is longer than anything that was asked for.
-    #[error("the answer of {host} is longer than {MAX_ANSWER} bytes")]
+    #[error("the answer of {host} is longer than {limit} bytes")]
     TooLong {
         /// The host.
         host: String,
+        /// How long it may be.
+        limit: usize,
     },
 }
 
@@ -77,37 +97,38 @@ impl HttpClient {
     /// # Errors
     /// When `authorities` cannot be read.
     ///
-    /// # Panics
-    /// Never: ring supports the protocol versions that rustls takes by itself.
     pub fn new(authorities: Option<&str>) -> Result<Self, String> {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_connect_timeout(Some(Duration::from_secs(5)));
-        connector.set_nodelay(true);
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        for certificate in CertificateDer::pem_slice_iter(authorities.unwrap_or_default().as_bytes()) {
-            let certificate = certificate.map_err(|error| format!("not a certificate in PEM: {error}"))?;
-            roots.add(certificate).map_err(|error| error.to_string())?;
+        Ok(Self {
+            direct: pooled(http_connector(), tls(authorities)?),
+            #[cfg(feature = "proxy")]
+            tunnel: None,
+            max_answer: MAX_ANSWER,
+        })
+    }
+
+    /// By way of a proxy, for https and for hosts that `exempt` does not name; both as the variables `HTTPS_PROXY` and
+    /// `NO_PROXY` have them. This machine is always exempt.
+    ///
+    /// # Errors
+    /// When `authorities` cannot be read.
+    #[cfg(feature = "proxy")]
+    pub fn with_proxy(self, authorities: Option<&str>, proxy: &str, exempt: &str) -> Result<Self, String> {
+        let anywhere = Uri::from_static("https://amazonaws.com");
+        let proxy = || Matcher::builder().https(proxy.to_owned());
+        let Some(found) = proxy().build().intercept(&anywhere) else { return Ok(self) };
+        let matcher = Arc::new(proxy().no(format!("{exempt},localhost,127.0.0.0/8,::1")).build());
+        let mut connector = TunnelConnector::new(found.uri().clone(), http_connector());
+        if let Some(login) = found.basic_auth() {
+            connector = connector.with_auth(login.clone());
         }
-        if authorities.is_some() && roots.len() == webpki_roots::TLS_SERVER_ROOTS.len() {
-            return Err("no certificate in PEM".to_owned());
-        }
-        #[expect(clippy::expect_used, reason = "fails only for a provider without TLS 1.2 and 1.3")]
-        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring has the default protocol versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_mins(1))
-            .build(connector);
-        Ok(Self { client })
+        let client = pooled(connector, tls(authorities)?);
+        Ok(Self { tunnel: Some(Tunnel { matcher, client }), ..self })
+    }
+
+    /// With room for longer answers.
+    #[must_use]
+    pub fn with_max_answer(self, max_answer: usize) -> Self {
+        Self { max_answer, ..self }
     }
 
     /// Sends `request` and reads the whole answer, both within `timeout`.
@@ -122,20 +143,71 @@ impl HttpClient {
         }
     }
 
+    #[cfg(not(feature = "proxy"))]
+    fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
+        self.direct.request(request)
+    }
+
+    #[cfg(feature = "proxy")]
+    fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
+        match &self.tunnel {
+            Some(tunnel) if tunnel.matcher.intercept(request.uri()).is_some() => tunnel.client.request(request),
+            _ => self.direct.request(request),
+        }
+    }
+
     async fn exchange(&self, request: Request<Bytes>, host: &str) -> Result<Answer, HttpError> {
         let broken =
             |error: &dyn std::error::Error| HttpError::Connection { host: host.to_owned(), cause: root(error) };
-        let answer = self.client.request(request.map(Full::new)).await.map_err(|error| broken(&error))?;
+        let answer = self.request(request.map(Full::new)).await.map_err(|error| broken(&error))?;
         let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| {
+        let body = Limited::new(body, self.max_answer).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
-                HttpError::TooLong { host: host.to_owned() }
+                HttpError::TooLong { host: host.to_owned(), limit: self.max_answer }
             } else {
                 broken(error.as_ref())
             }
         })?;
         Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
     }
+}
+
+fn http_connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_connect_timeout(Some(Duration::from_secs(5)));
+    connector.set_nodelay(true);
+    connector
+}
+
+#[expect(clippy::expect_used, reason = "fails only for a provider without TLS 1.2 and 1.3")]
+fn tls(authorities: Option<&str>) -> Result<ClientConfig, String> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for certificate in CertificateDer::pem_slice_iter(authorities.unwrap_or_default().as_bytes()) {
+        let certificate = certificate.map_err(|error| format!("not a certificate in PEM: {error}"))?;
+        roots.add(certificate).map_err(|error| error.to_string())?;
+    }
+    if authorities.is_some() && roots.len() == webpki_roots::TLS_SERVER_ROOTS.len() {
+        return Err("no certificate in PEM".to_owned());
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has the default protocol versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+fn pooled<C>(connector: C, tls: ClientConfig) -> Client<HttpsConnector<C>, Full<Bytes>>
+where
+    HttpsConnector<C>: Connect + Clone,
+{
+    let connector =
+        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector);
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_mins(1))
+        .build(connector)
 }
 
 /// The first cause of an error: hyper's own texts say only that something failed.

@@ -3,7 +3,7 @@
 //! Only numbers and names, never what was logged:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
 
-use logctl_core::dead_letter::Kind;
+use logctl_core::dead_letter::LetterKind;
 use serde_json::{Map, Value, json};
 
 use crate::{dead_letters::Letters, writer::Written};
@@ -39,9 +39,9 @@ impl Delivery {
             ("Degraded", "Count", json!(written.degraded)),
             ("Redacted", "Count", json!(written.redacted)),
             ("Retries", "Count", json!(written.retries)),
-            ("Rejected", "Count", json!(letters.count(Kind::Rejected))),
-            ("Outage", "Count", json!(letters.count(Kind::Outage))),
-            ("Undecodable", "Count", json!(letters.count(Kind::Undecodable))),
+            ("Rejected", "Count", json!(letters.count(LetterKind::Rejected))),
+            ("Outage", "Count", json!(letters.count(LetterKind::Outage))),
+            ("Undecodable", "Count", json!(letters.count(LetterKind::Undecodable))),
             // An outage that was met only now opens it.
             ("CircuitOpen", "Count", json!(u8::from(self.circuit_open || written.outage.is_some()))),
         ];

@@ -13,7 +13,7 @@ use std::{
 use flate2::read::MultiGzDecoder;
 use logctl_core::{
     conflicts::Conflicts,
-    dead_letter::{DeadLetter, FAILED_INVOCATIONS, FailedInvocation, Kind, key_of_rest},
+    dead_letter::{DeadLetter, FAILED_INVOCATIONS, FailedInvocation, LetterKind, key_of_rest},
     document::{Encoder, Target},
     event::{Batch, Event, Origin},
     index::Indices,
@@ -123,9 +123,9 @@ impl Replay<'_> {
             }
             replayed.skipped += others.len();
             for run in chosen.chunk_by(|a, b| (&a.index, &a.origin, a.attempts) == (&b.index, &b.origin, b.attempts)) {
-                let outages = rest.count(Kind::Outage);
+                let outages = rest.count(LetterKind::Outage);
                 replayed.written.add(self.run(run, now, deadline, &mut rest).await);
-                waiting += rest.count(Kind::Outage) - outages;
+                waiting += rest.count(LetterKind::Outage) - outages;
                 replayed.waits = waiting > 0;
                 if replayed.written.outage.is_some() {
                     return Ok(replayed); // What follows was not read: the object stays as it is.
@@ -143,9 +143,9 @@ impl Replay<'_> {
     /// Indexes letters of one origin and index. What cannot be is added to `rest`.
     async fn run(&self, run: &[&DeadLetter<'_>], now: i64, deadline: Instant, rest: &mut Letters) -> Written {
         let Some(first) = run.first() else { return Written::default() };
-        let again = |letter: &DeadLetter<'_>, reason: String, rest: &mut Letters| {
+        let refuse = |letter: &DeadLetter<'_>, kind: LetterKind, reason: String, rest: &mut Letters| {
             rest.add(&DeadLetter {
-                kind: Kind::Undecodable,
+                kind,
                 reason: reason.into(),
                 at: now,
                 attempts: letter.attempts + 1,
@@ -154,6 +154,19 @@ impl Replay<'_> {
                 event: letter.event,
                 payload: letter.payload.as_deref().map(Cow::Borrowed),
             });
+        };
+        let again = |letter: &DeadLetter<'_>, reason: String, rest: &mut Letters| {
+            refuse(letter, LetterKind::Undecodable, reason, rest);
+        };
+        // Whoever can write into the bucket must not write into every index.
+        let index = match first.index.as_deref().map(|index| self.indices.check(index)).transpose() {
+            Ok(index) => index,
+            Err(reason) => {
+                for letter in run {
+                    refuse(letter, LetterKind::Rejected, reason.clone(), rest);
+                }
+                return Written::default();
+            }
         };
         let mut written = Written::default();
         let mut events = Vec::new();
@@ -178,7 +191,7 @@ impl Replay<'_> {
             }
         }
         let nowhere = Origin::default();
-        let target = first.index.as_deref().map_or(Target::ByTime(self.indices), Target::One);
+        let target = index.as_ref().map_or(Target::ByTime(self.indices), Target::One);
         let encoder = Encoder::new(target, first.origin.as_deref().unwrap_or(&nowhere), now);
         written.add(self.writer(first.attempts, deadline).write(&events, &encoder, rest).await);
         written
@@ -260,7 +273,7 @@ fn letter_of_invocation(record: &[u8]) -> Result<Vec<u8>, String> {
     }
     let data = payload.pointer("/awslogs/data").and_then(Value::as_str);
     let letter = DeadLetter {
-        kind: Kind::Outage,
+        kind: LetterKind::Outage,
         reason: "the invocation failed".into(),
         at: 0,
         attempts: 0,

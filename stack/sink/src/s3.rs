@@ -87,8 +87,8 @@ impl Aws {
     }
 }
 
-/// The texts of the elements called `name`, unescaped: all that is needed of the XML that S3 answers with.
-pub(crate) fn texts(xml: &str, name: &str) -> impl Iterator<Item = String> {
+/// The texts of the elements called `name`, unescaped: all that is needed of the XML that S3 and IAM answer with.
+pub fn texts(xml: &str, name: &str) -> impl Iterator<Item = String> {
     let open = format!("<{name}>");
     let mut rest = xml;
     std::iter::from_fn(move || {

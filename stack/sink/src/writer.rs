@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use logctl_core::{
     bulk::{self, FILTER_PATH, ItemOutcome},
     conflicts::Conflicts,
-    dead_letter::{DeadLetter, Kind},
+    dead_letter::{DeadLetter, LetterKind},
     document::Encoder,
     event::{Batch, Event},
     redact::Redactor,
@@ -148,16 +148,8 @@ impl Writer<'_> {
     pub async fn write_batch(&self, batch: &Batch<'_>, encoder: &Encoder<'_>, letters: &mut Letters) -> Written {
         for unreadable in &batch.unreadable {
             let redacted = self.redactor.and_then(|redactor| redactor.json(unreadable.json));
-            letters.add(&DeadLetter {
-                kind: Kind::Undecodable,
-                reason: unreadable.reason.as_str().into(),
-                at: encoder.ingested,
-                attempts: self.tried + 1,
-                index: None,
-                origin: Some(Cow::Borrowed(encoder.origin)),
-                event: Some(redacted.as_deref().unwrap_or(unreadable.json)),
-                payload: None,
-            });
+            let json = redacted.as_deref().unwrap_or(unreadable.json);
+            letters.add(&self.undecodable(json, &unreadable.reason, encoder));
         }
         self.write(&batch.events, encoder, letters).await
     }
@@ -166,11 +158,31 @@ impl Writer<'_> {
     pub async fn write(&self, events: &[Event<'_>], encoder: &Encoder<'_>, letters: &mut Letters) -> Written {
         let Some(redactor) = self.redactor else { return self.write_clean(events, encoder, letters).await };
         let redacted: Vec<Option<Box<RawValue>>> = events.iter().map(|event| redactor.event(event)).collect();
-        let parsed = redacted.iter().map(|json| json.as_deref().and_then(|json| Event::parse(json).ok()));
-        let clean: Vec<Event<'_>> = parsed.zip(events).map(|(clean, event)| clean.unwrap_or(*event)).collect();
+        let mut clean = Vec::with_capacity(events.len());
+        for (event, redacted) in events.iter().zip(&redacted) {
+            match redacted.as_deref().map(|json| Event::parse(json).map_err(|reason| (json, reason))) {
+                None => clean.push(*event),
+                Some(Ok(event)) => clean.push(event),
+                Some(Err((json, reason))) => letters.add(&self.undecodable(json, &reason, encoder)),
+            }
+        }
         let mut written = self.write_clean(&clean, encoder, letters).await;
         written.redacted = redacted.iter().flatten().count();
         written
+    }
+
+    /// The letter for something that is no event.
+    fn undecodable<'l>(&self, json: &'l RawValue, reason: &'l str, encoder: &'l Encoder<'_>) -> DeadLetter<'l> {
+        DeadLetter {
+            kind: LetterKind::Undecodable,
+            reason: reason.into(),
+            at: encoder.ingested,
+            attempts: self.tried + 1,
+            index: None,
+            origin: Some(Cow::Borrowed(encoder.origin)),
+            event: Some(json),
+            payload: None,
+        }
     }
 
     async fn write_clean(&self, events: &[Event<'_>], encoder: &Encoder<'_>, letters: &mut Letters) -> Written {
@@ -301,7 +313,7 @@ impl<'a> Run<'a> {
             }
             RequestOutcome::Split(reason) if sent.items.len() == 1 => {
                 for item in &sent.items {
-                    self.bury(item, Kind::Rejected, &reason);
+                    self.bury(item, LetterKind::Rejected, &reason);
                 }
             }
             RequestOutcome::Split(_) => {
@@ -357,7 +369,7 @@ impl<'a> Run<'a> {
                 self.written.degraded += usize::from(item.degraded);
             }
             ItemOutcome::Retry(reason) if item.put_off + 1 == MAX_ITEM_TRIES => {
-                self.bury(&item, Kind::Outage, &reason);
+                self.bury(&item, LetterKind::Outage, &reason);
                 self.put_off = Some(reason);
             }
             ItemOutcome::Retry(reason) => {
@@ -366,13 +378,13 @@ impl<'a> Run<'a> {
             }
             ItemOutcome::Degrade(reason) if item.refused.is_none() => {
                 let index = self.encoder.target.index(item.event.timestamp);
-                self.conflicts().learn(&index, &reason);
+                self.conflicts().learn(index.as_str(), &reason);
                 self.pending.push_back(Pending { refused: Some(reason), ..item });
             }
             ItemOutcome::Degrade(reason) | ItemOutcome::DeadLetter(reason) => {
-                self.bury(&item, Kind::Rejected, &reason);
+                self.bury(&item, LetterKind::Rejected, &reason);
             }
-            ItemOutcome::Outage(reason) => self.bury(&item, Kind::Outage, &reason),
+            ItemOutcome::Outage(reason) => self.bury(&item, LetterKind::Outage, &reason),
         }
     }
 
@@ -380,13 +392,14 @@ impl<'a> Run<'a> {
         let reason = self.last_failure.take();
         for item in std::mem::take(&mut self.pending) {
             let reason = reason.as_deref().or(item.last.as_deref()).unwrap_or("no time was left");
-            self.bury(&item, Kind::Outage, reason);
+            self.bury(&item, LetterKind::Outage, reason);
         }
         self.written.outage = Some(reason.unwrap_or_else(|| "no time was left".to_owned()));
     }
 
-    fn bury(&mut self, item: &Pending<'_>, kind: Kind, reason: &str) {
+    fn bury(&mut self, item: &Pending<'_>, kind: LetterKind, reason: &str) {
         let Pending { event, attempts, .. } = item;
+        let index = self.encoder.target.index(event.timestamp);
         // What the scanner took and a strict reader does not is written anew.
         let strict: Option<&RawValue> = serde_json::from_str(event.json).ok();
         let rewritten = if strict.is_none() { event.rewritten().ok() } else { None };
@@ -395,7 +408,7 @@ impl<'a> Run<'a> {
             reason: reason.into(),
             at: self.encoder.ingested,
             attempts: *attempts,
-            index: Some(self.encoder.target.index(event.timestamp)),
+            index: Some(index.as_str().into()),
             origin: Some(Cow::Borrowed(self.encoder.origin)),
             event: strict.or(rewritten.as_deref()),
             payload: None,
@@ -450,14 +463,52 @@ mod tests {
             redactor: None,
         };
         let written = writer.write(&events, &encoder, &mut letters).await;
+        let dead = read(letters);
+        assert_eq!(written.created + written.duplicates + dead.len(), count);
+        Outcome { written, dead, requests: server.received_requests().await.unwrap().len() }
+    }
+
+    fn read(letters: Letters) -> Vec<Value> {
         let mut dead = Vec::new();
         for (_, object) in letters.into_objects() {
             let mut text = String::new();
             flate2::read::MultiGzDecoder::new(object.as_slice()).take(1 << 20).read_to_string(&mut text).unwrap();
             dead.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
         }
-        assert_eq!(written.created + written.duplicates + dead.len(), count);
-        Outcome { written, dead, requests: server.received_requests().await.unwrap().len() }
+        dead
+    }
+
+    #[tokio::test]
+    async fn an_event_that_cannot_be_redacted_is_stored_nowhere() {
+        let server = MockServer::start().await;
+        Mock::given(path("/_bulk")).respond_with(reply(&[(201, "")])).mount(&server).await;
+        let domain = Domain::new(HttpClient::new(None).unwrap(), &server.uri(), Auth::None);
+        let indices = Indices { prefix: "logctl".parse().unwrap(), period: Period::Day };
+        let origin = Origin::default();
+        let encoder = Encoder::new(Target::ByTime(&indices), &origin, 1);
+        let redactor = Redactor::new("email", "").unwrap();
+        let writer = Writer {
+            domain: &domain,
+            conflicts: &Mutex::default(),
+            deadline: Instant::now() + Duration::from_secs(20),
+            circuit: Circuit::Closed,
+            tried: 0,
+            redactor: redactor.as_ref(),
+        };
+        // Without an id it cannot be read again after its redaction.
+        let event =
+            |id, message| Event { json: r#"{"x":"ana@shop.de"}"#, id, timestamp: 1, message, extracted_fields: None };
+        let mut letters = Letters::default();
+        let events = [event("", "to ana@shop.de"), event("1", "to nobody")];
+        let written = writer.write(&events, &encoder, &mut letters).await;
+        let dead = read(letters);
+        assert_eq!((written.created, written.redacted, dead.len()), (1, 1, 1));
+        assert_eq!((&dead[0]["kind"], &dead[0]["reason"]), (&json!("undecodable"), &json!("its id is empty")));
+        let sent = server.received_requests().await.unwrap();
+        let sent = flate2::read::MultiGzDecoder::new(sent[0].body.as_slice()).bytes().collect::<Result<Vec<_>, _>>();
+        let stored = format!("{dead:?} {}", String::from_utf8(sent.unwrap()).unwrap());
+        assert!(stored.contains("to nobody") && stored.contains("to [redacted:email]"), "{stored}");
+        assert!(!stored.contains("ana@"), "{stored}");
     }
 
     fn reply(items: &[(u16, &str)]) -> ResponseTemplate {
