@@ -2,9 +2,9 @@
 
 from ministack import app
 
-from . import delivery, functions, guard, logs_api, trail
+from . import changes, delivery, functions, guard, logs_api, trail
 
-for part in (delivery, logs_api, functions, trail, guard):
+for part in (delivery, logs_api, functions, changes, trail, guard):
     part.install()
 
 if __name__ == "__main__":

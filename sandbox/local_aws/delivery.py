@@ -20,7 +20,7 @@ from ministack.core.responses import error_response_json, get_account_id, json_r
 from ministack.services import cloudwatch_logs as logs
 from ministack.services import eventbridge, lambda_svc
 
-from . import logs_api, trail
+from . import functions, logs_api, trail
 
 # One process runs for each event under way.
 CONCURRENCY = int(os.environ.get("SANDBOX_ASYNC_CONCURRENCY", "8"))
@@ -85,15 +85,19 @@ def emit_lambda_logs(func, request_id, log_text, error, duration_ms, *, log_sour
     stream = f"{datetime.now(timezone.utc):%Y/%m/%d}/[{config.get('Version', '$LATEST')}]{new_uuid().replace('-', '')}"
     logs._create_log_stream({"logGroupName": group, "logStreamName": stream})
     memory = config.get("MemorySize", 128)
+    end = int(time.time() * 1000)
     lines = [
-        f"START RequestId: {request_id} Version: {config.get('Version', '$LATEST')}",
+        (end - duration_ms, f"START RequestId: {request_id} Version: {config.get('Version', '$LATEST')}"),
         # A line of a handler that stands for several, as the runtimes of AWS write it.
-        *(line.replace("\u2028", "\n") for line in (log_text or "").split("\n") if line.strip()),
-        f"END RequestId: {request_id}",
-        f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {duration_ms} ms\t"
-        f"Memory Size: {memory} MB\tMax Memory Used: {min(memory, 64)} MB\t",
+        *((at or end, line.replace("\u2028", "\n")) for at, line in functions.stamped(log_text) if line.strip()),
+        (end, f"END RequestId: {request_id}"),
+        (
+            end,
+            f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {duration_ms} ms\t"
+            f"Memory Size: {memory} MB\tMax Memory Used: {min(memory, 64)} MB\t",
+        ),
     ]
-    store(group, stream, [{"message": line} for line in lines])
+    store(group, stream, [{"timestamp": at, "message": line} for at, line in lines])
 
 
 def _paged(filter_log_events):

@@ -1,14 +1,24 @@
-"""Lambda and CloudFormation: OnFailure destinations in S3, and archives that must be there."""
+"""Lambda and CloudFormation: the times of a function's lines, OnFailure destinations in S3, and archives that must be there."""
 
 import json
+import queue
+import time
+import types
 import uuid
 from datetime import datetime, timezone
 
+from ministack.core import lambda_runtime
 from ministack.services import lambda_svc, s3
 from ministack.services.cloudformation import provisioners
 
 
+# Stands between the time of a line and its text, on the way from the process to its log.
+MARK = "\u2029"
+
+
 def install():
+    lambda_runtime.queue = types.SimpleNamespace(Queue=_Stamping, Empty=queue.Empty, Full=queue.Full)
+    lambda_svc._execute_function = _without_stamps(lambda_svc._execute_function)
     lambda_svc._route_async_failure = _also_to_s3(lambda_svc._route_async_failure)
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
     handlers["create"] = _with_code(handlers["create"])
@@ -44,3 +54,29 @@ def _with_code(create):
         return created
 
     return checked
+
+
+class _Stamping(queue.Queue):
+    """The lines of a process, each with the time at which it was written."""
+
+    def put(self, line, *args, **kwargs):
+        super().put(f"{int(time.time() * 1000)}{MARK}{line}" if isinstance(line, str) else line, *args, **kwargs)
+
+
+def stamped(log):
+    """Time, where it is known, and text of each line."""
+    for line in (log or "").split("\n"):
+        at, mark, text = line.partition(MARK)
+        yield (int(at), text) if mark and at.isdigit() else (None, line)
+
+
+def _without_stamps(execute):
+    """The tail of the log that an invocation may ask for has no times."""
+
+    def executed(*args, **kwargs):
+        result = execute(*args, **kwargs)
+        if isinstance(result, dict) and result.get("log"):
+            result["log"] = "\n".join(text for _, text in stamped(result["log"]))
+        return result
+
+    return executed
