@@ -1,34 +1,165 @@
-//! Which log groups a run is about.
+//! What can be typed, where several commands share it. Types only: the commands say what they do.
 
-use std::str::FromStr;
+use std::{ffi::OsStr, marker::PhantomData, str::FromStr};
 
-use logctl_core::names::{LogGroupName, NameError};
-use wildmatch::WildMatch;
+use clap::{
+    Arg, Command, ValueEnum,
+    builder::{PossibleValue, TypedValueParser},
+};
+use logctl_core::{
+    names::{NameError, StackName},
+    rules::Glob,
+};
+use strum::VariantNames;
 
-/// A glob on log group names: `*` matches any run of characters, `/` too; `!` in front leaves out what matches.
+use crate::error::{Error, Kind};
+
+/// Reads one of the names that a type has. `--help` lists them, and so does completion.
+pub struct Named<T>(PhantomData<fn() -> T>);
+
+/// A reader of the names of `T`.
+#[must_use]
+pub fn named<T>() -> Named<T> {
+    Named(PhantomData)
+}
+
+impl<T> Clone for Named<T> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T> TypedValueParser for Named<T>
+where
+    T: FromStr<Err = String> + VariantNames + Clone + Send + Sync + 'static,
+{
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        TypedValueParser::parse_ref(&|text: &str| text.parse::<T>(), command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(T::VARIANTS.iter().map(PossibleValue::new)))
+    }
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// Which account and Region.
+    #[command(flatten)]
+    pub aws: AwsOptions,
+    /// Name of the forwarding stack [env: LOGCTL_STACK] [default: logctl]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub stack: Option<StackName>,
+    /// Colour the output
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
+    pub color: ColorChoice,
+    /// Leave out progress and hints
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    /// Tell what happens; twice for more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ReportFormat {
+    /// Write the report as this; a table on a terminal, text in a pipe
+    #[arg(long, short, value_name = "FORMAT")]
+    pub output: Option<Format>,
+}
+
+/// Whether a run that changes things goes on after its plan.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Consent {
+    /// Stop after the plan
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Go on without asking
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people; what a terminal gets
+    Table,
+    /// One record a line, tabs between the columns; what a pipe gets
+    Text,
+    /// One object with a schema that only grows
+    Json,
+}
+
+/// Which account and Region.
+#[derive(Debug, Clone, clap::Args)]
+pub struct AwsOptions {
+    /// Use this profile of the AWS configuration, whatever keys the environment holds
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub profile: Option<String>,
+    /// Work in this AWS Region
+    #[arg(long, global = true, value_name = "REGION", help_heading = "Global options")]
+    pub region: Option<String>,
+    /// Refuse to work in any other account than this one
+    #[arg(long, global = true, value_name = "ID", value_parser = account_id, help_heading = "Global options")]
+    pub expect_account: Option<String>,
+}
+
+fn account_id(text: &str) -> Result<String, String> {
+    let id = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if id { Ok(text.to_owned()) } else { Err("an account has twelve digits".to_owned()) }
+}
+
+/// How fast filters are read and changed.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Rate {
+    /// Make at most this many filter calls a second; the quota of an account and Region is 5
+    #[arg(long = "rate", value_name = "CALLS", env = "LOGCTL_RATE", default_value_t = 4.9, hide_env_values = true)]
+    #[arg(value_parser = positive)]
+    pub calls: f64,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (0.1..=10_000.0).contains(rate));
+    rate.ok_or_else(|| "a number from 0.1 to 10000".to_owned())
+}
+
+/// A glob on log group names, with `!` in front where it leaves out what it matches.
 #[derive(Debug, Clone)]
 pub struct GroupGlob {
     /// The glob itself.
-    pub pattern: String,
+    pub glob: Glob,
     /// Whether matches are left out.
     pub excludes: bool,
-    matcher: WildMatch,
 }
 
 impl FromStr for GroupGlob {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let (excludes, pattern) = text.strip_prefix('!').map_or((false, text), |pattern| (true, pattern));
-        pattern.replace(['*', '?'], "x").parse::<LogGroupName>()?; // What no name can hold, no glob can match.
-        Ok(Self { pattern: pattern.to_owned(), excludes, matcher: WildMatch::new(pattern) })
+        let (excludes, glob) = text.strip_prefix('!').map_or((false, text), |glob| (true, glob));
+        Ok(Self { glob: glob.parse()?, excludes })
     }
 }
 
 /// Which log groups a run is about. The rules themselves belong to the stack; this narrows the run.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct GroupSelection {
-    /// Only log groups that match; `!GLOB` leaves out what matches
+    /// Only log groups that match, `*` for any signs; `!GLOB` leaves out what matches. Each must match a group
     #[arg(long = "group", short, value_name = "GLOB")]
     pub globs: Vec<GroupGlob>,
 }
@@ -37,11 +168,34 @@ impl GroupSelection {
     /// Whether the run is about this group.
     #[must_use]
     pub fn takes(&self, name: &str) -> bool {
-        let any =
-            |excludes: bool| self.globs.iter().any(|glob| glob.excludes == excludes && glob.matcher.matches(name));
+        let any = |excludes: bool| self.globs.iter().any(|glob| glob.excludes == excludes && glob.glob.matches(name));
         let all = !self.globs.iter().any(|glob| !glob.excludes);
         (all || any(false)) && !any(true)
     }
+}
+
+impl GroupSelection {
+    /// Checks that each glob matches one of `names`: one that matches none is a slip of the pen, and what follows from it
+    /// would look like an answer.
+    ///
+    /// # Errors
+    /// Not found, with the nearest name.
+    pub fn check<'a>(&self, names: impl Iterator<Item = &'a str> + Clone) -> Result<(), Error> {
+        let idle = self.globs.iter().find(|glob| !names.clone().any(|name| glob.glob.matches(name)));
+        let Some(GroupGlob { glob, .. }) = idle else { return Ok(()) };
+        let error = Error::new(Kind::NotFound, format!("no log group matches {glob}"));
+        Err(match nearest(&glob.to_string(), names) {
+            Some(near) => error.hint(format!("the nearest is {near}")),
+            None => error.hint("there is no log group at all"),
+        })
+    }
+}
+
+/// The one of `known` that looks most like `name`.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = name.replace(['*', '?'], "").to_lowercase();
+    let rank = |other: &str| (strsim::jaro_winkler(&plain, &other.to_lowercase()) * 1e6).round();
+    known.max_by(|a, b| rank(a).total_cmp(&rank(b)).then_with(|| b.cmp(a)))
 }
 
 #[cfg(test)]
@@ -60,5 +214,19 @@ mod tests {
     fn selection(globs: &[&str], takes: bool) {
         let globs = globs.iter().map(|glob| glob.parse().unwrap()).collect();
         assert_eq!(GroupSelection { globs }.takes("/aws/lambda/pay"), takes);
+    }
+
+    #[test]
+    fn a_glob_that_matches_nothing_is_no_answer() {
+        let selection =
+            |globs: &[&str]| GroupSelection { globs: globs.iter().map(|glob| glob.parse().unwrap()).collect() };
+        let names = ["/aws/lambda/pay", "/aws/lambda/cart", "/ecs/pay"];
+        let check = |globs: &[&str]| selection(globs).check(names.iter().copied());
+        assert_eq!(check(&["/aws/*", "!*cart"]), Ok(()));
+        let error = check(&["/aws/*", "/aws/lamda/cart*"]).unwrap_err();
+        assert_eq!((error.kind, error.message.as_str()), (Kind::NotFound, "no log group matches /aws/lamda/cart*"));
+        assert_eq!(error.hints, ["the nearest is /aws/lambda/cart"]);
+        assert!(check(&["!/nope/*"]).is_err());
+        assert!(selection(&[]).check(std::iter::empty()).is_ok());
     }
 }

@@ -1,31 +1,57 @@
-//! What can be typed. Types only: what the commands do stands in `commands/`.
+//! The command line as a whole: how it is read, on which runtime a command runs, and what Ctrl-C means to it.
 
-use clap::{Parser, Subcommand, ValueEnum};
-use logctl_core::names::StackName;
+mod negations;
+
+use std::{ffi::OsString, future::Future, pin::pin};
+
+use clap::{
+    CommandFactory as _, FromArgMatches as _, Parser,
+    error::{ContextKind, ContextValue},
+};
+use tracing_subscriber::EnvFilter;
 
 use crate::{
-    aws::AwsOptions,
-    commands::{
-        audit::AuditArgs,
-        backfill::BackfillArgs,
-        bootstrap::BootstrapArgs,
-        completion::CompletionArgs,
-        groups::GroupsArgs,
-        man::ManArgs,
-        replay::ReplayArgs,
-        search::{Output, SearchArgs},
-        teardown::TeardownArgs,
-    },
-    ui::Format,
+    args::Global,
+    commands::Command,
+    context::Context,
+    env::Environment,
+    error::{Error, Kind},
+    interrupt::Interrupt,
+    ui::{Ui, notice},
 };
+use negations::separate_negations;
+
+/// What the manual and `--help` say about every command.
+const MORE: &str = "A first look that changes nothing: logctl audit
+
+Exit codes:
+  0    done; also: nothing found, or the reader of the output has gone
+  1    failed
+  2    wrong usage or query
+  3    the answer is incomplete
+  4    not authenticated or not allowed
+  5    a named thing does not exist
+  6    throttled beyond the retry budget
+  8    a condition asked for was not met
+  130  interrupted, or the prompt was declined
+
+Variables (an empty one counts as unset; what is typed comes first):
+  LOGCTL_STACK         name of the forwarding stack
+  LOGCTL_ENDPOINT      where the domain answers, unless --stack, --profile or --region is typed
+  LOGCTL_INDEX_PREFIX  what the names of the indices begin with
+  LOGCTL_FUNCTIONS     folder with the functions' archives
+  LOGCTL_RATE          filter calls a second
+  LOGCTL_LOG           what is told about the run, as a filter: debug, logctl=info
+  AWS_…                as for every AWS tool: profile, keys, Region
+  HTTPS_PROXY, NO_PROXY, NO_COLOR, COLUMNS, TZ";
 
 /// Make an AWS account with hundreds of log groups one searchable place
 ///
 /// logctl deploys a stack that forwards every CloudWatch log group to OpenSearch, subscribes the groups that exist, proves
 /// that none is left out, and searches across all of them.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, arg_required_else_help = true, disable_help_subcommand = true)]
-#[command(after_help = "A first look that changes nothing: logctl audit")]
+#[command(version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "A first look that changes nothing: logctl audit", after_long_help = MORE)]
 pub struct Cli {
     /// Options of every command.
     #[command(flatten)]
@@ -35,108 +61,87 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Options of every command.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Global {
-    /// Which account and Region.
-    #[command(flatten)]
-    pub aws: AwsOptions,
-    /// Name of the forwarding stack
-    #[arg(
-        long,
-        global = true,
-        value_name = "NAME",
-        env = "LOGCTL_STACK",
-        default_value = "logctl",
-        hide_env_values = true
-    )]
-    #[arg(help_heading = "Global options")]
-    pub stack: StackName,
-    /// Colour the output
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
-    pub color: ColorChoice,
-    /// Leave out progress and hints
-    #[arg(long, short, global = true, help_heading = "Global options")]
-    pub quiet: bool,
-    /// Tell what happens; twice for more
-    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
-    pub verbose: u8,
-}
-
-/// When to colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ColorChoice {
-    /// On a terminal, unless `NO_COLOR` is set
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
-}
-
-/// How a report is written.
-#[derive(Debug, Clone, clap::Args)]
-pub struct ReportFormat {
-    /// Write the report as this; a table on a terminal, text in a pipe
-    #[arg(long, short, value_name = "FORMAT")]
-    pub output: Option<Format>,
-}
-
-/// Whether a run that changes things goes on after its plan.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Consent {
-    /// Stop after the plan
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Go on without asking
-    #[arg(long, short)]
-    pub yes: bool,
-}
-
-/// Every command.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Deploy or update the forwarding stack
-    Bootstrap(BootstrapArgs),
-    /// Subscribe the log groups that exist already
-    Backfill(BackfillArgs),
-    /// Report which log groups are streamed, and why others are not
-    Audit(AuditArgs),
-    /// Find events in all log groups
-    Search(SearchArgs),
-    /// Index what was received and could not be indexed
-    Replay(ReplayArgs),
-    /// List log groups
-    Groups(GroupsArgs),
-    /// Remove the subscription filters and the stack
-    Teardown(TeardownArgs),
-    /// Print the line that turns on completion in a shell
-    Completion(CompletionArgs),
-    /// Print the manual
-    Man(ManArgs),
-}
-
 impl Cli {
-    /// The format that was asked for, where one was.
+    /// Reads the command line, or ends the process with what is wrong with it.
     #[must_use]
-    pub fn format(&self) -> Option<Format> {
-        match &self.command {
-            Command::Bootstrap(args) => args.format.output,
-            Command::Backfill(args) => args.format.output,
-            Command::Audit(args) => args.format.output,
-            Command::Groups(args) => args.format.output,
-            Command::Replay(args) => args.format.output,
-            Command::Teardown(args) => args.format.output,
-            Command::Search(args) => args.output.is_some_and(Output::is_json).then_some(Format::Json),
-            Command::Completion(_) | Command::Man(_) => None,
+    pub fn read(env: &Environment) -> Self {
+        let command = Self::command();
+        let arguments = separate_negations(env.arguments(), &command);
+        let colour = match typed_colour(&arguments) {
+            Some("never") => clap::ColorChoice::Never,
+            Some("always") => clap::ColorChoice::Always,
+            _ => clap::ColorChoice::Auto,
+        };
+        let cli =
+            command.color(colour).try_get_matches_from(arguments).and_then(|matches| Self::from_arg_matches(&matches));
+        cli.unwrap_or_else(|error| without_password(error).exit())
+    }
+}
+
+/// What `--color` says, before anything else is understood: what is wrong with the rest is coloured or not.
+fn typed_colour(arguments: &[OsString]) -> Option<&str> {
+    let texts = arguments.iter().map(|argument| argument.to_str().unwrap_or_default());
+    let mut typed = texts.clone().zip(texts.skip(1).chain([""]));
+    typed.find_map(|(text, next)| text.strip_prefix("--color=").or((text == "--color").then_some(next)))
+}
+
+/// An error quotes what was typed, and that may be a URL with a password in it.
+fn without_password(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
+        && let Some((scheme, rest)) = value.split_once("://")
+        && let Some((_, host)) = rest.rsplit_once('@')
+    {
+        let masked = format!("{scheme}://…@{host}");
+        let _ = error.insert(ContextKind::InvalidValue, ContextValue::String(masked));
+    }
+    error
+}
+
+/// Runs the command that was typed.
+///
+/// # Errors
+/// What it ends with; the error's kind gives the exit code.
+pub fn run(cli: &Cli, env: &Environment, ui: &mut Ui) -> Result<(), Error> {
+    trace(cli.global.verbose, env, ui.look.stderr_colour);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::failed("cannot start").because(error))?;
+    let cx = Context::new(&cli.global, env)?;
+    runtime.block_on(until_interrupted(cli.command.run(&cx, ui), &cx.interrupt))
+}
+
+async fn until_interrupted(
+    command: impl Future<Output = Result<(), Error>>,
+    interrupt: &Interrupt,
+) -> Result<(), Error> {
+    let mut command = pin!(command);
+    loop {
+        tokio::select! {
+            result = &mut command => return result,
+            Ok(()) = tokio::signal::ctrl_c() => {
+                if interrupt.press() {
+                    return Err(Error::new(Kind::Interrupted, "interrupted"));
+                }
+                notice("stopping at the next safe point; Ctrl-C again ends at once");
+            }
         }
     }
 }
 
+/// Tells on stderr what happens, as far as that is asked for.
+fn trace(verbose: u8, env: &Environment, colour: bool) {
+    let default = match verbose {
+        0 => "off",
+        1 => "logctl=info",
+        _ => "debug",
+    };
+    let filter = EnvFilter::new(env.var("LOGCTL_LOG").unwrap_or(default));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr);
+    // A second run in one process, as in tests, keeps the first subscriber.
+    let _ = if verbose < 2 { lines.without_time().with_target(false).try_init() } else { lines.try_init() };
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

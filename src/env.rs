@@ -1,8 +1,10 @@
 //! The only place that asks the process for its surroundings.
 
-use std::{collections::HashMap, ffi::OsString};
+use std::{collections::HashMap, ffi::OsString, str::FromStr};
 
 use jiff::{Timestamp, tz::TimeZone};
+
+use crate::error::{Error, Kind};
 
 /// What a run knows of the world outside: handed down, never asked for below.
 #[derive(Debug, Clone)]
@@ -26,15 +28,68 @@ impl Environment {
         Self { now, time_zone: TimeZone::system(), variables, arguments: std::env::args_os().collect() }
     }
 
+    /// Starts this process anew without its empty variables, where it has such: for ours and for AWS's an empty variable is
+    /// an unset one, and the SDKs, which read the environment by themselves, take it for a value.
+    #[cfg(unix)]
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    pub fn drop_empty(&self) {
+        use std::os::unix::process::CommandExt as _;
+        let ours = |name: &str| ["AWS_", "LOGCTL_"].iter().any(|prefix| name.starts_with(prefix));
+        let proxies = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+        let concerned = |name: &str| ours(name) || proxies.contains(&name.to_uppercase().as_str());
+        let empty: Vec<&String> = self
+            .variables
+            .iter()
+            .filter(|(name, value)| value.is_empty() && concerned(name))
+            .map(|(name, _)| name)
+            .collect();
+        let (Ok(program), [_, arguments @ ..], false) = (std::env::current_exe(), self.arguments(), empty.is_empty())
+        else {
+            return;
+        };
+        let mut anew = std::process::Command::new(program);
+        for name in empty {
+            anew.env_remove(name);
+        }
+        let _ = anew.args(arguments).exec(); // Comes back only where it fails; then the variables stay what they are.
+    }
+
+    /// Does nothing: only Unix can start a process anew in its place.
+    #[cfg(not(unix))]
+    pub fn drop_empty(&self) {}
+
     /// A variable that is set and not empty.
     #[must_use]
     pub fn var(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The value of a variable that is set and not empty.
+    ///
+    /// # Errors
+    /// Wrong usage where it cannot be read, with the variable's name.
+    pub fn parsed<T: FromStr>(&self, name: &str) -> Result<Option<T>, Error>
+    where
+        T::Err: ToString,
+    {
+        let parse = |text: &str| text.parse().map_err(|error: T::Err| (name, error.to_string()));
+        let parsed = self.var(name).map(parse).transpose();
+        parsed.map_err(|(name, error)| Error::new(Kind::Usage, format!("the variable {name} is wrong: {error}")))
+    }
+
     /// The command line, the program's name included.
     #[must_use]
     pub fn arguments(&self) -> &[OsString] {
         &self.arguments
+    }
+}
+
+#[cfg(test)]
+impl Environment {
+    /// One with these variables, at a fixed time.
+    pub fn of(variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let now = Timestamp::from_second(1_795_428_000).unwrap_or_default();
+        Self { now, time_zone: TimeZone::UTC, variables, arguments: Vec::new() }
     }
 }

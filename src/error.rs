@@ -113,10 +113,10 @@ impl Error {
         results.into_iter().filter_map(Result::err).min_by_key(|error| error.kind.rank()).map_or(Ok(()), Err)
     }
 
-    /// Adds a cause.
+    /// Adds a cause: a text of somebody else, which stays on one line, so that none of it passes for a hint of ours.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
-        self.causes.push(cause.to_string());
+        self.causes.push(cause.to_string().replace('\n', "\\n"));
         self
     }
 

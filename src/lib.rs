@@ -2,17 +2,17 @@
 //!
 //! The library holds everything but `main`, so that tests can reach it.
 
-pub mod arguments;
+pub mod args;
 pub mod aws;
 pub mod cli;
 pub mod commands;
+pub mod context;
 pub mod env;
 pub mod error;
 pub mod index;
+pub mod interrupt;
+pub mod progress;
 pub mod query;
-pub mod selection;
 pub mod survey;
 pub mod time;
 pub mod ui;
-
-pub use commands::run;

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 use clap_complete::CompleteEnv;
 use logctl::{
-    arguments,
-    cli::Cli,
+    cli::{self, Cli},
     env::Environment,
     ui::{Look, Ui},
 };
@@ -14,8 +13,9 @@ use logctl::{
 fn main() -> ExitCode {
     CompleteEnv::with_factory(Cli::command).var("LOGCTL_COMPLETE").complete(); // Leaves here when the shell asked.
     let environment = Environment::of_process();
-    let cli = Cli::parse_from(arguments::separate_negations(environment.arguments(), &Cli::command()));
-    let mut ui = Ui::stdio(Look::of_terminal(&cli.global, cli.format(), &environment));
-    let result = logctl::run(&cli, &environment, &mut ui);
+    environment.drop_empty();
+    let cli = Cli::read(&environment);
+    let mut ui = Ui::stdio(Look::of_terminal(&cli.global, cli.command.format(), &environment));
+    let result = cli::run(&cli, &environment, &mut ui);
     ui.finish(result)
 }

@@ -3,8 +3,6 @@
 
 mod group;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use logctl_core::{
@@ -13,15 +11,16 @@ use logctl_core::{
 };
 
 use crate::{
+    args::GroupSelection,
     aws::{
-        Aws, Pace,
+        Aws, Pace, Target,
         filters::Filters,
         groups::{self, Group},
         policy,
         stack::Stack,
     },
     error::{Error, Kind},
-    selection::GroupSelection,
+    progress::Progress as _,
     ui::{Ui, count},
 };
 
@@ -30,35 +29,11 @@ pub use group::{GroupReport, needs_attention, style};
 /// Filter calls under way at once; the pace keeps them under the quota, this hides their latency.
 pub const AT_ONCE: usize = 8;
 
-/// How fast filters are read and changed.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Rate {
-    /// Make at most this many filter calls a second; the quota of an account and Region is 5
-    #[arg(long = "rate", value_name = "CALLS", env = "LOGCTL_RATE", default_value_t = 4.9, hide_env_values = true)]
-    #[arg(value_parser = positive)]
-    calls: f64,
-}
-
-impl Rate {
-    /// The pace that keeps it.
-    #[must_use]
-    pub fn pace(&self) -> Pace {
-        Pace::new(self.calls)
-    }
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    let rate = text.parse().ok().filter(|rate| (0.1..=10_000.0).contains(rate));
-    rate.ok_or_else(|| "a number from 0.1 to 10000".to_owned())
-}
-
 /// An account as it is now.
 #[derive(Debug)]
 pub struct Survey {
-    /// Account.
-    pub account: String,
-    /// Region.
-    pub region: String,
+    /// Which account and Region.
+    pub target: Target,
     /// When it was read.
     pub taken_at: Timestamp,
     /// Name of the forwarding stack, where there is one.
@@ -92,7 +67,8 @@ impl Surveyed {
 /// Reads the selected groups and everything that their states depend on.
 ///
 /// # Errors
-/// When the groups cannot be listed. A group whose filters cannot be read is `unknown`.
+/// When the groups cannot be listed, or a glob of the selection matches none. A group whose filters cannot be read is
+/// `unknown`.
 pub async fn survey(
     aws: &Aws,
     stack: Option<&Stack>,
@@ -113,17 +89,19 @@ pub async fn survey(
         ui.warning(format_args!("{}; groups that it streams look missing", error.message));
     }
     let progress = ui.progress("reading log groups", None);
-    let groups = groups::list(aws, selection, &progress).await?;
+    let mut groups = groups::list(aws, &progress).await?;
     drop(progress);
+    selection.check(groups.iter().map(|group| group.name.as_str()))?;
+    tracing::info!("the account has {} log groups", groups.len());
+    groups.retain(|group| selection.takes(&group.name));
     let progress = ui.progress("reading filters", Some(groups.len()));
     let filters = Filters::new(aws, pace);
-    let done = AtomicUsize::new(0);
     let read = async |group: Group| {
         let filters = match group.class {
             Class::Standard => filters.of(&group.name).await.transpose().map(Some),
             _ => Some(None),
         };
-        progress.at(done.fetch_add(1, Ordering::Relaxed) + 1);
+        progress.step();
         Some((group, filters?)) // A group that has gone in the meantime is no group.
     };
     let mut read: Vec<_> =
@@ -139,8 +117,7 @@ pub async fn survey(
     };
     let groups = read.into_iter().map(surveyed).collect();
     Ok(Survey {
-        account: aws.account.clone(),
-        region: aws.region.clone(),
+        target: aws.target.clone(),
         taken_at: now,
         stack: stack.map(|stack| stack.name.clone()),
         coverage,

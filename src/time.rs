@@ -32,8 +32,13 @@ impl FromStr for Moment {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        parse(text.trim()).ok_or_else(|| {
-            "times look like 15m, 2h30m, now-1h, yesterday 14:30, 2026-11-23 10:05 or 2026-11-23T10:05:00Z".to_owned()
+        let text = text.trim();
+        if span(text).is_some_and(|span| span.is_negative()) {
+            return Err(format!("`{text}` is negative, and a span of time counts back by itself: 2h is two hours ago"));
+        }
+        parse(text).ok_or_else(|| {
+            "times look like 15m, 2h30m, 2 hours ago, now-1h, yesterday 14:30, 2026-11-23 10:05 or 2026-11-23T10:05:00Z"
+                .to_owned()
         })
     }
 }
@@ -70,19 +75,29 @@ fn parse(text: &str) -> Option<Moment> {
     if text == "now" {
         return Some(Moment::Ago(SignedDuration::ZERO));
     }
-    if let Some(span) = ago(text.strip_prefix("now-").unwrap_or(text)) {
+    if let Some(span) = span(text) {
         return Some(Moment::Ago(span));
     }
     epoch(text).or_else(|| text.parse().ok()).map(Moment::At).or_else(|| naive(text))
 }
 
-/// A span of time, such as `2h30m` or `1d`; a day has 24 hours.
-fn ago(text: &str) -> Option<SignedDuration> {
-    if !text.ends_with(|c: char| c.is_ascii_alphabetic()) || !text.starts_with(|c: char| c.is_ascii_digit()) {
+/// How long before now: `2h30m`, `1d`, `now-1h`, `2 hours ago`; a day has 24 hours. Negative where it says that twice.
+fn span(text: &str) -> Option<SignedDuration> {
+    let since_now = text.strip_prefix("now").map(str::trim_start);
+    let (sign, amount) = match (since_now, text.strip_suffix(" ago")) {
+        (Some(rest), None) => (1, rest.strip_prefix('-')?),
+        (None, Some(amount)) => (1, amount),
+        (Some(_), Some(_)) => (-1, text.strip_prefix("now")?.trim_start().strip_prefix('-')?.strip_suffix(" ago")?),
+        (None, None) => (1, text),
+    };
+    let (sign, amount) = amount.trim().strip_prefix('-').map_or((sign, amount.trim()), |amount| (-1, amount.trim()));
+    // `ago` turns a span around for who parses it, which was done above.
+    let fits = amount.starts_with(|c: char| c.is_ascii_digit()) && amount.ends_with(|c: char| c.is_ascii_alphabetic());
+    if !fits || amount.ends_with("ago") {
         return None;
     }
-    let span: Span = text.parse().ok()?;
-    span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()
+    let span: Span = amount.parse().ok()?;
+    Some(span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()? * sign)
 }
 
 /// Seconds, milliseconds or nanoseconds since 1970, told apart by the number of digits.
@@ -180,6 +195,11 @@ mod tests {
     #[test_case("1d", "2026-11-22T10:05:00Z")]
     #[test_case("now-1h", "2026-11-23T09:05:00Z")]
     #[test_case("now", "2026-11-23T10:05:00Z")]
+    #[test_case("2 hours ago", "2026-11-23T08:05:00Z")]
+    #[test_case("30 minutes ago", "2026-11-23T09:35:00Z")]
+    #[test_case("1h 30m ago", "2026-11-23T08:35:00Z")]
+    #[test_case("now - 1h", "2026-11-23T09:05:00Z")]
+    #[test_case("1 week", "2026-11-16T10:05:00Z")]
     #[test_case("yesterday 14:30", "2026-11-22T13:30:00Z")]
     #[test_case("monday 09:00", "2026-11-16T08:00:00Z"; "a week ago, since today is Monday")]
     #[test_case("today", "2026-11-22T23:00:00Z")]
@@ -201,8 +221,20 @@ mod tests {
     #[test_case("15")]
     #[test_case("")]
     #[test_case("25:00")]
+    #[test_case("ago")]
+    #[test_case("in 2 hours")]
+    #[test_case("now+2h")]
+    #[test_case("2 hours ago ago")]
     fn no_moments(text: &str) {
         assert!(text.parse::<Moment>().is_err());
+    }
+
+    #[test_case("-2h")]
+    #[test_case("now--2h")]
+    #[test_case("-30 minutes ago")]
+    #[test_case("now-2 hours ago")]
+    fn what_goes_back_twice_is_refused_by_name(text: &str) {
+        assert!(text.parse::<Moment>().unwrap_err().contains("is negative"), "{text}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Aws, deploy::Operation, stack};
 use crate::{
     error::{Error, Kind},
-    ui::Progress,
+    progress::Progress,
 };
 
 /// Name of the stack that holds the bucket. All forwarding stacks of an account and Region share it.
@@ -89,7 +89,7 @@ pub async fn bucket(aws: &Aws) -> Result<Option<String>, Error> {
 ///
 /// # Errors
 /// When its stack fails.
-pub async fn create_bucket(aws: &Aws, progress: &Progress) -> Result<String, Error> {
+pub async fn create_bucket(aws: &Aws, progress: &dyn Progress) -> Result<String, Error> {
     let failed = "cannot create the artifact bucket";
     let hint = format!("see why with: aws cloudformation describe-stack-events --stack-name {STACK}");
     let ended = Operation::create(aws, STACK, TEMPLATE).await?.wait(aws, progress).await?;
@@ -104,8 +104,13 @@ pub async fn create_bucket(aws: &Aws, progress: &Progress) -> Result<String, Err
 pub async fn upload(aws: &Aws, bucket: &str, archives: &[Archive]) -> Result<(), Error> {
     let client = aws_sdk_s3::Client::new(&aws.config);
     for archive in archives {
-        let there =
-            client.head_object().bucket(bucket).key(&archive.key).expected_bucket_owner(&aws.account).send().await;
+        let there = client
+            .head_object()
+            .bucket(bucket)
+            .key(&archive.key)
+            .expected_bucket_owner(&aws.target.account)
+            .send()
+            .await;
         if there.is_ok() {
             continue;
         }
@@ -113,7 +118,7 @@ pub async fn upload(aws: &Aws, bucket: &str, archives: &[Archive]) -> Result<(),
             .put_object()
             .bucket(bucket)
             .key(&archive.key)
-            .expected_bucket_owner(&aws.account)
+            .expected_bucket_owner(&aws.target.account)
             .body(ByteStream::from(archive.bytes.clone()))
             .send()
             .await;

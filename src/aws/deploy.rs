@@ -4,13 +4,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_cloudformation::{
     Client,
-    types::{Capability, Change, ChangeSetStatus, ChangeSetType, Parameter, ResourceStatus, StackEvent},
+    types::{Capability, Change, ChangeSetStatus, ChangeSetType, Parameter, ResourceStatus, StackEvent, StackStatus},
 };
 use logctl_core::names::StackName;
 use tokio::time::{Instant, sleep};
 
 use super::{Aws, code, stack, stack::Stack};
-use crate::{error::Error, ui::Progress};
+use crate::{error::Error, interrupt::Interrupt, progress::Progress};
 
 /// How long between two looks at a stack.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -28,64 +28,97 @@ pub struct ChangeSet {
     pub stack_id: String,
     /// Whether executing it makes the stack.
     pub creates: bool,
-    /// Whether making it has made the empty shell of a stack.
-    pub made_shell: bool,
     /// What it would change; empty where there is nothing to do.
     pub changes: Vec<Change>,
 }
 
-/// Makes a change set of `stack` and waits until it is complete.
+/// What a change set is made of.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    /// Name of the stack.
+    pub stack: &'a StackName,
+    /// The stack as it is, where there is one.
+    pub existing: Option<&'a Stack>,
+    /// The template.
+    pub template: &'a str,
+    /// Its parameters.
+    pub parameters: Vec<Parameter>,
+    /// What the change set's name begins with; the time makes it its own.
+    pub step: &'static str,
+    /// When it is made, in milliseconds since 1970.
+    pub at: i64,
+}
+
+/// What became of a change set that was looked at.
+pub enum Verdict<T> {
+    /// It was executed, or another one of the same stack was.
+    Executed(T),
+    /// It was not.
+    Dropped(T),
+}
+
+/// Names of change sets of ours begin with this.
+const OURS: &str = "logctl-";
+
+/// Makes a change set, lets `work` look at it, and throws it away unless it was executed: also where `work` fails, and where
+/// somebody presses Ctrl-C, which ends the run only after that.
 ///
 /// # Errors
-/// When CloudFormation refuses the template or the parameters. Then nothing is left behind.
-pub async fn create_change_set(
+/// When CloudFormation refuses the template or the parameters, and the errors of `work`.
+pub async fn with_change_set<T>(
     aws: &Aws,
-    stack: &StackName,
-    template: &str,
-    parameters: Vec<Parameter>,
-    existing: Option<&Stack>,
-    name: &str,
-) -> Result<ChangeSet, Error> {
-    let creates = existing.is_none_or(Stack::is_shell);
-    let made = aws
-        .cloudformation()
-        .create_change_set()
-        .stack_name(stack.as_str())
-        .change_set_name(name)
-        .change_set_type(if creates { ChangeSetType::Create } else { ChangeSetType::Update })
-        .template_body(template)
-        .set_parameters(Some(parameters))
-        .capabilities(Capability::CapabilityNamedIam)
-        .send()
-        .await
-        .map_err(|error| aws.explain("cannot prepare the stack", &error))?;
-    let mut set = ChangeSet {
-        id: made.id().unwrap_or_default().to_owned(),
-        stack_id: made.stack_id().unwrap_or_default().to_owned(),
-        creates,
-        made_shell: existing.is_none(),
-        changes: Vec::new(),
-    };
-    match completed(aws, &set).await {
+    draft: Draft<'_>,
+    interrupt: &Interrupt,
+    work: impl AsyncFnOnce(&ChangeSet) -> Result<Verdict<T>, Error>,
+) -> Result<T, Error> {
+    interrupt.arm();
+    let mut set = create(aws, draft).await?;
+    let done = match completed(aws, &set, interrupt).await {
         Ok(changes) => {
             set.changes = changes;
-            Ok(set)
+            work(&set).await
         }
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok(Verdict::Executed(done)) => Ok(done),
+        // What came of it counts, also where the clearing up fails.
+        Ok(Verdict::Dropped(done)) => discard(aws, &set).await.map(|()| done),
         Err(error) => {
-            drop(discard(aws, &set).await);
+            let _ = discard(aws, &set).await;
             Err(error)
         }
     }
 }
 
+async fn create(aws: &Aws, draft: Draft<'_>) -> Result<ChangeSet, Error> {
+    let creates = draft.existing.is_none_or(Stack::is_shell);
+    let made = aws
+        .cloudformation()
+        .create_change_set()
+        .stack_name(draft.stack.as_str())
+        .change_set_name(format!("{OURS}{}-{}", draft.step, draft.at))
+        .change_set_type(if creates { ChangeSetType::Create } else { ChangeSetType::Update })
+        .template_body(draft.template)
+        .set_parameters(Some(draft.parameters))
+        .capabilities(Capability::CapabilityNamedIam)
+        .send()
+        .await
+        .map_err(|error| aws.explain("cannot prepare the stack", &error))?;
+    tracing::info!("made a change set of stack {}", draft.stack);
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    Ok(ChangeSet { id: text(made.id()), stack_id: text(made.stack_id()), creates, changes: Vec::new() })
+}
+
 /// The changes of a change set, once it is complete.
-async fn completed(aws: &Aws, set: &ChangeSet) -> Result<Vec<Change>, Error> {
+async fn completed(aws: &Aws, set: &ChangeSet, interrupt: &Interrupt) -> Result<Vec<Change>, Error> {
     let failed = "cannot prepare the stack";
     let client = aws.cloudformation();
     let end = Instant::now() + CHANGE_SET_PATIENCE;
     let mut changes = Vec::new();
     let mut token: Option<String> = None;
     loop {
+        interrupt.check("nothing was deployed; the same command begins anew")?;
         let page = client.describe_change_set().change_set_name(&set.id).stack_name(&set.stack_id);
         let page = page.set_next_token(token.clone()).send().await;
         let page = page.map_err(|error| aws.explain(failed, &error))?;
@@ -111,20 +144,30 @@ async fn completed(aws: &Aws, set: &ChangeSet) -> Result<Vec<Change>, Error> {
     }
 }
 
-/// Throws a change set away, and with it the empty stack that a first one leaves behind.
-///
-/// # Errors
-/// When CloudFormation cannot be asked.
-pub async fn discard(aws: &Aws, set: &ChangeSet) -> Result<(), Error> {
+/// Throws a change set away, and with it the empty shell of a stack in which only change sets of ours are left: that is what
+/// a first one makes, and what a run leaves behind that was killed.
+async fn discard(aws: &Aws, set: &ChangeSet) -> Result<(), Error> {
     let failed = "cannot discard the change set";
+    tracing::info!("throws the change set away");
     let client = aws.cloudformation();
     let deleted = client.delete_change_set().change_set_name(&set.id).stack_name(&set.stack_id).send().await;
     deleted.map_err(|error| aws.explain(failed, &error))?;
-    if set.made_shell {
-        let deleted = client.delete_stack().stack_name(&set.stack_id).send().await;
-        deleted.map_err(|error| aws.explain(failed, &error))?;
+    if !set.creates {
+        return Ok(());
     }
-    Ok(())
+    let stack = stack::describe(&client, &set.stack_id).await.map_err(|error| aws.explain(failed, &error))?;
+    if stack.is_none_or(|stack| stack.stack_status() != Some(&StackStatus::ReviewInProgress)) {
+        return Ok(());
+    }
+    let mut pages = client.list_change_sets().stack_name(&set.stack_id).into_paginator().items().send();
+    while let Some(other) = pages.next().await {
+        let other = other.map_err(|error| aws.explain(failed, &error))?;
+        if !other.change_set_name().is_some_and(|name| name.starts_with(OURS)) {
+            return Ok(());
+        }
+    }
+    let deleted = client.delete_stack().stack_name(&set.stack_id).send().await;
+    deleted.map(drop).map_err(|error| aws.explain(failed, &error))
 }
 
 /// An operation that CloudFormation was asked to begin: what had happened to the stack before does not count.
@@ -194,7 +237,7 @@ impl Operation {
     ///
     /// # Errors
     /// When CloudFormation cannot be asked, or goes on for too long.
-    pub async fn wait(mut self, aws: &Aws, progress: &Progress) -> Result<Ended, Error> {
+    pub async fn wait(mut self, aws: &Aws, progress: &dyn Progress) -> Result<Ended, Error> {
         let end = Instant::now() + PATIENCE;
         let mut first_failure = None;
         let mut done = BTreeSet::new();

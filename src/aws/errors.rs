@@ -4,13 +4,20 @@ use std::error::Error as StdError;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
-use logctl_core::service::{NOT_FOUND, is_throttling};
+use logctl_core::{
+    endpoint::Endpoint,
+    service::{NOT_FOUND, is_throttling},
+};
 
-use super::AwsOptions;
-use crate::error::{Error, Kind};
+use crate::{
+    args::AwsOptions,
+    error::{Error, Kind},
+};
 
 /// Says why `what` failed.
-pub(super) fn explain<E, R>(what: &str, error: &SdkError<E, R>, options: &AwsOptions) -> Error
+///
+/// `endpoint` is the one that stands in for AWS, where one does.
+pub(super) fn explain<E, R>(what: &str, error: &SdkError<E, R>, options: &AwsOptions, endpoint: Option<&str>) -> Error
 where
     E: ProvideErrorMetadata + StdError + 'static,
     R: std::fmt::Debug + 'static,
@@ -23,13 +30,20 @@ where
     if let Some(denied) = without_credentials(what, error, options) {
         return denied;
     }
-    match error {
-        SdkError::TimeoutError(_) => {
-            Error::failed(format!("{what}: no answer in time")).hint("try again, or check the network")
-        }
-        _ => Error::failed(format!("{what}: {}", causes(error).last().map_or("no answer", String::as_str)))
-            .hint("check the network, --region and AWS_ENDPOINT_URL; in the sandbox: sandbox/sandbox up"),
+    if matches!(error, SdkError::TimeoutError(_)) {
+        return Error::failed(format!("{what}: no answer in time")).hint("try again, or check the network");
     }
+    let error = Error::failed(format!("{what}: {}", causes(error).last().map_or("no answer", String::as_str)));
+    match endpoint {
+        Some(endpoint) if is_loopback(endpoint) => error.hint("is it running? in the sandbox: sandbox/sandbox up"),
+        Some(_) => error.hint("check the network and AWS_ENDPOINT_URL"),
+        None => error.hint("check the network and --region"),
+    }
+}
+
+/// Whether an address is on this machine, where only people who work on logctl have an AWS.
+fn is_loopback(endpoint: &str) -> bool {
+    endpoint.parse().is_ok_and(|endpoint: Endpoint| endpoint.is_loopback())
 }
 
 /// What an error code of AWS means, whichever client met it.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use logctl_core::coverage::Class;
 
 use super::{Aws, Pace, paced};
-use crate::{error::Error, selection::GroupSelection, time::of_milliseconds, ui::Progress};
+use crate::{error::Error, progress::Progress, time::of_milliseconds};
 
 /// Calls of DescribeLogGroups a second: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>.
 const RATE: f64 = 10.0;
@@ -25,11 +25,11 @@ pub struct Group {
     pub stored_bytes: Option<u64>,
 }
 
-/// Reads names, classes, ages and sizes of the selected log groups.
+/// Reads names, classes, ages and sizes of all log groups.
 ///
 /// # Errors
 /// When the groups cannot be listed.
-pub async fn list(aws: &Aws, selection: &GroupSelection, progress: &Progress) -> Result<Vec<Group>, Error> {
+pub async fn list(aws: &Aws, progress: &dyn Progress) -> Result<Vec<Group>, Error> {
     let client = aws.logs();
     let rate = Pace::new(RATE);
     let mut groups = Vec::new();
@@ -37,18 +37,16 @@ pub async fn list(aws: &Aws, selection: &GroupSelection, progress: &Progress) ->
     loop {
         let call = || client.describe_log_groups().limit(PAGE).set_next_token(token.clone()).send();
         let page = paced(&rate, call).await;
-        let page = page.map_err(|error| aws.explain(&format!("cannot read log groups in {}", aws.region), &error))?;
+        let page =
+            page.map_err(|error| aws.explain(&format!("cannot read log groups in {}", aws.target.region), &error))?;
         for group in page.log_groups() {
-            let name = group.log_group_name().unwrap_or_default();
-            if selection.takes(name) {
-                groups.push(Group {
-                    name: name.to_owned(),
-                    class: Class::of(group.log_group_class().map(LogGroupClass::as_str)),
-                    created: group.creation_time().map(of_milliseconds),
-                    stored_bytes: group.stored_bytes().and_then(|bytes| u64::try_from(bytes).ok()),
-                });
-                progress.step();
-            }
+            groups.push(Group {
+                name: group.log_group_name().unwrap_or_default().to_owned(),
+                class: Class::of(group.log_group_class().map(LogGroupClass::as_str)),
+                created: group.creation_time().map(of_milliseconds),
+                stored_bytes: group.stored_bytes().and_then(|bytes| u64::try_from(bytes).ok()),
+            });
+            progress.step();
         }
         token = page.next_token;
         if token.is_none() {

@@ -1,6 +1,7 @@
 //! AWS: flags become clients, and what the SDK says becomes what users read.
 
 pub mod artifacts;
+mod connect;
 pub mod deploy;
 mod errors;
 pub mod filters;
@@ -11,36 +12,56 @@ pub mod signed;
 pub mod stack;
 pub mod trail;
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{error::Error as StdError, fmt};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
+use serde::Serialize;
 
-use crate::error::{Error, Kind};
+use crate::{
+    args::AwsOptions,
+    context::Context,
+    error::{Error, Kind},
+    index::Network,
+};
 
+pub use connect::load;
 pub use pace::{Pace, paced};
 
-/// Which account and Region.
-#[derive(Debug, Clone, clap::Args)]
-pub struct AwsOptions {
-    /// Use this profile of the AWS configuration
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
-    pub profile: Option<String>,
-    /// Work in this AWS Region
-    #[arg(long, global = true, value_name = "REGION", help_heading = "Global options")]
-    pub region: Option<String>,
+/// One account in one Region: what a run works on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Target {
+    /// The account.
+    pub account: String,
+    /// The name that people gave it, where it has one that may be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// The Region.
+    pub region: String,
+    /// The part of AWS that it belongs to, such as `aws` or `aws-cn`.
+    #[serde(skip)]
+    pub partition: String,
 }
 
-/// One account in one Region.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { account, alias, region, .. } = self;
+        match alias {
+            Some(alias) => write!(f, "account {account} ({alias}), {region}"),
+            None => write!(f, "account {account}, {region}"),
+        }
+    }
+}
+
+/// The way to one account in one Region.
 #[derive(Debug, Clone)]
 pub struct Aws {
     /// What every client is made of.
     pub config: SdkConfig,
-    /// The account.
-    pub account: String,
-    /// The Region.
-    pub region: String,
-    partition: String,
+    /// Which account and Region.
+    pub target: Target,
+    /// How hosts outside of this machine are reached, where no SDK does it.
+    pub network: Network,
     options: AwsOptions,
 }
 
@@ -48,15 +69,34 @@ impl Aws {
     /// Loads the configuration and asks who the caller is.
     ///
     /// # Errors
-    /// Denied where there are no credentials or they are refused.
-    pub async fn connect(options: &AwsOptions) -> Result<Self, Error> {
-        let config = load(options).await?;
+    /// Denied where there are no credentials or they are refused; wrong usage where they are those of another account than
+    /// the one that is expected.
+    pub async fn connect(cx: &Context<'_>) -> Result<Self, Error> {
+        let (options, env) = (&cx.global.aws, cx.env);
+        let config = connect::load(options, env).await?;
         let region = config.region().map(ToString::to_string).unwrap_or_default();
         let identity = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await;
-        let identity = identity.map_err(|error| errors::explain("cannot reach AWS", &error, options))?;
+        let at = config.endpoint_url();
+        let identity = identity.map_err(|error| errors::explain("cannot reach AWS", &error, options, at))?;
         let account = identity.account().unwrap_or_default().to_owned();
         let partition = identity.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws").to_owned();
-        Ok(Self { config, account, region, partition, options: options.clone() })
+        if let Some(expected) = options.expect_account.as_ref().filter(|expected| **expected != account) {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("these credentials are of account {account}, and {expected} is expected"),
+            )
+            .hint("choose another profile with --profile, or other keys"));
+        }
+        let target = Target { account, alias: None, region, partition };
+        tracing::info!("the caller is {}; works in {target}", identity.arn().unwrap_or_default());
+        Ok(Self { config, target, network: Network::new(env), options: options.clone() })
+    }
+
+    /// With the account's alias, where it has one that may be read.
+    #[must_use]
+    pub async fn with_alias(mut self) -> Self {
+        self.target.alias = self.alias().await;
+        self
     }
 
     /// A client of CloudWatch Logs that retries nothing by itself: [`paced`] does, within one budget. The SDK would send a
@@ -77,7 +117,8 @@ impl Aws {
     /// ARN of a function of this account.
     #[must_use]
     pub fn function(&self, name: &str) -> String {
-        format!("arn:{}:lambda:{}:{}:function:{name}", self.partition, self.region, self.account)
+        let Target { account, region, partition, .. } = &self.target;
+        format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
     }
 
     /// Says why `what` failed.
@@ -86,37 +127,11 @@ impl Aws {
         E: ProvideErrorMetadata + StdError + 'static,
         R: fmt::Debug + 'static,
     {
-        errors::explain(what, error, &self.options)
+        errors::explain(what, error, &self.options, self.config.endpoint_url())
     }
 }
 
 /// The error code of AWS, where the error came from there.
 pub fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
     error.as_service_error().and_then(ProvideErrorMetadata::code)
-}
-
-/// The configuration of the SDKs.
-///
-/// # Errors
-/// Wrong usage where no Region is known.
-pub async fn load(options: &AwsOptions) -> Result<SdkConfig, Error> {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(200)))
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(3))
-                .operation_attempt_timeout(Duration::from_secs(30))
-                .build(),
-        );
-    if let Some(profile) = &options.profile {
-        loader = loader.profile_name(profile);
-    }
-    if let Some(region) = &options.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
-    let config = loader.load().await;
-    if config.region().is_none() {
-        return Err(Error::new(Kind::Usage, "no AWS Region is set").hint("add --region, or set AWS_REGION"));
-    }
-    Ok(config)
 }

@@ -86,6 +86,7 @@ where
             Err(error) => error,
         };
         if code(&error).is_some_and(is_throttling) {
+            tracing::info!("AWS throttles; try {attempt} of {ATTEMPTS}, the next in about {pause:?}");
             pace.throttled();
         } else if !may_pass(&error) || attempt >= 3 {
             return Err(error);
@@ -93,6 +94,7 @@ where
         if attempt >= ATTEMPTS {
             return Err(error);
         }
+        tracing::debug!("try {attempt} failed: {:?}", code(&error));
         attempt += 1;
         sleep(pause.mul_f64(fastrand::f64() / 2.0 + 0.5)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

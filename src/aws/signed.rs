@@ -2,17 +2,41 @@
 
 use std::time::{Duration, SystemTime};
 
+use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials as _;
+use bytes::Bytes;
+use hyper::Request;
 use logctl_sink::{
     aws::{AwsError, Signer},
-    http::HttpClient,
+    s3::texts,
 };
 
 use super::{Aws, errors};
-use crate::error::{Error, Kind};
+use crate::{
+    args::AwsOptions,
+    error::{Error, Kind},
+};
 
 /// How long a call may take that carries an object over a laptop's connection.
 const TIMEOUT: Duration = Duration::from_mins(1);
+/// How long the account's alias is waited for: it is a comfort.
+const ALIAS_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Signs with the identity that a configuration names.
+///
+/// # Errors
+/// Denied where there are no credentials.
+pub async fn signer(config: &SdkConfig, options: &AwsOptions) -> Result<Signer, Error> {
+    let denied = || Error::new(Kind::Denied, "there are no AWS credentials");
+    let provider = config.credentials_provider().ok_or_else(denied)?;
+    let credentials = provider.provide_credentials().await.map_err(|error| {
+        let explained = errors::without_credentials("cannot reach AWS", &error, options);
+        explained.unwrap_or_else(|| denied().because(error))
+    })?;
+    let region = config.region().map(ToString::to_string).unwrap_or_default();
+    // A signature carries the time of its own request.
+    Ok(Signer::new(credentials, region, SystemTime::now))
+}
 
 impl Aws {
     /// The caller's identity as it is now; temporary credentials are renewed by asking again.
@@ -20,23 +44,35 @@ impl Aws {
     /// # Errors
     /// Denied where there are no credentials.
     pub async fn signer(&self) -> Result<Signer, Error> {
-        let denied = || Error::new(Kind::Denied, "there are no AWS credentials");
-        let provider = self.config.credentials_provider().ok_or_else(denied)?;
-        let credentials = provider.provide_credentials().await.map_err(|error| {
-            let explained = errors::without_credentials("cannot reach AWS", &error, &self.options);
-            explained.unwrap_or_else(|| denied().because(error))
-        })?;
-        // A signature carries the time of its own request.
-        Ok(Signer::new(credentials, self.region.clone(), SystemTime::now))
+        signer(&self.config, &self.options).await
     }
 
     /// The functions' client, with the caller's identity.
     ///
     /// # Errors
     /// Denied where there are no credentials.
-    pub async fn signed(&self, http: &HttpClient) -> Result<logctl_sink::aws::Aws, Error> {
+    pub async fn signed(&self) -> Result<logctl_sink::aws::Aws, Error> {
         let endpoint = self.config.endpoint_url().map(str::to_owned);
-        Ok(logctl_sink::aws::Aws::new(http.clone(), self.signer().await?, endpoint).with_timeout(TIMEOUT))
+        let http = self.network.client(None)?;
+        Ok(logctl_sink::aws::Aws::new(http, self.signer().await?, endpoint).with_timeout(TIMEOUT))
+    }
+
+    /// The account's alias, where it has one that may be read. IAM is global and answers in one Region of each partition:
+    /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccountAliases.html>.
+    pub(super) async fn alias(&self) -> Option<String> {
+        let (host, region) = match self.target.partition.as_str() {
+            "aws" => ("iam.amazonaws.com", "us-east-1"),
+            "aws-cn" => ("iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+            "aws-us-gov" => ("iam.us-gov.amazonaws.com", "us-gov-west-1"),
+            _ => return None,
+        };
+        let base = self.config.endpoint_url().map_or_else(|| format!("https://{host}"), str::to_owned);
+        let url = format!("{}/?Action=ListAccountAliases&Version=2010-05-08", base.trim_end_matches('/'));
+        let mut request = Request::get(url).body(Bytes::new()).ok()?;
+        self.signer().await.ok()?.in_region(region).sign(&mut request, "iam").ok()?;
+        let answer = self.network.client(None).ok()?.send(request, ALIAS_TIMEOUT).await.ok()?;
+        let text = String::from_utf8_lossy(&answer.body);
+        answer.status.is_success().then(|| texts(&text, "member").next())?
     }
 
     /// Says why `what` failed.

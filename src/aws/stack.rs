@@ -37,8 +37,12 @@ impl Stack {
     pub async fn find(aws: &Aws, name: &StackName) -> Result<Option<Self>, Error> {
         let found = describe(&aws.cloudformation(), name.as_str()).await;
         let found = found.map_err(|error| aws.explain("cannot read the stack", &error))?;
-        let Some(found) = found else { return Ok(None) };
+        let Some(found) = found else {
+            tracing::info!("there is no stack {name}");
+            return Ok(None);
+        };
         let stack = Self::of(name, &found);
+        tracing::info!("stack {name} is {}", stack.status);
         if !stack.is_shell() && !MARKS.iter().all(|mark| stack.parameters.contains_key(*mark)) {
             return Err(Error::new(Kind::Usage, format!("stack {name} is not a forwarding stack of logctl"))
                 .hint("name another one with --stack"));

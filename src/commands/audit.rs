@@ -6,32 +6,48 @@ use std::collections::BTreeSet;
 
 use logctl_core::coverage::State;
 
-use super::Context;
 use crate::{
-    aws::stack::Stack,
-    cli::ReportFormat,
+    args::{GroupSelection, Rate, ReportFormat, named},
+    aws::{Aws, Pace, stack::Stack},
+    context::Context,
     error::{Error, Kind},
-    selection::GroupSelection,
-    survey::{Rate, Survey, survey},
+    survey::{Survey, survey},
     ui::{Ui, count},
 };
 
 use report::Report;
+
+/// What the states mean, in the order in which the first that fits counts.
+const STATES: &str = "States, of which the first that fits counts:
+  unknown      could not be read
+  loop         belongs to a logctl function and is subscribed to one
+  own          belongs to a logctl function
+  unsupported  its log class cannot be subscribed
+  unwanted     a rule says no, but it is streamed
+  excluded     a rule says no, and it is not streamed
+  conflict     a filter of our name points elsewhere
+  broken       our filter is there, but what it points to is gone (not told yet)
+  double       delivered twice, and paid for twice
+  drifted      our filter sends only a part
+  streamed     delivered to the stack's forwarder
+  full         others hold all its filters (not told yet: such a group is missing)
+  missing      could be streamed, is not";
 
 /// Report which log groups are streamed, and why others are not
 ///
 /// A log group is streamed when one of its subscription filters, or the account policy, points at the stack's forwarder.
 /// Without a stack the report still answers: which groups are streamed, by whom, and to where. It changes nothing.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = STATES)]
 pub struct AuditArgs {
     /// Which groups.
     #[command(flatten)]
     pub selection: GroupSelection,
     /// Show only groups in one of these states
-    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = named::<State>())]
     pub state: Vec<State>,
     /// Exit with 8 when a group is in one of these states
-    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = named::<State>())]
     pub fail_on: Vec<State>,
     /// How fast.
     #[command(flatten)]
@@ -46,18 +62,45 @@ pub struct AuditArgs {
 /// # Errors
 /// Unmet where a group is in a state of `--fail-on`; incomplete where one could not be read.
 pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    let aws = cx.aws().await?;
-    let stack = Stack::find(&aws, &cx.global.stack).await?;
-    let survey = survey(&aws, stack.as_ref(), &args.selection, &args.rate.pace(), cx.env.now, ui).await?;
+    refuse_what_is_not_known(&args.fail_on, "--fail-on")?;
+    refuse_what_is_not_known(&args.state, "--state")?;
+    let aws = Aws::connect(cx).await?;
+    let stack = Stack::find(&aws, &cx.stack).await?;
+    let survey = survey(&aws, stack.as_ref(), &args.selection, &Pace::new(args.rate.calls), cx.env.now, ui).await?;
     let report = Report::new(&survey, &args.state);
     let shown = ui.show(&report);
     ui.status(report.closing_line());
     if stack.is_none() {
-        ui.hint(format_args!("there is no stack {} yet; deploy it with: logctl bootstrap", cx.global.stack));
+        ui.hint(format_args!("there is no stack {} yet; deploy it with: logctl bootstrap", cx.stack));
     } else if report.has_work {
         ui.hint("put the rest right with: logctl backfill");
     }
     Error::worst([survey.check(), fail_on(&survey, &args.fail_on), shown])
+}
+
+/// A condition that can never hold would look like one that is met.
+fn refuse_what_is_not_known(states: &[State], flag: &str) -> Result<(), Error> {
+    let reason = |state: &State| match state {
+        State::Full => Some("how many filters a group may hold is told only by a refusal; see backfill"),
+        State::Broken => Some("whether a destination still takes deliveries is not looked at yet"),
+        State::Unknown
+        | State::Loop
+        | State::Own
+        | State::Unsupported
+        | State::Unwanted
+        | State::Excluded
+        | State::Conflict
+        | State::Double
+        | State::Drifted
+        | State::Streamed
+        | State::Missing => None,
+    };
+    let refused = states.iter().find_map(|state| Some((state, reason(state)?)));
+    refused.map_or(Ok(()), |(state, reason)| {
+        Err(Error::new(Kind::Usage, format!("{flag} {state}: an audit cannot tell yet whether a group is {state}"))
+            .because(reason)
+            .hint("leave it out"))
+    })
 }
 
 fn fail_on(survey: &Survey, states: &[State]) -> Result<(), Error> {
@@ -66,7 +109,7 @@ fn fail_on(survey: &Survey, states: &[State]) -> Result<(), Error> {
     if bad.is_empty() {
         return Ok(());
     }
-    let states: BTreeSet<_> = bad.iter().map(|state| state.as_str()).collect();
+    let states: BTreeSet<_> = bad.iter().map(AsRef::as_ref).collect();
     let states = states.into_iter().collect::<Vec<_>>().join(" or ");
     Err(Error::new(Kind::Unmet, format!("{}: {states}", count(bad.len(), "log group"))))
 }

@@ -7,13 +7,12 @@ mod report;
 
 use logctl_core::coverage::State;
 
-use super::Context;
 use crate::{
-    aws::stack::Stack,
-    cli::{Consent, ReportFormat},
+    args::{Consent, GroupSelection, Rate, ReportFormat},
+    aws::{Aws, Pace, stack::Stack},
+    context::Context,
     error::{Error, Kind},
-    selection::GroupSelection,
-    survey::{Rate, Survey, survey},
+    survey::{Survey, survey},
     ui::{Ui, count},
 };
 
@@ -47,28 +46,30 @@ pub struct BackfillArgs {
 /// Not found without a stack; failed where a group could not be changed; interrupted by Ctrl-C.
 pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     ui.can_confirm(args.consent.yes || args.consent.dry_run)?;
-    let pace = args.rate.pace();
-    let aws = cx.aws().await?;
-    let stack = Stack::find(&aws, &cx.global.stack).await?;
+    let pace = Pace::new(args.rate.calls);
+    let aws = Aws::connect(cx).await?.with_alias().await;
+    let stack = Stack::find(&aws, &cx.stack).await?;
     let Some(coverage) = stack.as_ref().and_then(Stack::coverage) else {
-        return Err(Error::new(Kind::NotFound, format!("there is no working stack {}", cx.global.stack))
+        return Err(Error::new(Kind::NotFound, format!("there is no working stack {}", cx.stack))
             .hint("deploy it with: logctl bootstrap"));
     };
     let survey = survey(&aws, stack.as_ref(), &args.selection, &pace, cx.env.now, ui).await?;
     survey.policy.clone()?; // What it streams would be subscribed a second time.
     let plan = Plan::new(&survey);
+    let target = &survey.target;
     if plan.steps.is_empty() {
-        let shown = ui.show(&Outcome::unchanged(plan.unchanged));
-        ui.status(format_args!("nothing to do: {} stay as they are", count(plan.unchanged, "log group")));
+        let shown = ui.show(&Outcome::new(&plan));
+        ui.status(format_args!("nothing to do: {} of {target} stay as they are", count(plan.unchanged, "log group")));
         explain_the_rest(&survey, ui);
         return Error::worst([survey.check(), shown]);
     }
     ui.show_plan(&plan, args.consent.dry_run)?;
     if args.consent.dry_run {
-        ui.status(format_args!("would change {}; nothing was changed", count(plan.steps.len(), "log group")));
+        let groups = count(plan.steps.len(), "log group");
+        ui.status(format_args!("would change {groups} of {target}; nothing was changed"));
         return survey.check();
     }
-    ui.confirm(&format!("Change {}?", count(plan.steps.len(), "log group")), args.consent.yes)?;
+    ui.confirm(&plan.question(), args.consent.yes)?;
     cx.interrupt.arm();
     let progress = ui.progress("subscribing", Some(plan.steps.len()));
     let outcome = apply(&plan, &aws, &coverage, &pace, &cx.interrupt, &progress).await;
@@ -81,12 +82,11 @@ pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
 
 /// Says which groups backfill cannot help.
 fn explain_the_rest(survey: &Survey, ui: &mut Ui) {
-    for state in [State::Conflict, State::Broken, State::Full] {
-        let number = survey.groups.iter().filter(|surveyed| surveyed.decision.state == state).count();
-        if number > 0 {
-            let stays = if number == 1 { "stays" } else { "stay" };
-            let groups = count(number, "log group");
-            ui.warning(format_args!("{groups} {stays} {state}; see: logctl audit --state {state}"));
-        }
+    let state = State::Conflict;
+    let number = survey.groups.iter().filter(|surveyed| surveyed.decision.state == state).count();
+    if number > 0 {
+        let stays = if number == 1 { "stays" } else { "stay" };
+        let groups = count(number, "log group");
+        ui.warning(format_args!("{groups} {stays} {state}; see: logctl audit --state {state}"));
     }
 }

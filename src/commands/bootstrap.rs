@@ -5,21 +5,29 @@ mod plan;
 use std::{path::PathBuf, time::Duration};
 
 use aws_sdk_cloudformation::types::Parameter;
-use logctl_core::{auth::AuthMode, index::Period, names::IndexPrefix, redact::Redactor};
-use tokio::time::{Instant, sleep};
+use logctl_core::{
+    auth::AuthMode,
+    endpoint::Endpoint,
+    index::Period,
+    names::IndexPrefix,
+    redact::{Detector, Redactor},
+    rules::Glob,
+};
+use tokio::time::Instant;
 
-use super::Context;
 use crate::{
+    args::named,
+    args::{Consent, ReportFormat},
     aws::{
         Aws,
         artifacts::{self, Archive},
-        deploy::{self, ChangeSet, Operation},
+        deploy::{ChangeSet, Draft, Operation, Verdict, with_change_set},
         stack::Stack,
         trail::{self, Recording},
     },
-    cli::{Consent, ReportFormat},
+    context::Context,
     error::{Error, Kind},
-    index::{DomainOptions, Endpoint, IndexError, read_certificate},
+    index::{DomainOptions, IndexError, read_certificate},
     time::rough,
     ui::{Ui, count},
 };
@@ -37,30 +45,30 @@ const NO_BUCKET_YET: &str = "not-made-yet";
 /// keep the value that the stack has.
 #[derive(Debug, clap::Args)]
 pub struct BootstrapArgs {
-    /// Where the domain answers, with https://
-    #[arg(long, value_name = "URL", env = "LOGCTL_ENDPOINT", hide_env_values = true)]
+    /// Where the domain answers, with https:// [env: LOGCTL_ENDPOINT, for a stack that names none yet]
+    #[arg(long, value_name = "URL")]
     pub endpoint: Option<Endpoint>,
     /// ARN of the domain; needed where requests are signed
     #[arg(long, value_name = "ARN")]
     pub domain_arn: Option<String>,
-    /// How requests to the domain are authenticated: sigv4, basic or none [default: by the endpoint]
-    #[arg(long, value_name = "MODE")]
+    /// How requests to the domain are authenticated [default: by the endpoint]
+    #[arg(long, value_name = "MODE", value_parser = named::<AuthMode>())]
     pub auth: Option<AuthMode>,
     /// ARN of a secret with username and password, for basic authentication
     #[arg(long, value_name = "ARN")]
     pub secret: Option<String>,
     /// File with the certificate of a private authority that signs the domain's, in PEM
-    #[arg(long, value_name = "FILE", value_parser = read_certificate)]
-    pub ca: Option<String>,
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// Stream only log groups that match one of these globs
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub include: Option<Vec<String>>,
     /// Never stream log groups that match one of these globs
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub exclude: Option<Vec<String>>,
-    /// Redact these before anything is stored: email, card, iban, jwt, aws-key, bearer
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub redact: Option<Vec<String>>,
+    /// Redact these before anything is stored
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = named::<Detector>())]
+    pub redact: Option<Vec<Detector>>,
     /// Redact what matches this regular expression; may be given several times
     #[arg(long, value_name = "REGEX")]
     pub redact_pattern: Option<Vec<String>>,
@@ -70,8 +78,8 @@ pub struct BootstrapArgs {
     /// What the names of the indices begin with
     #[arg(long, value_name = "PREFIX")]
     pub index_prefix: Option<IndexPrefix>,
-    /// How much time one index covers: day, week or month
-    #[arg(long, value_name = "PERIOD")]
+    /// How much time one index covers
+    #[arg(long, value_name = "PERIOD", value_parser = named::<Period>())]
     pub index_period: Option<Period>,
     /// Copies of each shard, from-to; 0-2 where the domain spans three zones with standby
     #[arg(long, value_name = "FROM-TO")]
@@ -107,46 +115,74 @@ pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
     ui.can_confirm(args.consent.yes || args.consent.dry_run || args.check)?;
     check_rules(args)?;
     let archives = artifacts::load(args.functions.as_deref())?;
-    let aws = cx.aws().await?;
-    let stack = Stack::find(&aws, &cx.global.stack).await?;
+    let authority = args.ca.as_deref().map(read_certificate).transpose()?;
+    let aws = Aws::connect(cx).await?.with_alias().await;
+    let stack = Stack::find(&aws, &cx.stack).await?;
     check_status(stack.as_ref())?;
     let deployed = stack.as_ref().filter(|stack| !stack.is_shell());
-    preflight(args, deployed, &aws, ui).await?;
+    let endpoint = endpoint(args, deployed, cx, ui)?;
+    let typed = Typed { args, endpoint, authority };
+    preflight(&typed, deployed, &aws, ui).await?;
 
     let bucket = artifacts::bucket(&aws).await?;
-    let prepare = async |bucket: &str| {
-        let parameters = parameters(args, deployed, &archives, bucket);
-        let step = if bucket == NO_BUCKET_YET { "preview" } else { "deploy" };
-        let name = format!("logctl-{step}-{}", cx.env.now.as_millisecond());
-        deploy::create_change_set(&aws, &cx.global.stack, TEMPLATE, parameters, stack.as_ref(), &name).await
+    let draft = |step, bucket: &str| Draft {
+        stack: &cx.stack,
+        existing: stack.as_ref(),
+        template: TEMPLATE,
+        parameters: parameters(&typed, deployed, &archives, bucket),
+        step,
+        at: cx.env.now.as_millisecond(),
     };
     let progress = ui.progress("comparing", None);
-    let set = prepare(bucket.as_deref().unwrap_or(NO_BUCKET_YET)).await?;
-    drop(progress);
-    let plan = Plan::new(&cx.global.stack, &set, bucket.is_none());
-    match agree(&plan, args, ui) {
-        Ok(Agreed::GoOn) => cx.interrupt.arm(),
-        stopped => {
-            // The answer counts, also where the clearing up fails.
-            let cleared = deploy::discard(&aws, &set).await;
-            return stopped.map(drop).and(cleared);
+    let preview = draft("preview", bucket.as_deref().unwrap_or(NO_BUCKET_YET));
+    with_change_set(&aws, preview, &cx.interrupt, async |set| {
+        drop(progress);
+        let plan = Plan::new(&aws.target, &cx.stack, set, bucket.is_none());
+        if agree(&plan, args, ui)? == Agreed::Stop {
+            return Ok(Verdict::Dropped(Ok(())));
         }
-    }
-    let set = match upload(&aws, bucket, &archives, ui).await {
-        Ok((_, Made::Before)) => set,
+        let (bucket, made) = upload(&aws, bucket, &archives, ui).await?;
+        let again = "nothing was deployed; the same command begins anew";
+        cx.interrupt.check(again)?;
+        if let Made::Before = made {
+            return execute(&aws, set, &plan, args, cx, ui).await;
+        }
         // The preview stays beside it until the stack is made: without any change set its name would have to be deleted
         // first, and CloudFormation takes its time for that.
-        Ok((bucket, Made::Now)) => ChangeSet { made_shell: set.made_shell, ..prepare(&bucket).await? },
-        Err(error) => {
-            drop(deploy::discard(&aws, &set).await);
-            return Err(error);
-        }
-    };
-    if let Err(stopped) = cx.interrupt.check("nothing was deployed; the same command begins anew") {
-        drop(deploy::discard(&aws, &set).await);
-        return Err(stopped);
+        let work = async |set: &ChangeSet| {
+            cx.interrupt.check(again)?;
+            execute(&aws, set, &plan, args, cx, ui).await
+        };
+        with_change_set(&aws, draft("deploy", &bucket), &cx.interrupt, work).await.map(Verdict::Executed)
+    })
+    .await?
+}
+
+/// What was typed, with what stands for it where it was left out.
+struct Typed<'a> {
+    args: &'a BootstrapArgs,
+    endpoint: Option<Endpoint>,
+    authority: Option<String>,
+}
+
+/// Where the domain answers, as far as that was asked for. The variable is for a stack that names no domain yet: one that
+/// does keeps its own.
+fn endpoint(
+    args: &BootstrapArgs,
+    deployed: Option<&Stack>,
+    cx: &Context<'_>,
+    ui: &mut Ui,
+) -> Result<Option<Endpoint>, Error> {
+    if args.endpoint.is_some() {
+        return Ok(args.endpoint.clone());
     }
-    execute(&aws, &set, &plan, args, cx, ui).await
+    let variable: Option<Endpoint> = cx.env.parsed("LOGCTL_ENDPOINT")?;
+    let (Some(variable), Some(stack)) = (&variable, deployed) else { return Ok(variable) };
+    let own = stack.parameters.get("DomainEndpoint").map_or("", String::as_str);
+    if own.parse().as_ref() != Ok(variable) {
+        ui.warning(format_args!("stack {} keeps its domain {own}; LOGCTL_ENDPOINT names another", stack.name));
+    }
+    Ok(None)
 }
 
 /// Whether the artifact bucket was there before this run.
@@ -166,7 +202,7 @@ async fn upload(aws: &Aws, bucket: Option<String>, archives: &[Archive], ui: &Ui
 }
 
 /// Whether a deployment is begun.
-#[derive(PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Agreed {
     GoOn,
     Stop,
@@ -176,7 +212,7 @@ enum Agreed {
 fn agree(plan: &Plan, args: &BootstrapArgs, ui: &mut Ui) -> Result<Agreed, Error> {
     if plan.changes.is_empty() {
         ui.show(&Outcome::unchanged(plan))?;
-        ui.status(format_args!("nothing to do: stack {} is up to date", plan.stack));
+        ui.status(format_args!("nothing to do: stack {} in {} is up to date", plan.stack, plan.target));
         return Ok(Agreed::Stop);
     }
     ui.show_plan(plan, args.check || args.consent.dry_run)?;
@@ -184,7 +220,8 @@ fn agree(plan: &Plan, args: &BootstrapArgs, ui: &mut Ui) -> Result<Agreed, Error
         return Err(Error::new(Kind::Unmet, format!("{} would change", count(plan.changes.len(), "resource"))));
     }
     if args.consent.dry_run {
-        ui.status(format_args!("would change {}; nothing was changed", count(plan.changes.len(), "resource")));
+        let resources = count(plan.changes.len(), "resource");
+        ui.status(format_args!("would change {resources} in {}; nothing was changed", plan.target));
         return Ok(Agreed::Stop);
     }
     if let Some(name) = plan.gap().filter(|_| !args.accept_gap) {
@@ -197,6 +234,7 @@ fn agree(plan: &Plan, args: &BootstrapArgs, ui: &mut Ui) -> Result<Agreed, Error
     Ok(Agreed::GoOn)
 }
 
+/// Begins the deployment and watches it. From there on there is nothing to throw away, whatever comes of it.
 async fn execute(
     aws: &Aws,
     set: &ChangeSet,
@@ -204,24 +242,23 @@ async fn execute(
     args: &BootstrapArgs,
     cx: &Context<'_>,
     ui: &mut Ui,
-) -> Result<(), Error> {
-    let stack = &cx.global.stack;
+) -> Result<Verdict<Result<(), Error>>, Error> {
     let operation = Operation::execute(aws, set).await?;
-    let begun = Instant::now();
     if args.no_wait {
         let shown = ui.show(&Outcome::begun(plan));
-        ui.status(format_args!("started to deploy stack {stack}"));
-        return shown;
+        ui.status(format_args!("started to deploy stack {} in {}", cx.stack, plan.target));
+        return Ok(Verdict::Executed(shown));
     }
+    Ok(Verdict::Executed(watch(operation, aws, plan, cx, ui).await))
+}
+
+async fn watch(operation: Operation, aws: &Aws, plan: &Plan, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
+    let stack = &cx.stack;
+    let begun = Instant::now();
     let progress = ui.progress(&format!("deploying stack {stack}"), Some(plan.changes.len()));
-    let interrupted = async {
-        while !cx.interrupt.is_set() {
-            sleep(Duration::from_millis(100)).await;
-        }
-    };
     let ended = tokio::select! {
         ended = operation.wait(aws, &progress) => ended?,
-        () = interrupted => {
+        () = cx.interrupt.set() => {
             return Err(Error::new(Kind::Interrupted, format!("stopped watching; AWS goes on deploying stack {stack}"))
                 .hint("see how it ended with: logctl bootstrap --check"));
         }
@@ -230,7 +267,7 @@ async fn execute(
     ended.check(&format!("cannot deploy stack {stack}")).map_err(|error| error.hint(way_on(&ended.status)))?;
     let shown = ui.show(&Outcome::deployed(plan));
     let took = jiff::SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
-    ui.status(format_args!("deployed stack {stack} in {}", rough(took)));
+    ui.status(format_args!("deployed stack {stack} in {}, in {}", plan.target, rough(took)));
     ui.hint("new log groups are subscribed as they come; subscribe those that exist with: logctl backfill");
     shown
 }
@@ -247,6 +284,14 @@ fn way_on(status: &str) -> &'static str {
 
 fn check_rules(args: &BootstrapArgs) -> Result<(), Error> {
     for (flag, globs) in [("--include", &args.include), ("--exclude", &args.exclude)] {
+        for glob in globs.iter().flatten() {
+            let wrong =
+                |cause| Error::new(Kind::Usage, format!("{flag} {glob}: no log group can match this")).because(cause);
+            glob.parse::<Glob>().map_err(wrong).map_err(|error| {
+                error
+                    .hint("globs know * for any signs and ? for one; give several separated by commas: /aws/a*,/aws/b*")
+            })?;
+        }
         let length = globs.as_ref().map_or(0, |globs| globs.join(",").len());
         if length > MAX_RULES {
             return Err(Error::new(
@@ -256,9 +301,8 @@ fn check_rules(args: &BootstrapArgs) -> Result<(), Error> {
             .hint("use fewer and wider globs"));
         }
     }
-    let detectors = args.redact.as_deref().unwrap_or_default().join(",");
     let patterns = args.redact_pattern.as_deref().unwrap_or_default().join("\n");
-    Redactor::new(&detectors, &patterns).map_err(|problem| Error::new(Kind::Usage, problem))?;
+    Redactor::new("", &patterns).map_err(|problem| Error::new(Kind::Usage, format!("--redact-pattern: {problem}")))?;
     Ok(())
 }
 
@@ -279,13 +323,14 @@ fn check_status(stack: Option<&Stack>) -> Result<(), Error> {
 }
 
 /// Looks at what would make the deployment useless, before anything is changed.
-async fn preflight(args: &BootstrapArgs, stack: Option<&Stack>, aws: &Aws, ui: &mut Ui) -> Result<(), Error> {
+async fn preflight(typed: &Typed<'_>, stack: Option<&Stack>, aws: &Aws, ui: &mut Ui) -> Result<(), Error> {
+    let args = typed.args;
     let of_stack = || stack?.parameters.get("DomainEndpoint")?.parse().ok();
-    let Some(endpoint) = args.endpoint.clone().or_else(of_stack) else {
+    let Some(endpoint) = typed.endpoint.clone().or_else(of_stack) else {
         return Err(Error::new(Kind::Usage, "the stack needs to know where the domain answers")
             .hint("logctl bootstrap --endpoint https://search-logs-abc.eu-west-1.es.amazonaws.com"));
     };
-    let auth = auth(args, stack).unwrap_or_else(|| endpoint.auth());
+    let auth = auth(typed, stack).unwrap_or_else(|| endpoint.auth());
     let arn = args.domain_arn.as_deref().or_else(|| stack?.parameters.get("DomainArn").map(String::as_str));
     if auth == AuthMode::SigV4 && arn.is_none_or(str::is_empty) {
         return Err(Error::new(
@@ -300,7 +345,7 @@ async fn preflight(args: &BootstrapArgs, stack: Option<&Stack>, aws: &Aws, ui: &
         return Err(Error::new(Kind::Usage, "basic authentication needs a secret with username and password")
             .hint("add --secret arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME"));
     }
-    let authority = args.ca.clone().or_else(|| old("CaCertificate"));
+    let authority = typed.authority.clone().or_else(|| old("CaCertificate"));
     let index = DomainOptions { endpoint, auth, secret, authority }.index(aws, Duration::from_secs(4)).await?;
     match index.check().await {
         Ok(()) => {}
@@ -328,23 +373,28 @@ async fn preflight(args: &BootstrapArgs, stack: Option<&Stack>, aws: &Aws, ui: &
 }
 
 /// The mode that was asked for, else the stack's as long as its endpoint stays, else what the new endpoint wants.
-fn auth(args: &BootstrapArgs, stack: Option<&Stack>) -> Option<AuthMode> {
+fn auth(typed: &Typed<'_>, stack: Option<&Stack>) -> Option<AuthMode> {
     let old = stack.and_then(|stack| stack.parameters.get("DomainEndpoint"));
-    let stays = args.endpoint.as_ref().is_none_or(|endpoint| Some(&endpoint.to_string()) == old);
+    let stays = typed.endpoint.as_ref().is_none_or(|endpoint| Some(&endpoint.to_string()) == old);
     let of_stack = || stack?.parameters.get("AuthMode")?.parse().ok();
-    args.auth.or_else(|| if stays { of_stack() } else { None }).or_else(|| args.endpoint.as_ref().map(Endpoint::auth))
+    let of_host = || typed.endpoint.as_ref().map(Endpoint::auth);
+    typed.args.auth.or_else(|| if stays { of_stack() } else { None }).or_else(of_host)
 }
 
 /// The template's parameters: what was typed, else what the stack has, else the template's defaults.
-fn parameters(args: &BootstrapArgs, stack: Option<&Stack>, archives: &[Archive], bucket: &str) -> Vec<Parameter> {
+fn parameters(typed: &Typed<'_>, stack: Option<&Stack>, archives: &[Archive], bucket: &str) -> Vec<Parameter> {
+    let Typed { args, endpoint, authority } = typed;
     let joined = |globs: &Option<Vec<String>>| globs.as_ref().map(|globs| globs.join(","));
-    let mut typed = vec![
-        ("DomainEndpoint", args.endpoint.as_ref().map(ToString::to_string)),
+    let mut given = vec![
+        ("DomainEndpoint", endpoint.as_ref().map(ToString::to_string)),
         ("DomainArn", args.domain_arn.clone()),
-        ("AuthMode", auth(args, stack).map(|auth| auth.to_string())),
+        ("AuthMode", auth(typed, stack).map(|auth| auth.to_string())),
         ("SecretArn", args.secret.clone()),
-        ("CaCertificate", args.ca.clone()),
-        ("Redact", joined(&args.redact)),
+        ("CaCertificate", authority.clone()),
+        (
+            "Redact",
+            args.redact.as_ref().map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
+        ),
         ("RedactPatterns", args.redact_pattern.as_ref().map(|patterns| patterns.join("\n"))),
         ("AlarmTopic", args.alarm_topic.clone()),
         ("Include", joined(&args.include)),
@@ -356,16 +406,16 @@ fn parameters(args: &BootstrapArgs, stack: Option<&Stack>, archives: &[Archive],
         // A teardown that was given up has disabled it.
         ("RuleState", Some("ENABLED".to_owned())),
     ];
-    typed.extend(archives.iter().map(|archive| (archive.parameter, Some(archive.key.clone()))));
+    given.extend(archives.iter().map(|archive| (archive.parameter, Some(archive.key.clone()))));
     let known = parameter_names();
     let kept = stack.into_iter().flat_map(|stack| stack.parameters.keys()).filter(|name| {
-        known.contains(&name.as_str()) && !typed.iter().any(|(typed, value)| typed == name && value.is_some())
+        known.contains(&name.as_str()) && !given.iter().any(|(given, value)| given == name && value.is_some())
     });
     let kept = kept.map(|name| Parameter::builder().parameter_key(name).use_previous_value(true).build());
-    let typed = typed.iter().filter_map(|(name, value)| {
+    let given = given.iter().filter_map(|(name, value)| {
         Some(Parameter::builder().parameter_key(*name).parameter_value(value.as_ref()?).build())
     });
-    typed.chain(kept).collect()
+    given.chain(kept).collect()
 }
 
 /// The parameters that this template knows: a stack of another version may have others.

@@ -4,13 +4,12 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use super::Context;
 use crate::{
-    aws::stack::Stack,
-    cli::ReportFormat,
+    args::{GroupSelection, Rate, ReportFormat},
+    aws::{Aws, Pace, Target, stack::Stack},
+    context::Context,
     error::Error,
-    selection::GroupSelection,
-    survey::{GroupReport, Rate, style, survey},
+    survey::{GroupReport, style, survey},
     ui::{Look, Show, Ui, bytes, count, one_line, paint, table},
 };
 
@@ -33,6 +32,8 @@ pub struct GroupsArgs {
 /// Log groups by name.
 #[derive(Debug, Serialize)]
 struct Report {
+    #[serde(flatten)]
+    target: Target,
     groups: Vec<GroupReport>,
 }
 
@@ -41,14 +42,14 @@ struct Report {
 /// # Errors
 /// Incomplete where a group could not be read.
 pub async fn run(args: &GroupsArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    let aws = cx.aws().await?;
-    let stack = Stack::find(&aws, &cx.global.stack).await?;
-    let survey = survey(&aws, stack.as_ref(), &args.selection, &args.rate.pace(), cx.env.now, ui).await?;
-    let report = Report { groups: GroupReport::all(&survey) };
+    let aws = Aws::connect(cx).await?;
+    let stack = Stack::find(&aws, &cx.stack).await?;
+    let survey = survey(&aws, stack.as_ref(), &args.selection, &Pace::new(args.rate.calls), cx.env.now, ui).await?;
+    let report = Report { target: survey.target.clone(), groups: GroupReport::all(&survey) };
     let shown = ui.show(&report);
     let all = if args.selection.globs.is_empty() { "all " } else { "" };
     let number = count(report.groups.len(), "log group");
-    ui.status(format_args!("{all}{number} of account {}, {}", survey.account, survey.region));
+    ui.status(format_args!("{all}{number} of {}", survey.target));
     Error::worst([survey.check(), shown])
 }
 

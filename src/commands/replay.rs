@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use logctl_core::{
     conflicts::Conflicts,
-    dead_letter::{DeadLetter, FAILED_INVOCATIONS, Kind as Letters},
+    dead_letter::{DeadLetter, FAILED_INVOCATIONS, LetterKind},
     index::Indices,
     payload::DEFAULT_CAP,
     redact::Redactor,
@@ -16,19 +16,21 @@ use logctl_core::{
 use logctl_sink::{
     breaker::Circuit,
     dead_letters::Bucket,
-    http::HttpClient,
     replay::{Lines, Replay, ReplayError},
 };
+use strum::IntoEnumIterator as _;
 use tokio::time::{Duration, Instant};
 
-use super::Context;
 use crate::{
+    args::named,
+    args::{Consent, ReportFormat},
     aws::{Aws, stack::Stack},
-    cli::{Consent, ReportFormat},
+    context::Context,
     error::{Error, Kind},
     index::DomainOptions,
+    progress::Progress as _,
     time::Moment,
-    ui::{Ui, count},
+    ui::Ui,
 };
 
 use report::{Outcome, Survey};
@@ -45,9 +47,9 @@ const FRESH: Duration = Duration::from_mins(5);
 /// run that was interrupted is finished by the next one, and nothing is indexed twice. What is refused again stays.
 #[derive(Debug, clap::Args)]
 pub struct ReplayArgs {
-    /// Only letters of this kind: rejected, outage or undecodable
-    #[arg(long, value_name = "KIND")]
-    pub kind: Vec<Letters>,
+    /// Only letters of this kind
+    #[arg(long, value_name = "KIND", value_parser = named::<LetterKind>())]
+    pub kind: Vec<LetterKind>,
     /// Only letters whose reason contains this text
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
@@ -64,7 +66,7 @@ pub struct ReplayArgs {
 
 /// Which letters.
 struct Selection<'a> {
-    kinds: &'a [Letters],
+    kinds: &'a [LetterKind],
     reason: Option<&'a str>,
     /// In milliseconds since 1970.
     since: i64,
@@ -81,9 +83,9 @@ impl Selection<'_> {
     /// What the keys of such letters begin with, and the key that comes before the first of them.
     fn prefixes(&self) -> impl Iterator<Item = (String, String)> {
         let day = crate::time::of_milliseconds(self.since).strftime("%Y-%m-%d").to_string();
-        let kinds = Letters::ALL.into_iter().filter(|kind| self.kinds.is_empty() || self.kinds.contains(kind));
+        let kinds = LetterKind::iter().filter(|kind| self.kinds.is_empty() || self.kinds.contains(kind));
         let ours = kinds.clone().map(move |kind| (kind.prefix(), format!("{kind}/{day}")));
-        let of_lambda = kinds.filter(|kind| *kind == Letters::Outage);
+        let of_lambda = kinds.filter(|kind| *kind == LetterKind::Outage);
         ours.chain(of_lambda.map(|_| (FAILED_INVOCATIONS.to_owned(), String::new())))
     }
 }
@@ -95,35 +97,39 @@ impl Selection<'_> {
 pub async fn run(args: &ReplayArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     ui.can_confirm(args.consent.yes || args.consent.dry_run)?;
     let since = args.since.as_ref().map(|since| since.at(cx.env.now, &ui.look.time_zone)).transpose()?;
+    if since.is_some_and(|since| since > cx.env.now) {
+        return Err(Error::new(Kind::Usage, "--since is in the future; no letter was given up then"));
+    }
     let selection = Selection {
         kinds: &args.kind,
         reason: args.reason.as_deref(),
         since: since.map_or(0, jiff::Timestamp::as_millisecond),
     };
-    let aws = cx.aws().await?;
-    let stack = Stack::find(&aws, &cx.global.stack).await?;
+    let aws = Aws::connect(cx).await?.with_alias().await;
+    let stack = Stack::find(&aws, &cx.stack).await?;
     let Some((stack, domain)) = stack.as_ref().and_then(|stack| Some((stack, DomainOptions::of_stack(stack)?))) else {
-        return Err(Error::new(Kind::NotFound, format!("there is no working stack {}", cx.global.stack))
+        return Err(Error::new(Kind::NotFound, format!("there is no working stack {}", cx.stack))
             .hint("deploy it with: logctl bootstrap"));
     };
     let bucket = bucket(&aws, stack).await?;
-    let survey = survey(&aws, &bucket, &selection, ui).await?;
+    let indices = indices(stack)?;
+    let survey = survey(&aws, &bucket, &selection, &indices, ui).await?;
     for key in &survey.unreadable {
         ui.warning(format_args!("{key} is not what the forwarder writes, and stays"));
     }
     if survey.letters() == 0 {
-        let shown = ui.show(&Outcome::default());
-        ui.status("nothing to do: there are no such dead letters");
+        let shown = ui.show(&Outcome::new(&aws.target));
+        ui.status(format_args!("nothing to do: there are no such dead letters in {}", aws.target));
         return shown;
     }
     ui.show_plan(&survey, args.consent.dry_run)?;
     if args.consent.dry_run {
-        ui.status(format_args!("would index {}; nothing was changed", count(survey.letters(), "dead letter")));
+        ui.status(format_args!("would {}; nothing was changed", survey.intent()));
         return Ok(());
     }
-    ui.confirm(&format!("Index {}?", count(survey.letters(), "dead letter")), args.consent.yes)?;
+    ui.confirm(&survey.question(), args.consent.yes)?;
     cx.interrupt.arm();
-    let outcome = replay(&survey, &selection, &domain, stack, &aws, cx, ui).await?;
+    let outcome = replay(&survey, &selection, &domain, stack, &indices, &aws, cx, ui).await?;
     let shown = ui.show(&outcome);
     ui.status(outcome.closing_line());
     Error::worst([outcome.result(), shown])
@@ -131,25 +137,30 @@ pub async fn run(args: &ReplayArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
 
 /// The bucket, with credentials that are good for a while.
 async fn bucket(aws: &Aws, stack: &Stack) -> Result<Bucket, Error> {
-    let http = HttpClient::new(None).map_err(Error::failed)?;
     let name = stack.outputs.get("DeadLetters").cloned().ok_or_else(|| {
         Error::failed(format!("stack {} names no bucket of dead letters", stack.name)).hint("run: logctl bootstrap")
     })?;
-    Ok(Bucket { aws: aws.signed(&http).await?, name, owner: aws.account.clone() })
+    Ok(Bucket { aws: aws.signed().await?, name, owner: aws.target.account.clone() })
 }
 
 /// Reads every object once, one at a time, and counts the letters by their reasons.
-async fn survey(aws: &Aws, bucket: &Bucket, selection: &Selection<'_>, ui: &Ui) -> Result<Survey, Error> {
+async fn survey(
+    aws: &Aws,
+    bucket: &Bucket,
+    selection: &Selection<'_>,
+    indices: &Indices,
+    ui: &Ui,
+) -> Result<Survey, Error> {
     let progress = ui.progress("reading dead letters", None);
     let failed = |error| aws.explain_signed("cannot read the dead letters", &error);
-    let mut survey = Survey::default();
+    let mut survey = Survey::new(&aws.target);
     for (prefix, first) in selection.prefixes() {
         let mut after = Some(first);
         while let Some(from) = after {
             let page = bucket.aws.list_objects(bucket, &prefix, &from).await.map_err(failed)?;
             for key in page.keys {
                 match bucket.aws.get_object(bucket, &key).await {
-                    Ok(object) => read(key, &object, selection, &mut survey),
+                    Ok(object) => read(key, &object, selection, indices, &mut survey),
                     Err(error) if error.code() == Some("NoSuchKey") => {}
                     Err(error) => return Err(failed(error)),
                 }
@@ -162,7 +173,7 @@ async fn survey(aws: &Aws, bucket: &Bucket, selection: &Selection<'_>, ui: &Ui) 
 }
 
 /// Counts the letters of one object.
-fn read(key: String, object: &[u8], selection: &Selection<'_>, survey: &mut Survey) {
+fn read(key: String, object: &[u8], selection: &Selection<'_>, indices: &Indices, survey: &mut Survey) {
     let mut count = || -> Option<bool> {
         let mut lines = Lines::of(&key, object).ok()?;
         let mut selected = false;
@@ -171,7 +182,7 @@ fn read(key: String, object: &[u8], selection: &Selection<'_>, survey: &mut Surv
                 let letter: DeadLetter<'_> = serde_json::from_str(line).ok()?;
                 if selection.takes(&letter) {
                     selected = true;
-                    survey.count(&letter);
+                    survey.count(&letter, indices);
                 }
             }
         }
@@ -184,25 +195,33 @@ fn read(key: String, object: &[u8], selection: &Selection<'_>, survey: &mut Surv
     }
 }
 
+/// Names the indices of the stack.
+fn indices(stack: &Stack) -> Result<Indices, Error> {
+    let parameter = |name: &str| stack.parameters.get(name).map_or("", String::as_str);
+    let wrong = |error: String| Error::failed(format!("stack {} cannot be read: {error}", stack.name));
+    Ok(Indices {
+        prefix: parameter("IndexPrefix").parse().map_err(|error| wrong(format!("{error}")))?,
+        period: parameter("IndexPeriod").parse().map_err(wrong)?,
+    })
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one run")]
 async fn replay(
     survey: &Survey,
     selection: &Selection<'_>,
     domain: &DomainOptions,
     stack: &Stack,
+    indices: &Indices,
     aws: &Aws,
     cx: &Context<'_>,
     ui: &Ui,
 ) -> Result<Outcome, Error> {
     let parameter = |name: &str| stack.parameters.get(name).map_or("", String::as_str);
     let wrong = |error: String| Error::failed(format!("stack {} cannot be read: {error}", stack.name));
-    let indices = Indices {
-        prefix: parameter("IndexPrefix").parse().map_err(|error| wrong(format!("{error}")))?,
-        period: parameter("IndexPeriod").parse().map_err(wrong)?,
-    };
     let redactor = Redactor::new(parameter("Redact"), parameter("RedactPatterns")).map_err(wrong)?;
     let conflicts = Mutex::new(Conflicts::default());
     let progress = ui.progress("indexing dead letters", Some(survey.objects.len()));
-    let mut outcome = Outcome { objects: survey.objects.len(), ..Outcome::default() };
+    let mut outcome = Outcome { objects: survey.objects.len(), ..Outcome::new(&aws.target) };
     let (mut writer, mut bucket) = (domain.writer(aws).await?, bucket(aws, stack).await?);
     let mut made = Instant::now();
     for key in &survey.objects {
@@ -217,8 +236,8 @@ async fn replay(
         let replay = Replay {
             bucket: &bucket,
             domain: &writer,
-            indices: &indices,
-            region: &aws.region,
+            indices,
+            region: &aws.target.region,
             cap: parameter("MaxPayload").parse().unwrap_or(DEFAULT_CAP),
             conflicts: &conflicts,
             circuit: Circuit::Closed,

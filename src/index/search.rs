@@ -2,14 +2,17 @@
 
 use std::ops::Range;
 
+use hyper::Method;
 use jiff::Timestamp;
-use opensearch::http::Method;
+use opensearch::SearchParts;
 use serde_json::{Value, json};
 
 use super::{Event, Index, IndexError};
 
 /// Hits of one page.
 const PAGE: usize = 1000;
+/// Log groups that are listed at most; no engine gives more than 65,535 buckets unasked.
+const MOST_GROUPS: usize = 50_000;
 /// Beyond this many hits the engine counts no further.
 const COUNTED: usize = 10_000;
 
@@ -74,7 +77,7 @@ impl Search {
         let mut after = None;
         while found.events.len() < self.limit {
             let size = PAGE.min(self.limit - found.events.len());
-            let answer = index.ask(Method::Post, &self.path(), Some(&self.body(size, after.as_ref()))).await?;
+            let answer = index.ask(Method::POST, &self.path(), Some(&self.body(size, after.as_ref()))).await?;
             found.warnings.extend(incomplete(&answer));
             if after.is_none() {
                 found.no_index = answer.pointer("/_shards/total").and_then(Value::as_u64) == Some(0);
@@ -94,7 +97,8 @@ impl Search {
     }
 
     fn path(&self) -> String {
-        format!("/{}/_search?ignore_unavailable=true&allow_no_indices=true", self.indices)
+        let indices: Vec<&str> = self.indices.split(',').collect();
+        format!("{}?ignore_unavailable=true&allow_no_indices=true", SearchParts::Index(&indices).url())
     }
 }
 
@@ -111,6 +115,19 @@ pub async fn newest_before(
     let found = older.run(index).await?;
     let newest = found.events.first().map(|event| event.time);
     Ok(newest.map(|newest| (found, newest)))
+}
+
+/// The log groups that have events in the indices of `search`, at whatever time; the most frequent ones, where there are
+/// very many.
+///
+/// # Errors
+/// When the domain cannot be asked.
+pub async fn groups(search: &Search, index: &Index) -> Result<Vec<String>, IndexError> {
+    let body = json!({"size": 0, "aggs": {"groups": {"terms": {"field": "@log_group", "size": MOST_GROUPS}}}});
+    let answer = index.ask(Method::POST, &search.path(), Some(&body)).await?;
+    let buckets =
+        answer.pointer("/aggregations/groups/buckets").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    Ok(buckets.iter().filter_map(|bucket| bucket["key"].as_str()).map(str::to_owned).collect())
 }
 
 /// What the engine could not look at.
@@ -135,8 +152,10 @@ mod tests {
 
     use wiremock::{Mock, MockServer, ResponseTemplate, matchers::body_partial_json};
 
+    use logctl_sink::domain::Auth;
+
     use super::*;
-    use crate::index::Access;
+    use crate::index::Network;
 
     fn search(limit: usize) -> Search {
         Search {
@@ -162,7 +181,8 @@ mod tests {
     }
 
     async fn found(server: &MockServer, limit: usize) -> Found {
-        let index = Index::new(&server.uri().parse().unwrap(), Access::Open, None, Duration::from_secs(5)).unwrap();
+        let http = Network::default().client(None).unwrap();
+        let index = Index::new(server.uri().parse().unwrap(), Auth::None, http, Duration::from_secs(5));
         search(limit).run(&index).await.unwrap()
     }
 

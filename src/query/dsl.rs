@@ -6,6 +6,7 @@ use logctl_core::{
     normalise::{LEVEL_NAMES, REQUEST_ID_NAMES, TRACE_ID_NAMES},
 };
 use serde_json::{Value as Json, json};
+use strum::IntoEnumIterator as _;
 
 use super::tree::{Comparison, Field, Query, Value};
 use crate::error::{Error, Kind};
@@ -118,7 +119,7 @@ fn equal(field: &Field, value: &Value) -> Json {
     if is_level(field)
         && let Ok(level) = level(field, &value.text)
     {
-        return json!({"term": {"@level": level.as_str()}});
+        return json!({"term": {"@level": level.as_ref()}});
     }
     if field.name == "@id" {
         return json!({"ids": {"values": [value.text]}});
@@ -164,15 +165,14 @@ fn spellings(text: &str) -> Vec<String> {
 fn range(field: &Field, comparison: Comparison, value: &Value) -> Result<Json, Error> {
     if is_level(field) {
         let bound = level(field, &value.text)?;
-        let levels: Vec<_> = Level::ALL
-            .into_iter()
+        let levels: Vec<_> = Level::iter()
             .filter(|level| match comparison {
                 Comparison::Above => *level > bound,
                 Comparison::AtLeast => *level >= bound,
                 Comparison::Below => *level < bound,
                 _ => *level <= bound,
             })
-            .map(Level::as_str)
+            .map(|level| level.to_string())
             .collect();
         return Ok(json!({"terms": {"@level": levels}}));
     }

@@ -51,8 +51,8 @@ impl GroupReport {
     pub fn all(survey: &Survey) -> Vec<Self> {
         let ours = |filter: &_| survey.coverage.as_ref().is_some_and(|stack| stack.owns(filter));
         let report = |surveyed: &super::Surveyed| Self {
-            account: survey.account.clone(),
-            region: survey.region.clone(),
+            account: survey.target.account.clone(),
+            region: survey.target.region.clone(),
             name: surveyed.group.name.clone(),
             class: surveyed.group.class.as_str(),
             state: surveyed.decision.state,

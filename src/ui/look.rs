@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
 use crate::{
-    cli::{ColorChoice, Global},
+    args::{ColorChoice, Format, Global},
     env::Environment,
 };
 
@@ -33,17 +33,6 @@ pub struct Look {
     pub stderr_colour: bool,
     /// No progress, no hints.
     pub quiet: bool,
-}
-
-/// How a report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people; what a terminal gets
-    Table,
-    /// One record a line, tabs between the columns; what a pipe gets
-    Text,
-    /// One object with a schema that only grows
-    Json,
 }
 
 impl Look {

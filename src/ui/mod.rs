@@ -17,11 +17,14 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::error::{Error, Kind};
+use crate::{
+    args::Format,
+    error::{Error, Kind},
+};
 
 pub use escape::{escaped, one_line};
-pub use look::{Format, Look, paint};
-pub use progress::Progress;
+pub use look::{Look, paint};
+pub use progress::Bar;
 pub use table::{bar, table};
 pub use words::{bytes, count, grouped};
 
@@ -136,13 +139,13 @@ impl Ui {
     fn tell(&mut self, style: Style, label: &str, text: impl Display) {
         drop(self.out.flush()); // The answer comes before what is said about it.
         let style = if self.look.stderr_colour { style } else { Style::new() };
-        drop(writeln!(self.err, "{}{}", paint(style, label), escaped(&text.to_string())));
+        let _ = writeln!(self.err, "{}{}", paint(style, label), escaped(&text.to_string()));
     }
 
     /// Progress of `total` steps, or of an unknown number.
     #[must_use]
-    pub fn progress(&self, what: &str, total: Option<usize>) -> Progress {
-        Progress::new(what, total, &self.look)
+    pub fn progress(&self, what: &str, total: Option<usize>) -> Bar {
+        Bar::new(what, total, &self.look)
     }
 
     /// Checks, before any work, that somebody can confirm it.
@@ -170,7 +173,12 @@ impl Ui {
         match dialoguer::Confirm::new().with_prompt(question).default(false).interact_opt() {
             Ok(Some(true)) => Ok(()),
             Ok(_) => Err(Error::new(Kind::Interrupted, "declined; nothing was changed")),
-            Err(error) => Err(Error::new(Kind::Interrupted, "no answer; nothing was changed").because(error)),
+            Err(_) => {
+                // Ctrl-C leaves the prompt as it is, without a cursor.
+                let _ = console::Term::stderr().show_cursor();
+                let _ = writeln!(self.err);
+                Err(Error::new(Kind::Interrupted, "interrupted; nothing was changed"))
+            }
         }
     }
 

@@ -7,20 +7,21 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Look;
+use super::{Look, one_line};
+use crate::progress::Progress;
 
 /// How often a line is written where there is no terminal.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// Something that takes a while.
-pub struct Progress {
+pub struct Bar {
     bar: ProgressBar,
     plain: bool,
     last: Cell<Instant>,
     what: String,
 }
 
-impl Progress {
+impl Bar {
     pub(super) fn new(what: &str, total: Option<usize>, look: &Look) -> Self {
         let terminal = look.interactive && !look.quiet;
         let bar = ProgressBar::with_draw_target(total.map(|total| total as u64), target(terminal));
@@ -30,23 +31,6 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
         Self { bar, plain: !look.interactive && !look.quiet, last: Cell::new(Instant::now()), what: what.to_owned() }
-    }
-
-    /// One step is done.
-    pub fn step(&self) {
-        self.bar.inc(1);
-        self.tell();
-    }
-
-    /// How many steps are done by now.
-    pub fn at(&self, steps: usize) {
-        self.bar.set_position(steps as u64);
-        self.tell();
-    }
-
-    /// What is under way.
-    pub fn note(&self, text: &str) {
-        self.bar.set_message(format!("{}: {text}", self.what));
     }
 
     #[expect(clippy::print_stderr, reason = "this is the terminal's module")]
@@ -61,7 +45,23 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Progress for Bar {
+    fn total(&self, steps: usize) {
+        self.bar.set_length(steps as u64);
+        self.bar.set_style(style(true));
+    }
+
+    fn step(&self) {
+        self.bar.inc(1);
+        self.tell();
+    }
+
+    fn note(&self, text: &str) {
+        self.bar.set_message(format!("{}: {}", self.what, one_line(text)));
+    }
+}
+
+impl Drop for Bar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

@@ -35,7 +35,7 @@ pub fn bar(part: usize, whole: usize, width: usize, look: &Look) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::Format;
+    use crate::args::Format;
 
     fn look(width: usize) -> Look {
         Look {

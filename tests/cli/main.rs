@@ -62,12 +62,12 @@ fn a_sandbox_that_is_down_is_noticed_soon() {
     assert_snapshot!(shown(&["audit"], &variables), @r"
     exit 1
     error: cannot reach AWS: Connection refused (os error 111)
-    hint: check the network, --region and AWS_ENDPOINT_URL; in the sandbox: sandbox/sandbox up
+    hint: is it running? in the sandbox: sandbox/sandbox up
     ");
     assert_snapshot!(shown(&["search", "x", "--endpoint", "http://127.0.0.1:9"], &[]), @r"
     exit 1
     error: cannot reach the domain http://127.0.0.1:9: Connection refused (os error 111)
-    hint: check the endpoint and the network; in the sandbox: sandbox/sandbox up
+    hint: is it running? in the sandbox: sandbox/sandbox up
     ");
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
@@ -81,6 +81,14 @@ fn a_sandbox_that_is_down_is_noticed_soon() {
 #[test_case(&["search", "--endpoint", "localhost"], "an endpoint looks like"; "no endpoint")]
 #[test_case(&["audit", "--stack", "a stack"], "a stack name starts with a letter"; "no stack name")]
 #[test_case(&["search", "--since", "1h", "--until", "2h", "x"], "the time range is empty"; "an empty range")]
+#[test_case(&["search", "x", "--since=-2h"], "`-2h` is negative"; "a span that goes back twice")]
+#[test_case(&["search", "x", "--until", "now-30 minutes ago"], "is negative"; "the same in words")]
+#[test_case(&["replay", "--yes", "--since", "2999-01-01"], "--since is in the future"; "letters of the future")]
+#[test_case(&["audit", "--fail-on", "full,broken"], "an audit cannot tell yet whether a group is full"; "a condition that never holds")]
+#[test_case(&["audit", "--state", "broken"], "an audit cannot tell yet whether a group is broken"; "a list that is always empty")]
+#[test_case(&["audit", "--expect-account", "prod"], "an account has twelve digits"; "no account")]
+#[test_case(&["search", "x", "--endpoint", "http://search.shop.example"], "plain http:// is for this machine only"; "logs in the clear")]
+#[test_case(&["audit", "--profile", "prod"], "--profile: there is no AWS profile prod"; "no such profile")]
 #[test_case(&["search", "status>fast"], "`fast` is no number"; "a comparison of words")]
 #[test_case(&["bootstrap", "--functions", "/nowhere", "--yes"], "cannot read the function archive"; "no archives")]
 #[test_case(&["bootstrap", "--yes"], "built without the functions' archives"; "a binary without archives")]
@@ -92,6 +100,144 @@ fn wrong_usage(arguments: &[&str], says: &str) {
     let missing_file = arguments.contains(&"/nowhere");
     assert_eq!(output.status.code(), Some(if missing_file { 1 } else { 2 }), "{stderr}");
     assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_password_that_was_typed_is_not_repeated() {
+    let endpoint = "https://admin:hunter2@search.shop.example";
+    for command in [&["search", "x"][..], &["bootstrap", "--yes"]] {
+        let says = shown(&[command, &["--endpoint", endpoint]].concat(), &[REGION]);
+        assert!(says.contains("exit 2") && says.contains("https://…@search.shop.example"), "{says}");
+        let by_variable = shown(command, &[REGION, ("LOGCTL_ENDPOINT", endpoint)]);
+        assert!(by_variable.starts_with("exit 2"), "{by_variable}");
+        assert!(!format!("{says}{by_variable}").contains("hunter2"), "{says}{by_variable}");
+    }
+}
+
+#[test]
+fn a_rule_that_no_name_can_match_is_refused() {
+    let functions = tempfile::tempdir().unwrap();
+    let arguments =
+        ["bootstrap", "--yes", "--functions", functions.path().to_str().unwrap(), "--include", "/aws/{a,b}"];
+    assert_snapshot!(shown(&arguments, &[REGION]), @r"
+    exit 2
+    error: --include /aws/{a: no log group can match this
+      caused by: a log group name cannot hold `{`
+    hint: globs know * for any signs and ? for one; give several separated by commas: /aws/a*,/aws/b*
+    ");
+}
+
+const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "x")];
+
+#[test]
+fn half_of_a_key_is_not_taken_for_another_identity() {
+    for (here, there) in [(0, 1), (1, 0)] {
+        let says = shown(&["audit"], &[REGION, KEYS[here]]);
+        assert!(says.starts_with("exit 4"), "{says}");
+        assert!(says.contains(&format!("{} is set without {}", KEYS[here].0, KEYS[there].0)), "{says}");
+    }
+}
+
+#[test]
+fn a_profile_that_does_not_exist_is_named_with_the_nearest() {
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("config");
+    std::fs::write(&config, "[profile prod-eu]\nregion = eu-west-1\n[profile dev]\nregion = eu-west-1\n").unwrap();
+    let config = ("AWS_CONFIG_FILE", config.to_str().unwrap());
+    let says = shown(&["teardown", "--yes", "--profile", "prod-eo"], &[&KEYS[..], &[REGION, config]].concat());
+    assert_snapshot!(says, @r"
+    exit 2
+    error: --profile: there is no AWS profile prod-eo
+    hint: there is: prod-eu
+    ");
+    let by_variable = shown(&["audit"], &[REGION, config, ("AWS_PROFILE", "prod-eo")]);
+    assert!(by_variable.contains("AWS_PROFILE: there is no AWS profile prod-eo"), "{by_variable}");
+}
+
+/// Every variable that logctl or the SDK reads.
+const VARIABLES: [&str; 42] = [
+    "ALL_PROXY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_DEFAULTS_MODE",
+    "AWS_DEFAULT_REGION",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_CLOUDFORMATION",
+    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_MAX_ATTEMPTS",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_RETRY_MODE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_SDK_UA_APP_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "COLUMNS",
+    "HTTPS_PROXY",
+    "LOGCTL_COMPLETE",
+    "LOGCTL_ENDPOINT",
+    "LOGCTL_FUNCTIONS",
+    "LOGCTL_INDEX_PREFIX",
+    "LOGCTL_LOG",
+    "LOGCTL_NOW",
+    "LOGCTL_RATE",
+    "LOGCTL_STACK",
+    "NO_COLOR",
+    "NO_PROXY",
+];
+
+#[test]
+fn an_empty_variable_is_an_unset_one() {
+    let lines: [&[&str]; 4] = [
+        &["audit", "--region", "eu-west-1"],
+        &["bootstrap", "--yes", "--functions", "/nowhere"],
+        &["search", "x", "--endpoint", "http://127.0.0.1:9"],
+        &["replay", "--dry-run"],
+    ];
+    let now = ("LOGCTL_NOW", "2026-11-23T10:00:00Z");
+    for line in lines {
+        let unset = shown(line, &[now]);
+        for name in VARIABLES.into_iter().filter(|name| *name != now.0) {
+            assert_eq!(shown(line, &[now, (name, "")]), unset, "{name} is empty: {line:?}");
+        }
+        let all: Vec<(&str, &str)> = VARIABLES.into_iter().map(|name| (name, "")).collect();
+        assert_eq!(shown(line, &all), unset, "all are empty: {line:?}");
+    }
+}
+
+/// The table above holds every variable that the code names.
+#[test]
+fn every_variable_that_is_read_stands_in_the_table() {
+    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let text = std::fs::read_to_string(&entry).unwrap();
+            let words = text.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
+            for word in words.filter(|word| {
+                ["AWS_", "LOGCTL_"].iter().any(|start| word.starts_with(start) && word.len() > start.len())
+            }) {
+                assert!(VARIABLES.contains(&word), "{word} in {}", entry.display());
+            }
+        }
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
+use opensearch::http::Method;
 use serde_json::json;
 
 use super::sandbox::{Sandbox, now};
@@ -123,14 +124,19 @@ fn replay_shows_selects_and_indexes() {
         .logctl("replay --dry-run")
         .ok()
         .says("rejected/2026-11-21/0-notes.txt is not what the forwarder writes, and stays")
-        .says("would index 302 dead letters; nothing was changed")
-        .prints("rejected\t300\t");
+        .says("would index 302 dead letters in account 000000000000, us-east-1; nothing was changed")
+        .prints("rejected\t300\t")
+        .prints("failed to parse\tlogctl-2026.11.20")
+        .prints("`_bad name` is no index of this stack\t-");
     assert_eq!(sandbox.objects(&bucket), before);
     sandbox.logctl("replay --yes --kind rejected --reason nothing-like-that").ok().says("nothing to do");
     sandbox.logctl("replay --yes --kind frozen").exits(2).says("the kinds are rejected, outage, undecodable");
 
     // The poison stays, and stops nobody.
-    sandbox.logctl("replay --yes --kind rejected").exits(1).says("indexed 300 dead letters, 1 refused again");
+    sandbox
+        .logctl("replay --yes --kind rejected")
+        .exits(1)
+        .says("indexed 300 dead letters in account 000000000000, us-east-1, 1 refused again");
     assert_eq!(sandbox.indexed(since), ids.into_iter().map(|id| (id, 1)).collect());
     let left: Vec<String> = sandbox.objects(&bucket).into_iter().map(|(key, _)| key).collect();
     assert_eq!(
@@ -141,9 +147,43 @@ fn replay_shows_selects_and_indexes() {
             "undecodable/2026-11-21/1-u.ndjson.gz"
         ]
     );
-    sandbox.logctl("replay --yes").exits(1).says("indexed 0 dead letters, 2 refused again");
+    sandbox
+        .logctl("replay --yes")
+        .exits(1)
+        .says("indexed 0 dead letters in account 000000000000, us-east-1, 2 refused again");
     sandbox.stop_engine();
     sandbox.logctl("replay --yes --kind rejected").exits(1).says("the domain takes no more");
+}
+
+/// Whoever can write into the bucket cannot write into the indices of others.
+#[test]
+fn a_forged_letter_reaches_no_index_of_others() {
+    let sandbox = Sandbox::up(None);
+    sandbox.logctl("bootstrap --yes").ok();
+    let bucket = sandbox.bucket_of("logctl-deadletters");
+    let theirs = || sandbox.engine(Method::Get, "/orders/_search", None)["hits"]["hits"].clone();
+    sandbox.engine(Method::Put, "/orders/_doc/1?refresh=true", Some(json!({"paid": true})));
+    let before = theirs();
+    assert_eq!(before.as_array().unwrap().len(), 1);
+    let since = now() - 1;
+    let forged =
+        ["orders", "logctl-2026.11.23,orders", "orders\"}}\n{\"x\":1}\n{\"delete\":{\"_index\":\"orders\",\"_id\":\"1"];
+    for (number, index) in forged.iter().enumerate() {
+        for kind in ["rejected", "outage"] {
+            let letter = json!({
+                "kind": kind, "reason": "r", "at": since, "attempts": 1, "index": index,
+                "origin": {"owner": "0", "logGroup": "/a", "logStream": "s"},
+                "event": {"id": format!("{number}-{kind}"), "timestamp": since, "message": "forged"},
+            });
+            sandbox.put_object(&bucket, &format!("{kind}/2026-11-21/{number}-f.ndjson.gz"), gzip(&letter));
+        }
+    }
+    sandbox.logctl("replay --dry-run").ok().prints("`orders` is no index of this stack");
+    sandbox.logctl("replay --yes").exits(1).says("6 refused again");
+    sandbox.engine(Method::Post, "/_refresh", None);
+    assert_eq!(theirs(), before);
+    assert_eq!(sandbox.indexed(since).len(), 0);
+    assert!(sandbox.keys(&bucket).iter().all(|key| key.starts_with("rejected/")), "{:?}", sandbox.keys(&bucket));
 }
 
 fn gzip(line: &serde_json::Value) -> Vec<u8> {

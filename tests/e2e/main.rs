@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accounts;
 mod archives;
 mod auth;
 mod delivery;
@@ -14,3 +15,4 @@ mod real_logs;
 mod sandbox;
 mod story;
 mod trouble;
+mod updates;

@@ -1,7 +1,7 @@
 //! A TCP proxy that breaks what it is told to break.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     io::{BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
@@ -49,6 +49,7 @@ struct Script {
 pub struct Proxy {
     pub url: String,
     script: Arc<Mutex<Script>>,
+    signers: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
 impl Proxy {
@@ -56,16 +57,21 @@ impl Proxy {
     pub fn start(upstream: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let proxy = Self { url, script: Arc::default() };
+        let proxy = Self { url, script: Arc::default(), signers: Arc::default() };
         let upstream = upstream.trim_start_matches("http://").to_owned();
-        let script = Arc::clone(&proxy.script);
+        let shared = proxy.clone();
         spawn(move || {
             for client in listener.incoming().flatten() {
-                let (script, upstream) = (Arc::clone(&script), upstream.clone());
-                spawn(move || drop(serve(&client, &script, &upstream)));
+                let (proxy, upstream) = (shared.clone(), upstream.clone());
+                spawn(move || proxy.serve(&client, &upstream));
             }
         });
         proxy
+    }
+
+    /// How many requests each key has signed.
+    pub fn signers(&self) -> BTreeMap<String, usize> {
+        self.signers.lock().unwrap().clone()
     }
 
     /// Breaks the next requests whose first line contains `only`, each with one of `faults`.
@@ -90,49 +96,54 @@ impl Proxy {
     }
 }
 
-fn serve(client: &TcpStream, script: &Mutex<Script>, upstream: &str) -> std::io::Result<()> {
-    let mut reader = BufReader::with_capacity(1024, client);
-    let mut client = client;
-    while let Some(mut request) = Message::read_head(&mut reader)? {
-        let fault = {
-            let mut script = script.lock().unwrap();
-            let fault = if request.start.contains(script.only) {
-                script.next.pop_front().or_else(|| script.always.clone())
-            } else {
-                None
+impl Proxy {
+    fn serve(&self, client: &TcpStream, upstream: &str) -> std::io::Result<()> {
+        let mut reader = BufReader::with_capacity(1024, client);
+        let mut client = client;
+        while let Some(mut request) = Message::read_head(&mut reader)? {
+            let head = String::from_utf8_lossy(&request.head);
+            let key = head.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next()).unwrap_or("nobody");
+            *self.signers.lock().unwrap().entry(key.to_owned()).or_default() += 1;
+            let fault = {
+                let mut script = self.script.lock().unwrap();
+                let fault = if request.start.contains(script.only) {
+                    script.next.pop_front().or_else(|| script.always.clone())
+                } else {
+                    None
+                };
+                script.seen += usize::from(fault.is_some());
+                fault.unwrap_or(Fault::Pass)
             };
-            script.seen += usize::from(fault.is_some());
-            fault.unwrap_or(Fault::Pass)
-        };
-        if let Fault::ResetInBody = fault {
-            return request.read_half(&mut reader); // To close with something unread is a reset.
-        }
-        request.read_body(&mut reader)?;
-        match fault {
-            Fault::Pass | Fault::ResetInBody => client.write_all(&pass(&request, upstream)?)?,
-            Fault::Answer(status, kind, body) => client.write_all(&answer(status, kind, body.as_bytes()))?,
-            Fault::Items(status, kind) => client.write_all(&items(&request, status, kind))?,
-            Fault::LateItems(delay, status, kind) => {
-                sleep(delay);
-                client.write_all(&items(&request, status, kind))?;
+            if let Fault::ResetInBody = fault {
+                return request.read_half(&mut reader); // To close with something unread is a reset.
             }
-            Fault::CutAnswer => {
-                let answer = pass(&request, upstream)?;
-                return client.write_all(&answer[..answer.len() - 10]);
-            }
-            Fault::Trickle(pause) => {
-                for part in pass(&request, upstream)?.chunks(64) {
-                    client.write_all(part)?;
-                    sleep(pause);
+            request.read_body(&mut reader)?;
+            match fault {
+                Fault::Pass | Fault::ResetInBody => client.write_all(&pass(&request, upstream)?)?,
+                Fault::Answer(status, kind, body) => client.write_all(&answer(status, kind, body.as_bytes()))?,
+                Fault::Items(status, kind) => client.write_all(&items(&request, status, kind))?,
+                Fault::LateItems(delay, status, kind) => {
+                    sleep(delay);
+                    client.write_all(&items(&request, status, kind))?;
+                }
+                Fault::CutAnswer => {
+                    let answer = pass(&request, upstream)?;
+                    return client.write_all(&answer[..answer.len() - 10]);
+                }
+                Fault::Trickle(pause) => {
+                    for part in pass(&request, upstream)?.chunks(64) {
+                        client.write_all(part)?;
+                        sleep(pause);
+                    }
+                }
+                Fault::Hang => {
+                    sleep(Duration::from_mins(5));
+                    return Ok(());
                 }
             }
-            Fault::Hang => {
-                sleep(Duration::from_mins(5));
-                return Ok(());
-            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// What the upstream answers.
@@ -140,7 +151,12 @@ fn pass(request: &Message, upstream: &str) -> std::io::Result<Vec<u8>> {
     let mut server = TcpStream::connect(upstream)?;
     server.write_all(&request.head)?;
     server.write_all(&request.body)?;
-    let answer = Message::read(&mut BufReader::new(server))?;
+    let mut server = BufReader::new(server);
+    if request.start.starts_with("HEAD ") {
+        // Its length is that of what a GET would give.
+        return Ok(Message::read_head(&mut server)?.map_or_else(Vec::new, |answer| answer.head));
+    }
+    let answer = Message::read(&mut server)?;
     let answer = answer.ok_or_else(|| std::io::Error::other("the upstream says nothing"))?;
     // Its body may have come in chunks.
     let mut head: Vec<&str> = std::str::from_utf8(&answer.head).unwrap().trim().lines().collect();

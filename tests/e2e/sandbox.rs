@@ -121,6 +121,38 @@ impl Sandbox {
         Run::of(&self.command(arguments, variables).output().unwrap())
     }
 
+    /// Runs logctl in a terminal and answers its prompt with `keys`. What it wrote is in `stdout`, line breaks as they came.
+    pub fn in_terminal(&self, arguments: &str, keys: &str) -> Run {
+        const PYTHON: &str = r#"
+import os, pty, select, sys, time
+keys, command = sys.argv[1].encode(), sys.argv[2:]
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(command[0], command)
+shown = b""
+while select.select([terminal], [], [], 120)[0]:
+    try:
+        shown += os.read(terminal, 4096)
+    except OSError:  # It has ended.
+        break
+    if keys and b"[y/N]" in shown:
+        time.sleep(0.3)
+        os.write(terminal, keys)
+        keys = b""
+sys.stdout.buffer.write(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+        let logctl = self.command(&[], &[]);
+        let mut command = Command::new("/usr/bin/env");
+        command.arg("python3").args(["-c", PYTHON, keys]).arg(logctl.get_program());
+        command.args(arguments.split_whitespace()).env_clear();
+        for (name, value) in logctl.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command.envs([("TERM", "xterm"), ("PATH", &variable("PATH").unwrap())]);
+        Run::of(&command.output().unwrap())
+    }
+
     fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_logctl"));
         command
@@ -171,6 +203,25 @@ impl Sandbox {
 
     pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
+    }
+
+    /// A client of CloudFormation.
+    pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
+        aws_sdk_cloudformation::Client::new(&self.config)
+    }
+
+    /// Names and states of all stacks that are not deleted.
+    pub fn stacks(&self) -> BTreeMap<String, String> {
+        let found = self.wait(self.cloudformation().describe_stacks().send()).unwrap();
+        let text = |stack: &aws_sdk_cloudformation::types::Stack| {
+            (stack.stack_name().unwrap().to_owned(), stack.stack_status().unwrap().as_str().to_owned())
+        };
+        found.stacks().iter().map(text).collect()
+    }
+
+    /// A folder in which runs of logctl are at home.
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     pub fn create_group(&self, name: &str) {
@@ -243,6 +294,18 @@ impl Sandbox {
         let http = logctl_sink::http::HttpClient::new(None).unwrap();
         let aws = logctl_sink::aws::Aws::new(http, signer, Some(self.aws_endpoint().to_owned()));
         self.wait(aws.call("secretsmanager", &format!("secretsmanager.{operation}"), input)).unwrap()
+    }
+
+    /// Gives the account an alias.
+    pub fn name_account(&self, alias: &str) {
+        let credentials = aws_credential_types::Credentials::from_keys("test", "test", None);
+        let signer = logctl_sink::aws::Signer::new(credentials, "us-east-1".to_owned(), std::time::SystemTime::now);
+        let url = format!("{}/?Action=CreateAccountAlias&Version=2010-05-08&AccountAlias={alias}", self.aws_endpoint());
+        let mut request = hyper::Request::post(url).body(bytes::Bytes::new()).unwrap();
+        signer.sign(&mut request, "iam").unwrap();
+        let http = logctl_sink::http::HttpClient::new(None).unwrap();
+        let answer = self.wait(http.send(request, Duration::from_secs(5))).unwrap();
+        assert!(answer.status.is_success(), "{}", answer.excerpt());
     }
 
     /// A variable of the sandbox's environment.

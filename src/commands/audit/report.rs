@@ -61,8 +61,8 @@ impl Report {
         Self {
             taken_at: rfc3339(survey.taken_at),
             targets: vec![Target {
-                account: survey.account.clone(),
-                region: survey.region.clone(),
+                account: survey.target.account.clone(),
+                region: survey.target.region.clone(),
                 stack: survey.stack.clone(),
             }],
             summary: Summary { total: survey.groups.len(), by_state },

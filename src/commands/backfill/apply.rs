@@ -12,10 +12,10 @@ use crate::{
         Aws, Pace,
         filters::{Filters, Put},
     },
-    commands::Interrupt,
     error::{Error, Kind},
+    interrupt::Interrupt,
+    progress::Progress,
     survey::AT_ONCE,
-    ui::Progress,
 };
 
 /// How long the first group waits for a permission that was just created.
@@ -37,9 +37,9 @@ pub async fn apply(
     stack: &Stack,
     pace: &Pace,
     interrupt: &Interrupt,
-    progress: &Progress,
+    progress: &dyn Progress,
 ) -> Outcome {
-    let mut outcome = Outcome { planned: plan.steps.len(), unchanged: plan.unchanged, ..Outcome::default() };
+    let mut outcome = Outcome::new(plan);
     let work = Work { filters: Filters::new(aws, pace), stack, interrupt, progress };
     let (puts, deletes): (Vec<&Step>, Vec<&Step>) =
         plan.steps.iter().partition(|step| matches!(step.change, Action::Put(_)));
@@ -58,7 +58,7 @@ struct Work<'a> {
     filters: Filters<'a>,
     stack: &'a Stack,
     interrupt: &'a Interrupt,
-    progress: &'a Progress,
+    progress: &'a dyn Progress,
 }
 
 impl Work<'_> {

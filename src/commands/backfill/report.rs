@@ -6,6 +6,7 @@ use logctl_core::coverage::{Action, State};
 use serde::Serialize;
 
 use crate::{
+    aws::Target,
     error::{Error, Kind},
     survey::{Survey, Surveyed, style},
     ui::{Look, Show, count, one_line, paint, table},
@@ -14,6 +15,9 @@ use crate::{
 /// Steps that bring the groups to the wanted state.
 #[derive(Debug, Serialize)]
 pub struct Plan {
+    /// Which account and Region.
+    #[serde(flatten)]
+    pub target: Target,
     /// The steps, in the order in which they are done.
     pub steps: Vec<Step>,
     /// Groups that stay as they are.
@@ -54,7 +58,13 @@ impl Plan {
         let changing = survey.groups.iter().filter(|surveyed| surveyed.decision.action != Action::None);
         let mut steps: Vec<Step> = changing.map(step).collect();
         steps.sort_by_key(|step| step.state != State::Loop);
-        Self { unchanged: survey.groups.len() - steps.len(), steps }
+        Self { target: survey.target.clone(), unchanged: survey.groups.len() - steps.len(), steps }
+    }
+
+    /// What is asked before it is begun.
+    #[must_use]
+    pub fn question(&self) -> String {
+        format!("Change {} of {}?", count(self.steps.len(), "log group"), self.target)
     }
 }
 
@@ -70,7 +80,7 @@ impl Show for Plan {
                 paint(look.dim(), one_line(&step.reason)),
             ]
         });
-        table(&["DO", "LOG GROUP", "STATE", "WHY"], rows, look)
+        format!("{}\n{}", self.target, table(&["DO", "LOG GROUP", "STATE", "WHY"], rows, look))
     }
 
     fn lines(&self) -> impl Iterator<Item = String> {
@@ -93,8 +103,11 @@ pub struct Failed {
 }
 
 /// What became of a plan.
-#[derive(Debug, Default, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize)]
 pub struct Outcome {
+    /// Which account and Region.
+    #[serde(flatten)]
+    pub target: Target,
     /// Steps that were planned.
     pub planned: usize,
     /// Steps that were done.
@@ -112,17 +125,25 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Nothing was to be done.
+    /// Of a plan that is not begun.
     #[must_use]
-    pub fn unchanged(unchanged: usize) -> Self {
-        Self { unchanged, ..Self::default() }
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            target: plan.target.clone(),
+            planned: plan.steps.len(),
+            done: 0,
+            unchanged: plan.unchanged,
+            full: Vec::new(),
+            failed: Vec::new(),
+            interrupted: false,
+        }
     }
 
     /// How it went, in one line.
     #[must_use]
     pub fn closing_line(&self) -> String {
         let left = self.planned - self.done - self.full.len() - self.failed.len();
-        let mut line = format!("changed {} of {}", count(self.done, "log group"), self.planned);
+        let mut line = format!("changed {} of {} in {}", count(self.done, "log group"), self.planned, self.target);
         if !self.full.is_empty() {
             line += &format!(", {} full: others hold all their filters", self.full.len());
         }
@@ -176,10 +197,17 @@ mod tests {
     #[test]
     fn the_closing_line_accounts_for_every_step() {
         let failed = vec![Failed { group: "/a".into(), action: "subscribe", error: "no".into(), kind: Kind::Failed }];
-        let outcome = Outcome { planned: 5, done: 3, failed, ..Outcome::default() };
+        let target = Target {
+            account: "1".into(),
+            alias: Some("shop".into()),
+            region: "eu-west-1".into(),
+            partition: "aws".into(),
+        };
+        let plan = Plan { target, steps: Vec::new(), unchanged: 0 };
+        let outcome = Outcome { planned: 5, done: 3, failed, ..Outcome::new(&plan) };
         assert_eq!(
             outcome.closing_line(),
-            "changed 3 log groups of 5, 1 failed, 1 not begun; the same command does the rest"
+            "changed 3 log groups of 5 in account 1 (shop), eu-west-1, 1 failed, 1 not begun; the same command does the rest"
         );
         assert_eq!(outcome.result().unwrap_err().kind, Kind::Failed);
     }

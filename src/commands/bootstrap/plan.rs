@@ -1,13 +1,16 @@
 //! What a deployment would change, in words a person understands.
 
-use std::fmt::Display;
+use std::{collections::BTreeSet, fmt::Display};
 
-use aws_sdk_cloudformation::types::{Change, ChangeAction, Replacement, ResourceAttribute};
+use aws_sdk_cloudformation::types::{
+    Change, ChangeAction, ChangeSource, EvaluationType, Replacement, RequiresRecreation, ResourceAttribute,
+    ResourceChangeDetail,
+};
 use logctl_core::names::StackName;
 use serde::Serialize;
 
 use crate::{
-    aws::deploy::ChangeSet,
+    aws::{Target, deploy::ChangeSet},
     ui::{Look, Show, count, paint, table},
 };
 
@@ -17,6 +20,9 @@ const LIFELINES: [&str; 4] = ["LogsForwarder", "LogGroupCreated", "LogGroupCreat
 /// A deployment before it is begun.
 #[derive(Debug, Serialize)]
 pub struct Plan {
+    /// Which account and Region.
+    #[serde(flatten)]
+    pub target: Target,
     /// Name of the stack.
     pub stack: String,
     creates: bool,
@@ -47,8 +53,10 @@ enum Act {
 impl Plan {
     /// The plan of a change set; `with_bucket` where the artifact bucket has to be made, too.
     #[must_use]
-    pub fn new(stack: &StackName, set: &ChangeSet, with_bucket: bool) -> Self {
-        let mut changes: Vec<ResourceChange> = set.changes.iter().filter_map(resource_change).collect();
+    pub fn new(target: &Target, stack: &StackName, set: &ChangeSet, with_bucket: bool) -> Self {
+        let replaced = replaced(&set.changes);
+        let mut changes: Vec<ResourceChange> =
+            set.changes.iter().filter_map(|change| resource_change(change, &replaced)).collect();
         changes.sort_by(|a, b| (a.action, &a.name).cmp(&(b.action, &b.name)));
         if with_bucket && !changes.is_empty() {
             changes.push(ResourceChange {
@@ -58,7 +66,7 @@ impl Plan {
                 properties: vec!["in a stack of its own".to_owned()],
             });
         }
-        Self { stack: stack.to_string(), creates: set.creates, changes }
+        Self { target: target.clone(), stack: stack.to_string(), creates: set.creates, changes }
     }
 
     /// A resource whose replacement cuts deliveries off.
@@ -74,16 +82,62 @@ impl Plan {
     #[must_use]
     pub fn question(&self) -> String {
         let verb = if self.creates { "Deploy" } else { "Update" };
-        format!("{verb} stack {} ({})?", self.stack, count(self.changes.len(), "resource"))
+        let resources = count(self.changes.len(), "resource");
+        format!("{verb} stack {} ({resources}) in {}?", self.stack, self.target)
     }
 }
 
-fn resource_change(change: &Change) -> Option<ResourceChange> {
+/// The resources that are replaced. CloudFormation says so itself, or that it depends: a permission names the function by
+/// its ARN, and a change of the function might change that. It does where the function itself is replaced, and only there.
+fn replaced(changes: &[Change]) -> BTreeSet<&str> {
+    let resources = || changes.iter().filter_map(Change::resource_change);
+    let mut replaced = BTreeSet::new();
+    loop {
+        let before = replaced.len();
+        for resource in resources() {
+            let Some(name) = resource.logical_resource_id() else { continue };
+            let is = match resource.replacement() {
+                Some(Replacement::True) => true,
+                Some(Replacement::Conditional) => is_replaced(resource.details(), &replaced),
+                _ => false,
+            };
+            if is {
+                replaced.insert(name);
+            }
+        }
+        if replaced.len() == before {
+            return replaced;
+        }
+    }
+}
+
+/// Whether a resource of which that depends is replaced, as far as the others are known.
+fn is_replaced(details: &[ResourceChangeDetail], replaced: &BTreeSet<&str>) -> bool {
+    let recreates = |detail: &&ResourceChangeDetail| {
+        detail.target().is_some_and(|target| target.requires_recreation() != Some(&RequiresRecreation::Never))
+    };
+    let property = |detail: &ResourceChangeDetail| detail.target().and_then(|target| target.name().map(str::to_owned));
+    let by_resource = |detail: &&ResourceChangeDetail| {
+        matches!(detail.change_source(), Some(ChangeSource::ResourceReference | ChangeSource::ResourceAttribute))
+    };
+    details.iter().filter(recreates).any(|detail| {
+        if by_resource(&detail) {
+            let cause = detail.causing_entity().and_then(|entity| entity.split('.').next());
+            return cause.is_none_or(|cause| replaced.contains(cause));
+        }
+        // A property that follows from another resource's is told twice: once more as a modification of its own.
+        let echo = detail.evaluation() == Some(&EvaluationType::Dynamic)
+            && details.iter().filter(by_resource).any(|other| property(other) == property(detail));
+        !echo
+    })
+}
+
+fn resource_change(change: &Change, replaced: &BTreeSet<&str>) -> Option<ResourceChange> {
     let resource = change.resource_change()?;
-    let action = match (resource.action()?, resource.replacement()) {
-        (ChangeAction::Add, _) => Act::Add,
-        (ChangeAction::Remove, _) => Act::Remove,
-        (_, Some(Replacement::True | Replacement::Conditional)) => Act::Replace,
+    let action = match resource.action()? {
+        ChangeAction::Add => Act::Add,
+        ChangeAction::Remove => Act::Remove,
+        _ if resource.logical_resource_id().is_some_and(|name| replaced.contains(name)) => Act::Replace,
         _ => Act::Change,
     };
     let mut properties: Vec<String> = resource
@@ -119,7 +173,7 @@ impl Show for Plan {
             let kind = change.kind.trim_start_matches("AWS::").replace("::", " ");
             vec![paint(style, sign), change.name.clone(), kind, paint(look.dim(), change.properties.join(", "))]
         });
-        table(&["DO", "RESOURCE", "TYPE", "WHAT"], rows, look)
+        format!("{}\n{}", self.target, table(&["DO", "RESOURCE", "TYPE", "WHAT"], rows, look))
     }
 
     fn lines(&self) -> impl Iterator<Item = String> {
@@ -133,6 +187,8 @@ impl Show for Plan {
 /// How a deployment ended.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
+    #[serde(flatten)]
+    target: Target,
     stack: String,
     /// `deployed`, `begun` or `unchanged`.
     #[serde(rename = "outcome")]
@@ -144,13 +200,13 @@ impl Outcome {
     /// There was nothing to do.
     #[must_use]
     pub fn unchanged(plan: &Plan) -> Self {
-        Self { stack: plan.stack.clone(), how: "unchanged", changes: Vec::new() }
+        Self { changes: Vec::new(), how: "unchanged", ..Self::begun(plan) }
     }
 
     /// It goes on without us.
     #[must_use]
     pub fn begun(plan: &Plan) -> Self {
-        Self { stack: plan.stack.clone(), how: "begun", changes: plan.changes.clone() }
+        Self { target: plan.target.clone(), stack: plan.stack.clone(), how: "begun", changes: plan.changes.clone() }
     }
 
     /// It is done.
@@ -178,21 +234,36 @@ mod tests {
 
     use super::*;
 
+    fn wire(
+        action: ChangeAction,
+        replacement: Option<Replacement>,
+        name: &str,
+        details: Vec<ResourceChangeDetail>,
+    ) -> Change {
+        let wire = Wire::builder()
+            .action(action)
+            .set_replacement(replacement)
+            .logical_resource_id(name)
+            .resource_type("AWS::Lambda::Function")
+            .set_details(Some(details))
+            .build();
+        Change::builder().resource_change(wire).build()
+    }
+
+    fn of(changes: Vec<Change>) -> Plan {
+        let set = ChangeSet { id: "c".into(), stack_id: "s".into(), creates: false, changes };
+        let target = Target {
+            account: "1".into(),
+            alias: Some("shop".into()),
+            region: "eu-west-1".into(),
+            partition: "aws".into(),
+        };
+        Plan::new(&target, &"logctl".parse().unwrap(), &set, false)
+    }
+
     fn plan(changes: &[(ChangeAction, Option<Replacement>, &str)]) -> Plan {
-        let changes = changes
-            .iter()
-            .map(|(action, replacement, name)| {
-                let wire = Wire::builder()
-                    .action(action.clone())
-                    .set_replacement(replacement.clone())
-                    .logical_resource_id(*name)
-                    .resource_type("AWS::Lambda::Function")
-                    .build();
-                Change::builder().resource_change(wire).build()
-            })
-            .collect();
-        let set = ChangeSet { id: "c".into(), stack_id: "s".into(), creates: false, made_shell: false, changes };
-        Plan::new(&"logctl".parse().unwrap(), &set, false)
+        let changes = changes.iter().cloned();
+        of(changes.map(|(action, replacement, name)| wire(action, replacement, name, Vec::new())).collect())
     }
 
     #[test]
@@ -201,6 +272,66 @@ mod tests {
         assert_eq!(plan(&[(ChangeAction::Modify, Some(Replacement::True), "ForwarderRole")]).gap(), None);
         let replaced = plan(&[(ChangeAction::Modify, Some(Replacement::True), "LogsForwarder")]);
         assert_eq!(replaced.gap(), Some("LogsForwarder"));
+    }
+
+    fn detail(
+        property: &str,
+        source: ChangeSource,
+        evaluation: EvaluationType,
+        cause: Option<&str>,
+    ) -> ResourceChangeDetail {
+        let target = aws_sdk_cloudformation::types::ResourceTargetDefinition::builder()
+            .attribute(ResourceAttribute::Properties)
+            .name(property)
+            .requires_recreation(RequiresRecreation::Always)
+            .build();
+        ResourceChangeDetail::builder()
+            .target(target)
+            .change_source(source)
+            .evaluation(evaluation)
+            .set_causing_entity(cause.map(str::to_owned))
+            .build()
+    }
+
+    /// The changes of `function`, and of what names it: the rule by way of a permission.
+    fn chain(function: Replacement) -> Plan {
+        let by = |cause| detail("FunctionName", ChangeSource::ResourceAttribute, EvaluationType::Dynamic, Some(cause));
+        let echo = detail("FunctionName", ChangeSource::DirectModification, EvaluationType::Dynamic, None);
+        let modify = ChangeAction::Modify;
+        of(vec![
+            wire(
+                modify.clone(),
+                Some(Replacement::Conditional),
+                "LogGroupCreatedRule",
+                vec![by("SubscriberPermission")],
+            ),
+            wire(
+                modify.clone(),
+                Some(Replacement::Conditional),
+                "SubscriberPermission",
+                vec![by("LogGroupCreated.Arn"), echo],
+            ),
+            wire(modify, Some(function), "LogGroupCreated", Vec::new()),
+        ])
+    }
+
+    #[test]
+    fn what_depends_is_replaced_only_with_what_it_depends_on() {
+        let unchanged = chain(Replacement::False);
+        assert_eq!(
+            (unchanged.gap(), unchanged.changes.iter().all(|change| change.action == Act::Change)),
+            (None, true)
+        );
+        let replaced = chain(Replacement::True);
+        assert!(replaced.changes.iter().all(|change| change.action == Act::Replace), "{replaced:?}");
+    }
+
+    #[test]
+    fn what_nothing_explains_counts_as_replaced() {
+        let unexplained = detail("Name", ChangeSource::DirectModification, EvaluationType::Static, None);
+        let changes =
+            vec![wire(ChangeAction::Modify, Some(Replacement::Conditional), "DeadLetters", vec![unexplained])];
+        assert_eq!(of(changes).gap(), Some("DeadLetters"));
     }
 
     #[test]
@@ -214,6 +345,6 @@ mod tests {
             plan.lines().collect::<Vec<_>>(),
             ["replace\tA\tAWS::Lambda::Function", "remove\tC\tAWS::Lambda::Function", "add\tB\tAWS::Lambda::Function"]
         );
-        assert_eq!(plan.question(), "Update stack logctl (3 resources)?");
+        assert_eq!(plan.question(), "Update stack logctl (3 resources) in account 1 (shop), eu-west-1?");
     }
 }

@@ -1,12 +1,19 @@
 //! Which dead letters there are, and what became of them.
 
-use std::{collections::BTreeMap, fmt::Display};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
 
-use logctl_core::dead_letter::{DeadLetter, Kind as Letters};
+use logctl_core::{
+    dead_letter::{DeadLetter, LetterKind},
+    index::{IndexName, Indices},
+};
 use logctl_sink::replay::Replayed;
 use serde::Serialize;
 
 use crate::{
+    aws::Target,
     error::{Error, Kind},
     time::{of_milliseconds, rfc3339},
     ui::{Look, Show, count, grouped, one_line, paint, table},
@@ -18,8 +25,10 @@ const SAMPLE: usize = 60;
 const MAX_REASONS: usize = 200;
 
 /// Dead letters, counted by kind and reason.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Survey {
+    #[serde(flatten)]
+    target: Target,
     /// Keys of the objects, oldest first within their kind.
     #[serde(skip)]
     pub objects: Vec<String>,
@@ -27,10 +36,13 @@ pub struct Survey {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<String>,
     #[serde(serialize_with = "values")]
-    reasons: BTreeMap<(Letters, String), Reason>,
+    reasons: BTreeMap<(LetterKind, String), Reason>,
 }
 
-fn values<S: serde::Serializer>(map: &BTreeMap<(Letters, String), Reason>, serializer: S) -> Result<S::Ok, S::Error> {
+fn values<S: serde::Serializer>(
+    map: &BTreeMap<(LetterKind, String), Reason>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(map.values())
 }
 
@@ -38,10 +50,13 @@ fn values<S: serde::Serializer>(map: &BTreeMap<(Letters, String), Reason>, seria
 #[derive(Debug, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names of the JSON output")]
 struct Reason {
-    kind: Letters,
+    kind: LetterKind,
     /// The reason, without what differs from event to event.
     reason: String,
     letters: usize,
+    /// The indices that they go to; empty where their times will tell.
+    #[serde(serialize_with = "names", skip_serializing_if = "BTreeSet::is_empty")]
+    indices: BTreeSet<IndexName>,
     /// When the first of them was given up, in milliseconds since 1970.
     oldest: i64,
     newest: i64,
@@ -50,10 +65,33 @@ struct Reason {
     sample: Option<[String; 2]>,
 }
 
+fn names<S: serde::Serializer>(names: &BTreeSet<IndexName>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(names.iter().map(IndexName::as_str))
+}
+
 impl Survey {
-    /// Counts a letter.
-    pub fn count(&mut self, letter: &DeadLetter<'_>) {
-        let mut key = (letter.kind, shape(&letter.reason));
+    /// Without any letter yet.
+    #[must_use]
+    pub fn new(target: &Target) -> Self {
+        Self { target: target.clone(), objects: Vec::new(), unreadable: Vec::new(), reasons: BTreeMap::new() }
+    }
+
+    /// What a replay of them does.
+    #[must_use]
+    pub fn intent(&self) -> String {
+        format!("index {} in {}", count(self.letters(), "dead letter"), self.target)
+    }
+
+    /// What is asked before it is begun.
+    #[must_use]
+    pub fn question(&self) -> String {
+        format!("Index {} in {}?", count(self.letters(), "dead letter"), self.target)
+    }
+
+    /// Counts a letter. One that names an index which is not one of `indices` will be refused, and that is told as its reason.
+    pub fn count(&mut self, letter: &DeadLetter<'_>, indices: &Indices) {
+        let index = letter.index.as_deref().map(|index| indices.check(index)).transpose();
+        let mut key = (letter.kind, index.as_ref().map_or_else(Clone::clone, |_| shape(&letter.reason)));
         if self.reasons.len() >= MAX_REASONS && !self.reasons.contains_key(&key) {
             "other reasons".clone_into(&mut key.1);
         }
@@ -61,11 +99,13 @@ impl Survey {
             kind: key.0,
             reason: key.1,
             letters: 0,
+            indices: BTreeSet::new(),
             oldest: letter.at,
             newest: letter.at,
             sample: sample(letter),
         });
         entry.letters += 1;
+        entry.indices.extend(index.ok().flatten());
         entry.oldest = entry.oldest.min(letter.at);
         entry.newest = entry.newest.max(letter.at);
     }
@@ -81,6 +121,18 @@ impl Survey {
         let mut reasons: Vec<_> = self.reasons.values().collect();
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.letters));
         reasons
+    }
+}
+
+impl Reason {
+    /// The indices, the first and the last where there are several.
+    fn goes_to(&self) -> String {
+        match (self.indices.first(), self.indices.last(), self.indices.len()) {
+            (Some(first), Some(last), 3..) => format!("{first} … {last}"),
+            (Some(first), Some(last), 2) => format!("{first}, {last}"),
+            (Some(first), ..) => first.to_string(),
+            (None, ..) => "-".to_owned(),
+        }
     }
 }
 
@@ -111,23 +163,28 @@ impl Show for Survey {
                 paint(look.bold(), reason.kind),
                 grouped(reason.letters as u64),
                 one_line(&reason.reason).into_owned(),
+                reason.goes_to(),
                 paint(look.dim(), one_line(&format!("{group} {message}"))),
             ]
         });
-        table(&["KIND", "LETTERS", "REASON", "ONE OF THEM"], rows, look)
+        format!("{}\n{}", self.target, table(&["KIND", "LETTERS", "REASON", "INDEX", "ONE OF THEM"], rows, look))
     }
 
     fn lines(&self) -> impl Iterator<Item = String> {
         self.sorted().into_iter().map(|reason| {
             let oldest = rfc3339(of_milliseconds(reason.oldest));
-            format!("{}\t{}\t{oldest}\t{}", reason.kind, reason.letters, one_line(&reason.reason))
+            let index = reason.goes_to();
+            format!("{}\t{}\t{oldest}\t{}\t{index}", reason.kind, reason.letters, one_line(&reason.reason))
         })
     }
 }
 
 /// What became of them.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Outcome {
+    /// Which account and Region.
+    #[serde(flatten)]
+    pub target: Target,
     /// Objects that were to be replayed.
     pub objects: usize,
     /// Objects that were replayed.
@@ -149,6 +206,22 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Of a replay that is not begun.
+    #[must_use]
+    pub fn new(target: &Target) -> Self {
+        Self {
+            target: target.clone(),
+            objects: 0,
+            done: 0,
+            indexed: 0,
+            duplicates: 0,
+            degraded: 0,
+            refused: 0,
+            outage: None,
+            interrupted: false,
+        }
+    }
+
     /// Adds what became of an object.
     pub fn add(&mut self, replayed: Replayed) {
         self.done += usize::from(!replayed.waits);
@@ -162,7 +235,7 @@ impl Outcome {
     /// How it went, in one line.
     #[must_use]
     pub fn closing_line(&self) -> String {
-        let mut line = format!("indexed {}", count(self.indexed, "dead letter"));
+        let mut line = format!("indexed {} in {}", count(self.indexed, "dead letter"), self.target);
         if self.degraded > 0 {
             line += &format!(", {} of them without some typed fields", grouped(self.degraded as u64));
         }
@@ -227,10 +300,12 @@ mod tests {
 
     #[test]
     fn the_closing_line_accounts_for_everything() {
-        let outcome = Outcome { objects: 3, done: 2, indexed: 1_000, duplicates: 2, refused: 1, ..Outcome::default() };
+        let target = Target { account: "1".into(), alias: None, region: "eu-west-1".into(), partition: "aws".into() };
+        let outcome =
+            Outcome { objects: 3, done: 2, indexed: 1_000, duplicates: 2, refused: 1, ..Outcome::new(&target) };
         assert_eq!(
             outcome.closing_line(),
-            "indexed 1,000 dead letters, 2 had been indexed before, 1 refused again, 1 object left"
+            "indexed 1,000 dead letters in account 1, eu-west-1, 2 had been indexed before, 1 refused again, 1 object left"
         );
         assert_eq!(outcome.result().unwrap_err().kind, Kind::Failed);
     }

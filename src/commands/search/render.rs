@@ -135,7 +135,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::ui::Format;
+    use crate::args::Format;
 
     fn event(message: &str) -> Event {
         Event::of_hit(&json!({"_id": "1", "_index": "logctl-2026.11.23", "_source": {

@@ -5,13 +5,15 @@ use std::fmt::Display;
 use serde::Serialize;
 
 use crate::{
-    aws::stack::Stack,
+    aws::{Target, stack::Stack},
     ui::{Look, Show, count, one_line, paint, table},
 };
 
 /// What is removed.
 #[derive(Debug, Serialize)]
 pub struct Plan {
+    #[serde(flatten)]
+    target: Target,
     #[serde(skip_serializing_if = "Option::is_none")]
     stack: Option<String>,
     /// Group and name of each filter.
@@ -23,8 +25,8 @@ pub struct Plan {
 impl Plan {
     /// The stack, the filters that send to it, and the account policy if it does.
     #[must_use]
-    pub fn new(stack: Option<&Stack>, filters: Vec<(String, String)>, policy: Option<String>) -> Self {
-        Self { stack: stack.map(|stack| stack.name.to_string()), filters, policy }
+    pub fn new(target: &Target, stack: Option<&Stack>, filters: Vec<(String, String)>, policy: Option<String>) -> Self {
+        Self { target: target.clone(), stack: stack.map(|stack| stack.name.to_string()), filters, policy }
     }
 
     /// Whether there is nothing to remove.
@@ -36,10 +38,20 @@ impl Plan {
     /// What is asked before it is begun.
     #[must_use]
     pub fn question(&self) -> String {
+        format!("Remove {} in {}?", self.names(), self.target)
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn intent(&self) -> String {
+        format!("remove {}", self.names())
+    }
+
+    fn names(&self) -> String {
         let policy = self.policy.as_ref().map(|name| format!("the account policy {name}"));
         let stack = self.stack.as_ref().map(|name| format!("stack {name}"));
         let things: Vec<_> = [Some(count(self.filters.len(), "filter")), policy, stack].into_iter().flatten().collect();
-        format!("Remove {}?", things.join(", "))
+        things.join(", ")
     }
 
     /// Kind, name and log group of each thing.
@@ -58,7 +70,7 @@ impl Show for Plan {
         let rows = self.things().map(|[kind, name, group]| {
             vec![paint(look.bad(), "- remove"), format!("{kind} {}", one_line(name)), one_line(group).into_owned()]
         });
-        table(&["DO", "WHAT", "LOG GROUP"], rows, look)
+        format!("{}\n{}", self.target, table(&["DO", "WHAT", "LOG GROUP"], rows, look))
     }
 
     fn lines(&self) -> impl Iterator<Item = String> {
@@ -67,14 +79,24 @@ impl Show for Plan {
 }
 
 /// What was removed.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Outcome {
+    #[serde(flatten)]
+    target: Target,
     /// Filters that were to be removed.
     pub planned: usize,
     /// Filters that were removed.
     pub done: usize,
     /// What is still there.
     pub kept: Vec<String>,
+}
+
+impl Outcome {
+    /// Of a plan that is not begun.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        Self { target: plan.target.clone(), planned: plan.filters.len(), done: 0, kept: Vec::new() }
+    }
 }
 
 impl Show for Outcome {

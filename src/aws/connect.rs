@@ -1,0 +1,98 @@
+//! The configuration of the SDKs: which identity, which Region.
+
+use std::time::Duration;
+
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig,
+    profile::{ProfileFileCredentialsProvider, ProfileSet},
+    provider_config::ProviderConfig,
+    retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_types::os_shim_internal::{Env, Fs};
+
+use crate::{
+    args::{AwsOptions, nearest},
+    env::Environment,
+    error::{Error, Kind},
+};
+
+/// The two halves of a key.
+const KEY: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+
+/// The configuration of the SDKs. A profile that was typed decides who the caller is, also where the environment holds keys.
+///
+/// # Errors
+/// Wrong usage where no Region is known or the profile does not exist; denied where half of a key is there.
+pub async fn load(options: &AwsOptions, env: &Environment) -> Result<SdkConfig, Error> {
+    check_key(options, env)?;
+    check_profile(options, env).await?;
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(200)))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(3))
+                .operation_attempt_timeout(Duration::from_secs(30))
+                .build(),
+        );
+    if let Some(profile) = &options.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &options.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    let config = loader.load().await;
+    if config.region().is_none() {
+        return Err(Error::new(Kind::Usage, "no AWS Region is set").hint("add --region, or set AWS_REGION"));
+    }
+    let Some(profile) = &options.profile else { return Ok(config) };
+    // The SDK's own chain would take keys of the environment first. A role of the profile is assumed in the same Region, by
+    // the same connections.
+    let mut provider = ProviderConfig::without_region().with_region(config.region().cloned());
+    if let Some(http) = config.http_client() {
+        provider = provider.with_http_client(http);
+    }
+    let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&provider).build();
+    Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build())
+}
+
+/// With one half of a key the SDK would silently go on to the next identity that it finds.
+fn check_key(options: &AwsOptions, env: &Environment) -> Result<(), Error> {
+    let [Some(missing), None] = missing_of_key(env) else { return Ok(()) };
+    if options.profile.is_some() {
+        return Ok(());
+    }
+    let there = KEY.iter().find(|name| **name != missing).copied().unwrap_or_default();
+    Err(Error::new(Kind::Denied, format!("{there} is set without {missing}"))
+        .hint("set both, or none and choose a profile with --profile"))
+}
+
+/// The halves of a key that the environment lacks.
+fn missing_of_key(env: &Environment) -> [Option<&'static str>; 2] {
+    let mut missing = KEY.into_iter().filter(|name| env.var(name).is_none());
+    [missing.next(), missing.next()]
+}
+
+/// The SDK would take a profile that does not exist for one without credentials, and go on.
+async fn check_profile(options: &AwsOptions, env: &Environment) -> Result<(), Error> {
+    let keys = missing_of_key(env) == [None, None];
+    let (name, source) = match (&options.profile, env.var("AWS_PROFILE")) {
+        (Some(name), _) => (name.as_str(), "--profile"),
+        (None, Some(name)) if !keys => (name, "AWS_PROFILE"),
+        (None, _) => return Ok(()),
+    };
+    let profiles: ProfileSet = aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None)
+        .await
+        .map_err(|error| Error::new(Kind::Usage, "the AWS configuration cannot be read").because(error))?;
+    if profiles.get_profile(name).is_some() {
+        return Ok(());
+    }
+    let known: Vec<&str> = profiles.profiles().collect();
+    let error = Error::new(Kind::Usage, format!("{source}: there is no AWS profile {name}"));
+    Err(match nearest(name, known.iter().copied()) {
+        Some(near) => error.hint(format!("there is: {near}")),
+        None => error.hint("make one with: aws configure --profile NAME"),
+    })
+}
