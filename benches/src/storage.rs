@@ -13,7 +13,7 @@ use logctl_core::{
 };
 use logctl_sink::{
     breaker::Circuit,
-    dead_letters::Letters,
+    letters::Letters,
     domain::{Auth, Domain, gzip},
     http::HttpClient,
     writer::{Writer, Written},

@@ -7,17 +7,18 @@ use std::{
 };
 
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
-use logctl_core::service::{is_passing, is_throttling};
+use logctl_core::{
+    backoff::Backoff,
+    service::{is_passing, is_throttling},
+};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::code;
 
 /// How often one call is tried while AWS throttles it or cannot be reached.
 const ATTEMPTS: u32 = 8;
-/// The first pause after a failed try; each following one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// The pauses after failed tries: the first, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
 /// Hands out turns at a rate that follows what AWS takes.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ where
     F: Future<Output = Result<T, SdkError<E, R>>>,
     E: ProvideErrorMetadata,
 {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
     let mut attempt = 1;
     loop {
         pace.turn().await;
@@ -86,7 +87,7 @@ where
             Err(error) => error,
         };
         if code(&error).is_some_and(is_throttling) {
-            tracing::info!("AWS throttles; try {attempt} of {ATTEMPTS}, the next in about {pause:?}");
+            tracing::info!("AWS throttles; try {attempt} of {ATTEMPTS}");
             pace.throttled();
         } else if !may_pass(&error) || attempt >= 3 {
             return Err(error);
@@ -96,8 +97,7 @@ where
         }
         tracing::debug!("try {attempt} failed: {:?}", code(&error));
         attempt += 1;
-        sleep(pause.mul_f64(fastrand::f64() / 2.0 + 0.5)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        sleep(backoff.pause(fastrand::f64())).await;
     }
 }
 

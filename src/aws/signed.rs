@@ -7,8 +7,7 @@ use aws_credential_types::provider::ProvideCredentials as _;
 use bytes::Bytes;
 use hyper::Request;
 use logctl_sink::{
-    aws::{AwsError, Signer},
-    s3::texts,
+    aws::{AwsClient, AwsError, Signer, xml::texts},
 };
 
 use super::{Aws, errors};
@@ -51,10 +50,10 @@ impl Aws {
     ///
     /// # Errors
     /// Denied where there are no credentials.
-    pub async fn signed(&self) -> Result<logctl_sink::aws::Aws, Error> {
+    pub async fn signed(&self) -> Result<AwsClient, Error> {
         let endpoint = self.config.endpoint_url().map(str::to_owned);
         let http = self.network.client(None)?;
-        Ok(logctl_sink::aws::Aws::new(http, self.signer().await?, endpoint).with_timeout(TIMEOUT))
+        Ok(AwsClient::new(http, self.signer().await?, endpoint).with_timeout(TIMEOUT))
     }
 
     /// The account's alias, where it has one that may be read. IAM is global and answers in one Region of each partition:

@@ -15,7 +15,7 @@ use logctl_core::{
 };
 use logctl_sink::{
     breaker::Circuit,
-    dead_letters::Bucket,
+    aws::s3::Bucket,
     replay::{Lines, Replay, ReplayError},
 };
 use strum::IntoEnumIterator as _;
@@ -157,9 +157,9 @@ async fn survey(
     for (prefix, first) in selection.prefixes() {
         let mut after = Some(first);
         while let Some(from) = after {
-            let page = bucket.aws.list_objects(bucket, &prefix, &from).await.map_err(failed)?;
+            let page = bucket.list(&prefix, &from).await.map_err(failed)?;
             for key in page.keys {
-                match bucket.aws.get_object(bucket, &key).await {
+                match bucket.get(&key).await {
                     Ok(object) => read(key, &object, selection, indices, &mut survey),
                     Err(error) if error.code() == Some("NoSuchKey") => {}
                     Err(error) => return Err(failed(error)),
@@ -175,7 +175,7 @@ async fn survey(
 /// Counts the letters of one object.
 fn read(key: String, object: &[u8], selection: &Selection<'_>, indices: &Indices, survey: &mut Survey) {
     let mut count = || -> Option<bool> {
-        let mut lines = Lines::of(&key, object).ok()?;
+        let mut lines = Lines::new(&key, object).ok()?;
         let mut selected = false;
         while let Some(chunk) = lines.chunk().ok()? {
             for line in chunk.lines() {

@@ -145,7 +145,7 @@ impl Index {
     /// The domain at `endpoint`. Each request may take `timeout`.
     #[must_use]
     pub fn new(endpoint: Endpoint, auth: Auth, http: HttpClient, timeout: Duration) -> Self {
-        let domain = Domain::new(http.with_max_answer(MAX_ANSWER), endpoint.as_str(), auth);
+        let domain = Domain::new(http.with_max_response(MAX_ANSWER), endpoint.as_str(), auth);
         Self { domain, endpoint, timeout }
     }
 

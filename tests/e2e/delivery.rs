@@ -151,6 +151,9 @@ fn replay_shows_selects_and_indexes() {
         .logctl("replay --yes")
         .exits(1)
         .says("indexed 0 dead letters in account 000000000000, us-east-1, 2 refused again");
+    for (key, object) in letters(1, 1).0 {
+        sandbox.put_object(&bucket, &key, object);
+    }
     sandbox.stop_engine();
     sandbox.logctl("replay --yes --kind rejected").exits(1).says("the domain takes no more");
 }

@@ -292,7 +292,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         let credentials = aws_credential_types::Credentials::from_keys("test", "test", None);
         let signer = logctl_sink::aws::Signer::new(credentials, "us-east-1".to_owned(), std::time::SystemTime::now);
         let http = logctl_sink::http::HttpClient::new(None).unwrap();
-        let aws = logctl_sink::aws::Aws::new(http, signer, Some(self.aws_endpoint().to_owned()));
+        let aws = logctl_sink::aws::AwsClient::new(http, signer, Some(self.aws_endpoint().to_owned()));
         self.wait(aws.call("secretsmanager", &format!("secretsmanager.{operation}"), input)).unwrap()
     }
 

@@ -84,11 +84,11 @@ impl Report {
     pub fn closing_line(&self) -> String {
         let Target { account, region, .. } = &self.targets[0];
         format!(
-            "{} of {} of {account} {region}; {} of {} to be streamed are",
+            "{} of {} in account {account}, {region}; {} of {} are streamed",
             grouped(self.groups.len() as u64),
             count(self.summary.total, "log group"),
             grouped(self.number(&COVERED) as u64),
-            grouped(self.streamable() as u64),
+            count(self.streamable(), "streamable group"),
         )
     }
 }

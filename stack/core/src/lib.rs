@@ -3,6 +3,7 @@
 //! Plain data and pure functions: no IO, no clock, no SDK, no runtime.
 
 pub mod auth;
+pub mod backoff;
 pub mod bulk;
 mod bytes;
 pub mod conflicts;

@@ -8,9 +8,9 @@ use logctl_core::names::IndexPrefix;
 use logctl_sink::{
     aws::AwsError,
     domain::Domain,
-    environment::{ConfigError, Environment},
-    function::Failure,
-    http::{Answer, HttpClient},
+    lambda::environment::{ConfigError, Environment},
+    lambda::Failure,
+    http::{Response, HttpClient},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -139,7 +139,7 @@ impl DomainAccess {
         }
     }
 
-    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, String> {
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response, String> {
         self.domain.send(method, path, body, TIMEOUT).await.map_err(|error: AwsError| error.to_string())
     }
 }

@@ -8,8 +8,10 @@ use std::time::SystemTime;
 use handler::{DomainAccess, Request, handle};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 use logctl_sink::{
-    environment::{Environment, variable},
-    function::Failure,
+    lambda::{
+        Failure,
+        environment::{Environment, variable},
+    },
     http::HttpClient,
 };
 

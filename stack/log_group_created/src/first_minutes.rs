@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use logctl_sink::{aws::AwsError, domain::gzip, function::milliseconds};
+use logctl_sink::{aws::AwsError, domain::gzip, lambda::milliseconds};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::{Instant, sleep};

@@ -5,15 +5,16 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use lambda_runtime::LambdaEvent;
 use logctl_core::{
+    backoff::Backoff,
     coverage::{AccountPolicy, Action, Class, Filter, Limits, Stack, State, decide},
     names::{LogGroupName, StackName},
     rules::Rules,
     service::{LIMIT_EXCEEDED, NOT_FOUND, NOT_YET_PERMITTED},
 };
 use logctl_sink::{
-    aws::{Aws, AwsError},
-    environment::{ConfigError, Environment},
-    function::{Failure, log},
+    aws::{AwsClient, AwsError},
+    lambda::environment::{ConfigError, Environment},
+    lambda::{Failure, log},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,10 +22,8 @@ use tokio::time::{Instant, sleep};
 
 /// Kept back from the time an invocation has.
 const MARGIN: Duration = Duration::from_secs(2);
-/// The first pause between attempts; each following one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(300);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// The pauses between tries: the first, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(10));
 
 /// What became of a new group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +101,7 @@ struct Policy {
 
 /// What lives as long as the sandbox.
 pub struct Subscriber {
-    aws: Aws,
+    aws: AwsClient,
     stack: Stack,
     clock: fn() -> SystemTime,
     /// How long a subscription takes to begin, and an event to be found.
@@ -234,18 +233,17 @@ async fn patiently<T, F: Future<Output = Result<T, AwsError>>>(
     deadline: Instant,
     attempt: impl Fn() -> F,
 ) -> Result<T, AwsError> {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
     loop {
         let error = match attempt().await {
             Ok(output) => return Ok(output),
             Err(error) => error,
         };
-        let waits = pause.mul_f64(fastrand::f64() / 2.0 + 0.5);
-        if !may_pass(&error) || Instant::now() + waits >= deadline {
+        let pause = backoff.pause(fastrand::f64());
+        if !may_pass(&error) || Instant::now() + pause >= deadline {
             return Err(error);
         }
-        sleep(waits).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        sleep(pause).await;
     }
 }
 
@@ -297,7 +295,7 @@ mod tests {
             let subscriber = Subscriber { settles: Duration::ZERO, ..subscriber };
             let mut context = Context::default();
             let end = SystemTime::now() + MARGIN + Duration::from_millis(1_500);
-            context.deadline = u64::try_from(logctl_sink::function::milliseconds(end)).unwrap();
+            context.deadline = u64::try_from(logctl_sink::lambda::milliseconds(end)).unwrap();
             let created = serde_json::from_value(json!({"detail": detail})).unwrap();
             subscriber.handle(LambdaEvent::new(created, context)).await
         }

@@ -19,11 +19,12 @@ use logctl_core::{
 };
 use logctl_sink::{
     breaker::{Breaker, Circuit},
-    dead_letters::{Bucket, Letters},
+    aws::s3::Bucket,
+    letters::Letters,
     domain::Domain,
-    environment::{ConfigError, Environment},
-    function::{Failure, log, milliseconds},
-    metrics::{self, Delivery},
+    lambda::environment::{ConfigError, Environment},
+    lambda::{Failure, log, milliseconds},
+    lambda::metrics::{self, Delivery},
     replay::REDRIVE,
     writer::{Writer, Written},
 };
@@ -193,7 +194,7 @@ impl Forwarder {
         invocation: &Invocation<'_>,
     ) -> Result<(), Failure> {
         let metrics = delivery.metrics(invocation.at, written, &letters);
-        let kept = self.bucket.keep(letters, |kind| key(kind, invocation.at, invocation.request)).await;
+        let kept = letters.put(&self.bucket, |kind| key(kind, invocation.at, invocation.request)).await;
         self.tell(invocation, metrics);
         kept.map_err(|error| Failure::new("DeadLetterRefused", error))
     }

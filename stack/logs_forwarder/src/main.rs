@@ -8,8 +8,10 @@ use std::time::SystemTime;
 use handler::Forwarder;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 use logctl_sink::{
-    environment::{Environment, variable},
-    function::Failure,
+    lambda::{
+        Failure,
+        environment::{Environment, variable},
+    },
 };
 use serde_json::Value;
 

@@ -5,8 +5,8 @@ use std::{sync::PoisonError, time::Duration};
 use logctl_core::dead_letter::{FAILED_INVOCATIONS, LetterKind};
 use logctl_sink::{
     breaker::Circuit,
-    function::Failure,
-    metrics::Redrive,
+    lambda::Failure,
+    lambda::metrics::Redrive,
     replay::{Replay, ReplayError},
 };
 use serde_json::json;
@@ -56,7 +56,7 @@ impl Forwarder {
         // An object that stays must not keep those behind it waiting for ever.
         let mut after = Some(self.resume(prefix, None));
         while let Some(mut from) = after {
-            let page = self.bucket.aws.list_objects(&self.bucket, prefix, &from).await?;
+            let page = self.bucket.list(prefix, &from).await?;
             for key in &page.keys {
                 let begun = Instant::now();
                 if begun + LEAST_TIME >= invocation.deadline {

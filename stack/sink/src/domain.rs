@@ -12,8 +12,8 @@ use hyper::{Method, Request, StatusCode, header};
 use serde::Deserialize;
 
 use crate::{
-    aws::{Aws, AwsError, Signer},
-    http::{Answer, HttpClient},
+    aws::{AwsClient, AwsError, Signer},
+    http::{Response, HttpClient},
 };
 
 /// A search domain.
@@ -37,7 +37,7 @@ pub enum Auth {
 /// Name and password in Secrets Manager: `{"username":"…","password":"…"}`. They are read when they are first needed, and
 /// again when the domain refuses them, since secrets rotate.
 pub struct Secret {
-    aws: Aws,
+    aws: AwsClient,
     id: String,
     header: Mutex<Option<String>>,
 }
@@ -45,7 +45,7 @@ pub struct Secret {
 impl Secret {
     /// The secret of this name or ARN.
     #[must_use]
-    pub fn new(aws: Aws, id: String) -> Self {
+    pub fn new(aws: AwsClient, id: String) -> Self {
         Self { aws, id, header: Mutex::new(None) }
     }
 
@@ -91,7 +91,7 @@ impl Domain {
     ///
     /// # Errors
     /// When there is no answer; every status is one.
-    pub async fn send(&self, method: Method, path: &str, body: Bytes, timeout: Duration) -> Result<Answer, AwsError> {
+    pub async fn send(&self, method: Method, path: &str, body: Bytes, timeout: Duration) -> Result<Response, AwsError> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
@@ -103,7 +103,7 @@ impl Domain {
     ///
     /// # Errors
     /// When there is no answer; every status is one.
-    pub async fn send_bulk(&self, path: &str, gzipped: Bytes, timeout: Duration) -> Result<Answer, AwsError> {
+    pub async fn send_bulk(&self, path: &str, gzipped: Bytes, timeout: Duration) -> Result<Response, AwsError> {
         let request = Request::post(format!("{}{path}", self.url))
             .header(header::CONTENT_TYPE, "application/x-ndjson")
             .header(header::CONTENT_ENCODING, "gzip");
@@ -114,7 +114,7 @@ impl Domain {
         &self,
         request: hyper::http::Result<Request<Bytes>>,
         timeout: Duration,
-    ) -> Result<Answer, AwsError> {
+    ) -> Result<Response, AwsError> {
         let mut request = request.map_err(|error| AwsError::Request(error.to_string()))?;
         match &self.auth {
             Auth::None => {}

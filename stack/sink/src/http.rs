@@ -23,7 +23,7 @@ use rustls::{
 };
 
 /// Answers longer than this many bytes are an error, unless the caller says otherwise.
-const MAX_ANSWER: usize = 16 << 20;
+const MAX_RESPONSE: usize = 16 << 20;
 
 /// A client that keeps its connections. It follows no redirect: who is asked is who was meant.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub struct HttpClient {
     direct: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     #[cfg(feature = "proxy")]
     tunnel: Option<Tunnel>,
-    max_answer: usize,
+    max_response: usize,
 }
 
 /// The way through a proxy, for hosts that are not exempt from it.
@@ -44,7 +44,7 @@ struct Tunnel {
 
 /// A whole answer.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     /// The status.
     pub status: StatusCode,
     /// The headers.
@@ -53,7 +53,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
+impl Response {
     /// The beginning of the body, for an error message.
     #[must_use]
     pub fn excerpt(&self) -> String {
@@ -102,7 +102,7 @@ impl HttpClient {
             direct: pooled(http_connector(), tls(authorities)?),
             #[cfg(feature = "proxy")]
             tunnel: None,
-            max_answer: MAX_ANSWER,
+            max_response: MAX_RESPONSE,
         })
     }
 
@@ -127,15 +127,15 @@ impl HttpClient {
 
     /// With room for longer answers.
     #[must_use]
-    pub fn with_max_answer(self, max_answer: usize) -> Self {
-        Self { max_answer, ..self }
+    pub fn with_max_response(self, max_response: usize) -> Self {
+        Self { max_response, ..self }
     }
 
     /// Sends `request` and reads the whole answer, both within `timeout`.
     ///
     /// # Errors
     /// When there is no whole answer in time. Every status is an answer.
-    pub async fn send(&self, request: Request<Bytes>, timeout: Duration) -> Result<Answer, HttpError> {
+    pub async fn send(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response, HttpError> {
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         match tokio::time::timeout(timeout, self.exchange(request, &host)).await {
             Ok(answer) => answer,
@@ -156,19 +156,19 @@ impl HttpClient {
         }
     }
 
-    async fn exchange(&self, request: Request<Bytes>, host: &str) -> Result<Answer, HttpError> {
+    async fn exchange(&self, request: Request<Bytes>, host: &str) -> Result<Response, HttpError> {
         let broken =
             |error: &dyn std::error::Error| HttpError::Connection { host: host.to_owned(), cause: root(error) };
         let answer = self.request(request.map(Full::new)).await.map_err(|error| broken(&error))?;
         let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, self.max_answer).collect().await.map_err(|error| {
+        let body = Limited::new(body, self.max_response).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
-                HttpError::TooLong { host: host.to_owned(), limit: self.max_answer }
+                HttpError::TooLong { host: host.to_owned(), limit: self.max_response }
             } else {
                 broken(error.as_ref())
             }
         })?;
-        Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+        Ok(Response { status: parts.status, headers: parts.headers, body: body.to_bytes() })
     }
 }
 

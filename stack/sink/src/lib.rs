@@ -4,12 +4,9 @@
 
 pub mod aws;
 pub mod breaker;
-pub mod dead_letters;
 pub mod domain;
-pub mod environment;
-pub mod function;
 pub mod http;
-pub mod metrics;
+pub mod lambda;
+pub mod letters;
 pub mod replay;
-pub mod s3;
 pub mod writer;

@@ -24,10 +24,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    aws::AwsError,
+    aws::{AwsError, s3::Bucket},
     breaker::Circuit,
-    dead_letters::{Bucket, Letters},
     domain::Domain,
+    letters::Letters,
     writer::{Writer, Written},
 };
 
@@ -109,8 +109,8 @@ impl Replay<'_> {
         deadline: Instant,
     ) -> Result<Replayed, ReplayError> {
         let unreadable = |cause: String| ReplayError::Object { key: key.to_owned(), cause };
-        let object = self.bucket.aws.get_object(self.bucket, key).await?;
-        let mut lines = Lines::of(key, &object).map_err(unreadable)?;
+        let object = self.bucket.get(key).await?;
+        let mut lines = Lines::new(key, &object).map_err(unreadable)?;
         let mut rest = Letters::default();
         let mut replayed = Replayed::default();
         let mut waiting = 0;
@@ -216,19 +216,18 @@ impl Replay<'_> {
     /// Writes what is left of the object at `key`, and takes it away where nothing is. Letters that move elsewhere are put
     /// there first.
     async fn put_rest(&self, key: &str, rest: Letters, part: Option<i64>) -> Result<(), AwsError> {
-        let aws = &self.bucket.aws;
         let mut stays = None;
         for (kind, object) in rest.into_objects() {
             let target = key_of_rest(kind, key, part);
             if target == key {
                 stays = Some(object);
             } else {
-                aws.put_object(self.bucket, &target, object.into()).await?;
+                self.bucket.put(&target, object.into()).await?;
             }
         }
         match stays {
-            Some(object) => aws.put_object(self.bucket, key, object.into()).await,
-            None => aws.delete_object(self.bucket, key).await,
+            Some(object) => self.bucket.put(key, object.into()).await,
+            None => self.bucket.delete(key).await,
         }
     }
 }
@@ -244,7 +243,7 @@ impl<'a> Lines<'a> {
     ///
     /// # Errors
     /// When it is neither.
-    pub fn of(key: &str, object: &'a [u8]) -> Result<Self, String> {
+    pub fn new(key: &str, object: &'a [u8]) -> Result<Self, String> {
         let reader: Box<dyn Read + 'a> = if key.starts_with(FAILED_INVOCATIONS) {
             Box::new(Cursor::new(letter_of_invocation(object)?))
         } else {

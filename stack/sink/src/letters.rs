@@ -1,4 +1,4 @@
-//! The dead-letter bucket.
+//! Dead letters on their way into the bucket.
 
 use std::io::Write as _;
 
@@ -6,7 +6,7 @@ use flate2::{Compression, write::GzEncoder};
 use logctl_core::dead_letter::{DeadLetter, LetterKind};
 use strum::{EnumCount as _, IntoEnumIterator as _};
 
-use crate::aws::{Aws, AwsError};
+use crate::aws::{AwsError, s3::Bucket};
 
 /// Dead letters, compressed as they come: there may be as many of them as there were events.
 #[derive(Default)]
@@ -54,6 +54,17 @@ impl Letters {
         self.len() == 0
     }
 
+    /// Puts an object for each kind of letters, under the key that `key` gives.
+    ///
+    /// # Errors
+    /// When the bucket refuses one of them. Then nothing may be acknowledged.
+    pub async fn put(self, bucket: &Bucket, key: impl Fn(LetterKind) -> String) -> Result<(), AwsError> {
+        for (kind, object) in self.into_objects() {
+            bucket.put(&key(kind), object.into()).await?;
+        }
+        Ok(())
+    }
+
     /// The objects: gzip of NDJSON for each kind there is.
     ///
     /// # Panics
@@ -62,29 +73,5 @@ impl Letters {
     pub fn into_objects(self) -> impl Iterator<Item = (LetterKind, Vec<u8>)> {
         let objects = LetterKind::iter().zip(self.kinds);
         objects.filter_map(|(kind, open)| Some((kind, open?.gzip.finish().expect("writing into memory"))))
-    }
-}
-
-/// The bucket.
-#[derive(Clone)]
-pub struct Bucket {
-    /// Signs and sends.
-    pub aws: Aws,
-    /// Its name.
-    pub name: String,
-    /// The account that must own it.
-    pub owner: String,
-}
-
-impl Bucket {
-    /// Puts an object for each kind of letters, under the key that `key` gives.
-    ///
-    /// # Errors
-    /// When the bucket refuses one of them. Then nothing may be acknowledged.
-    pub async fn keep(&self, letters: Letters, key: impl Fn(LetterKind) -> String) -> Result<(), AwsError> {
-        for (kind, object) in letters.into_objects() {
-            self.aws.put_object(self, &key(kind), object.into()).await?;
-        }
-        Ok(())
     }
 }

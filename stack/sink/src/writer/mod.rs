@@ -1,5 +1,7 @@
 //! The bulk writer: every event is indexed, or becomes a dead letter with the reason.
 
+mod policy;
+
 use std::{
     borrow::Cow,
     collections::VecDeque,
@@ -9,6 +11,7 @@ use std::{
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use logctl_core::{
+    backoff::Backoff,
     bulk::{self, FILTER_PATH, ItemOutcome},
     conflicts::Conflicts,
     dead_letter::{DeadLetter, LetterKind},
@@ -21,24 +24,17 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     breaker::Circuit,
-    dead_letters::Letters,
     domain::{Domain, gzip},
+    letters::Letters,
 };
+use policy::Policy;
 
 /// Bytes of one bulk body, uncompressed: the engine's limit counts those.
 const MAX_BODY: usize = 5 << 20;
-/// Requests under way at once: to begin with, and at most.
-const IN_FLIGHT: (usize, usize) = (2, 4);
-/// Requests that fail as a whole before everything that is left becomes an outage.
-const MAX_FAILED_REQUESTS: u32 = 4;
-/// Requests in a row that the domain throttles before that is an outage, too.
-const MAX_THROTTLED_REQUESTS: u32 = 8;
 /// How often an item may be refused for the moment, while others are not, before it is left to a redrive.
 const MAX_ITEM_TRIES: u32 = 8;
-/// The first pause; each following one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The pauses between tries: the first, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -127,18 +123,9 @@ struct Run<'a> {
     pending: VecDeque<Pending<'a>>,
     /// Room for the next body, which is used again once that is compressed.
     body: Vec<u8>,
-    /// Events in one request.
-    limit: usize,
-    /// Requests under way.
-    window: usize,
-    /// Requests that may fail as a whole.
-    attempts: u32,
-    failed: u32,
-    /// Requests that were throttled since one was answered, and how many may be.
-    throttled: u32,
-    may_be_throttled: u32,
+    policy: Policy,
     last_failure: Option<String>,
-    pause: Duration,
+    backoff: Backoff,
     /// Why an item was left to a redrive.
     put_off: Option<String>,
 }
@@ -188,11 +175,9 @@ impl Writer<'_> {
     async fn write_clean(&self, events: &[Event<'_>], encoder: &Encoder<'_>, letters: &mut Letters) -> Written {
         let fresh =
             |event| Pending { event, refused: None, degraded: false, attempts: self.tried, put_off: 0, last: None };
-        let half_open = self.circuit == Circuit::HalfOpen;
-        let (attempts, last_failure) = match &self.circuit {
-            Circuit::Closed => (MAX_FAILED_REQUESTS, None),
-            Circuit::HalfOpen => (1, None),
-            Circuit::Open(reason) => (0, Some(format!("the circuit is open: {reason}"))),
+        let last_failure = match &self.circuit {
+            Circuit::Closed | Circuit::HalfOpen => None,
+            Circuit::Open(reason) => Some(format!("the circuit is open: {reason}")),
         };
         let run = Run {
             writer: self,
@@ -201,14 +186,9 @@ impl Writer<'_> {
             written: Written::default(),
             pending: events.iter().map(fresh).collect(),
             body: Vec::new(),
-            limit: events.len(),
-            window: if half_open { 1 } else { IN_FLIGHT.0 },
-            attempts,
-            failed: 0,
-            throttled: 0,
-            may_be_throttled: if half_open { 1 } else { MAX_THROTTLED_REQUESTS },
+            policy: Policy::new(&self.circuit, events.len()),
             last_failure,
-            pause: FIRST_PAUSE,
+            backoff: Backoff::new(PAUSES.0, PAUSES.1),
             put_off: None,
         };
         run.finish().await
@@ -219,9 +199,9 @@ impl<'a> Run<'a> {
     async fn finish(mut self) -> Written {
         let mut in_flight = FuturesUnordered::new();
         loop {
-            while !self.pending.is_empty() && in_flight.len() < self.window && self.goes_on() {
+            while !self.pending.is_empty() && in_flight.len() < self.policy.window && self.goes_on() {
                 let items = self.take_body();
-                in_flight.push(self.send(Sent { items, round: self.failed }));
+                in_flight.push(self.send(Sent { items, round: self.policy.round() }));
             }
             let Some((sent, outcome)) = in_flight.next().await else { break };
             self.take_note(sent, outcome).await;
@@ -235,7 +215,7 @@ impl<'a> Run<'a> {
     }
 
     fn goes_on(&self) -> bool {
-        self.failed < self.attempts && Instant::now() < self.writer.deadline
+        self.policy.goes_on() && Instant::now() < self.writer.deadline
     }
 
     fn conflicts(&self) -> MutexGuard<'a, Conflicts> {
@@ -257,7 +237,7 @@ impl<'a> Run<'a> {
                     true
                 }
             };
-            if !items.is_empty() && (body.len() > MAX_BODY || items.len() >= self.limit) {
+            if !items.is_empty() && (body.len() > MAX_BODY || items.len() >= self.policy.limit) {
                 body.truncate(before);
                 self.pending.push_front(item);
                 break;
@@ -297,51 +277,40 @@ impl<'a> Run<'a> {
     async fn take_note(&mut self, sent: Sent<'a>, outcome: RequestOutcome) {
         match outcome {
             RequestOutcome::Answered(outcomes) => {
-                (self.failed, self.throttled) = (0, 0);
                 self.last_failure = None;
-                self.limit = self.limit.saturating_mul(2);
                 let retries = self.written.retries;
                 for (item, outcome) in sent.items.into_iter().zip(outcomes) {
-                    self.settle(item, outcome);
+                    self.conclude(item, outcome);
                 }
-                if self.written.retries == retries {
-                    self.window = IN_FLIGHT.1.min(self.window + 1);
-                    self.pause = FIRST_PAUSE;
+                if self.policy.answered(self.written.retries > retries) {
+                    self.pause().await;
                 } else {
-                    self.slow_down().await;
+                    self.backoff.reset();
                 }
             }
             RequestOutcome::Split(reason) if sent.items.len() == 1 => {
                 for item in &sent.items {
-                    self.bury(item, LetterKind::Rejected, &reason);
+                    self.dead_letter(item, LetterKind::Rejected, &reason);
                 }
             }
             RequestOutcome::Split(_) => {
-                self.limit = self.limit.min(sent.items.len() / 2);
+                self.policy.refused_whole(sent.items.len());
                 self.put_back(sent.items);
             }
             RequestOutcome::Throttled => {
                 self.last_failure = Some("the domain asks to come back later".to_owned());
-                self.throttled += 1;
-                if self.throttled >= self.may_be_throttled {
-                    self.failed = self.attempts;
+                self.put_back(sent.items);
+                if self.policy.throttled() {
+                    self.pause().await;
                 }
-                self.send_again(sent.items).await;
             }
             RequestOutcome::Outage(reason) => {
                 self.last_failure = Some(reason);
-                if sent.round == self.failed {
-                    self.failed += 1;
+                self.put_back(sent.items);
+                if self.policy.failed(sent.round) {
+                    self.pause().await;
                 }
-                self.send_again(sent.items).await;
             }
-        }
-    }
-
-    async fn send_again(&mut self, items: Vec<Pending<'a>>) {
-        self.put_back(items);
-        if self.goes_on() {
-            self.slow_down().await;
         }
     }
 
@@ -350,15 +319,13 @@ impl<'a> Run<'a> {
         items.into_iter().rev().for_each(|item| self.pending.push_front(item));
     }
 
-    /// Waits, and lets half as many requests be under way.
-    async fn slow_down(&mut self) {
-        self.window = (self.window / 2).max(1);
-        let jittered = self.pause.mul_f64(fastrand::f64() / 2.0 + 0.5);
-        sleep(jittered.min(self.writer.deadline.saturating_duration_since(Instant::now()))).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    /// Waits, at most for as long as there is time.
+    async fn pause(&mut self) {
+        let pause = self.backoff.pause(fastrand::f64());
+        sleep(pause.min(self.writer.deadline.saturating_duration_since(Instant::now()))).await;
     }
 
-    fn settle(&mut self, item: Pending<'a>, outcome: ItemOutcome) {
+    fn conclude(&mut self, item: Pending<'a>, outcome: ItemOutcome) {
         match outcome {
             ItemOutcome::Created => {
                 self.written.created += 1;
@@ -369,7 +336,7 @@ impl<'a> Run<'a> {
                 self.written.degraded += usize::from(item.degraded);
             }
             ItemOutcome::Retry(reason) if item.put_off + 1 == MAX_ITEM_TRIES => {
-                self.bury(&item, LetterKind::Outage, &reason);
+                self.dead_letter(&item, LetterKind::Outage, &reason);
                 self.put_off = Some(reason);
             }
             ItemOutcome::Retry(reason) => {
@@ -382,9 +349,9 @@ impl<'a> Run<'a> {
                 self.pending.push_back(Pending { refused: Some(reason), ..item });
             }
             ItemOutcome::Degrade(reason) | ItemOutcome::DeadLetter(reason) => {
-                self.bury(&item, LetterKind::Rejected, &reason);
+                self.dead_letter(&item, LetterKind::Rejected, &reason);
             }
-            ItemOutcome::Outage(reason) => self.bury(&item, LetterKind::Outage, &reason),
+            ItemOutcome::Outage(reason) => self.dead_letter(&item, LetterKind::Outage, &reason),
         }
     }
 
@@ -392,12 +359,12 @@ impl<'a> Run<'a> {
         let reason = self.last_failure.take();
         for item in std::mem::take(&mut self.pending) {
             let reason = reason.as_deref().or(item.last.as_deref()).unwrap_or("no time was left");
-            self.bury(&item, LetterKind::Outage, reason);
+            self.dead_letter(&item, LetterKind::Outage, reason);
         }
         self.written.outage = Some(reason.unwrap_or_else(|| "no time was left".to_owned()));
     }
 
-    fn bury(&mut self, item: &Pending<'_>, kind: LetterKind, reason: &str) {
+    fn dead_letter(&mut self, item: &Pending<'_>, kind: LetterKind, reason: &str) {
         let Pending { event, attempts, .. } = item;
         let index = self.encoder.target.index(event.timestamp);
         // What the scanner took and a strict reader does not is written anew.

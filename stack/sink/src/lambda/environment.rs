@@ -7,7 +7,7 @@ use aws_credential_types::Credentials;
 use logctl_core::{auth::AuthMode, endpoint::Endpoint, redact::Redactor};
 
 use crate::{
-    aws::{Aws, Signer},
+    aws::{AwsClient, Signer},
     domain::{Auth, Domain, Secret},
     http::HttpClient,
 };
@@ -93,8 +93,8 @@ impl Environment<'_> {
     ///
     /// # Errors
     /// When credentials or Region are missing.
-    pub fn aws(&self, http: &HttpClient) -> Result<Aws, ConfigError> {
-        Ok(Aws::new(http.clone(), self.signer()?, (self.get)("AWS_ENDPOINT_URL")))
+    pub fn aws(&self, http: &HttpClient) -> Result<AwsClient, ConfigError> {
+        Ok(AwsClient::new(http.clone(), self.signer()?, (self.get)("AWS_ENDPOINT_URL")))
     }
 
     /// What is redacted: the detectors named in `LOGCTL_REDACT`, and the regular expressions of `LOGCTL_REDACT_PATTERNS`.

@@ -6,7 +6,7 @@
 use logctl_core::dead_letter::LetterKind;
 use serde_json::{Map, Value, json};
 
-use crate::{dead_letters::Letters, writer::Written};
+use crate::{letters::Letters, writer::Written};
 
 /// The namespace of every metric.
 const NAMESPACE: &str = "logctl";

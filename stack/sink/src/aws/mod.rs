@@ -3,91 +3,28 @@
 //! Signatures are made by the SDK's own crate; around them stands only what the functions need: calls of the JSON
 //! protocol and objects of S3.
 
-use std::time::{Duration, SystemTime};
+pub mod s3;
+mod sign;
+pub mod xml;
 
-use aws_credential_types::Credentials;
-use aws_sigv4::{
-    http_request::{
-        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-        UriPathNormalizationMode, sign,
-    },
-    sign::v4,
-};
+use std::time::Duration;
+
 use bytes::Bytes;
 use hyper::{Request, StatusCode, header};
 use logctl_core::service;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use crate::{
-    http::{Answer, HttpClient, HttpError},
-    s3::texts,
-};
+use crate::http::{HttpClient, HttpError, Response};
+
+pub use sign::{SignatureError, Signer};
+
+/// What a signature escapes in a path or a query: everything but letters, digits and these.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// How long one call may take, unless the caller says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(4);
-
-/// Signs requests of one Region with one identity.
-#[derive(Clone)]
-pub struct Signer {
-    credentials: Credentials,
-    region: String,
-    clock: fn() -> SystemTime,
-}
-
-impl Signer {
-    /// A signer. `clock` tells the time that goes into the signature.
-    #[must_use]
-    pub fn new(credentials: Credentials, region: String, clock: fn() -> SystemTime) -> Self {
-        Self { credentials, region, clock }
-    }
-
-    /// The same identity in another Region.
-    #[must_use]
-    pub fn in_region(self, region: &str) -> Self {
-        Self { region: region.to_owned(), ..self }
-    }
-
-    /// Adds the signature for `service` to a request, the content's hash included.
-    ///
-    /// # Errors
-    /// When the request cannot be put into canonical form.
-    pub fn sign(&self, request: &mut Request<Bytes>, service: &str) -> Result<(), AwsError> {
-        let mut settings = SigningSettings::default();
-        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        if service == "s3" {
-            settings.percent_encoding_mode = PercentEncodingMode::Single;
-            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-        }
-        let identity = self.credentials.clone().into();
-        let failed = |what: String| AwsError::Signature(what);
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name(service)
-            .time((self.clock)())
-            .settings(settings)
-            .build()
-            .map_err(|error| failed(error.to_string()))?
-            .into();
-        let uri = request.uri().to_string();
-        let headers: Vec<(String, String)> = request
-            .headers()
-            .iter()
-            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
-            .collect();
-        let signable = SignableRequest::new(
-            request.method().as_str(),
-            uri,
-            headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
-            SignableBody::Bytes(request.body()),
-        )
-        .map_err(|error| failed(error.to_string()))?;
-        let (instructions, _) = sign(signable, &params).map_err(|error| failed(error.to_string()))?.into_parts();
-        instructions.apply_to_request_http1x(request);
-        Ok(())
-    }
-}
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -104,14 +41,14 @@ pub enum AwsError {
         message: String,
     },
     /// The request could not be signed.
-    #[error("the request could not be signed: {0}")]
-    Signature(String),
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// The request could not be built.
     #[error("the request could not be built: {0}")]
     Request(String),
     /// The answer is not what the API promises.
     #[error("the answer of {service} could not be read: {cause}")]
-    Answer {
+    Response {
         /// The service.
         service: &'static str,
         /// What is wrong with it.
@@ -144,7 +81,7 @@ impl AwsError {
 
 /// The AWS APIs that the functions call.
 #[derive(Clone)]
-pub struct Aws {
+pub struct AwsClient {
     http: HttpClient,
     signer: Signer,
     dns_suffix: &'static str,
@@ -153,7 +90,7 @@ pub struct Aws {
     timeout: Duration,
 }
 
-impl Aws {
+impl AwsClient {
     /// A client; `endpoint` replaces the hosts of all services.
     #[must_use]
     pub fn new(http: HttpClient, signer: Signer, endpoint: Option<String>) -> Self {
@@ -195,7 +132,7 @@ impl Aws {
     /// # Errors
     /// When it could not be queued; nothing is retried here.
     pub async fn invoke_later(&self, function: &str, payload: Bytes) -> Result<(), AwsError> {
-        let path = format!("2015-03-31/functions/{}/invocations", encode(function, ""));
+        let path = format!("2015-03-31/functions/{}/invocations", utf8_percent_encode(function, ESCAPED));
         let request = Request::post(format!("{}{path}", self.url("lambda")))
             .header(header::CONTENT_TYPE, "application/json")
             .header("x-amz-invocation-type", "Event");
@@ -218,7 +155,7 @@ impl Aws {
             .body(serde_json::to_vec(input).map_err(|error| AwsError::Request(error.to_string()))?.into());
         let answer = self.send(service, request).await?;
         let body: &[u8] = if answer.body.is_empty() { b"{}" } else { &answer.body };
-        serde_json::from_slice(body).map_err(|cause| AwsError::Answer { service, cause })
+        serde_json::from_slice(body).map_err(|cause| AwsError::Response { service, cause })
     }
 
     fn url(&self, service: &str) -> String {
@@ -229,18 +166,18 @@ impl Aws {
     }
 
     /// Where a bucket answers, without a slash at the end.
-    pub(crate) fn bucket_url(&self, bucket: &str) -> String {
+    fn bucket_url(&self, bucket: &str) -> String {
         match &self.endpoint {
             Some(endpoint) => format!("{endpoint}/{bucket}"),
             None => format!("https://{bucket}.s3.{}.{}", self.signer.region, self.dns_suffix),
         }
     }
 
-    pub(crate) async fn send(
+    async fn send(
         &self,
         service: &str,
         request: hyper::http::Result<Request<Bytes>>,
-    ) -> Result<Answer, AwsError> {
+    ) -> Result<Response, AwsError> {
         let mut request = request.map_err(|error| AwsError::Request(error.to_string()))?;
         self.signer.sign(&mut request, service)?;
         let answer = self.http.send(request, self.timeout).await?;
@@ -248,22 +185,8 @@ impl Aws {
     }
 }
 
-/// Escapes what may not stand in a path, but for the characters of `keep`.
-pub(crate) fn encode(text: &str, keep: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let character = char::from(byte);
-        if character.is_ascii_alphanumeric() || "-_.~".contains(character) || keep.contains(character) {
-            encoded.push(character);
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
-}
-
 /// Reads the error of the JSON protocol, or of S3's XML.
-fn service_error(answer: &Answer) -> AwsError {
+fn service_error(answer: &Response) -> AwsError {
     #[derive(Deserialize)]
     struct Wire {
         #[serde(rename = "__type")]
@@ -277,8 +200,8 @@ fn service_error(answer: &Answer) -> AwsError {
     }
     let text = String::from_utf8_lossy(&answer.body);
     AwsError::Service {
-        code: texts(&text, "Code").next().unwrap_or_else(|| status_code(answer.status)),
-        message: texts(&text, "Message").next().unwrap_or_else(|| answer.excerpt()),
+        code: xml::texts(&text, "Code").next().unwrap_or_else(|| status_code(answer.status)),
+        message: xml::texts(&text, "Message").next().unwrap_or_else(|| answer.excerpt()),
     }
 }
 
@@ -298,26 +221,12 @@ mod tests {
     #[test_case(403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>", "AccessDenied: no", false; "xml")]
     #[test_case(503, "<html> oops </html>", "InternalFailure: <html> oops </html>", false; "a page")]
     fn errors(status: u16, body: &str, text: &str, throttling: bool) {
-        let answer = Answer {
+        let answer = Response {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
             body: Bytes::copy_from_slice(body.as_bytes()),
         };
         let error = service_error(&answer);
         assert_eq!((error.to_string().as_str(), error.is_throttling()), (text, throttling));
-    }
-
-    /// The example of the AWS documentation, "Examples of how to derive a signing key", is for another service; what can
-    /// be checked without a second implementation is that the headers are there and the content's hash is right.
-    #[test]
-    fn a_signature_covers_the_content() {
-        let credentials = Credentials::from_keys("AKIDEXAMPLE", "secret", Some("token".into()));
-        let signer = Signer::new(credentials, "eu-west-1".into(), || SystemTime::UNIX_EPOCH);
-        let mut request = Request::post("https://d.eu-west-1.es.amazonaws.com/_bulk").body(Bytes::new()).unwrap();
-        signer.sign(&mut request, "es").unwrap();
-        let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
-        assert_eq!(header("x-amz-content-sha256"), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-        assert_eq!(header("x-amz-security-token"), "token");
-        assert!(header("authorization").contains("Credential=AKIDEXAMPLE/19700101/eu-west-1/es/aws4_request"));
     }
 }

@@ -1,12 +1,6 @@
-//! What the functions' `main` and handlers share: failures that Lambda can read, lines of their log, the time.
+//! Failures that Lambda can read.
 
-use std::{
-    error::Error,
-    fmt,
-    time::{SystemTime, UNIX_EPOCH},
-};
-
-use serde_json::Value;
+use std::{error::Error, fmt};
 
 /// An invocation that has failed, with a type that alarms can tell apart.
 #[derive(Debug)]
@@ -31,15 +25,3 @@ impl fmt::Display for Failure {
 }
 
 impl Error for Failure {}
-
-/// Writes one line of JSON to the function's log.
-#[expect(clippy::print_stdout, reason = "stdout is the log of a function")]
-pub fn log(line: &Value) {
-    println!("{line}");
-}
-
-/// Milliseconds since 1970.
-#[must_use]
-pub fn milliseconds(time: SystemTime) -> i64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}

@@ -1,0 +1,114 @@
+//! A bucket, as far as dead letters need it.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::{Method, Request};
+use logctl_core::backoff::Backoff;
+use percent_encoding::{AsciiSet, utf8_percent_encode};
+use tokio::time::sleep;
+
+use super::{AwsClient, AwsError, ESCAPED, xml::texts};
+use crate::http::Response;
+
+/// How often a request is sent that S3 did not take for a passing reason.
+const TRIES: u32 = 3;
+/// The pauses in between: the first, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(300), Duration::from_millis(600));
+/// The slashes of a key are those of its path.
+const IN_KEYS: &AsciiSet = &ESCAPED.remove(b'/');
+
+/// A part of a listing.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Keys in their order.
+    pub keys: Vec<String>,
+    /// Where the listing goes on, if it does.
+    pub next: Option<String>,
+}
+
+/// A bucket.
+#[derive(Clone)]
+pub struct Bucket {
+    /// Signs and sends.
+    pub aws: AwsClient,
+    /// Its name.
+    pub name: String,
+    /// The account that must own it.
+    pub owner: String,
+}
+
+impl Bucket {
+    /// Puts an object.
+    ///
+    /// # Errors
+    /// When S3 refuses it or cannot be reached.
+    pub async fn put(&self, key: &str, body: Bytes) -> Result<(), AwsError> {
+        self.send(Method::PUT, &escaped(key), body).await.map(drop)
+    }
+
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// When S3 refuses that, cannot be reached, or knows no such object.
+    pub async fn get(&self, key: &str) -> Result<Bytes, AwsError> {
+        self.send(Method::GET, &escaped(key), Bytes::new()).await.map(|response| response.body)
+    }
+
+    /// Deletes an object.
+    ///
+    /// # Errors
+    /// When S3 refuses that or cannot be reached.
+    pub async fn delete(&self, key: &str) -> Result<(), AwsError> {
+        self.send(Method::DELETE, &escaped(key), Bytes::new()).await.map(drop)
+    }
+
+    /// Lists the keys that begin with `prefix` and come after `after`, at most 1,000 of them.
+    ///
+    /// # Errors
+    /// When S3 refuses that or cannot be reached.
+    pub async fn list(&self, prefix: &str, after: &str) -> Result<Page, AwsError> {
+        let [prefix, after] = [prefix, after].map(|text| utf8_percent_encode(text, ESCAPED));
+        // In the order of names, as the signature wants them.
+        let query = format!("?list-type=2&prefix={prefix}&start-after={after}");
+        let response = self.send(Method::GET, &query, Bytes::new()).await?;
+        let text = String::from_utf8_lossy(&response.body);
+        let keys: Vec<String> = texts(&text, "Key").collect();
+        let more = texts(&text, "IsTruncated").next().as_deref() == Some("true");
+        let next = keys.last().filter(|_| more).cloned();
+        Ok(Page { keys, next })
+    }
+
+    async fn send(&self, method: Method, rest: &str, body: Bytes) -> Result<Response, AwsError> {
+        let url = format!("{}/{rest}", self.aws.bucket_url(&self.name));
+        let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
+        let mut tries = 1;
+        loop {
+            let request = Request::builder().method(&method).uri(&url);
+            let request = request.header("x-amz-expected-bucket-owner", &self.owner);
+            match self.aws.send("s3", request.body(body.clone())).await {
+                Err(error) if error.is_passing() && tries < TRIES => {
+                    tries += 1;
+                    sleep(backoff.pause(fastrand::f64())).await;
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+fn escaped(key: &str) -> String {
+    utf8_percent_encode(key, IN_KEYS).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_escaped() {
+        assert_eq!(escaped("outage/2026-11-23/1-ü [$]"), "outage/2026-11-23/1-%C3%BC%20%5B%24%5D");
+    }
+}
