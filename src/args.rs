@@ -8,7 +8,7 @@ use clap::{
 };
 use logctl_core::{
     names::{NameError, StackName},
-    rules::Glob,
+    globs::Glob,
 };
 use strum::VariantNames;
 

@@ -31,7 +31,6 @@ impl Environment {
     /// Starts this process anew without its empty variables, where it has such: for ours and for AWS's an empty variable is
     /// an unset one, and the SDKs, which read the environment by themselves, take it for a value.
     #[cfg(unix)]
-    #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub fn drop_empty(&self) {
         use std::os::unix::process::CommandExt as _;
         let ours = |name: &str| ["AWS_", "LOGCTL_"].iter().any(|prefix| name.starts_with(prefix));
@@ -81,15 +80,5 @@ impl Environment {
     #[must_use]
     pub fn arguments(&self) -> &[OsString] {
         &self.arguments
-    }
-}
-
-#[cfg(test)]
-impl Environment {
-    /// One with these variables, at a fixed time.
-    pub fn of(variables: &[(&str, &str)]) -> Self {
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let now = Timestamp::from_second(1_795_428_000).unwrap_or_default();
-        Self { now, time_zone: TimeZone::UTC, variables, arguments: Vec::new() }
     }
 }

@@ -8,7 +8,7 @@ use hyper::Request;
 use logctl_core::{
     conflicts::Conflicts,
     document::{Encoder, Target},
-    index::{Indices, Period},
+    index_name::{Indices, Period},
     payload::{self, DEFAULT_CAP, Payload},
 };
 use logctl_sink::{aws::Signer, domain::gzip};
@@ -41,7 +41,7 @@ impl Ours {
         let Ok(Payload::Data(batch)) = payload::parse(&text, "eu-west-1") else { return };
         assert!(batch.unreadable.is_empty());
         let encoder = Encoder::new(Target::ByTime(&self.indices), &batch.origin, 1_795_392_000_000);
-        let encoder = if normalises { encoder } else { encoder.without_normalisation() };
+        let encoder = if normalises { encoder } else { encoder.bare() };
         self.body.clear();
         for event in &batch.events {
             encoder.encode(event, &self.conflicts, &mut self.body);

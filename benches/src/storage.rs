@@ -8,7 +8,7 @@ use logctl_core::{
     conflicts::Conflicts,
     dead_letter::LetterKind,
     document::{Encoder, Target},
-    index::{IndexName, Indices, Period},
+    index_name::{IndexName, Indices, Period},
     payload::{self, DEFAULT_CAP, Payload as Decoded},
 };
 use logctl_sink::{

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_cloudformation::{Client, error::SdkError, operation::describe_stacks::DescribeStacksError, types};
-use logctl_core::{coverage, names::StackName, rules::Rules};
+use logctl_core::{coverage, names::StackName, globs::Rules};
 
 use super::{Aws, code};
 use crate::error::{Error, Kind};

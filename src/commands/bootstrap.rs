@@ -8,10 +8,10 @@ use aws_sdk_cloudformation::types::Parameter;
 use logctl_core::{
     auth::AuthMode,
     endpoint::Endpoint,
-    index::Period,
+    index_name::Period,
     names::IndexPrefix,
     redact::{Detector, Redactor},
-    rules::Glob,
+    globs::Glob,
 };
 use tokio::time::Instant;
 

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use logctl_core::{
     conflicts::Conflicts,
     dead_letter::{DeadLetter, FAILED_INVOCATIONS, LetterKind},
-    index::Indices,
+    index_name::Indices,
     payload::DEFAULT_CAP,
     redact::Redactor,
 };

@@ -1,9 +1,9 @@
 //! Tree → the engine's query DSL.
 
 use logctl_core::{
+    fields::known::Known,
     ids,
     level::Level,
-    normalise::{LEVEL_NAMES, REQUEST_ID_NAMES, TRACE_ID_NAMES},
 };
 use serde_json::{Value as Json, json};
 use strum::IntoEnumIterator as _;
@@ -82,9 +82,9 @@ fn aliases(field: &Field) -> Vec<&str> {
     }
     let folded: String = field.name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     let (fixed, others): (&str, &[&str]) = match folded.as_str() {
-        "requestid" | "awsrequestid" | "reqid" | "xrequestid" => ("@request_id", &REQUEST_ID_NAMES),
-        "traceid" | "xraytraceid" => ("@trace_id", &TRACE_ID_NAMES),
-        "level" | "loglevel" | "severity" | "lvl" => ("@level", &LEVEL_NAMES),
+        "requestid" | "awsrequestid" | "reqid" | "xrequestid" => ("@request_id", Known::RequestId.names()),
+        "traceid" | "xraytraceid" => ("@trace_id", Known::TraceId.names()),
+        "level" | "loglevel" | "severity" | "lvl" => ("@level", Known::Level.names()),
         "service" | "servicename" => ("@service", &["service", "service.name", "service_name"]),
         "group" | "loggroup" => ("@log_group", &[]),
         "stream" | "logstream" => ("@log_stream", &[]),
@@ -199,7 +199,7 @@ fn range(field: &Field, comparison: Comparison, value: &Value) -> Result<Json, E
 
 /// A level by name, or by number as the field counts.
 fn level(field: &Field, text: &str) -> Result<Level, Error> {
-    let by_number = text.parse().ok().and_then(|number| Level::of_number(&field.name, number));
+    let by_number = text.parse().ok().and_then(|number| Level::from_number(&field.name, number));
     text.parse().or_else(|expected: String| {
         by_number
             .ok_or_else(|| Error::new(Kind::Usage, format!("`{text}` is no level: {expected}")).hint("level>=warn"))

@@ -15,7 +15,7 @@ const QUIET: Duration = Duration::from_secs(5);
 
 /// Something that takes a while.
 pub struct Bar {
-    bar: ProgressBar,
+    drawn: ProgressBar,
     plain: bool,
     last: Cell<Instant>,
     what: String,
@@ -30,16 +30,16 @@ impl Bar {
         if terminal {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Self { bar, plain: !look.interactive && !look.quiet, last: Cell::new(Instant::now()), what: what.to_owned() }
+        Self { drawn: bar, plain: !look.interactive && !look.quiet, last: Cell::new(Instant::now()), what: what.to_owned() }
     }
 
     #[expect(clippy::print_stderr, reason = "this is the terminal's module")]
     fn tell(&self) {
         if self.plain && self.last.get().elapsed() >= QUIET {
             self.last.set(Instant::now());
-            match self.bar.length() {
-                Some(total) => eprintln!("{} {} of {total}", self.what, self.bar.position()),
-                None => eprintln!("{} {}", self.what, self.bar.position()),
+            match self.drawn.length() {
+                Some(total) => eprintln!("{} {} of {total}", self.what, self.drawn.position()),
+                None => eprintln!("{} {}", self.what, self.drawn.position()),
             }
         }
     }
@@ -47,23 +47,23 @@ impl Bar {
 
 impl Progress for Bar {
     fn total(&self, steps: usize) {
-        self.bar.set_length(steps as u64);
-        self.bar.set_style(style(true));
+        self.drawn.set_length(steps as u64);
+        self.drawn.set_style(style(true));
     }
 
     fn step(&self) {
-        self.bar.inc(1);
+        self.drawn.inc(1);
         self.tell();
     }
 
     fn note(&self, text: &str) {
-        self.bar.set_message(format!("{}: {}", self.what, one_line(text)));
+        self.drawn.set_message(format!("{}: {}", self.what, one_line(text)));
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.drawn.finish_and_clear();
     }
 }
 

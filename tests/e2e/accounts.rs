@@ -62,7 +62,7 @@ fn a_question_names_the_account_as_people_know_it() {
     sandbox.create_group("/shop/orders");
     let known = "account 000000000000 (shop-test), us-east-1";
     let asked = sandbox.in_terminal("bootstrap", "y").ok().stdout;
-    assert!(asked.contains(&format!("Deploy stack logctl (")) && asked.matches(known).count() >= 3, "{asked}");
+    assert!(asked.contains("Deploy stack logctl (") && asked.matches(known).count() >= 3, "{asked}");
     let asked = sandbox.in_terminal("backfill", "y").ok().stdout;
     assert!(asked.contains(&format!("Change 1 log group of {known}?")), "{asked}");
     let asked = sandbox.in_terminal("teardown", "n").exits(130).stdout;

@@ -7,7 +7,7 @@ use std::{
 
 use logctl_core::{
     dead_letter::{DeadLetter, LetterKind},
-    index::{IndexName, Indices},
+    index_name::{IndexName, Indices},
 };
 use logctl_sink::replay::Replayed;
 use serde::Serialize;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use anstyle::Style;
 use jiff::Timestamp;
-use logctl_core::{fields, normalise::LEVEL_NAMES};
+use logctl_core::fields::{self, known::Known};
 use serde::Serialize;
 use serde_json::json;
 
@@ -97,7 +97,7 @@ fn readable(event: &Event, look: &Look) -> String {
     let Some((said_by, text)) = said else { return escaped(event.message.trim_end()).into_owned() };
     let mut pairs = String::new();
     fields::walk(&event.fields, &mut |name, value| {
-        let shown_already = name == said_by || LEVEL_NAMES.contains(&name) || TIME_NAMES.contains(&name);
+        let shown_already = name == said_by || Known::Level.names().contains(&name) || TIME_NAMES.contains(&name);
         if !shown_already {
             pairs += &format!("  {name}={value}");
         }

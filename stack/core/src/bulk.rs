@@ -1,25 +1,14 @@
 //! Bulk requests and what the engine answers to each item.
 
 use serde::{Deserialize, Deserializer};
-use serde_json::{json, value::RawValue};
+use serde_json::value::RawValue;
 
-use crate::{index::IndexName, text::unescape};
+use crate::json::text::unescape;
 
 /// What the engine is asked to answer with: enough to know the outcome of each item, and no more.
 /// Escaped as a signature has it: not every reader of a signature does that by itself.
 pub const FILTER_PATH: &str = "errors%2Citems.%2A.status%2Citems.%2A.error.type%2Citems.%2A.error.reason\
     %2Citems.%2A.error.caused_by.reason";
-
-/// Appends one document to a bulk body.
-///
-/// `create` with the event's id is what makes redelivery harmless: an event that is there already answers 409.
-pub fn append(body: &mut Vec<u8>, index: &IndexName, id: &str, source: &[u8]) {
-    let action = json!({"create": {"_index": index.as_str(), "_id": id}});
-    body.extend_from_slice(action.to_string().as_bytes());
-    body.push(b'\n');
-    body.extend_from_slice(source);
-    body.push(b'\n');
-}
 
 /// What became of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,18 +114,6 @@ mod tests {
     use test_case::test_case;
 
     use super::*;
-    use crate::index::{Indices, Period};
-
-    #[test]
-    fn a_body_is_two_lines_a_document() {
-        let mut body = Vec::new();
-        let indices = Indices { prefix: "logctl".parse().unwrap(), period: Period::Day };
-        append(&mut body, &indices.name(1_795_392_000_000), "1\"", b"{}");
-        let lines: Vec<_> = body.split(|b| *b == b'\n').collect();
-        let action: serde_json::Value = serde_json::from_slice(lines[0]).unwrap();
-        assert_eq!(action, json!({"create": {"_id": "1\"", "_index": "logctl-2026.11.23"}}));
-        assert_eq!(lines[1..], [b"{}".as_slice(), b"".as_slice()]);
-    }
 
     #[test_case(r#"{"create":{"status":201}}"#, ItemOutcome::Created; "created")]
     #[test_case(r#"{"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"r"}}}"#, ItemOutcome::Duplicate; "there already")]

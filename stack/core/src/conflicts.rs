@@ -27,7 +27,7 @@ struct Refused {
 impl Conflicts {
     /// The paths that `index` refuses, dotted.
     #[must_use]
-    pub fn of(&self, index: &str) -> &BTreeSet<String> {
+    pub fn paths(&self, index: &str) -> &BTreeSet<String> {
         self.indices.get(index).map_or(&self.none, |refused| &refused.paths)
     }
 
@@ -95,7 +95,7 @@ mod tests {
             conflicts.learn(&format!("i{n}"), "failed to parse field [p]");
         }
         assert!(conflicts.indices.len() <= MAX_INDICES);
-        assert!(conflicts.of("a").len() <= MAX_PATHS);
-        assert!(conflicts.of("unknown").is_empty());
+        assert!(conflicts.paths("a").len() <= MAX_PATHS);
+        assert!(conflicts.paths("unknown").is_empty());
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use strum::{Display, EnumCount, EnumIter, EnumString, VariantNames};
 
-use crate::{event::Origin, index::utc_date};
+use crate::{event::Origin, index_name::utc_date};
 
 /// Why something is a dead letter.
 #[derive(

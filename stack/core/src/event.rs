@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
-    scan::Scanner,
-    text::{parse_object, unescape},
+    json::{
+        Scanner,
+        text::{parse_object, unescape},
+    },
 };
 
 /// One log event as it stands in its payload: nothing is copied, and texts are still escaped as JSON wants them.

@@ -26,7 +26,7 @@ impl Level {
     /// The level of a number in a field of this name: `levelno` as Python counts (40 is error), `severity_number` as
     /// OpenTelemetry does (17 is error), any other as pino and bunyan do (50 is error).
     #[must_use]
-    pub fn of_number(field: &str, number: i64) -> Option<Self> {
+    pub fn from_number(field: &str, number: i64) -> Option<Self> {
         let steps: [i64; 6] = match field {
             "levelno" => [1, 10, 20, 30, 40, 50],
             "severity_number" | "severityNumber" | "SeverityNumber" => [1, 5, 9, 13, 17, 21],
@@ -70,7 +70,7 @@ mod tests {
     #[test_case("severity_number", 10, Some(Level::Info); "opentelemetry between two steps")]
     #[test_case("level", 3, None; "syslog counts the other way and is not guessed")]
     fn numbers(field: &str, number: i64, level: Option<Level>) {
-        assert_eq!(Level::of_number(field, number), level);
+        assert_eq!(Level::from_number(field, number), level);
     }
 
     #[test]

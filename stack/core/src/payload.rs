@@ -8,8 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     event::{Batch, Event, Origin, Unreadable},
-    scan::Scanner,
-    text::unescape,
+    json::{Scanner, text::unescape},
 };
 
 /// How far a payload may expand, in bytes, unless the caller says otherwise.

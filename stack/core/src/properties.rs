@@ -12,7 +12,7 @@ use crate::{
     document::{Encoder, Target},
     event::{Event, Origin},
     fields, ids,
-    index::{Indices, Period},
+    index_name::{Indices, Period},
     payload::{self, Payload},
 };
 
@@ -70,7 +70,7 @@ fn encoded(event: &Event<'_>) {
     assert!(!encoder.encode_carefully(event, &Conflicts::default(), &mut careful));
     encoder.encode_degraded(event, "refused", &mut degraded);
     let of_all = [document(event, &careful), document(event, &degraded)];
-    if encoder.encode_fast(event, &Conflicts::default(), &mut fast) {
+    if encoder.encode_quickly(event, &Conflicts::default(), &mut fast) {
         let fast = document(event, &fast);
         assert_eq!(fast, of_all[0]);
         for name in ["@ids", "@level", "@request_id", "@trace_id", "@service"] {

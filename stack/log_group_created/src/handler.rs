@@ -8,7 +8,7 @@ use logctl_core::{
     backoff::Backoff,
     coverage::{AccountPolicy, Action, Class, Filter, Limits, Stack, State, decide},
     names::{LogGroupName, StackName},
-    rules::Rules,
+    globs::Rules,
     service::{LIMIT_EXCEEDED, NOT_FOUND, NOT_YET_PERMITTED},
 };
 use logctl_sink::{

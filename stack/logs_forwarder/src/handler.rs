@@ -12,7 +12,7 @@ use logctl_core::{
     dead_letter::{DeadLetter, LetterKind, key},
     document::{Encoder, Target},
     event::{Batch, Origin},
-    index::Indices,
+    index_name::Indices,
     names::is_own_group,
     payload::{self, DEFAULT_CAP, DecodeError, Payload},
     redact::Redactor,

@@ -16,7 +16,7 @@ use logctl_core::{
     dead_letter::{DeadLetter, FAILED_INVOCATIONS, FailedInvocation, LetterKind, key_of_rest},
     document::{Encoder, Target},
     event::{Batch, Event, Origin},
-    index::Indices,
+    index_name::Indices,
     payload::{self, Payload},
     redact::Redactor,
 };

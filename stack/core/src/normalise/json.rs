@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Normalised, of_fields, of_prefix};
-use crate::text::parse_object;
+use crate::json::text::parse_object;
 
 pub(super) fn read(message: &str) -> Option<Normalised> {
     let (at, fields) = object(message)?;

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     event::LogEvent,
-    fields,
+    fields::{self, known::Known},
     ids::{self, Ids},
     level::Level,
 };
@@ -32,61 +32,6 @@ pub struct Normalised {
     pub fields: Map<String, Value>,
 }
 
-/// Names under which a request id goes, most telling first. The query compiler searches all of them.
-pub const REQUEST_ID_NAMES: [&str; 17] = [
-    "requestId",
-    "request_id",
-    "requestid",
-    "RequestId",
-    "requestID",
-    "request-id",
-    "awsRequestId",
-    "aws_request_id",
-    "function_request_id",
-    "faas.invocation_id",
-    "x-request-id",
-    "X-Request-Id",
-    "x-amzn-requestid",
-    "x-amzn-RequestId",
-    "http.request.id",
-    "req_id",
-    "AWSRequestId",
-];
-
-/// Names under which a trace id goes.
-pub const TRACE_ID_NAMES: [&str; 11] = [
-    "traceId",
-    "trace_id",
-    "traceid",
-    "TraceId",
-    "trace.id",
-    "xray_trace_id",
-    "xrayTraceId",
-    "x-amzn-trace-id",
-    "X-Amzn-Trace-Id",
-    "traceparent",
-    "dd.trace_id",
-];
-
-/// Names under which a level goes.
-pub const LEVEL_NAMES: [&str; 15] = [
-    "level",
-    "log.level",
-    "severity",
-    "loglevel",
-    "logLevel",
-    "log_level",
-    "levelname",
-    "lvl",
-    "severity_text",
-    "severityText",
-    "SeverityText",
-    "levelno",
-    "severity_number",
-    "severityNumber",
-    "SeverityNumber",
-];
-
 /// Reads one event.
 #[must_use]
 pub fn normalise(event: &LogEvent<'_>) -> Normalised {
@@ -95,7 +40,7 @@ pub fn normalise(event: &LogEvent<'_>) -> Normalised {
         Some(extracted) => of_columns(extracted, message),
         None => of_message(message),
     };
-    normalised.fields = fields::clean(normalised.fields);
+    normalised.fields = fields::tidy(normalised.fields);
     normalised
 }
 
@@ -126,9 +71,9 @@ pub(crate) fn of_message(message: &str) -> Normalised {
 
 /// Finds level and ids among the fields of a structured message.
 fn of_fields(fields: Map<String, Value>) -> Normalised {
-    let level = LEVEL_NAMES.iter().find_map(|name| match fields::get(&fields, name)? {
+    let level = Known::Level.names().iter().find_map(|name| match fields::get(&fields, name)? {
         Value::String(text) => text.parse().ok(),
-        Value::Number(number) => Level::of_number(name, number.as_i64()?),
+        Value::Number(number) => Level::from_number(name, number.as_i64()?),
         _ => None,
     });
     let text = |names: &[&str]| {
@@ -138,8 +83,8 @@ fn of_fields(fields: Map<String, Value>) -> Normalised {
             .filter(|id| !id.is_empty())
             .map(str::to_owned)
     };
-    let request_id = text(&REQUEST_ID_NAMES).or_else(|| lambda::platform_request_id(&fields));
-    let trace_id = text(&TRACE_ID_NAMES).map(|id| first_id(&id).unwrap_or(id));
+    let request_id = text(Known::RequestId.names()).or_else(|| lambda::platform_request_id(&fields));
+    let trace_id = text(Known::TraceId.names()).map(|id| first_id(&id).unwrap_or(id));
     Normalised { level, request_id, trace_id, fields }
 }
 

@@ -390,7 +390,7 @@ mod tests {
     use logctl_core::{
         document::Target,
         event::Origin,
-        index::{Indices, Period},
+        index_name::{Indices, Period},
     };
     use serde_json::{Value, json};
     use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};

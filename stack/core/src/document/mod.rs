@@ -1,18 +1,28 @@
-//! One event, one document.
+//! One event, one document: the envelope that both ways of the encoder share. The quick way copies what needs no mending,
+//! the careful one mends the rest.
+
+mod careful;
+mod known_fields;
+mod quick;
 
 use std::{borrow::Cow, cell::RefCell, rc::Rc};
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::{
-    bulk,
     conflicts::Conflicts,
-    event::{Event, LogEvent, Origin},
-    fast::Scratch,
-    fields,
-    index::{IndexName, Indices},
-    normalise::{ids_of, normalise},
+    event::{Event, Origin},
+    ids::Ids,
+    index_name::{IndexName, Indices},
 };
+use known_fields::Named;
+
+/// Room that is used again for each event.
+#[derive(Debug, Default)]
+struct Scratch {
+    text: Vec<u8>,
+    ids: Ids,
+}
 
 /// Which index a document belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -43,11 +53,12 @@ pub struct Encoder<'a> {
     pub origin: &'a Origin,
     /// When they are written, in milliseconds since 1970.
     pub ingested: i64,
-    /// Whether level, ids and service are made out of them.
-    pub(crate) normalises: bool,
+    /// Without level, ids and the fields of messages that are no JSON: to be measured against other forwarders.
+    #[cfg(feature = "measure")]
+    bare: bool,
     /// The members that are the same in all documents.
-    pub(crate) head: String,
-    pub(crate) scratch: RefCell<Scratch>,
+    head: String,
+    scratch: RefCell<Scratch>,
     /// The day that was last asked for, and its index.
     day: RefCell<(i64, Rc<str>)>,
 }
@@ -64,14 +75,35 @@ impl<'a> Encoder<'a> {
         put("@log_stream", &origin.log_stream);
         put("@service", service(&origin.log_group));
         let day = RefCell::new((i64::MIN, Rc::from("")));
-        Self { target, origin, ingested, normalises: true, head, scratch: RefCell::default(), day }
+        Self {
+            target,
+            origin,
+            ingested,
+            #[cfg(feature = "measure")]
+            bare: false,
+            head,
+            scratch: RefCell::default(),
+            day,
+        }
     }
 
-    /// Without level, ids and the fields of messages that are no JSON, as far as the fast path goes: what other forwarders
-    /// do, to be measured against.
+    /// Without level, ids and the fields of messages that are no JSON, as far as the quick way goes: what other forwarders do,
+    /// to be measured against.
+    #[cfg(feature = "measure")]
     #[must_use]
-    pub fn without_normalisation(self) -> Self {
-        Self { normalises: false, ..self }
+    pub fn bare(self) -> Self {
+        Self { bare: true, ..self }
+    }
+
+    #[cfg(feature = "measure")]
+    fn normalises(&self) -> bool {
+        !self.bare
+    }
+
+    #[cfg(not(feature = "measure"))]
+    #[expect(clippy::unused_self, reason = "the benchmark has something to ask here")]
+    const fn normalises(&self) -> bool {
+        true
     }
 
     /// The index of an event that happened `timestamp` milliseconds after 1970.
@@ -87,96 +119,60 @@ impl<'a> Encoder<'a> {
     /// Appends an event to a bulk body, with all its fields but those that its index refuses: these become `path=value`
     /// in `@kv`. Tells whether there were such.
     pub fn encode(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> bool {
-        !self.encode_fast(event, conflicts, body) && self.encode_carefully(event, conflicts, body)
+        !self.encode_quickly(event, conflicts, body) && self.encode_carefully(event, conflicts, body)
     }
 
-    pub(crate) fn encode_carefully(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> bool {
-        let valid_time = event.valid_time();
-        let event = &event.decode();
-        let (mut source, mut fields) = self.fixed(event, valid_time);
-        let mut taken = Map::new();
-        for path in conflicts.of(&self.index(event.timestamp)) {
-            if let Some(value) = fields::take(&mut fields, path) {
-                taken.insert(path.clone(), value);
-            }
+    /// The action, and the document up to its message. Id and message are escaped, without quotes.
+    fn append_envelope(&self, event: &Event<'_>, id: &str, message: &str, body: &mut Vec<u8>) {
+        let mut digits = itoa::Buffer::new();
+        for part in [
+            r#"{"create":{"_index":""#,
+            &self.index(event.timestamp),
+            r#"","_id":""#,
+            id,
+            "\"}}\n{\"@id\":\"",
+            id,
+            r#"","@timestamp":"#,
+            digits.format(event.valid_time()),
+            &self.head,
+            r#","@message":""#,
+            message,
+            "\"",
+        ] {
+            body.extend_from_slice(part.as_bytes());
         }
-        for (name, value) in fields {
-            source.entry(name).or_insert(value);
-        }
-        if !taken.is_empty() {
-            let paths: Vec<&str> = taken.keys().map(String::as_str).collect();
-            let reason = format!("of another type than in this index: {}", paths.join(", "));
-            put_pairs(&mut source, &taken, &reason);
-        }
-        self.append(event, source, body);
-        !taken.is_empty()
-    }
-
-    /// Appends an event whose fields the engine has refused: all of them become `path=value` in `@kv`.
-    pub fn encode_degraded(&self, event: &Event<'_>, reason: &str, body: &mut Vec<u8>) {
-        let valid_time = event.valid_time();
-        let event = &event.decode();
-        let (mut source, fields) = self.fixed(event, valid_time);
-        put_pairs(&mut source, &fields, reason);
-        self.append(event, source, body);
-    }
-
-    fn append(&self, event: &LogEvent<'_>, source: Map<String, Value>, body: &mut Vec<u8>) {
-        bulk::append(
-            body,
-            &self.target.index(event.timestamp),
-            &event.id,
-            Value::Object(source).to_string().as_bytes(),
-        );
-    }
-
-    /// The fixed fields, and the event's own.
-    fn fixed(&self, event: &LogEvent<'_>, valid_time: i64) -> (Map<String, Value>, Map<String, Value>) {
-        let normalised = normalise(event);
-        let mut source = Map::new();
-        let mut put = |name: &str, value: Value| source.insert(name.to_owned(), value);
-        put("@id", json!(event.id));
-        put("@timestamp", json!(valid_time));
-        put("@ingested", json!(self.ingested));
-        put("@owner", json!(self.origin.owner));
-        put("@region", json!(self.origin.region));
-        put("@log_group", json!(self.origin.log_group));
-        put("@log_stream", json!(self.origin.log_stream));
-        put("@service", json!(service(&self.origin.log_group)));
-        put("@message", json!(event.message));
-        let ids: Vec<Value> = ids_of(event, &normalised).iter().map(Value::from).collect();
-        if !ids.is_empty() {
-            put("@ids", json!(ids));
-        }
-        if let Some(level) = normalised.level {
-            put("@level", json!(level.as_ref()));
-        }
-        if let Some(id) = &normalised.request_id {
-            put("@request_id", json!(id));
-        }
-        if let Some(id) = &normalised.trace_id {
-            put("@trace_id", json!(id));
-        }
-        (source, normalised.fields)
     }
 }
 
-/// Pairs of `@kv`, and bytes of all of them: a list repeats its path for each of its items.
-const MAX_PAIRS: (usize, usize) = (1_000, 64 << 10);
-
-fn put_pairs(source: &mut Map<String, Value>, fields: &Map<String, Value>, reason: &str) {
-    let (mut pairs, mut bytes, mut left_out) = (Vec::new(), 0, 0);
-    fields::walk(fields, &mut |path, value| {
-        bytes += path.len() + value.len();
-        if pairs.len() < MAX_PAIRS.0 && bytes < MAX_PAIRS.1 {
-            pairs.push(Value::String(format!("{path}={value}")));
-        } else {
-            left_out += 1;
+impl Named<'_> {
+    /// Appends level and ids.
+    fn append(&self, ids: &Ids, body: &mut Vec<u8>) {
+        let mut put = |parts: &[&str]| parts.iter().for_each(|part| body.extend_from_slice(part.as_bytes()));
+        if let Some(level) = &self.level {
+            put(&[r#","@level":""#, level.as_ref(), "\""]);
         }
-    });
-    let more = if left_out > 0 { format!("; {left_out} more values are in the message only") } else { String::new() };
-    source.insert("@kv".to_owned(), pairs.into());
-    source.insert("@degraded".to_owned(), format!("{reason}{more}").into());
+        for (name, id) in [("@request_id", &self.request_id), ("@trace_id", &self.trace_id)] {
+            match id.as_deref() {
+                Some(id) if is_quiet(id) => put(&[",\"", name, "\":\"", id, "\""]),
+                // Ids out of text may hold anything.
+                Some(id) => put(&[",\"", name, "\":", &json!(id).to_string()]),
+                None => {}
+            }
+        }
+        let mut before = r#","@ids":["#;
+        for id in ids.iter() {
+            if is_quiet(id) { put(&[before, "\"", id, "\""]) } else { put(&[before, &json!(id).to_string()]) }
+            before = ",";
+        }
+        if before == "," {
+            put(&["]"]);
+        }
+    }
+}
+
+/// Whether a text stands in JSON as it is.
+fn is_quiet(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
 }
 
 /// The service that a log group belongs to: the name of the function, task or API where AWS's naming tells it, else the
@@ -195,8 +191,10 @@ mod tests {
     use proptest::prelude::*;
     use test_case::test_case;
 
+    use serde_json::Value;
+
     use super::*;
-    use crate::index::Period;
+    use crate::{event::LogEvent, index_name::Period};
 
     /// The action and the document that an encoder makes.
     fn encoded(event: &LogEvent<'_>, encode: impl FnOnce(&Encoder<'_>, &Event<'_>, &mut Vec<u8>)) -> (Value, Value) {
@@ -318,7 +316,7 @@ mod tests {
             .prop_map(|members| Value::Object(members.into_iter().collect()))
     }
 
-    /// What both paths make of an event, which must mean the same.
+    /// What both ways make of an event, which must mean the same.
     fn both(event: &LogEvent<'_>) -> (bool, Value, Value) {
         both_with(event, &Conflicts::default())
     }
@@ -326,7 +324,7 @@ mod tests {
     fn both_with(event: &LogEvent<'_>, conflicts: &Conflicts) -> (bool, Value, Value) {
         let mut fast = false;
         let (_, quick) = encoded(event, |encoder, event, body| {
-            fast = encoder.encode_fast(event, conflicts, body);
+            fast = encoder.encode_quickly(event, conflicts, body);
             if !fast {
                 encoder.encode_carefully(event, conflicts, body);
             }

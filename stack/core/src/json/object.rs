@@ -3,14 +3,29 @@
 use memchr::memchr;
 use serde::de::IgnoredAny;
 
-use super::{Inner, Member, Scanner};
-use crate::{
-    fields::{MAX_DEPTH, MAX_NAME, MAX_NAMES},
-    ids,
-};
+use super::{Inner, MAX_DEPTH, MAX_NAME, MAX_NAMES, Member, Scanner, Surprise};
+use crate::ids;
 
 /// Digits that a number may have before or behind its point to be copied as it is.
 const MAX_DIGITS: usize = 18;
+
+/// An object of which every name and value may go to the index as it is.
+pub struct Clean<'t> {
+    /// Knows how to copy it.
+    pub scanner: Scanner<'t>,
+    /// What stands between its braces.
+    pub inner: Inner<'t>,
+}
+
+/// Understands `object`, whose members go to `members`.
+///
+/// # Errors
+/// When it holds something that may not go to the index as it is.
+pub fn clean<'t>(object: &'t str, members: &mut Vec<Member<'t>>) -> Result<Clean<'t>, Surprise> {
+    let mut scanner = Scanner::new(object);
+    let inner = scanner.clean_object(members).filter(|_| scanner.is_done()).ok_or(Surprise)?;
+    Ok(Clean { scanner, inner })
+}
 
 impl<'t> Scanner<'t> {
     /// The members of the object that comes next, if every name and value in it may go to the index as it is. Their text
@@ -73,18 +88,7 @@ impl<'t> Scanner<'t> {
                 self.at += 1;
                 self.object(depth + 1, members).map(|()| Kind::Object)
             }
-            b'[' => {
-                let (start, texts, pushed) = (self.at, self.texts.len(), members.len());
-                if self.array(depth, members).is_none() {
-                    // Anything else that is wrong with it is a surprise.
-                    (self.mixed.take() == Some(start)).then_some(())?;
-                    members.truncate(pushed);
-                    self.texts.truncate(texts);
-                    self.at = start;
-                    self.array_as_text()?;
-                }
-                Some(Kind::Array)
-            }
+            b'[' => self.array(depth, members).map(|()| Kind::Array),
             b't' => self.literal("true", Kind::Bool),
             b'f' => self.literal("false", Kind::Bool),
             b'n' => self.literal("null", Kind::Null),
@@ -92,9 +96,9 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Goes to the end of an array of one kind of values that are no arrays.
+    /// Goes to the end of an array. One of several kinds of values, or of arrays, becomes a text.
     fn array(&mut self, depth: usize, members: &mut Vec<Member<'t>>) -> Option<()> {
-        let start = self.at;
+        let (start, first, texts) = (self.at, members.len(), self.texts.len());
         self.at += 1;
         self.skip_space();
         if self.byte()? == b']' {
@@ -102,7 +106,6 @@ impl<'t> Scanner<'t> {
             return Some(());
         }
         // Of objects, the first one's names stay on the stack while the array lasts: those that come again are not counted.
-        let first = members.len();
         let mut names = first;
         let mut kinds = None;
         loop {
@@ -111,8 +114,10 @@ impl<'t> Scanner<'t> {
             let nested = self.byte()? == b'[';
             let kind = if nested { Kind::Array } else { self.value(depth, members)? };
             if nested || *kinds.get_or_insert(kind) != kind {
-                self.mixed = Some(start);
-                return None;
+                members.truncate(first);
+                self.texts.truncate(texts);
+                self.at = start;
+                return self.array_as_text();
             }
             if names == first {
                 names = members.len();

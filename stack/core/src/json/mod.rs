@@ -1,15 +1,28 @@
-//! A scanner of JSON that copies nothing and builds nothing.
+//! JSON as it stands in a text: a scanner that copies nothing and builds nothing.
 //!
 //! It knows two answers: what it has understood in full, and "a surprise", which may be anything from an unusual number to
 //! text that is no JSON. Whoever gets the second asks `serde_json`, which is slower and always right.
 
-mod object;
+pub mod bytes;
+pub mod object;
+pub mod text;
 
 use std::ops::Range;
 
 use memchr::memchr;
 
-use crate::bytes::{LONG_BLOCK, Marks, special};
+use bytes::{LONG_BLOCK, Marks, special};
+
+/// An object may be nested this deep; a deeper one becomes a text.
+pub const MAX_DEPTH: usize = 8;
+/// Names that an event may bring, each counted once for its place; later ones are left out.
+pub const MAX_NAMES: usize = 200;
+/// Characters of a name; longer ones are cut.
+pub const MAX_NAME: usize = 256;
+
+/// Something that the quick way does not understand in full, and leaves to the careful one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Surprise;
 
 /// A member of an object, as it stands in the text.
 #[derive(Debug, Clone, Copy)]
@@ -56,8 +69,6 @@ pub struct Scanner<'t> {
     pub renames: bool,
     /// Arrays that the index does not take as they are: they become a text of JSON.
     texts: Vec<Range<usize>>,
-    /// Where the array begins that was just found to be of several kinds.
-    mixed: Option<usize>,
     /// Names of the object. Those of objects in a list count once for all of them, those below these each time.
     pub names: usize,
 }
@@ -66,7 +77,7 @@ impl<'t> Scanner<'t> {
     /// At the start of `text`.
     #[must_use]
     pub fn new(text: &'t str) -> Self {
-        Self { text, at: 0, breaks: false, renames: false, texts: Vec::new(), mixed: None, names: 0 }
+        Self { text, at: 0, breaks: false, renames: false, texts: Vec::new(), names: 0 }
     }
 
     /// What is still to be read.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::bytes::{BLOCK, backslash};
+use super::bytes::{BLOCK, backslash};
 
 /// The text that stands escaped in JSON. What no text can hold, half a surrogate pair, becomes U+FFFD.
 #[must_use]

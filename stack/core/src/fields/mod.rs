@@ -2,25 +2,23 @@
 //!
 //! Whatever is cut or changed here stays searchable in the event's message.
 
+pub mod known;
+
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+pub use crate::json::{MAX_DEPTH, MAX_NAME, MAX_NAMES};
+
 use crate::ids;
 
-/// Deeper objects become a JSON string.
-pub const MAX_DEPTH: usize = 8;
-/// Names an event may bring, each counted once for its place; later ones are left out.
-pub const MAX_NAMES: usize = 200;
-/// Characters of a name; longer ones are cut.
-pub const MAX_NAME: usize = 256;
 
 /// The name of all keys of a map whose keys are ids or numbers.
 const FOLDED: &str = "*";
 
 /// Makes the fields of an event harmless.
 #[must_use]
-pub fn clean(fields: Map<String, Value>) -> Map<String, Value> {
+pub fn tidy(fields: Map<String, Value>) -> Map<String, Value> {
     let is_harmless = |(name, value): (&String, &Value)| {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let clean = (1..=MAX_NAME).contains(&name.len()) && !name.starts_with('_') && name.as_bytes().iter().all(plain);
@@ -33,11 +31,11 @@ pub fn clean(fields: Map<String, Value>) -> Map<String, Value> {
     if fields.len() <= MAX_NAMES && fields.iter().all(is_harmless) {
         return fields;
     }
-    clean_object(fields, 1, &mut String::new(), &mut HashSet::new())
+    tidy_object(fields, 1, &mut String::new(), &mut HashSet::new())
 }
 
 /// `path` is where the object stands, `paths` are those that the event has used so far.
-fn clean_object(
+fn tidy_object(
     fields: Map<String, Value>,
     depth: usize,
     path: &mut String,
@@ -46,7 +44,7 @@ fn clean_object(
     let mut clean = Map::new();
     let here = path.len();
     for (name, value) in fields {
-        let name = clean_name(&name, depth == 1);
+        let name = tidy_name(&name, depth == 1);
         path.truncate(here);
         path.push('.');
         path.push_str(&name);
@@ -56,7 +54,7 @@ fn clean_object(
             }
             paths.insert(path.clone());
         }
-        let value = clean_value(value, depth, path, paths);
+        let value = tidy_value(value, depth, path, paths);
         match clean.get_mut(&name) {
             // What is folded into one name stays beside one another.
             Some(folded) if name == FOLDED => fold(folded, value),
@@ -76,13 +74,13 @@ fn fold(folded: &mut Value, value: Value) {
     }
 }
 
-fn clean_value(value: Value, depth: usize, path: &mut String, paths: &mut HashSet<String>) -> Value {
+fn tidy_value(value: Value, depth: usize, path: &mut String, paths: &mut HashSet<String>) -> Value {
     match value {
         Value::Number(number) if !fits(&number) => Value::String(number.to_string()),
         Value::Object(object) if depth >= MAX_DEPTH => Value::String(Value::Object(object).to_string()),
-        Value::Object(object) => Value::Object(clean_object(object, depth + 1, path, paths)),
+        Value::Object(object) => Value::Object(tidy_object(object, depth + 1, path, paths)),
         Value::Array(items) if uniform(&items) => {
-            Value::Array(items.into_iter().map(|item| clean_value(item, depth, path, paths)).collect())
+            Value::Array(items.into_iter().map(|item| tidy_value(item, depth, path, paths)).collect())
         }
         Value::Array(items) => Value::String(Value::Array(items).to_string()),
         scalar => scalar,
@@ -103,7 +101,7 @@ fn alike(a: &Value, b: &Value) -> bool {
     std::mem::discriminant(a) == std::mem::discriminant(b) && !a.is_array()
 }
 
-fn clean_name(name: &str, root: bool) -> String {
+fn tidy_name(name: &str, root: bool) -> String {
     let cut: String = name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
     if !root && (ids::is_id(&cut) || (!cut.is_empty() && cut.bytes().all(|b| b.is_ascii_digit()))) {
         return FOLDED.to_owned(); // One name for a map's keys, or each of them would become a field of the index.
@@ -185,7 +183,7 @@ mod tests {
     #[test_case(json!({"a": [[1]]}), json!({"a": "[[1]]"}); "nested array")]
     #[test_case(json!({"a": [{"b": 1}, {"b": 2}]}), json!({"a": [{"b": 1}, {"b": 2}]}); "array of objects")]
     fn cleaned(dirty: Value, expected: Value) {
-        assert_eq!(Value::Object(clean(object(dirty))), expected);
+        assert_eq!(Value::Object(tidy(object(dirty))), expected);
     }
 
     #[test]
@@ -194,7 +192,7 @@ mod tests {
         for _ in 0..20 {
             deep = json!({ "a": deep });
         }
-        let clean = Value::Object(clean(object(deep)));
+        let clean = Value::Object(tidy(object(deep)));
         let leaf = clean.pointer("/a/a/a/a/a/a/a/a").unwrap();
         assert!(leaf.as_str().unwrap().starts_with(r#"{"a":"#));
     }
@@ -202,9 +200,9 @@ mod tests {
     #[test]
     fn names_are_counted() {
         let many: Map<_, _> = (0..1000).map(|n| (format!("k{n}"), json!(n))).collect();
-        assert_eq!(clean(many).len(), MAX_NAMES);
+        assert_eq!(tidy(many).len(), MAX_NAMES);
         let items: Vec<Value> = (0..1000).map(|n| json!({"a": n, "b": n})).collect();
-        assert_eq!(clean(object(json!({"items": items}))), object(json!({"items": items})), "each name counts once");
+        assert_eq!(tidy(object(json!({"items": items}))), object(json!({"items": items})), "each name counts once");
     }
 
     #[test_case("a.b", json!({"c": 1}), json!({"a": {"d": 2}, "x.y": 3, "l": [{"m": 4}]}); "nested")]

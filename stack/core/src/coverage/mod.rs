@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, Display, EnumIter, EnumString, VariantNames};
 
-use crate::{names::is_own_group, rules::Rules};
+use crate::{names::is_own_group, globs::Rules};
 
 /// The state of a log group. The variants stand in the order of precedence: where several fit, the first counts.
 #[derive(
