@@ -7,8 +7,8 @@ use clap::{
     builder::{PossibleValue, TypedValueParser},
 };
 use logctl_core::{
-    names::{NameError, StackName},
     globs::Glob,
+    names::{NameError, StackName},
 };
 use strum::VariantNames;
 

@@ -21,7 +21,7 @@ impl Environment {
     /// The real one. `LOGCTL_NOW` stands in for the clock, for examples and tests that must not change with it.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
-    pub fn of_process() -> Self {
+    pub fn from_process() -> Self {
         let variables: HashMap<_, _> =
             std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
         let now = variables.get("LOGCTL_NOW").and_then(|now| now.parse().ok()).unwrap_or_else(Timestamp::now);

@@ -4,15 +4,20 @@
 
 pub mod args;
 pub mod aws;
+pub mod changes;
 pub mod cli;
 pub mod commands;
 pub mod context;
+pub mod deploy;
+pub mod domain;
 pub mod env;
 pub mod error;
-pub mod index;
+pub mod events;
 pub mod interrupt;
+pub mod inventory;
+pub mod network;
 pub mod progress;
 pub mod query;
-pub mod survey;
 pub mod time;
 pub mod ui;
+pub mod words;

@@ -12,10 +12,10 @@ use logctl::{
 
 fn main() -> ExitCode {
     CompleteEnv::with_factory(Cli::command).var("LOGCTL_COMPLETE").complete(); // Leaves here when the shell asked.
-    let environment = Environment::of_process();
+    let environment = Environment::from_process();
     environment.drop_empty();
     let cli = Cli::read(&environment);
-    let mut ui = Ui::stdio(Look::of_terminal(&cli.global, cli.command.format(), &environment));
+    let mut ui = Ui::stdio(Look::from_terminal(&cli.global, cli.command.format(), &environment));
     let result = cli::run(&cli, &environment, &mut ui);
     ui.finish(result)
 }

@@ -160,7 +160,7 @@ pub fn rfc3339(time: Timestamp) -> String {
 
 /// The time of milliseconds since 1970; times that no calendar holds become its ends.
 #[must_use]
-pub fn of_milliseconds(milliseconds: i64) -> Timestamp {
+pub fn from_milliseconds(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or(if milliseconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 

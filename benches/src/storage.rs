@@ -13,9 +13,9 @@ use logctl_core::{
 };
 use logctl_sink::{
     breaker::Circuit,
-    letters::Letters,
     domain::{Auth, Domain, gzip},
     http::HttpClient,
+    letters::Letters,
     writer::{Writer, Written},
 };
 use serde_json::{Value, json};

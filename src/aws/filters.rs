@@ -2,12 +2,15 @@
 
 use aws_sdk_cloudwatchlogs::{Client, error::ProvideErrorMetadata as _, types::Distribution};
 use logctl_core::{
-    coverage::{Filter, Stack},
+    coverage::Filter,
     service::{LIMIT_EXCEEDED, NOT_FOUND, NOT_YET_PERMITTED},
 };
 
-use super::{Aws, Pace, code, paced};
+use super::{Aws, RateLimiter, code, limited};
 use crate::error::Error;
+
+/// Filter calls under way at once; the limiter keeps them under the quota, this hides their latency.
+pub const AT_ONCE: usize = 8;
 
 /// What became of putting a filter.
 #[derive(Debug)]
@@ -23,26 +26,26 @@ pub enum Put {
 }
 
 /// Filter calls of one account and Region.
-pub struct Filters<'a> {
+pub struct FilterCalls<'a> {
     aws: &'a Aws,
     client: Client,
-    pace: &'a Pace,
+    limiter: &'a RateLimiter,
 }
 
-impl<'a> Filters<'a> {
-    /// Calls at this pace.
+impl<'a> FilterCalls<'a> {
+    /// Calls no faster than the limiter lets them.
     #[must_use]
-    pub fn new(aws: &'a Aws, pace: &'a Pace) -> Self {
-        Self { aws, client: aws.logs(), pace }
+    pub fn new(aws: &'a Aws, limiter: &'a RateLimiter) -> Self {
+        Self { aws, client: aws.logs(), limiter }
     }
 
     /// The filters of a group, `None` where the group has gone in the meantime.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn of(&self, group: &str) -> Result<Option<Vec<Filter>>, Error> {
+    pub async fn get(&self, group: &str) -> Result<Option<Vec<Filter>>, Error> {
         let call = || self.client.describe_subscription_filters().log_group_name(group).send();
-        let page = match paced(self.pace, call).await {
+        let page = match limited(self.limiter, call).await {
             Ok(page) => page,
             Err(error) if code(&error) == Some(NOT_FOUND) => return Ok(None),
             Err(error) => return Err(self.aws.explain(&format!("cannot read the filters of {group}"), &error)),
@@ -57,22 +60,22 @@ impl<'a> Filters<'a> {
         Ok(Some(filters.collect()))
     }
 
-    /// Makes the group's filter of this name what it should be.
+    /// Makes the group's filter of this name what it should be: everything, to `forwarder`.
     ///
     /// # Errors
     /// When that does not work, for a reason that is no outcome.
-    pub async fn put(&self, group: &str, filter: &str, stack: &Stack) -> Result<Put, Error> {
+    pub async fn put(&self, group: &str, filter: &str, forwarder: &str) -> Result<Put, Error> {
         let call = || {
             self.client
                 .put_subscription_filter()
                 .log_group_name(group)
                 .filter_name(filter)
                 .filter_pattern(Filter::PATTERN)
-                .destination_arn(&stack.forwarder)
+                .destination_arn(forwarder)
                 .distribution(Distribution::from(Filter::DISTRIBUTION))
                 .send()
         };
-        let Err(error) = paced(self.pace, call).await else { return Ok(Put::Done) };
+        let Err(error) = limited(self.limiter, call).await else { return Ok(Put::Done) };
         let message = error.as_service_error().and_then(|said| said.message()).unwrap_or_default();
         match code(&error) {
             Some(NOT_FOUND) => Ok(Put::Gone),
@@ -88,7 +91,7 @@ impl<'a> Filters<'a> {
     /// When it stays.
     pub async fn delete(&self, group: &str, filter: &str) -> Result<(), Error> {
         let call = || self.client.delete_subscription_filter().log_group_name(group).filter_name(filter).send();
-        match paced(self.pace, call).await {
+        match limited(self.limiter, call).await {
             Err(error) if code(&error) != Some(NOT_FOUND) => {
                 Err(self.aws.explain(&format!("cannot delete the filter {filter} of {group}"), &error))
             }

@@ -1,15 +1,12 @@
 //! AWS: flags become clients, and what the SDK says becomes what users read.
 
-pub mod artifacts;
 mod connect;
-pub mod deploy;
 mod errors;
 pub mod filters;
 pub mod groups;
-mod pace;
+mod limiter;
 pub mod policy;
 pub mod signed;
-pub mod stack;
 pub mod trail;
 
 use std::{error::Error as StdError, fmt};
@@ -22,11 +19,11 @@ use crate::{
     args::AwsOptions,
     context::Context,
     error::{Error, Kind},
-    index::Network,
+    network::Network,
 };
 
 pub use connect::load;
-pub use pace::{Pace, paced};
+pub use limiter::{RateLimiter, limited};
 
 /// One account in one Region: what a run works on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -99,7 +96,7 @@ impl Aws {
         self
     }
 
-    /// A client of CloudWatch Logs that retries nothing by itself: [`paced`] does, within one budget. The SDK would send a
+    /// A client of CloudWatch Logs that retries nothing by itself: [`limited`] does, within one budget. The SDK would send a
     /// `LimitExceededException` three times.
     #[must_use]
     pub fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {

@@ -3,7 +3,7 @@
 use aws_sdk_cloudwatchlogs::types::PolicyType;
 use logctl_core::coverage::AccountPolicy;
 
-use super::{Aws, Pace, paced};
+use super::{Aws, RateLimiter, limited};
 use crate::error::Error;
 
 /// Calls a second, well below the quota.
@@ -16,7 +16,7 @@ const RATE: f64 = 2.0;
 pub async fn read(aws: &Aws) -> Result<Option<(String, AccountPolicy)>, Error> {
     let client = aws.logs();
     let call = || client.describe_account_policies().policy_type(PolicyType::SubscriptionFilterPolicy).send();
-    let found = paced(&Pace::new(RATE), call).await;
+    let found = limited(&RateLimiter::new(RATE), call).await;
     let found = found.map_err(|error| aws.explain("cannot read the account policy", &error))?;
     Ok(found.account_policies().iter().find_map(|policy| {
         let parsed = AccountPolicy::parse(policy.policy_document()?, policy.selection_criteria().unwrap_or_default())?;
@@ -31,6 +31,6 @@ pub async fn read(aws: &Aws) -> Result<Option<(String, AccountPolicy)>, Error> {
 pub async fn delete(aws: &Aws, name: &str) -> Result<(), Error> {
     let client = aws.logs();
     let policy = || client.delete_account_policy().policy_type(PolicyType::SubscriptionFilterPolicy).policy_name(name);
-    let deleted = paced(&Pace::new(RATE), || policy().send()).await;
+    let deleted = limited(&RateLimiter::new(RATE), || policy().send()).await;
     deleted.map(drop).map_err(|error| aws.explain("cannot delete the account policy", &error))
 }

@@ -6,9 +6,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials as _;
 use bytes::Bytes;
 use hyper::Request;
-use logctl_sink::{
-    aws::{AwsClient, AwsError, Signer, xml::texts},
-};
+use logctl_sink::aws::{AwsClient, AwsError, Signer, xml::texts};
 
 use super::{Aws, errors};
 use crate::{

@@ -6,13 +6,16 @@ use std::collections::BTreeSet;
 
 use logctl_core::coverage::State;
 
+use super::read_account;
 use crate::{
     args::{GroupSelection, Rate, ReportFormat, named},
-    aws::{Aws, Pace, stack::Stack},
+    aws::Aws,
     context::Context,
+    deploy::DeployedStack,
     error::{Error, Kind},
-    survey::{Survey, survey},
-    ui::{Ui, count},
+    inventory::Inventory,
+    ui::Ui,
+    words::count,
 };
 
 use report::Report;
@@ -65,17 +68,17 @@ pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     refuse_what_is_not_known(&args.fail_on, "--fail-on")?;
     refuse_what_is_not_known(&args.state, "--state")?;
     let aws = Aws::connect(cx).await?;
-    let stack = Stack::find(&aws, &cx.stack).await?;
-    let survey = survey(&aws, stack.as_ref(), &args.selection, &Pace::new(args.rate.calls), cx.env.now, ui).await?;
-    let report = Report::new(&survey, &args.state);
+    let stack = DeployedStack::find(&aws, &cx.stack).await?;
+    let inventory = read_account(&aws, stack.as_ref(), &args.selection, &args.rate, cx, ui).await?;
+    let report = Report::new(&inventory, &args.state);
     let shown = ui.show(&report);
     ui.status(report.closing_line());
     if stack.is_none() {
         ui.hint(format_args!("there is no stack {} yet; deploy it with: logctl bootstrap", cx.stack));
-    } else if report.has_work {
+    } else if inventory.groups.iter().any(|entry| entry.decision.change.is_some()) {
         ui.hint("put the rest right with: logctl backfill");
     }
-    Error::worst([survey.check(), fail_on(&survey, &args.fail_on), shown])
+    Error::worst([inventory.check(), fail_on(&inventory, &args.fail_on), shown])
 }
 
 /// A condition that can never hold would look like one that is met.
@@ -103,8 +106,8 @@ fn refuse_what_is_not_known(states: &[State], flag: &str) -> Result<(), Error> {
     })
 }
 
-fn fail_on(survey: &Survey, states: &[State]) -> Result<(), Error> {
-    let found = survey.groups.iter().map(|surveyed| surveyed.decision.state).filter(|state| states.contains(state));
+fn fail_on(inventory: &Inventory, states: &[State]) -> Result<(), Error> {
+    let found = inventory.groups.iter().map(|entry| entry.decision.state).filter(|state| states.contains(state));
     let bad: Vec<State> = found.collect();
     if bad.is_empty() {
         return Ok(());

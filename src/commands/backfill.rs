@@ -1,23 +1,25 @@
-//! `logctl backfill`: plan → confirm → paced apply → outcome.
+//! `logctl backfill`: plan → confirm → limited apply → outcome.
 //!
 //! The plan follows from what is there, so a run that was interrupted is finished by the next one.
 
-mod apply;
 mod report;
 
 use logctl_core::coverage::State;
 
+use super::read_account;
 use crate::{
     args::{Consent, GroupSelection, Rate, ReportFormat},
-    aws::{Aws, Pace, stack::Stack},
+    aws::{Aws, RateLimiter, filters::FilterCalls},
+    changes::{self, Outcome},
     context::Context,
-    error::{Error, Kind},
-    survey::{Survey, survey},
-    ui::{Ui, count},
+    deploy::DeployedStack,
+    error::Error,
+    inventory::Inventory,
+    ui::Ui,
+    words::count,
 };
 
-use apply::apply;
-use report::{Outcome, Plan};
+use report::Plan;
 
 /// Subscribe the log groups that exist already
 ///
@@ -46,44 +48,45 @@ pub struct BackfillArgs {
 /// Not found without a stack; failed where a group could not be changed; interrupted by Ctrl-C.
 pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     ui.can_confirm(args.consent.yes || args.consent.dry_run)?;
-    let pace = Pace::new(args.rate.calls);
     let aws = Aws::connect(cx).await?.with_alias().await;
-    let stack = Stack::find(&aws, &cx.stack).await?;
-    let Some(coverage) = stack.as_ref().and_then(Stack::coverage) else {
-        return Err(Error::new(Kind::NotFound, format!("there is no working stack {}", cx.stack))
-            .hint("deploy it with: logctl bootstrap"));
-    };
-    let survey = survey(&aws, stack.as_ref(), &args.selection, &pace, cx.env.now, ui).await?;
-    survey.policy.clone()?; // What it streams would be subscribed a second time.
-    let plan = Plan::new(&survey);
-    let target = &survey.target;
+    let stack = DeployedStack::find_working(&aws, &cx.stack).await?;
+    let inventory = read_account(&aws, Some(&stack), &args.selection, &args.rate, cx, ui).await?;
+    if let Err(error) = &inventory.policy {
+        return Err(error.clone()); // What the policy streams would be subscribed a second time.
+    }
+    let plan = changes::Plan::new(&inventory);
+    let number = count(plan.steps.len(), "log group");
     if plan.steps.is_empty() {
         let shown = ui.show(&Outcome::new(&plan));
-        ui.status(format_args!("nothing to do: {} of {target} stay as they are", count(plan.unchanged, "log group")));
-        explain_the_rest(&survey, ui);
-        return Error::worst([survey.check(), shown]);
+        let stay = count(plan.unchanged, "log group");
+        ui.status(format_args!("nothing to do: {stay} of {} stay as they are", plan.target));
+        explain_the_rest(&inventory, ui);
+        return Error::worst([inventory.check(), shown]);
     }
-    ui.show_plan(&plan, args.consent.dry_run)?;
+    let report = Plan::new(&plan);
+    ui.show_plan(&report, args.consent.dry_run)?;
     if args.consent.dry_run {
-        let groups = count(plan.steps.len(), "log group");
-        ui.status(format_args!("would change {groups} of {target}; nothing was changed"));
-        return survey.check();
+        ui.status(format_args!("would change {number} of {}; nothing was changed", plan.target));
+        return inventory.check();
     }
-    ui.confirm(&plan.question(), args.consent.yes)?;
+    ui.confirm(&report.question(), args.consent.yes)?;
     cx.interrupt.arm();
     let progress = ui.progress("subscribing", Some(plan.steps.len()));
-    let outcome = apply(&plan, &aws, &coverage, &pace, &cx.interrupt, &progress).await;
+    let limiter = RateLimiter::new(args.rate.calls);
+    let calls = FilterCalls::new(&aws, &limiter);
+    let forwarder = stack.forwarder.as_deref().unwrap_or_default();
+    let outcome = changes::apply(&plan, forwarder, &calls, &cx.interrupt, &progress).await;
     drop(progress);
     let shown = ui.show(&outcome);
     ui.status(outcome.closing_line());
-    explain_the_rest(&survey, ui);
-    Error::worst([outcome.result(), survey.check(), shown])
+    explain_the_rest(&inventory, ui);
+    Error::worst([outcome.result(), inventory.check(), shown])
 }
 
 /// Says which groups backfill cannot help.
-fn explain_the_rest(survey: &Survey, ui: &mut Ui) {
+fn explain_the_rest(inventory: &Inventory, ui: &mut Ui) {
     let state = State::Conflict;
-    let number = survey.groups.iter().filter(|surveyed| surveyed.decision.state == state).count();
+    let number = inventory.groups.iter().filter(|entry| entry.decision.state == state).count();
     if number > 0 {
         let stays = if number == 1 { "stays" } else { "stay" };
         let groups = count(number, "log group");

@@ -8,34 +8,37 @@ use aws_sdk_cloudformation::types::Parameter;
 use logctl_core::{
     auth::AuthMode,
     endpoint::Endpoint,
+    globs::Glob,
     index_name::Period,
     names::IndexPrefix,
     redact::{Detector, Redactor},
-    globs::Glob,
 };
 use tokio::time::Instant;
 
 use crate::{
-    args::named,
-    args::{Consent, ReportFormat},
+    args::{Consent, ReportFormat, named},
     aws::{
         Aws,
-        artifacts::{self, Archive},
-        deploy::{ChangeSet, Draft, Operation, Verdict, with_change_set},
-        stack::Stack,
         trail::{self, Recording},
     },
     context::Context,
+    deploy::{
+        DeployedStack, StackSettings,
+        artifacts::{self, Archive},
+        change_set::{ChangeSet, Draft, Verdict, with_change_set},
+        operation::Operation,
+        settings::TEMPLATE,
+        stack::Phase,
+    },
+    domain::{DomainError, read_certificate},
     error::{Error, Kind},
-    index::{DomainOptions, IndexError, read_certificate},
     time::rough,
-    ui::{Ui, count},
+    ui::Ui,
+    words::count,
 };
 
 use plan::{Outcome, Plan};
 
-/// The template of the stack.
-const TEMPLATE: &str = include_str!("../../stack/template.yaml");
 /// Stands for the bucket as long as it does not exist: the diff is shown before anything is made.
 const NO_BUCKET_YET: &str = "not-made-yet";
 
@@ -117,19 +120,18 @@ pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
     let archives = artifacts::load(args.functions.as_deref())?;
     let authority = args.ca.as_deref().map(read_certificate).transpose()?;
     let aws = Aws::connect(cx).await?.with_alias().await;
-    let stack = Stack::find(&aws, &cx.stack).await?;
+    let stack = DeployedStack::find(&aws, &cx.stack).await?;
     check_status(stack.as_ref())?;
-    let deployed = stack.as_ref().filter(|stack| !stack.is_shell());
-    let endpoint = endpoint(args, deployed, cx, ui)?;
-    let typed = Typed { args, endpoint, authority };
-    preflight(&typed, deployed, &aws, ui).await?;
+    let deployed = stack.as_ref().filter(|stack| stack.status.phase != Phase::Shell);
+    let settings = settings(args, authority, deployed, cx, ui)?;
+    preflight(&settings, &aws, ui).await?;
 
     let bucket = artifacts::bucket(&aws).await?;
     let draft = |step, bucket: &str| Draft {
         stack: &cx.stack,
         existing: stack.as_ref(),
         template: TEMPLATE,
-        parameters: parameters(&typed, deployed, &archives, bucket),
+        parameters: parameters(&settings, deployed, &archives, bucket),
         step,
         at: cx.env.now.as_millisecond(),
     };
@@ -158,31 +160,52 @@ pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
     .await?
 }
 
-/// What was typed, with what stands for it where it was left out.
-struct Typed<'a> {
-    args: &'a BootstrapArgs,
-    endpoint: Option<Endpoint>,
-    authority: Option<String>,
-}
-
-/// Where the domain answers, as far as that was asked for. The variable is for a stack that names no domain yet: one that
-/// does keeps its own.
-fn endpoint(
+/// What was typed, else what is deployed, else what is usual. `LOGCTL_ENDPOINT` is for a stack that names no domain yet: one
+/// that does keeps its own.
+fn settings(
     args: &BootstrapArgs,
-    deployed: Option<&Stack>,
+    authority: Option<String>,
+    deployed: Option<&DeployedStack>,
     cx: &Context<'_>,
     ui: &mut Ui,
-) -> Result<Option<Endpoint>, Error> {
-    if args.endpoint.is_some() {
-        return Ok(args.endpoint.clone());
-    }
+) -> Result<StackSettings, Error> {
+    let mut typed = args.typed(authority);
     let variable: Option<Endpoint> = cx.env.parsed("LOGCTL_ENDPOINT")?;
-    let (Some(variable), Some(stack)) = (&variable, deployed) else { return Ok(variable) };
-    let own = stack.parameters.get("DomainEndpoint").map_or("", String::as_str);
-    if own.parse().as_ref() != Ok(variable) {
-        ui.warning(format_args!("stack {} keeps its domain {own}; LOGCTL_ENDPOINT names another", stack.name));
+    if let Some(variable) = variable.filter(|_| args.endpoint.is_none()) {
+        match deployed.and_then(|stack| stack.settings.endpoint.as_ref()) {
+            None => typed.push(("DomainEndpoint", variable.to_string())),
+            Some(own) if *own != variable => {
+                ui.warning(format_args!("stack {} keeps its domain {own}; LOGCTL_ENDPOINT names another", cx.stack));
+            }
+            Some(_) => {}
+        }
     }
-    Ok(None)
+    StackSettings::merge(&typed, deployed.map(|stack| &stack.settings))
+}
+
+impl BootstrapArgs {
+    /// The parameters that were typed.
+    fn typed(&self, authority: Option<String>) -> Vec<(&'static str, String)> {
+        let joined = |texts: &Option<Vec<String>>, with| texts.as_ref().map(|texts| texts.join(with));
+        let detectors = self.redact.as_ref();
+        let detectors = detectors.map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+        let typed = [
+            ("DomainEndpoint", self.endpoint.as_ref().map(ToString::to_string)),
+            ("DomainArn", self.domain_arn.clone()),
+            ("AuthMode", self.auth.map(|auth| auth.to_string())),
+            ("SecretArn", self.secret.clone()),
+            ("CaCertificate", authority),
+            ("Redact", detectors),
+            ("RedactPatterns", joined(&self.redact_pattern, "\n")),
+            ("AlarmTopic", self.alarm_topic.clone()),
+            ("Include", joined(&self.include, ",")),
+            ("Exclude", joined(&self.exclude, ",")),
+            ("IndexPrefix", self.index_prefix.as_ref().map(ToString::to_string)),
+            ("IndexPeriod", self.index_period.map(|period| period.to_string())),
+            ("Replicas", self.replicas.clone()),
+        ];
+        typed.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
 }
 
 /// Whether the artifact bucket was there before this run.
@@ -307,56 +330,32 @@ fn check_rules(args: &BootstrapArgs) -> Result<(), Error> {
 }
 
 /// Refuses to work on a stack that CloudFormation would refuse to change.
-fn check_status(stack: Option<&Stack>) -> Result<(), Error> {
-    let Some(stack) = stack.filter(|stack| !stack.is_shell()) else { return Ok(()) };
-    let Stack { name, status, .. } = stack;
-    match status.as_str() {
-        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" => {
-            Err(Error::failed(format!("stack {name} is {status} and can only be removed"))
-                .hint("remove it with: logctl teardown; then deploy again"))
-        }
-        status if status.ends_with("IN_PROGRESS") => {
-            Err(Error::failed(format!("stack {name} is {status}")).hint("wait until that is done, then try again"))
-        }
-        _ => Ok(()),
+fn check_status(stack: Option<&DeployedStack>) -> Result<(), Error> {
+    let Some(DeployedStack { name, status, .. }) = stack else { return Ok(()) };
+    let is = || Error::failed(format!("stack {name} is {}", status.name));
+    match status.phase {
+        Phase::Stands | Phase::Shell => Ok(()),
+        Phase::InProgress => Err(is().hint("wait until that is done, then try again")),
+        Phase::Dead => Err(Error::failed(format!("stack {name} is {} and can only be removed", status.name))
+            .hint("remove it with: logctl teardown; then deploy again")),
+        Phase::Damaged => Err(is().hint("see the stack's events in the CloudFormation console")),
     }
 }
 
 /// Looks at what would make the deployment useless, before anything is changed.
-async fn preflight(typed: &Typed<'_>, stack: Option<&Stack>, aws: &Aws, ui: &mut Ui) -> Result<(), Error> {
-    let args = typed.args;
-    let of_stack = || stack?.parameters.get("DomainEndpoint")?.parse().ok();
-    let Some(endpoint) = typed.endpoint.clone().or_else(of_stack) else {
-        return Err(Error::new(Kind::Usage, "the stack needs to know where the domain answers")
-            .hint("logctl bootstrap --endpoint https://search-logs-abc.eu-west-1.es.amazonaws.com"));
-    };
-    let auth = auth(typed, stack).unwrap_or_else(|| endpoint.auth());
-    let arn = args.domain_arn.as_deref().or_else(|| stack?.parameters.get("DomainArn").map(String::as_str));
-    if auth == AuthMode::SigV4 && arn.is_none_or(str::is_empty) {
-        return Err(Error::new(
-            Kind::Usage,
-            "requests to this domain are signed, and the functions need its ARN for that",
-        )
-        .hint("add --domain-arn arn:aws:es:REGION:ACCOUNT:domain/NAME"));
-    }
-    let old = |name: &str| stack?.parameters.get(name).filter(|value| !value.is_empty()).cloned();
-    let secret = args.secret.clone().or_else(|| old("SecretArn"));
-    if auth == AuthMode::Basic && secret.is_none() {
-        return Err(Error::new(Kind::Usage, "basic authentication needs a secret with username and password")
-            .hint("add --secret arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME"));
-    }
-    let authority = typed.authority.clone().or_else(|| old("CaCertificate"));
-    let index = DomainOptions { endpoint, auth, secret, authority }.index(aws, Duration::from_secs(4)).await?;
-    match index.check().await {
+async fn preflight(settings: &StackSettings, aws: &Aws, ui: &mut Ui) -> Result<(), Error> {
+    let Some(domain) = settings.domain() else { return Ok(()) };
+    let signed = domain.auth == AuthMode::SigV4;
+    match domain.client(aws, Duration::from_secs(4)).await?.check().await {
         Ok(()) => {}
         // The functions' roles count, not the caller's.
-        Err(IndexError::Denied { .. }) if auth == AuthMode::SigV4 => {}
-        Err(error @ IndexError::Denied { .. }) => {
+        Err(DomainError::Denied { .. }) if signed => {}
+        Err(error @ DomainError::Denied { .. }) => {
             return Err(
                 Error::from(error).hint("a domain of AWS under a name of your own wants --auth sigv4 and --domain-arn")
             );
         }
-        Err(error @ (IndexError::Unreachable { .. } | IndexError::Timeout { .. })) => {
+        Err(error @ (DomainError::Unreachable { .. } | DomainError::Timeout { .. })) => {
             ui.warning(format_args!("{error}; the stack looks for it from inside the account"));
         }
         Err(error) => return Err(error.into()),
@@ -372,67 +371,22 @@ async fn preflight(typed: &Typed<'_>, stack: Option<&Stack>, aws: &Aws, ui: &mut
     Ok(())
 }
 
-/// The mode that was asked for, else the stack's as long as its endpoint stays, else what the new endpoint wants.
-fn auth(typed: &Typed<'_>, stack: Option<&Stack>) -> Option<AuthMode> {
-    let old = stack.and_then(|stack| stack.parameters.get("DomainEndpoint"));
-    let stays = typed.endpoint.as_ref().is_none_or(|endpoint| Some(&endpoint.to_string()) == old);
-    let of_stack = || stack?.parameters.get("AuthMode")?.parse().ok();
-    let of_host = || typed.endpoint.as_ref().map(Endpoint::auth);
-    typed.args.auth.or_else(|| if stays { of_stack() } else { None }).or_else(of_host)
-}
-
-/// The template's parameters: what was typed, else what the stack has, else the template's defaults.
-fn parameters(typed: &Typed<'_>, stack: Option<&Stack>, archives: &[Archive], bucket: &str) -> Vec<Parameter> {
-    let Typed { args, endpoint, authority } = typed;
-    let joined = |globs: &Option<Vec<String>>| globs.as_ref().map(|globs| globs.join(","));
-    let mut given = vec![
-        ("DomainEndpoint", endpoint.as_ref().map(ToString::to_string)),
-        ("DomainArn", args.domain_arn.clone()),
-        ("AuthMode", auth(typed, stack).map(|auth| auth.to_string())),
-        ("SecretArn", args.secret.clone()),
-        ("CaCertificate", authority.clone()),
-        (
-            "Redact",
-            args.redact.as_ref().map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
-        ),
-        ("RedactPatterns", args.redact_pattern.as_ref().map(|patterns| patterns.join("\n"))),
-        ("AlarmTopic", args.alarm_topic.clone()),
-        ("Include", joined(&args.include)),
-        ("Exclude", joined(&args.exclude)),
-        ("IndexPrefix", args.index_prefix.as_ref().map(ToString::to_string)),
-        ("IndexPeriod", args.index_period.map(|period| period.to_string())),
-        ("Replicas", args.replicas.clone()),
-        ("CodeBucket", Some(bucket.to_owned())),
-        // A teardown that was given up has disabled it.
-        ("RuleState", Some("ENABLED".to_owned())),
-    ];
-    given.extend(archives.iter().map(|archive| (archive.parameter, Some(archive.key.clone()))));
-    let known = parameter_names();
-    let kept = stack.into_iter().flat_map(|stack| stack.parameters.keys()).filter(|name| {
-        known.contains(&name.as_str()) && !given.iter().any(|(given, value)| given == name && value.is_some())
-    });
+/// The template's parameters: the settings, the archives, and what only the stack itself says.
+fn parameters(
+    settings: &StackSettings,
+    deployed: Option<&DeployedStack>,
+    archives: &[Archive],
+    bucket: &str,
+) -> Vec<Parameter> {
+    let archives = archives.iter().map(|archive| (archive.parameter, archive.key.clone()));
+    let given: Vec<(&str, String)> =
+        settings.to_parameters().chain(archives).chain([("CodeBucket", bucket.to_owned())]).collect();
+    // A stack of another version may have parameters that this template does not know.
+    let known = |name: &&String| TEMPLATE.contains(&format!("\n  {name}:\n    Type:"));
+    let kept = deployed.into_iter().flat_map(|stack| &stack.parameters).filter(known);
+    let kept = kept.filter(|name| !given.iter().any(|(given, _)| given == name));
     let kept = kept.map(|name| Parameter::builder().parameter_key(name).use_previous_value(true).build());
-    let given = given.iter().filter_map(|(name, value)| {
-        Some(Parameter::builder().parameter_key(*name).parameter_value(value.as_ref()?).build())
-    });
+    let given =
+        given.iter().map(|(name, value)| Parameter::builder().parameter_key(*name).parameter_value(value).build());
     given.chain(kept).collect()
-}
-
-/// The parameters that this template knows: a stack of another version may have others.
-fn parameter_names() -> Vec<&'static str> {
-    let section = TEMPLATE.split_once("\nParameters:\n").map_or("", |(_, rest)| rest);
-    let lines = section.lines().take_while(|line| line.is_empty() || line.starts_with(' '));
-    lines.filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':')).filter(|name| !name.starts_with(' ')).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_templates_parameters_are_known_by_name() {
-        let names = parameter_names();
-        assert_eq!((names.first(), names.last()), (Some(&"DomainEndpoint"), Some(&"AlarmTopic")));
-        assert!(!names.contains(&"DeadLetters"), "that is a resource");
-    }
 }

@@ -1,16 +1,21 @@
 //! `logctl groups`: what log groups there are.
 
-use std::fmt::Display;
-
+use indicatif::HumanBytes;
 use serde::Serialize;
 
+use super::{
+    group_report::{GroupReport, cell},
+    read_account,
+};
 use crate::{
     args::{GroupSelection, Rate, ReportFormat},
-    aws::{Aws, Pace, Target, stack::Stack},
+    aws::{Aws, Target},
     context::Context,
+    deploy::DeployedStack,
     error::Error,
-    survey::{GroupReport, style, survey},
-    ui::{Look, Show, Ui, bytes, count, one_line, paint, table},
+    inventory::Unread,
+    ui::{Cell, Column, Grid, Show, Ui},
+    words::count,
 };
 
 /// List log groups
@@ -35,6 +40,8 @@ struct Report {
     #[serde(flatten)]
     target: Target,
     groups: Vec<GroupReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<Unread>,
 }
 
 /// Runs the command.
@@ -43,34 +50,30 @@ struct Report {
 /// Incomplete where a group could not be read.
 pub async fn run(args: &GroupsArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     let aws = Aws::connect(cx).await?;
-    let stack = Stack::find(&aws, &cx.stack).await?;
-    let survey = survey(&aws, stack.as_ref(), &args.selection, &Pace::new(args.rate.calls), cx.env.now, ui).await?;
-    let report = Report { target: survey.target.clone(), groups: GroupReport::all(&survey) };
+    let stack = DeployedStack::find(&aws, &cx.stack).await?;
+    let inventory = read_account(&aws, stack.as_ref(), &args.selection, &args.rate, cx, ui).await?;
+    let groups = GroupReport::all(&inventory);
+    let report = Report { target: inventory.target.clone(), groups, unread: inventory.unread() };
     let shown = ui.show(&report);
     let all = if args.selection.globs.is_empty() { "all " } else { "" };
     let number = count(report.groups.len(), "log group");
-    ui.status(format_args!("{all}{number} of {}", survey.target));
-    Error::worst([survey.check(), shown])
+    ui.status(format_args!("{all}{number} of {}", report.target));
+    Error::worst([inventory.check(), shown])
 }
 
 impl Show for Report {
     const SCHEMA: &'static str = "logctl.groups/v1";
 
-    fn table(&self, look: &Look) -> impl Display {
-        let rows = self.groups.iter().map(|group| {
-            vec![
-                one_line(&group.name).into_owned(),
-                paint(style(group.state, look), group.state),
-                group.stored_bytes.map_or_else(String::new, bytes),
-            ]
-        });
-        table(&["LOG GROUP", "STATE", "STORED"], rows, look)
-    }
-
-    fn lines(&self) -> impl Iterator<Item = String> {
-        self.groups.iter().map(|group| {
-            let stored = group.stored_bytes.map_or_else(String::new, |bytes| bytes.to_string());
-            format!("{}\t{}\t{stored}", group.name, group.state)
-        })
+    fn grid(&self) -> Grid {
+        let row = |group: &GroupReport| {
+            let stored =
+                group.stored_bytes.map_or_else(Cell::default, |bytes| Cell::new(bytes).shown(HumanBytes(bytes)));
+            vec![Cell::new(&group.name), cell(group.state), stored]
+        };
+        Grid {
+            above: Vec::new(),
+            columns: ["LOG GROUP", "STATE", "STORED"].map(Column::Both).to_vec(),
+            rows: self.groups.iter().map(row).collect(),
+        }
     }
 }

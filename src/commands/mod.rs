@@ -4,6 +4,7 @@ pub mod audit;
 pub mod backfill;
 pub mod bootstrap;
 pub mod completion;
+mod group_report;
 pub mod groups;
 pub mod man;
 pub mod replay;
@@ -23,7 +24,15 @@ use self::{
     search::{Output, SearchArgs},
     teardown::TeardownArgs,
 };
-use crate::{args::Format, context::Context, error::Error, ui::Ui};
+use crate::{
+    args::{Format, GroupSelection, Rate},
+    aws::{Aws, RateLimiter},
+    context::Context,
+    deploy::DeployedStack,
+    error::Error,
+    inventory::{self, Inventory},
+    ui::Ui,
+};
 
 /// Every command.
 #[derive(Debug, Subcommand)]
@@ -73,4 +82,23 @@ impl Command {
             Self::Man(args) => man::run(args, ui),
         }
     }
+}
+
+/// Reads the account that a command is about, and says what may surprise.
+async fn read_account(
+    aws: &Aws,
+    stack: Option<&DeployedStack>,
+    selection: &GroupSelection,
+    rate: &Rate,
+    cx: &Context<'_>,
+    ui: &mut Ui,
+) -> Result<Inventory, Error> {
+    let progress = ui.progress("reading log groups", None);
+    let limiter = RateLimiter::new(rate.calls);
+    let inventory = inventory::take(aws, stack, selection, &limiter, cx.env.now, &progress).await?;
+    drop(progress);
+    for note in &inventory.notes {
+        ui.warning(note);
+    }
+    Ok(inventory)
 }

@@ -10,24 +10,22 @@ use logctl_core::{
     conflicts::Conflicts,
     dead_letter::{DeadLetter, FAILED_INVOCATIONS, LetterKind},
     index_name::Indices,
-    payload::DEFAULT_CAP,
     redact::Redactor,
 };
 use logctl_sink::{
-    breaker::Circuit,
     aws::s3::Bucket,
+    breaker::Circuit,
     replay::{Lines, Replay, ReplayError},
 };
 use strum::IntoEnumIterator as _;
 use tokio::time::{Duration, Instant};
 
 use crate::{
-    args::named,
-    args::{Consent, ReportFormat},
-    aws::{Aws, stack::Stack},
+    args::{Consent, ReportFormat, named},
+    aws::Aws,
     context::Context,
+    deploy::DeployedStack,
     error::{Error, Kind},
-    index::DomainOptions,
     progress::Progress as _,
     time::Moment,
     ui::Ui,
@@ -82,7 +80,7 @@ impl Selection<'_> {
 
     /// What the keys of such letters begin with, and the key that comes before the first of them.
     fn prefixes(&self) -> impl Iterator<Item = (String, String)> {
-        let day = crate::time::of_milliseconds(self.since).strftime("%Y-%m-%d").to_string();
+        let day = crate::time::from_milliseconds(self.since).strftime("%Y-%m-%d").to_string();
         let kinds = LetterKind::iter().filter(|kind| self.kinds.is_empty() || self.kinds.contains(kind));
         let ours = kinds.clone().map(move |kind| (kind.prefix(), format!("{kind}/{day}")));
         let of_lambda = kinds.filter(|kind| *kind == LetterKind::Outage);
@@ -106,13 +104,9 @@ pub async fn run(args: &ReplayArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         since: since.map_or(0, jiff::Timestamp::as_millisecond),
     };
     let aws = Aws::connect(cx).await?.with_alias().await;
-    let stack = Stack::find(&aws, &cx.stack).await?;
-    let Some((stack, domain)) = stack.as_ref().and_then(|stack| Some((stack, DomainOptions::of_stack(stack)?))) else {
-        return Err(Error::new(Kind::NotFound, format!("there is no working stack {}", cx.stack))
-            .hint("deploy it with: logctl bootstrap"));
-    };
-    let bucket = bucket(&aws, stack).await?;
-    let indices = indices(stack)?;
+    let stack = DeployedStack::find_working(&aws, &cx.stack).await?;
+    let bucket = bucket(&aws, &stack).await?;
+    let indices = stack.settings.indices();
     let survey = survey(&aws, &bucket, &selection, &indices, ui).await?;
     for key in &survey.unreadable {
         ui.warning(format_args!("{key} is not what the forwarder writes, and stays"));
@@ -129,15 +123,15 @@ pub async fn run(args: &ReplayArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     }
     ui.confirm(&survey.question(), args.consent.yes)?;
     cx.interrupt.arm();
-    let outcome = replay(&survey, &selection, &domain, stack, &indices, &aws, cx, ui).await?;
+    let outcome = replay(&survey, &selection, &stack, &aws, cx, ui).await?;
     let shown = ui.show(&outcome);
     ui.status(outcome.closing_line());
     Error::worst([outcome.result(), shown])
 }
 
 /// The bucket, with credentials that are good for a while.
-async fn bucket(aws: &Aws, stack: &Stack) -> Result<Bucket, Error> {
-    let name = stack.outputs.get("DeadLetters").cloned().ok_or_else(|| {
+async fn bucket(aws: &Aws, stack: &DeployedStack) -> Result<Bucket, Error> {
+    let name = stack.dead_letters.clone().ok_or_else(|| {
         Error::failed(format!("stack {} names no bucket of dead letters", stack.name)).hint("run: logctl bootstrap")
     })?;
     Ok(Bucket { aws: aws.signed().await?, name, owner: aws.target.account.clone() })
@@ -195,30 +189,19 @@ fn read(key: String, object: &[u8], selection: &Selection<'_>, indices: &Indices
     }
 }
 
-/// Names the indices of the stack.
-fn indices(stack: &Stack) -> Result<Indices, Error> {
-    let parameter = |name: &str| stack.parameters.get(name).map_or("", String::as_str);
-    let wrong = |error: String| Error::failed(format!("stack {} cannot be read: {error}", stack.name));
-    Ok(Indices {
-        prefix: parameter("IndexPrefix").parse().map_err(|error| wrong(format!("{error}")))?,
-        period: parameter("IndexPeriod").parse().map_err(wrong)?,
-    })
-}
-
-#[expect(clippy::too_many_arguments, reason = "the parts of one run")]
 async fn replay(
     survey: &Survey,
     selection: &Selection<'_>,
-    domain: &DomainOptions,
-    stack: &Stack,
-    indices: &Indices,
+    stack: &DeployedStack,
     aws: &Aws,
     cx: &Context<'_>,
     ui: &Ui,
 ) -> Result<Outcome, Error> {
-    let parameter = |name: &str| stack.parameters.get(name).map_or("", String::as_str);
-    let wrong = |error: String| Error::failed(format!("stack {} cannot be read: {error}", stack.name));
-    let redactor = Redactor::new(parameter("Redact"), parameter("RedactPatterns")).map_err(wrong)?;
+    let settings = &stack.settings;
+    let wrong = |error: String| Error::failed(format!("stack {} cannot be read", stack.name)).because(error);
+    let domain = settings.domain().ok_or_else(|| wrong("it names no domain".to_owned()))?;
+    let redactor = Redactor::new(&settings.redact, &settings.redact_patterns).map_err(wrong)?;
+    let indices = &settings.indices();
     let conflicts = Mutex::new(Conflicts::default());
     let progress = ui.progress("indexing dead letters", Some(survey.objects.len()));
     let mut outcome = Outcome { objects: survey.objects.len(), ..Outcome::new(&aws.target) };
@@ -238,7 +221,7 @@ async fn replay(
             domain: &writer,
             indices,
             region: &aws.target.region,
-            cap: parameter("MaxPayload").parse().unwrap_or(DEFAULT_CAP),
+            cap: settings.max_payload,
             conflicts: &conflicts,
             circuit: Circuit::Closed,
             redactor: redactor.as_ref(),

@@ -12,15 +12,18 @@ use serde_json::{Value, json};
 use strum::IntoEnumIterator as _;
 
 use crate::{
-    args::GroupSelection,
-    args::named,
-    aws::{self, Aws, signed::signer, stack::Stack},
+    args::{GroupSelection, named},
+    aws::{self, Aws, signed::signer},
     context::Context,
+    deploy::DeployedStack,
+    domain::DomainClient,
     error::{Error, Kind},
-    index::{DomainOptions, Found, Index, Network, Search, groups, newest_before},
+    events::{Found, Search, groups, newest_before},
+    network::Network,
     query::{self, dsl},
     time::{self, Moment},
-    ui::{Ui, count, grouped},
+    ui::Ui,
+    words::{count, grouped},
 };
 
 /// How far back a search looks that finds nothing in its default range.
@@ -162,14 +165,14 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         let body = search("").body(limit, None);
         return ui.line(&serde_json::to_string_pretty(&body).unwrap_or_default());
     }
-    let (index, prefix) = connect(args, cx).await?;
+    let (domain, prefix) = connect(args, cx).await?;
     let search = search(&prefix);
     let progress = ui.progress("searching", None);
-    let found = search.run(&index).await?;
+    let found = search.run(&domain).await?;
     drop(progress);
-    check_groups(&found, &search, args, &index).await?;
+    check_groups(&found, &search, args, &domain).await?;
     let shown = render::show(&found, args, &search.range, ui);
-    let closed = close(&found, &search, args, &index, ui).await;
+    let closed = close(&found, &search, args, &domain, ui).await;
     shown.and(closed)
 }
 
@@ -205,17 +208,16 @@ fn clause(args: &SearchArgs) -> Result<Value, Error> {
 }
 
 /// The domain, and what its indices are called: as typed, else as the variables say, else from the stack.
-async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<(Index, String), Error> {
+async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<(DomainClient, String), Error> {
     let timeout = Duration::from_secs(args.timeout);
     let endpoint = match &args.endpoint {
         Some(endpoint) => Some(endpoint.clone()),
         None => cx.variable("LOGCTL_ENDPOINT")?,
     };
-    let prefix = match &args.index_prefix {
+    let prefix: Option<IndexPrefix> = match &args.index_prefix {
         Some(prefix) => Some(prefix.clone()),
         None => cx.variable("LOGCTL_INDEX_PREFIX")?,
     };
-    let prefix = prefix.map(|prefix: IndexPrefix| prefix.to_string());
     if let Some(endpoint) = endpoint {
         if cx.global.aws.expect_account.is_some() {
             Aws::connect(cx).await?;
@@ -231,35 +233,41 @@ async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<(Index, String),
                     .hint("leave out --endpoint, and unset LOGCTL_ENDPOINT"));
             }
         };
-        let index = Index::new(endpoint, auth, Network::new(cx.env).client(None)?, timeout);
-        return Ok((index, prefix.unwrap_or_else(|| "logctl".to_owned())));
+        let domain = DomainClient::new(endpoint, auth, Network::new(cx.env).client(None)?, timeout);
+        return Ok((domain, prefix.unwrap_or_default().to_string()));
     }
     let aws: Aws = Aws::connect(cx).await?;
-    let stack = Stack::find(&aws, &cx.stack).await?;
-    let Some(mut domain) = stack.as_ref().and_then(DomainOptions::of_stack) else {
+    let stack = DeployedStack::find(&aws, &cx.stack).await?;
+    let settings = stack.map(|stack| stack.settings);
+    let Some((settings, mut domain)) = settings.and_then(|settings| Some((settings.clone(), settings.domain()?)))
+    else {
         return Err(Error::new(Kind::NotFound, format!("there is no stack {} that names a domain", cx.stack))
             .hint("name the domain with --endpoint, or deploy the stack with: logctl bootstrap"));
     };
     domain.auth = args.auth.unwrap_or(domain.auth);
-    let of_stack = || stack.as_ref()?.outputs.get("IndexPrefix").cloned();
-    let prefix = prefix.or_else(of_stack).unwrap_or_else(|| "logctl".to_owned());
-    Ok((domain.index(&aws, timeout).await?, prefix))
+    Ok((domain.client(&aws, timeout).await?, prefix.unwrap_or(settings.prefix).to_string()))
 }
 
 /// Checks that each glob matches a group that the index knows of. Where all that was found tells so, nothing is asked.
-async fn check_groups(found: &Found, search: &Search, args: &SearchArgs, index: &Index) -> Result<(), Error> {
+async fn check_groups(found: &Found, search: &Search, args: &SearchArgs, domain: &DomainClient) -> Result<(), Error> {
     let shown: BTreeSet<&str> = found.events.iter().map(|event| event.group.as_str()).collect();
     if found.no_index || args.selection.check(shown.iter().copied()).is_ok() {
         return Ok(());
     }
-    let groups = groups(search, index).await?;
+    let groups = groups(search, domain).await?;
     args.selection
         .check(groups.iter().map(String::as_str))
         .map_err(|error| Error { message: format!("{} in the index", error.message), ..error })
 }
 
 /// Says how much was shown of how much, over which range, and how to get the rest.
-async fn close(found: &Found, search: &Search, args: &SearchArgs, index: &Index, ui: &mut Ui) -> Result<(), Error> {
+async fn close(
+    found: &Found,
+    search: &Search,
+    args: &SearchArgs,
+    domain: &DomainClient,
+    ui: &mut Ui,
+) -> Result<(), Error> {
     let range = time::describe(&search.range, &ui.look.time_zone);
     let shown = found.events.len();
     match shown {
@@ -278,7 +286,7 @@ async fn close(found: &Found, search: &Search, args: &SearchArgs, index: &Index,
     if found.no_index {
         ui.warning(format_args!("there is no index {}; has anything been streamed yet?", search.indices));
     } else if shown == 0 && args.since.is_none() && found.warnings.is_empty() {
-        look_back(search, index, ui).await;
+        look_back(search, domain, ui).await;
     }
     if !found.warnings.is_empty() && !args.allow_partial {
         return Err(Error::new(Kind::Incomplete, "part of the answer is missing")
@@ -296,9 +304,9 @@ fn total(found: &Found) -> String {
 }
 
 /// Says whether something would be found further back. That it cannot be told is no failure of the search.
-async fn look_back(search: &Search, index: &Index, ui: &mut Ui) {
+async fn look_back(search: &Search, domain: &DomainClient, ui: &mut Ui) {
     let since = search.range.end.checked_sub(LOOK_BACK).unwrap_or(Timestamp::MIN);
-    let Ok(Some((found, newest))) = newest_before(search, since, index).await else { return };
+    let Ok(Some((found, newest))) = newest_before(search, since, domain).await else { return };
     let at = newest.to_zoned_datetime(ui.look.time_zone.clone());
     let since = at.strftime("%Y-%m-%d %H:%M");
     ui.hint(format_args!("{} matching in the 30 days before: --since '{since}'", total(&found)));

@@ -4,25 +4,23 @@
 
 mod report;
 
-use std::pin::pin;
-
-use futures_util::{StreamExt as _, stream};
 use logctl_core::coverage;
 
+use super::read_account;
 use crate::{
     args::{Consent, GroupSelection, Rate, ReportFormat},
-    aws::{
-        Aws, Pace, artifacts,
-        deploy::Operation,
-        filters::Filters,
-        policy,
-        stack::{self, Stack},
-    },
+    aws::{Aws, RateLimiter, filters::FilterCalls, policy},
+    changes::apply,
     context::Context,
-    error::Error,
-    progress::Progress as _,
-    survey::{AT_ONCE, Survey, survey},
-    ui::{Ui, count},
+    deploy::{
+        DeployedStack, artifacts,
+        operation::Operation,
+        settings::{DISABLED, RULE},
+        stack::{Phase, destination},
+    },
+    error::{Error, Kind},
+    ui::Ui,
+    words::count,
 };
 
 use report::{Outcome, Plan};
@@ -55,63 +53,36 @@ pub struct TeardownArgs {
 /// Failed where a filter or the stack stays; interrupted by Ctrl-C or a declined prompt.
 pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     ui.can_confirm(args.consent.yes || args.consent.dry_run)?;
-    let pace = Pace::new(args.rate.calls);
     let aws = Aws::connect(cx).await?.with_alias().await;
-    let stack = Stack::find(&aws, &cx.stack).await?;
-    // Where the stack is gone, its filters may still be there.
-    let ours = stack.as_ref().and_then(Stack::coverage).unwrap_or_else(|| stack::destination(&aws, &cx.stack));
-    let look =
-        async |ui: &mut Ui| survey(&aws, stack.as_ref(), &GroupSelection::default(), &pace, cx.env.now, ui).await;
-    if let Some(stack) = stack.as_ref().filter(|stack| stack.status.ends_with("IN_PROGRESS") && !stack.is_shell()) {
-        return Err(Error::failed(format!("stack {} is {}", stack.name, stack.status))
+    let stack = DeployedStack::find(&aws, &cx.stack).await?;
+    if let Some(stack) = stack.as_ref().filter(|stack| stack.status.phase == Phase::InProgress) {
+        return Err(Error::failed(format!("stack {} is {}", stack.name, stack.status.name))
             .hint("wait until that is done, then try again"));
     }
-    let now = look(ui).await?;
-    let plan = Plan::new(&aws.target, stack.as_ref(), now.filters_to(&ours)?, policy_to(&now, &ours)?);
+    // Where the stack is gone, its filters may still be there.
+    let ours = stack.as_ref().and_then(DeployedStack::coverage).unwrap_or_else(|| destination(&aws, &cx.stack));
+    let limiter = RateLimiter::new(args.rate.calls);
+    let calls = FilterCalls::new(&aws, &limiter);
+    let mut work = Teardown { aws: &aws, stack: stack.as_ref(), ours: &ours, calls: &calls, args, cx, ui };
+    let plan = work.plan().await?;
     if plan.is_empty() {
-        let shown = ui.show(&Outcome::new(&plan));
-        ui.status(format_args!("nothing to do: there is no stack {} and no filter of it in {}", cx.stack, aws.target));
+        let shown = work.ui.show(&Outcome::new(&plan));
+        let nothing = format!("there is no stack {} and no filter of it", cx.stack);
+        work.ui.status(format_args!("nothing to do: {nothing} in {}", aws.target));
         return shown;
     }
-    ui.show_plan(&plan, args.consent.dry_run)?;
+    work.ui.show_plan(&plan, args.consent.dry_run)?;
     if args.consent.dry_run {
-        ui.status(format_args!("would {} in {}; nothing was changed", plan.intent(), aws.target));
+        work.ui.status(format_args!("would {} in {}; nothing was changed", plan.intent(), aws.target));
         return Ok(());
     }
-    ui.confirm(&plan.question(), args.consent.yes)?;
+    work.ui.confirm(&plan.question(), args.consent.yes)?;
     cx.interrupt.arm();
-
-    if let Some(stack) = stack.as_ref().filter(|stack| stack.coverage().is_some()) {
-        disable_rule(&aws, stack, ui).await?;
-    }
+    work.disable_rule().await?;
     let mut outcome = Outcome::new(&plan);
-    remove_filters(&plan.filters, &aws, &pace, cx, ui, &mut outcome).await?;
-    // What was put since the listing would point to nothing.
-    let mut left = look(ui).await?;
-    for _ in 0..ROUNDS {
-        let filters = left.filters_to(&ours)?;
-        if filters.is_empty() {
-            break;
-        }
-        remove_filters(&filters, &aws, &pace, cx, ui, &mut outcome).await?;
-        left = look(ui).await?;
-    }
-    let number = left.filters_to(&ours)?.len();
-    if number > 0 {
-        return Err(Error::failed(format!("{} still point to the forwarder", count(number, "filter")))
-            .hint("something makes them anew; stop it and run the same command again"));
-    }
-    cx.interrupt.check(AGAIN)?;
-    if let Some(name) = policy_to(&left, &ours)? {
-        policy::delete(&aws, &name).await?;
-    }
-    cx.interrupt.check(AGAIN)?;
-    if let Some(stack) = &stack {
-        let progress = ui.progress("deleting the stack", None);
-        let ended = Operation::delete(&aws, stack).await?.wait(&aws, &progress).await?;
-        ended.check(&format!("cannot delete stack {}", stack.name)).map_err(|error| error.hint(AGAIN))?;
-        outcome.kept = kept(&aws, stack).await;
-    }
+    let policy = work.remove_filters(plan, &mut outcome).await?;
+    work.remove_policy(policy).await?;
+    work.remove_stack(&mut outcome).await?;
     let shown = ui.show(&outcome);
     let name = if stack.is_some() { format!(" and stack {}", cx.stack) } else { String::new() };
     ui.status(format_args!("removed {}{name} in {}", count(outcome.done, "filter"), aws.target));
@@ -121,55 +92,84 @@ pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
     shown
 }
 
-/// Name of the account policy, if it sends to the stack.
-fn policy_to(survey: &Survey, stack: &coverage::Stack) -> Result<Option<String>, Error> {
-    let policy = survey.policy.as_ref().map_err(Clone::clone)?;
-    let ours = policy.as_ref().filter(|(_, policy)| policy.destination == stack.forwarder);
-    Ok(ours.map(|(name, _)| name.clone()))
+/// The parts of a run.
+struct Teardown<'a> {
+    aws: &'a Aws,
+    stack: Option<&'a DeployedStack>,
+    ours: &'a coverage::Stack,
+    calls: &'a FilterCalls<'a>,
+    args: &'a TeardownArgs,
+    cx: &'a Context<'a>,
+    ui: &'a mut Ui,
 }
 
-/// Otherwise the rule would subscribe again what is being removed.
-async fn disable_rule(aws: &Aws, stack: &Stack, ui: &Ui) -> Result<(), Error> {
-    // CloudFormation updates no stack whose last rollback has failed, but deletes it.
-    if stack.status == "UPDATE_ROLLBACK_FAILED"
-        || stack.parameters.get("RuleState").map(String::as_str) == Some("DISABLED")
-    {
-        return Ok(());
+impl Teardown<'_> {
+    /// What is there to be removed.
+    async fn plan(&mut self) -> Result<Plan, Error> {
+        let selection = GroupSelection::default();
+        let inventory = read_account(self.aws, self.stack, &selection, &self.args.rate, self.cx, self.ui).await?;
+        let policy = inventory.policy.clone()?;
+        let to_us = inventory.account.policy.as_ref().is_some_and(|found| found.destination == self.ours.forwarder);
+        let filters = inventory.filters_to(self.ours)?;
+        Ok(Plan::new(&self.aws.target, self.stack, filters, policy.filter(|_| to_us)))
     }
-    let progress = ui.progress("disabling the rule", None);
-    let operation = Operation::set_parameter(aws, stack, "RuleState", "DISABLED").await?;
-    operation.wait(aws, &progress).await?.check("cannot disable the rule")
-}
 
-async fn remove_filters(
-    filters: &[(String, String)],
-    aws: &Aws,
-    pace: &Pace,
-    cx: &Context<'_>,
-    ui: &Ui,
-    outcome: &mut Outcome,
-) -> Result<(), Error> {
-    let calls = Filters::new(aws, pace);
-    let progress = ui.progress("removing filters", Some(filters.len()));
-    let removals = stream::iter(filters.iter().take_while(|_| !cx.interrupt.is_set())).map(async |(group, filter)| {
-        let removed = calls.delete(group, filter).await;
-        progress.step();
-        removed
-    });
-    let mut results = pin!(removals.buffer_unordered(AT_ONCE));
-    let mut failures = Vec::new();
-    while let Some(result) = results.next().await {
-        outcome.done += usize::from(result.is_ok());
-        failures.push(result.map_err(|error| error.hint("the stack is still there; run the same command again")));
+    /// Otherwise the rule would subscribe again what is being removed.
+    async fn disable_rule(&self) -> Result<(), Error> {
+        let stack = self.stack.filter(|stack| stack.forwarder.is_some() && stack.settings.rule_enabled);
+        // CloudFormation updates no stack whose last rollback has failed, but deletes it.
+        let Some(stack) = stack.filter(|stack| stack.status.phase == Phase::Stands) else { return Ok(()) };
+        let progress = self.ui.progress("disabling the rule", None);
+        let operation = Operation::set_parameter(self.aws, stack, RULE, DISABLED).await?;
+        operation.wait(self.aws, &progress).await?.check("cannot disable the rule")
     }
-    failures.push(cx.interrupt.check(AGAIN));
-    Error::worst(failures)
+
+    /// Removes the filters of `plan`, and what was put since it was made: that would point to nothing. Returns the name of the
+    /// account policy, if it sends to the stack.
+    async fn remove_filters(&mut self, mut plan: Plan, outcome: &mut Outcome) -> Result<Option<String>, Error> {
+        for _ in 0..=ROUNDS {
+            if plan.filters.steps.is_empty() {
+                return Ok(plan.policy);
+            }
+            let progress = self.ui.progress("removing filters", Some(plan.filters.steps.len()));
+            let forwarder = &self.ours.forwarder;
+            let removed = apply(&plan.filters, forwarder, self.calls, &self.cx.interrupt, &progress).await;
+            drop(progress);
+            removed.result().map_err(|error| match error.kind {
+                Kind::Interrupted => error,
+                _ => error.hint("the stack is still there; run the same command again"),
+            })?;
+            outcome.done += plan.number();
+            plan = self.plan().await?;
+        }
+        let left = plan.filters.steps.len();
+        Err(Error::failed(format!("{} still point to the forwarder", count(left, "filter")))
+            .hint("something makes them anew; stop it and run the same command again"))
+    }
+
+    async fn remove_policy(&self, name: Option<String>) -> Result<(), Error> {
+        self.cx.interrupt.check(AGAIN)?;
+        match name {
+            Some(name) => policy::delete(self.aws, &name).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn remove_stack(&self, outcome: &mut Outcome) -> Result<(), Error> {
+        self.cx.interrupt.check(AGAIN)?;
+        let Some(stack) = self.stack else { return Ok(()) };
+        let progress = self.ui.progress("deleting the stack", None);
+        let ended = Operation::delete(self.aws, stack).await?.wait(self.aws, &progress).await?;
+        ended.check(&format!("cannot delete stack {}", stack.name)).map_err(|error| error.hint(AGAIN))?;
+        outcome.kept = kept(self.aws, stack).await;
+        Ok(())
+    }
 }
 
 /// What outlives a stack, for the person who wants to be rid of that, too.
-async fn kept(aws: &Aws, stack: &Stack) -> Vec<String> {
-    let bucket = stack.outputs.get("DeadLetters").map(|bucket| format!("the dead letters in bucket {bucket}"));
-    let indices = stack.outputs.get("IndexPrefix").map(|prefix| format!("the indices {prefix}-*"));
+async fn kept(aws: &Aws, stack: &DeployedStack) -> Vec<String> {
+    let indices = (stack.status.phase != Phase::Shell).then(|| format!("the indices {}-*", stack.settings.prefix));
+    let bucket = stack.dead_letters.as_ref().map(|bucket| format!("the dead letters in bucket {bucket}"));
     let artifacts = artifacts::bucket(aws).await.ok().flatten();
     let artifacts = artifacts.map(|bucket| format!("stack {} with bucket {bucket}", artifacts::STACK));
     [indices, bucket, artifacts].into_iter().flatten().collect()

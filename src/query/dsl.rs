@@ -1,10 +1,6 @@
 //! Tree → the engine's query DSL.
 
-use logctl_core::{
-    fields::known::Known,
-    ids,
-    level::Level,
-};
+use logctl_core::{fields::known::Known, ids, level::Level};
 use serde_json::{Value as Json, json};
 use strum::IntoEnumIterator as _;
 

@@ -38,7 +38,7 @@ pub struct Look {
 impl Look {
     /// The look of this process's terminal. `format` is what was asked for.
     #[must_use]
-    pub fn of_terminal(global: &Global, format: Option<Format>, environment: &Environment) -> Self {
+    pub fn from_terminal(global: &Global, format: Option<Format>, environment: &Environment) -> Self {
         let (stdout, stderr, stdin) =
             (io::stdout().is_terminal(), io::stderr().is_terminal(), io::stdin().is_terminal());
         let plain = environment.var("NO_COLOR").is_some() || environment.var("TERM") == Some("dumb");
@@ -61,9 +61,24 @@ impl Look {
         }
     }
 
+    /// A terminal of `width` columns without colour, in UTC.
+    #[cfg(test)]
+    pub(crate) fn plain(width: usize) -> Self {
+        Self {
+            width,
+            colour: false,
+            time_zone: TimeZone::UTC,
+            format: Format::Table,
+            stdout_is_terminal: true,
+            interactive: true,
+            stderr_colour: false,
+            quiet: false,
+        }
+    }
+
     /// The same for stderr.
     #[must_use]
-    pub fn of_stderr(&self) -> Self {
+    pub fn for_stderr(&self) -> Self {
         Self { colour: self.stderr_colour, ..self.clone() }
     }
 

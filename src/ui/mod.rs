@@ -3,10 +3,9 @@
 //! stdout is the answer, stderr is everything else.
 
 mod escape;
+mod grid;
 mod look;
 mod progress;
-mod table;
-mod words;
 
 use std::{
     fmt::Display,
@@ -23,21 +22,17 @@ use crate::{
 };
 
 pub use escape::{escaped, one_line};
+pub use grid::{Above, Cell, Column, Grid, Role};
 pub use look::{Look, paint};
 pub use progress::Bar;
-pub use table::{bar, table};
-pub use words::{bytes, count, grouped};
 
-/// A report: data that knows how it is shown.
+/// A report: data that knows its cells.
 pub trait Show: Serialize {
     /// Name and version of its JSON.
     const SCHEMA: &'static str;
 
-    /// For people.
-    fn table(&self, look: &Look) -> impl Display;
-
-    /// For a pipe: one record a line.
-    fn lines(&self) -> impl Iterator<Item = String>;
+    /// Its cells, for people and for a pipe.
+    fn grid(&self) -> Grid;
 }
 
 /// Where a run writes.
@@ -62,10 +57,10 @@ impl Ui {
     pub fn show<T: Show>(&mut self, report: &T) -> Result<(), Error> {
         match self.look.format {
             Format::Table => {
-                let table = report.table(&self.look).to_string();
+                let table = report.grid().terminal(&self.look);
                 self.write(format_args!("{table}"))
             }
-            Format::Text => report.lines().try_for_each(|line| self.line(&line)),
+            Format::Text => report.grid().pipe().try_for_each(|line| self.line(&line)),
             Format::Json => self.json(T::SCHEMA, report),
         }
     }
@@ -80,11 +75,11 @@ impl Ui {
             return self.show(plan);
         }
         let text: String = if self.look.interactive {
-            plan.table(&self.look.of_stderr()).to_string()
+            plan.grid().terminal(&self.look.for_stderr())
         } else {
-            plan.lines().map(|line| line + "\n").collect()
+            plan.grid().pipe().map(|line| line + "\n").collect()
         };
-        drop(self.err.write_all(text.as_bytes()));
+        let _ = self.err.write_all(text.as_bytes());
         Ok(())
     }
 
@@ -121,25 +116,25 @@ impl Ui {
 
     /// Says how it went, on stderr.
     pub fn status(&mut self, text: impl Display) {
-        self.tell(Style::new(), "", text);
+        self.tell(Style::new(), "", &one_line(&text.to_string()));
     }
 
     /// Says what may surprise.
     pub fn warning(&mut self, text: impl Display) {
-        self.tell(AnsiColor::Yellow.on_default(), "warning: ", text);
+        self.tell(AnsiColor::Yellow.on_default(), "warning: ", &one_line(&text.to_string()));
     }
 
     /// Says what to type next.
     pub fn hint(&mut self, text: impl Display) {
         if !self.look.quiet {
-            self.tell(AnsiColor::Cyan.on_default(), "hint: ", text);
+            self.tell(AnsiColor::Cyan.on_default(), "hint: ", &one_line(&text.to_string()));
         }
     }
 
-    fn tell(&mut self, style: Style, label: &str, text: impl Display) {
-        drop(self.out.flush()); // The answer comes before what is said about it.
+    fn tell(&mut self, style: Style, label: &str, text: &str) {
+        let _ = self.out.flush(); // The answer comes before what is said about it.
         let style = if self.look.stderr_colour { style } else { Style::new() };
-        let _ = writeln!(self.err, "{}{}", paint(style, label), escaped(&text.to_string()));
+        let _ = writeln!(self.err, "{}{}", paint(style, label), escaped(text));
     }
 
     /// Progress of `total` steps, or of an unknown number.
@@ -169,7 +164,7 @@ impl Ui {
         if yes {
             return Ok(());
         }
-        drop(self.out.flush());
+        let _ = self.out.flush();
         match dialoguer::Confirm::new().with_prompt(question).default(false).interact_opt() {
             Ok(Some(true)) => Ok(()),
             Ok(_) => Err(Error::new(Kind::Interrupted, "declined; nothing was changed")),
@@ -188,15 +183,15 @@ impl Ui {
         let flushed = self.out.flush();
         match result {
             Ok(()) if flushed.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) => {
-                drop(writeln!(self.err, "error: cannot write to stdout"));
+                let _ = writeln!(self.err, "error: cannot write to stdout");
                 ExitCode::FAILURE
             }
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 if self.look.format == Format::Json && !error.message.is_empty() {
-                    drop(writeln!(self.err, "{}", escape::in_json(&error.to_json().to_string())));
+                    let _ = writeln!(self.err, "{}", escape::in_json(&error.to_json().to_string()));
                 } else if !error.message.is_empty() {
-                    self.tell(AnsiColor::Red.on_default(), "error: ", &error);
+                    self.tell(AnsiColor::Red.on_default(), "error: ", &error.to_string());
                 }
                 error.exit_code()
             }

@@ -30,7 +30,12 @@ impl Bar {
         if terminal {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Self { drawn: bar, plain: !look.interactive && !look.quiet, last: Cell::new(Instant::now()), what: what.to_owned() }
+        Self {
+            drawn: bar,
+            plain: !look.interactive && !look.quiet,
+            last: Cell::new(Instant::now()),
+            what: what.to_owned(),
+        }
     }
 
     #[expect(clippy::print_stderr, reason = "this is the terminal's module")]

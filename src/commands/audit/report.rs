@@ -1,23 +1,16 @@
-//! The report of an audit: data, and its look.
+//! The report of an audit.
 
-use std::{collections::BTreeMap, fmt::Display};
+use std::collections::BTreeMap;
 
-use logctl_core::{
-    coverage::{Action, State},
-    names::StackName,
-};
+use logctl_core::{coverage::State, names::StackName};
 use serde::Serialize;
 
 use crate::{
-    survey::{GroupReport, Survey, needs_attention, style},
-    time::rfc3339,
-    ui::{Look, Show, bar, count, grouped, one_line, paint, table},
+    commands::group_report::{GroupReport, cell, role},
+    inventory::{Inventory, Unread},
+    ui::{Above, Cell, Column, Grid, Role, Show},
+    words::{count, grouped},
 };
-
-/// States of groups that deliver everything they should.
-const COVERED: [State; 2] = [State::Streamed, State::Double];
-/// States of groups that nobody wants to stream.
-const NOT_WANTED: [State; 5] = [State::Loop, State::Own, State::Unsupported, State::Unwanted, State::Excluded];
 
 /// The state of every log group of an account.
 #[derive(Debug, Serialize)]
@@ -26,9 +19,8 @@ pub struct Report {
     targets: Vec<Target>,
     summary: Summary,
     groups: Vec<GroupReport>,
-    /// Whether backfill would change something.
-    #[serde(skip)]
-    pub has_work: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<Unread>,
 }
 
 /// What was asked.
@@ -47,36 +39,53 @@ struct Summary {
     by_state: BTreeMap<State, usize>,
 }
 
+/// Whether somebody wants to stream groups in this state, and could.
+const fn is_streamable(state: State) -> bool {
+    match state {
+        State::Loop | State::Own | State::Unsupported | State::Unwanted | State::Excluded => false,
+        State::Unknown
+        | State::Conflict
+        | State::Broken
+        | State::Double
+        | State::Drifted
+        | State::Streamed
+        | State::Full
+        | State::Missing => true,
+    }
+}
+
 impl Report {
-    /// The report of a survey, those that want attention first. `only` narrows the list, not the summary.
+    /// The report of an inventory, those that want attention first. `only` narrows the list, not the summary.
     #[must_use]
-    pub fn new(survey: &Survey, only: &[State]) -> Self {
+    pub fn new(inventory: &Inventory, only: &[State]) -> Self {
         let mut by_state = BTreeMap::new();
-        for surveyed in &survey.groups {
-            *by_state.entry(surveyed.decision.state).or_default() += 1;
+        for entry in &inventory.groups {
+            *by_state.entry(entry.decision.state).or_default() += 1;
         }
-        let mut groups = GroupReport::all(survey);
+        let mut groups = GroupReport::all(inventory);
         groups.retain(|group| only.is_empty() || only.contains(&group.state));
-        groups.sort_by_key(|group| (needs_attention(group.state), group.state));
+        let attention = |state| match role(state) {
+            Role::Bad => 0,
+            Role::Warning => 1,
+            _ => 2,
+        };
+        groups.sort_by_key(|group| (attention(group.state), group.state));
+        let target = Target {
+            account: inventory.target.account.clone(),
+            region: inventory.target.region.clone(),
+            stack: inventory.stack.clone(),
+        };
         Self {
-            taken_at: rfc3339(survey.taken_at),
-            targets: vec![Target {
-                account: survey.target.account.clone(),
-                region: survey.target.region.clone(),
-                stack: survey.stack.clone(),
-            }],
-            summary: Summary { total: survey.groups.len(), by_state },
+            taken_at: inventory.taken_at(),
+            targets: vec![target],
+            summary: Summary { total: inventory.groups.len(), by_state },
             groups,
-            has_work: survey.groups.iter().any(|surveyed| surveyed.decision.action != Action::None),
+            unread: inventory.unread(),
         }
     }
 
-    fn number(&self, states: &[State]) -> usize {
-        states.iter().filter_map(|state| self.summary.by_state.get(state)).sum()
-    }
-
-    fn streamable(&self) -> usize {
-        self.summary.total - self.number(&NOT_WANTED)
+    fn number(&self, counts: impl Fn(State) -> bool) -> usize {
+        self.summary.by_state.iter().filter(|(state, _)| counts(**state)).map(|(_, number)| number).sum()
     }
 
     /// How much was shown of how much.
@@ -87,8 +96,8 @@ impl Report {
             "{} of {} in account {account}, {region}; {} of {} are streamed",
             grouped(self.groups.len() as u64),
             count(self.summary.total, "log group"),
-            grouped(self.number(&COVERED) as u64),
-            count(self.streamable(), "streamable group"),
+            grouped(self.number(State::delivers) as u64),
+            count(self.number(is_streamable), "streamable group"),
         )
     }
 }
@@ -96,29 +105,19 @@ impl Report {
 impl Show for Report {
     const SCHEMA: &'static str = "logctl.audit/v1";
 
-    fn table(&self, look: &Look) -> impl Display {
-        let width = 30.min(look.width.saturating_sub(40)).max(10);
-        let (streamed, streamable) = (self.number(&COVERED), self.streamable());
-        let percent = (streamed * 100).checked_div(streamable).map_or_else(String::new, |p| format!(" ({p} %)"));
+    fn grid(&self) -> Grid {
         let states = self.summary.by_state.iter();
-        let states = states
-            .map(|(state, number)| paint(style(*state, look), format_args!("{} {state}", grouped(*number as u64))));
-        let rows = self.groups.iter().map(|group| {
-            vec![
-                one_line(&group.name).into_owned(),
-                paint(style(group.state, look), group.state),
-                paint(look.dim(), one_line(&group.reason)),
-            ]
-        });
-        format!(
-            "coverage {} {streamed} of {streamable}{percent}\n{}\n\n{}",
-            bar(streamed, streamable, width, look),
-            states.collect::<Vec<_>>().join("  "),
-            table(&["LOG GROUP", "STATE", "WHY"], rows, look),
-        )
-    }
-
-    fn lines(&self) -> impl Iterator<Item = String> {
-        self.groups.iter().map(|group| format!("{}\t{}\t{}", group.name, group.state, one_line(&group.reason)))
+        let states =
+            states.map(|(state, number)| Cell::new(format!("{} {state}", grouped(*number as u64))).role(role(*state)));
+        let (part, whole) = (self.number(State::delivers), self.number(is_streamable));
+        let rows = self
+            .groups
+            .iter()
+            .map(|group| vec![Cell::new(&group.name), cell(group.state), Cell::new(&group.reason).role(Role::Dim)]);
+        Grid {
+            above: vec![Above::Bar { name: "coverage", part, whole }, Above::Cells(states.collect())],
+            columns: ["LOG GROUP", "STATE", "WHY"].map(Column::Both).to_vec(),
+            rows: rows.collect(),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What a deployment would change, in words a person understands.
 
-use std::{collections::BTreeSet, fmt::Display};
+use std::collections::BTreeSet;
 
 use aws_sdk_cloudformation::types::{
     Change, ChangeAction, ChangeSource, EvaluationType, Replacement, RequiresRecreation, ResourceAttribute,
@@ -8,10 +8,13 @@ use aws_sdk_cloudformation::types::{
 };
 use logctl_core::names::StackName;
 use serde::Serialize;
+use strum::Display;
 
 use crate::{
-    aws::{Target, deploy::ChangeSet},
-    ui::{Look, Show, count, paint, table},
+    aws::Target,
+    deploy::change_set::ChangeSet,
+    ui::{Above, Cell, Column, Grid, Role, Show},
+    words::count,
 };
 
 /// Resources whose replacement cuts deliveries off: filters, permissions and the rule name them by ARN.
@@ -41,8 +44,9 @@ pub struct ResourceChange {
 }
 
 /// What happens to a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Display)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 enum Act {
     Replace,
     Remove,
@@ -162,25 +166,29 @@ fn resource_change(change: &Change, replaced: &BTreeSet<&str>) -> Option<Resourc
 impl Show for Plan {
     const SCHEMA: &'static str = "logctl.bootstrap-plan/v1";
 
-    fn table(&self, look: &Look) -> impl Display {
-        let rows = self.changes.iter().map(|change| {
-            let (sign, style) = match change.action {
-                Act::Add => ("+ add", look.good()),
-                Act::Change => ("~ change", look.warning()),
-                Act::Remove => ("- remove", look.bad()),
-                Act::Replace => ("! replace", look.bad()),
+    fn grid(&self) -> Grid {
+        let row = |change: &ResourceChange| {
+            let (sign, role) = match change.action {
+                Act::Add => ("+", Role::Good),
+                Act::Change => ("~", Role::Warning),
+                Act::Remove => ("-", Role::Bad),
+                Act::Replace => ("!", Role::Bad),
             };
-            let kind = change.kind.trim_start_matches("AWS::").replace("::", " ");
-            vec![paint(style, sign), change.name.clone(), kind, paint(look.dim(), change.properties.join(", "))]
-        });
-        format!("{}\n{}", self.target, table(&["DO", "RESOURCE", "TYPE", "WHAT"], rows, look))
-    }
-
-    fn lines(&self) -> impl Iterator<Item = String> {
-        self.changes.iter().map(|change| {
-            let action = serde_json::to_value(change.action).unwrap_or_default();
-            format!("{}\t{}\t{}", action.as_str().unwrap_or_default(), change.name, change.kind)
-        })
+            let action = change.action.to_string();
+            vec![
+                Cell::new(&action).shown(format!("{sign} {action}")).role(role),
+                Cell::new(&change.name),
+                Cell::new(&change.kind).shown(change.kind.trim_start_matches("AWS::").replace("::", " ")),
+                Cell::new(change.properties.join(", ")).role(Role::Dim),
+            ]
+        };
+        let mut columns = ["DO", "RESOURCE", "TYPE"].map(Column::Both).to_vec();
+        columns.push(Column::Terminal("WHAT"));
+        Grid {
+            above: vec![Above::Text(self.target.to_string())],
+            columns,
+            rows: self.changes.iter().map(row).collect(),
+        }
     }
 }
 
@@ -219,12 +227,10 @@ impl Outcome {
 impl Show for Outcome {
     const SCHEMA: &'static str = "logctl.bootstrap/v1";
 
-    fn table(&self, _: &Look) -> impl Display {
-        "" // The closing line says it all.
-    }
-
-    fn lines(&self) -> impl Iterator<Item = String> {
-        std::iter::once(format!("{}\t{}", self.stack, self.how))
+    fn grid(&self) -> Grid {
+        // For people the closing line says it all.
+        let row = vec![Cell::new(&self.stack), Cell::new(self.how)];
+        Grid { above: Vec::new(), columns: vec![Column::Pipe, Column::Pipe], rows: vec![row] }
     }
 }
 
@@ -342,7 +348,7 @@ mod tests {
             (ChangeAction::Remove, None, "C"),
         ]);
         assert_eq!(
-            plan.lines().collect::<Vec<_>>(),
+            plan.grid().pipe().collect::<Vec<_>>(),
             ["replace\tA\tAWS::Lambda::Function", "remove\tC\tAWS::Lambda::Function", "add\tB\tAWS::Lambda::Function"]
         );
         assert_eq!(plan.question(), "Update stack logctl (3 resources) in account 1 (shop), eu-west-1?");

@@ -1,9 +1,6 @@
 //! Which dead letters there are, and what became of them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Display,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use logctl_core::{
     dead_letter::{DeadLetter, LetterKind},
@@ -15,8 +12,9 @@ use serde::Serialize;
 use crate::{
     aws::Target,
     error::{Error, Kind},
-    time::{of_milliseconds, rfc3339},
-    ui::{Look, Show, count, grouped, one_line, paint, table},
+    time::{from_milliseconds, rfc3339},
+    ui::{Above, Cell, Column, Grid, Role, Show},
+    words::{count, grouped},
 };
 
 /// Characters of a message that are shown as a sample.
@@ -156,26 +154,31 @@ fn sample(letter: &DeadLetter<'_>) -> Option<[String; 2]> {
 impl Show for Survey {
     const SCHEMA: &'static str = "logctl.replay-plan/v1";
 
-    fn table(&self, look: &Look) -> impl Display {
-        let rows = self.sorted().into_iter().map(|reason| {
+    fn grid(&self) -> Grid {
+        let row = |reason: &Reason| {
             let [group, message] = reason.sample.clone().unwrap_or_default();
             vec![
-                paint(look.bold(), reason.kind),
-                grouped(reason.letters as u64),
-                one_line(&reason.reason).into_owned(),
-                reason.goes_to(),
-                paint(look.dim(), one_line(&format!("{group} {message}"))),
+                Cell::new(reason.kind).role(Role::Strong),
+                Cell::new(reason.letters).shown(grouped(reason.letters as u64)),
+                Cell::new(rfc3339(from_milliseconds(reason.oldest))),
+                Cell::new(&reason.reason),
+                Cell::new(reason.goes_to()),
+                Cell::new(format!("{group} {message}")).role(Role::Dim),
             ]
-        });
-        format!("{}\n{}", self.target, table(&["KIND", "LETTERS", "REASON", "INDEX", "ONE OF THEM"], rows, look))
-    }
-
-    fn lines(&self) -> impl Iterator<Item = String> {
-        self.sorted().into_iter().map(|reason| {
-            let oldest = rfc3339(of_milliseconds(reason.oldest));
-            let index = reason.goes_to();
-            format!("{}\t{}\t{oldest}\t{}\t{index}", reason.kind, reason.letters, one_line(&reason.reason))
-        })
+        };
+        let columns = vec![
+            Column::Both("KIND"),
+            Column::Both("LETTERS"),
+            Column::Pipe,
+            Column::Both("REASON"),
+            Column::Both("INDEX"),
+            Column::Terminal("ONE OF THEM"),
+        ];
+        Grid {
+            above: vec![Above::Text(self.target.to_string())],
+            columns,
+            rows: self.sorted().into_iter().map(row).collect(),
+        }
     }
 }
 
@@ -275,13 +278,11 @@ impl Outcome {
 impl Show for Outcome {
     const SCHEMA: &'static str = "logctl.replay/v1";
 
-    fn table(&self, _: &Look) -> impl Display {
-        "" // The closing line says it all.
-    }
-
-    fn lines(&self) -> impl Iterator<Item = String> {
+    fn grid(&self) -> Grid {
+        // For people the closing line says it all.
         let numbers = [("indexed", self.indexed), ("duplicates", self.duplicates), ("refused", self.refused)];
-        numbers.into_iter().map(|(name, number)| format!("{name}\t{number}"))
+        let rows = numbers.map(|(name, number)| vec![Cell::new(name), Cell::new(number)]);
+        Grid { above: Vec::new(), columns: vec![Column::Pipe, Column::Pipe], rows: rows.to_vec() }
     }
 }
 

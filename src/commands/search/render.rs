@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Output, SearchArgs};
 use crate::{
     error::Error,
-    index::{Event, Found},
+    events::{Event, Found},
     time::rfc3339,
     ui::{Look, Ui, escaped, one_line, paint},
 };
@@ -132,29 +132,18 @@ fn clip(name: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
-    use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::args::Format;
 
     fn event(message: &str) -> Event {
-        Event::of_hit(&json!({"_id": "1", "_index": "logctl-2026.11.23", "_source": {
+        Event::from_hit(&json!({"_id": "1", "_index": "logctl-2026.11.23", "_source": {
             "@id": "1", "@timestamp": 1_795_428_312_345_i64, "@log_group": "/aws/lambda/checkout",
             "@service": "checkout", "@level": "error", "@message": message,
         }}))
     }
 
     fn look(colour: bool) -> Look {
-        Look {
-            width: 80,
-            colour,
-            time_zone: TimeZone::UTC,
-            format: Format::Table,
-            stdout_is_terminal: true,
-            interactive: true,
-            stderr_colour: colour,
-            quiet: false,
-        }
+        Look { colour, stderr_colour: colour, ..Look::plain(80) }
     }
 
     #[test]

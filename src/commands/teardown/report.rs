@@ -1,12 +1,14 @@
 //! What teardown removes, and what it has removed.
 
-use std::fmt::Display;
-
-use serde::Serialize;
+use logctl_core::coverage::Change;
+use serde::{Serialize, Serializer};
 
 use crate::{
-    aws::{Target, stack::Stack},
-    ui::{Look, Show, count, one_line, paint, table},
+    aws::Target,
+    changes,
+    deploy::DeployedStack,
+    ui::{Above, Cell, Column, Grid, Role, Show},
+    words::count,
 };
 
 /// What is removed.
@@ -16,23 +18,52 @@ pub struct Plan {
     target: Target,
     #[serde(skip_serializing_if = "Option::is_none")]
     stack: Option<String>,
-    /// Group and name of each filter.
-    pub filters: Vec<(String, String)>,
+    /// The filters that send to the stack.
+    #[serde(serialize_with = "pairs")]
+    pub filters: changes::Plan,
+    /// Name of the account policy, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
-    policy: Option<String>,
+    pub policy: Option<String>,
+}
+
+/// Group and name of each filter.
+fn pairs<S: Serializer>(plan: &changes::Plan, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(filters(plan))
+}
+
+fn filters(plan: &changes::Plan) -> impl Iterator<Item = (&str, &str)> {
+    plan.steps.iter().flat_map(|step| {
+        let names: &[String] = match &step.change {
+            Change::Delete { filters } => filters,
+            Change::Put { .. } => &[],
+        };
+        names.iter().map(|name| (step.group.as_str(), name.as_str()))
+    })
 }
 
 impl Plan {
-    /// The stack, the filters that send to it, and the account policy if it does.
+    /// The stack, the filters that send to it by group, and the account policy if it does.
     #[must_use]
-    pub fn new(target: &Target, stack: Option<&Stack>, filters: Vec<(String, String)>, policy: Option<String>) -> Self {
+    pub fn new(
+        target: &Target,
+        stack: Option<&DeployedStack>,
+        filters: Vec<(String, Vec<String>)>,
+        policy: Option<String>,
+    ) -> Self {
+        let filters = changes::Plan::removal(target, filters);
         Self { target: target.clone(), stack: stack.map(|stack| stack.name.to_string()), filters, policy }
+    }
+
+    /// How many filters are removed.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        filters(&self.filters).count()
     }
 
     /// Whether there is nothing to remove.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.stack.is_none() && self.filters.is_empty() && self.policy.is_none()
+        self.stack.is_none() && self.filters.steps.is_empty() && self.policy.is_none()
     }
 
     /// What is asked before it is begun.
@@ -50,31 +81,28 @@ impl Plan {
     fn names(&self) -> String {
         let policy = self.policy.as_ref().map(|name| format!("the account policy {name}"));
         let stack = self.stack.as_ref().map(|name| format!("stack {name}"));
-        let things: Vec<_> = [Some(count(self.filters.len(), "filter")), policy, stack].into_iter().flatten().collect();
-        things.join(", ")
-    }
-
-    /// Kind, name and log group of each thing.
-    fn things(&self) -> impl Iterator<Item = [&str; 3]> {
-        let filters = self.filters.iter().map(|(group, filter)| ["filter", filter, group]);
-        let policy = self.policy.iter().map(|name| ["account policy", name, ""]);
-        let stack = self.stack.iter().map(|name| ["stack", name, ""]);
-        filters.chain(policy).chain(stack)
+        let filters = count(self.number(), "filter");
+        [Some(filters), policy, stack].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
 impl Show for Plan {
     const SCHEMA: &'static str = "logctl.teardown-plan/v1";
 
-    fn table(&self, look: &Look) -> impl Display {
-        let rows = self.things().map(|[kind, name, group]| {
-            vec![paint(look.bad(), "- remove"), format!("{kind} {}", one_line(name)), one_line(group).into_owned()]
-        });
-        format!("{}\n{}", self.target, table(&["DO", "WHAT", "LOG GROUP"], rows, look))
-    }
-
-    fn lines(&self) -> impl Iterator<Item = String> {
-        self.things().map(|[kind, name, group]| format!("{kind}\t{}\t{}", one_line(name), one_line(group)))
+    fn grid(&self) -> Grid {
+        let row = |kind: &str, name: &str, group: &str| {
+            vec![Cell::default().shown("- remove").role(Role::Bad), Cell::new(kind), Cell::new(name), Cell::new(group)]
+        };
+        let filters = filters(&self.filters).map(|(group, name)| row("filter", name, group));
+        let policy = self.policy.iter().map(|name| row("account policy", name, ""));
+        let stack = self.stack.iter().map(|name| row("stack", name, ""));
+        let mut columns = vec![Column::Terminal("DO")];
+        columns.extend(["WHAT", "NAME", "LOG GROUP"].map(Column::Both));
+        Grid {
+            above: vec![Above::Text(self.target.to_string())],
+            columns,
+            rows: filters.chain(policy).chain(stack).collect(),
+        }
     }
 }
 
@@ -95,18 +123,16 @@ impl Outcome {
     /// Of a plan that is not begun.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        Self { target: plan.target.clone(), planned: plan.filters.len(), done: 0, kept: Vec::new() }
+        Self { target: plan.target.clone(), planned: plan.number(), done: 0, kept: Vec::new() }
     }
 }
 
 impl Show for Outcome {
     const SCHEMA: &'static str = "logctl.teardown/v1";
 
-    fn table(&self, _: &Look) -> impl Display {
-        "" // The closing lines say it all.
-    }
-
-    fn lines(&self) -> impl Iterator<Item = String> {
-        self.kept.iter().map(|thing| format!("kept\t{thing}"))
+    fn grid(&self) -> Grid {
+        // For people the closing lines say it all.
+        let rows = self.kept.iter().map(|thing| vec![Cell::new("kept"), Cell::new(thing)]);
+        Grid { above: Vec::new(), columns: vec![Column::Pipe, Column::Pipe], rows: rows.collect() }
     }
 }

@@ -5,11 +5,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::{
-    json::{
-        Scanner,
-        text::{parse_object, unescape},
-    },
+use crate::json::{
+    Scanner,
+    text::{parse_object, unescape},
 };
 
 /// One log event as it stands in its payload: nothing is copied, and texts are still escaped as JSON wants them.

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use strum::{AsRefStr, EnumIter, IntoEnumIterator as _};
 
 /// Why a name was refused, in words for the person who typed it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,20 +99,49 @@ impl StackName {
     }
 }
 
-/// What the names of a stack's functions end with; in between stands the name of the stack.
-const FUNCTIONS: [&str; 3] = ["-forwarder", "-subscriber", "-domain"];
+/// A function of a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, AsRefStr, EnumIter)]
+#[strum(serialize_all = "lowercase")]
+pub enum Function {
+    /// LogsForwarder.
+    Forwarder,
+    /// LogGroupCreated.
+    Subscriber,
+    /// DomainAccess.
+    Domain,
+}
+
+impl StackName {
+    /// The name of one of the stack's functions. It is fixed: filters, permissions and the rule name it by its ARN.
+    #[must_use]
+    pub fn function(&self, function: Function) -> String {
+        format!("logctl-{self}-{}", function.as_ref())
+    }
+}
+
+/// Which function of a stack has this name, whatever the stack.
+#[must_use]
+pub fn function_of(name: &str) -> Option<Function> {
+    let (stack, suffix) = name.strip_prefix("logctl-")?.rsplit_once('-')?;
+    Function::iter().find(|function| function.as_ref() == suffix).filter(|_| !stack.is_empty())
+}
 
 /// Whether a log group belongs to a logctl function, of whichever stack: two stacks must not feed each other.
 #[must_use]
 pub fn is_own_group(name: &str) -> bool {
-    name.strip_prefix("/aws/lambda/logctl-").is_some_and(|rest| {
-        FUNCTIONS.iter().any(|function| rest.strip_suffix(function).is_some_and(|stack| !stack.is_empty()))
-    })
+    name.strip_prefix("/aws/lambda/").is_some_and(|name| function_of(name).is_some())
 }
 
 name! {
     /// What index names of a stack begin with: lower-case letters, digits, `_` and `-`, at most 100.
     IndexPrefix
+}
+
+/// The prefix of a stack to which nobody has given another.
+impl Default for IndexPrefix {
+    fn default() -> Self {
+        Self("logctl".to_owned())
+    }
 }
 
 impl FromStr for IndexPrefix {
@@ -152,6 +182,14 @@ mod tests {
     #[test_case("/aws/lambda/forwarder", false; "somebody's forwarder")]
     fn own_groups(name: &str, own: bool) {
         assert_eq!(is_own_group(name), own);
+    }
+
+    #[test]
+    fn functions_are_told_by_their_names() {
+        for function in Function::iter() {
+            assert_eq!(function_of(&StackName::default().function(function)), Some(function));
+        }
+        assert_eq!(StackName::default().function(Function::Forwarder), "logctl-logctl-forwarder");
     }
 
     #[test_case("logctl", true)]

@@ -8,9 +8,9 @@ use logctl_core::names::IndexPrefix;
 use logctl_sink::{
     aws::AwsError,
     domain::Domain,
-    lambda::environment::{ConfigError, Environment},
+    http::{HttpClient, Response},
     lambda::Failure,
-    http::{Response, HttpClient},
+    lambda::environment::{ConfigError, Environment},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -8,11 +8,11 @@ use std::time::SystemTime;
 use handler::{DomainAccess, Request, handle};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 use logctl_sink::{
+    http::HttpClient,
     lambda::{
         Failure,
         environment::{Environment, variable},
     },
-    http::HttpClient,
 };
 
 #[tokio::main(flavor = "current_thread")]

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use lambda_runtime::LambdaEvent;
 use logctl_core::{
     backoff::Backoff,
-    coverage::{AccountPolicy, Action, Class, Filter, Limits, Stack, State, decide},
-    names::{LogGroupName, StackName},
+    coverage::{AccountFacts, AccountPolicy, Change, Class, Filter, GroupFacts, Stack, State, decide},
     globs::Rules,
+    names::{LogGroupName, StackName},
     service::{LIMIT_EXCEEDED, NOT_FOUND, NOT_YET_PERMITTED},
 };
 use logctl_sink::{
@@ -135,7 +135,7 @@ impl Subscriber {
             return Ok(()); // A call that failed has created nothing.
         };
         let group = created.log_group_name.as_str();
-        let class = Class::of(created.log_group_class.as_deref());
+        let class = Class::from_name(created.log_group_class.as_deref());
         let failed = |kind, error: AwsError| Failure::new(kind, format!("{group}: {error}"));
         let outcome = self.subscribe(group, class, deadline).await.map_err(|error| failed("NotSubscribed", error))?;
         let mut line = json!({"group": group, "outcome": outcome.as_str()});
@@ -172,18 +172,18 @@ impl Subscriber {
             },
             _ => None, // DescribeSubscriptionFilters refuses the other classes.
         };
-        let policy = self.policy(deadline).await?;
-        let limits = Limits::default();
-        let decision = decide(group, class, filters.as_deref(), policy.as_ref(), Some(&self.stack), &limits);
-        match &decision.action {
-            Action::Put(name) => match self.put(group, name, deadline).await {
+        let account = AccountFacts { policy: self.policy(deadline).await?, ..AccountFacts::default() };
+        let facts = GroupFacts { name: group.to_owned(), class, filters };
+        let decision = decide(&facts, &account, Some(&self.stack));
+        match &decision.change {
+            Some(Change::Put { filter }) => match self.put(group, filter, deadline).await {
                 Ok(()) => Ok(Outcome::Subscribed),
                 Err(error) if error.code() == Some(LIMIT_EXCEEDED) => Ok(Outcome::Full),
                 Err(error) if error.code() == Some(NOT_FOUND) => Ok(Outcome::Gone),
                 Err(error) => Err(error),
             },
-            Action::Delete(names) => {
-                for name in names {
+            Some(Change::Delete { filters }) => {
+                for name in filters {
                     let input = json!({"logGroupName": group, "filterName": name});
                     match self.call::<Value>("DeleteSubscriptionFilter", &input, deadline).await {
                         Err(error) if error.code() != Some(NOT_FOUND) => return Err(error),
@@ -192,7 +192,7 @@ impl Subscriber {
                 }
                 Ok(Outcome::Found(decision.state))
             }
-            Action::None => Ok(Outcome::Found(decision.state)),
+            None => Ok(Outcome::Found(decision.state)),
         }
     }
 

@@ -18,13 +18,13 @@ use logctl_core::{
     redact::Redactor,
 };
 use logctl_sink::{
-    breaker::{Breaker, Circuit},
     aws::s3::Bucket,
-    letters::Letters,
+    breaker::{Breaker, Circuit},
     domain::Domain,
     lambda::environment::{ConfigError, Environment},
-    lambda::{Failure, log, milliseconds},
     lambda::metrics::{self, Delivery},
+    lambda::{Failure, log, milliseconds},
+    letters::Letters,
     replay::REDRIVE,
     writer::{Writer, Written},
 };

@@ -7,11 +7,9 @@ use std::time::SystemTime;
 
 use handler::Forwarder;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
-use logctl_sink::{
-    lambda::{
-        Failure,
-        environment::{Environment, variable},
-    },
+use logctl_sink::lambda::{
+    Failure,
+    environment::{Environment, variable},
 };
 use serde_json::Value;
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::{
     aws::{AwsClient, AwsError, Signer},
-    http::{Response, HttpClient},
+    http::{HttpClient, Response},
 };
 
 /// A search domain.

@@ -2,12 +2,18 @@
 //!
 //! One pure function, [`decide`], serves `audit`, `backfill` and LogGroupCreated.
 
-use std::collections::BTreeSet;
+mod facts;
+mod filter;
+mod policy;
 
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, Display, EnumIter, EnumString, VariantNames};
 
-use crate::{names::is_own_group, globs::Rules};
+use crate::names::{Function, function_of, is_own_group};
+
+pub use facts::{AccountFacts, Class, GroupFacts, Stack};
+pub use filter::Filter;
+pub use policy::AccountPolicy;
 
 /// The state of a log group. The variants stand in the order of precedence: where several fit, the first counts.
 #[derive(
@@ -83,149 +89,19 @@ fn no_state(_: &str) -> String {
     format!("the states are {}", State::VARIANTS.join(", "))
 }
 
-/// The class of a log group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Class {
-    /// The only class that can be subscribed.
-    Standard,
-    /// `INFREQUENT_ACCESS`.
-    InfrequentAccess,
-    /// `DELIVERY`.
-    Delivery,
-    /// One that did not exist when this was written.
-    Other,
-}
-
-impl Class {
-    /// The class that the API calls `name`; none means `STANDARD`.
-    #[must_use]
-    pub fn of(name: Option<&str>) -> Self {
-        match name {
-            None | Some("STANDARD") => Self::Standard,
-            Some("INFREQUENT_ACCESS") => Self::InfrequentAccess,
-            Some("DELIVERY") => Self::Delivery,
-            Some(_) => Self::Other,
-        }
-    }
-
-    /// The API's name of it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "STANDARD",
-            Self::InfrequentAccess => "INFREQUENT_ACCESS",
-            Self::Delivery => "DELIVERY",
-            Self::Other => "OTHER",
-        }
-    }
-}
-
-/// A subscription filter, as DescribeSubscriptionFilters returns it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Filter {
-    /// Unique within the group.
-    #[serde(rename = "filterName")]
-    pub name: String,
-    /// ARN of what receives the events.
-    #[serde(rename = "destinationArn")]
-    pub destination: String,
-    /// Which events; empty means all.
-    #[serde(rename = "filterPattern", default)]
-    pub pattern: String,
-    /// `ByLogStream`, unless somebody changed it.
-    #[serde(default)]
-    pub distribution: Option<String>,
-    /// A condition on system fields, where somebody has set one.
-    #[serde(rename = "fieldSelectionCriteria", default)]
-    pub selection: Option<String>,
-}
-
-impl Filter {
-    /// The pattern of our filters: everything.
-    pub const PATTERN: &str = "";
-    /// The distribution of our filters: a stream's events stay together.
-    pub const DISTRIBUTION: &str = "ByLogStream";
-
-    fn sends_everything(&self) -> bool {
-        self.pattern == Self::PATTERN
-            && self.selection.as_deref().is_none_or(str::is_empty)
-            && self.distribution.as_deref().is_none_or(|d| d == Self::DISTRIBUTION)
-    }
-}
-
-/// The account's subscription policy, of which there is at most one in a Region.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountPolicy {
-    /// ARN of what receives the events.
-    pub destination: String,
-    /// Groups that its selection criteria leave out: `LogGroupName NOT IN [...]`.
-    pub except: BTreeSet<String>,
-    /// Whether it sends every event of every other group. One with a filter pattern, or with criteria that could not be
-    /// read, proves nothing about a group.
-    pub complete: bool,
-}
-
-impl AccountPolicy {
-    /// Reads a policy from its document and its selection criteria, whose only form is `LogGroupName NOT IN ["a", "b"]`.
-    /// `None` where the document names no destination.
-    #[must_use]
-    pub fn parse(document: &str, criteria: &str) -> Option<Self> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Document {
-            destination_arn: String,
-            #[serde(default)]
-            filter_pattern: String,
-        }
-        let document: Document = serde_json::from_str(document).ok()?;
-        let names = match criteria.split_once("NOT IN") {
-            None => criteria.trim().is_empty().then(BTreeSet::new),
-            Some((_, names)) => serde_json::from_str(names).ok(),
-        };
-        let complete = document.filter_pattern.is_empty() && names.is_some();
-        Some(Self { destination: document.destination_arn, except: names.unwrap_or_default(), complete })
-    }
-}
-
-/// What a stack says about itself.
-#[derive(Debug, Clone)]
-pub struct Stack {
-    /// Name of its subscription filters.
-    pub filter_name: String,
-    /// ARN of LogsForwarder.
-    pub forwarder: String,
-    /// Which groups it wants.
-    pub rules: Rules,
-}
-
-impl Stack {
-    /// Whether a filter sends to this stack. Its name tells nothing.
-    #[must_use]
-    pub fn owns(&self, filter: &Filter) -> bool {
-        filter.destination == self.forwarder
-    }
-}
-
-/// What is known of the destinations and of the account.
-#[derive(Debug, Clone, Default)]
-pub struct Limits {
-    /// Destinations that are known to be gone or to refuse.
-    pub gone: BTreeSet<String>,
-    /// Filters that a group can hold, where a `LimitExceededException` has taught it.
-    pub filters_per_group: Option<usize>,
-}
-
 /// What brings a group to the wanted state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Nothing to do, or nothing that may be done.
-    None,
-    /// Create the filter of this name, or put it right in place.
-    Put(String),
-    /// Delete the filters of these names.
-    Delete(Vec<String>),
+pub enum Change {
+    /// Create this filter, or put it right in place.
+    Put {
+        /// Its name.
+        filter: String,
+    },
+    /// Delete these filters.
+    Delete {
+        /// Their names.
+        filters: Vec<String>,
+    },
 }
 
 /// A group's state, why, and what to do.
@@ -235,24 +111,17 @@ pub struct Decision {
     pub state: State,
     /// Why, in a few words for a person.
     pub reason: String,
-    /// What `backfill` and LogGroupCreated do.
-    pub action: Action,
+    /// What `backfill` and LogGroupCreated do; `None` where there is nothing to do, or nothing that may be done.
+    pub change: Option<Change>,
 }
 
-/// Decides the state of one log group.
-///
-/// `filters` is what DescribeSubscriptionFilters returns, `None` when it could not be read. Without a `stack` every
-/// group that could be subscribed is missing.
+/// Decides the state of one log group: the first that fits, in order of precedence. Without a `stack` every group that could
+/// be subscribed is missing.
 #[must_use]
-pub fn decide(
-    group: &str,
-    class: Class,
-    filters: Option<&[Filter]>,
-    policy: Option<&AccountPolicy>,
-    stack: Option<&Stack>,
-    limits: &Limits,
-) -> Decision {
-    let just = |state, reason: &str| Decision { state, reason: reason.to_owned(), action: Action::None };
+pub fn decide(group: &GroupFacts, account: &AccountFacts, stack: Option<&Stack>) -> Decision {
+    let (class, filters, policy) = (group.class, group.filters.as_deref(), account.policy.as_ref());
+    let group = group.name.as_str();
+    let just = |state, reason: &str| Decision { state, reason: reason.to_owned(), change: None };
     let own = is_own_group(group);
     if class != Class::Standard {
         return if own {
@@ -261,7 +130,7 @@ pub fn decide(
             Decision {
                 state: State::Unsupported,
                 reason: format!("its log class {} cannot be subscribed", class.as_str()),
-                action: Action::None,
+                change: None,
             }
         };
     }
@@ -269,22 +138,22 @@ pub fn decide(
     if own {
         return decide_own(group, filters, policy);
     }
-    let Some(stack) = stack else { return decide_without_stack(filters, limits) };
+    let Some(stack) = stack else { return decide_without_stack(filters, account) };
 
     let ours: Vec<&Filter> = filters.iter().filter(|filter| stack.owns(filter)).collect();
     let by_policy = policy.is_some_and(|p| p.complete && p.destination == stack.forwarder && !p.except.contains(group));
     if let Err(rule) = stack.rules.check(group) {
         return match (ours.is_empty(), by_policy) {
-            (true, false) => Decision { state: State::Excluded, reason: rule, action: Action::None },
+            (true, false) => Decision { state: State::Excluded, reason: rule, change: None },
             (true, true) => Decision {
                 state: State::Unwanted,
                 reason: format!("{rule}, but the account policy streams it"),
-                action: Action::None,
+                change: None,
             },
             (false, _) => Decision {
                 state: State::Unwanted,
                 reason: format!("{rule}, but it is streamed"),
-                action: Action::Delete(names(&ours)),
+                change: Some(delete(names(&ours))),
             },
         };
     }
@@ -292,26 +161,24 @@ pub fn decide(
         return Decision {
             state: State::Conflict,
             reason: format!("the filter `{}` points to {}", filter.name, short_arn(&filter.destination)),
-            action: Action::None,
+            change: None,
         };
     }
-    if !ours.is_empty() && limits.gone.contains(&stack.forwarder) {
+    if !ours.is_empty() && account.dead_destinations.contains(&stack.forwarder) {
         return just(State::Broken, "the forwarder is gone or refuses deliveries");
     }
     match (ours.as_slice(), by_policy) {
         ([], true) => just(State::Streamed, "by the account policy"),
-        ([], false) => decide_missing(filters, stack, limits),
+        ([], false) => decide_missing(filters, stack, account),
         (_, true) => Decision {
             state: State::Double,
             reason: "by its filter and by the account policy".to_owned(),
-            action: Action::Delete(names(&ours)),
+            change: Some(delete(names(&ours))),
         },
-        ([one], false) if one.sends_everything() => Decision {
-            state: State::Streamed,
-            reason: format!("by its filter{}", also(filters, stack)),
-            action: Action::None,
-        },
-        ([one], false) => Decision { state: State::Drifted, reason: drift(one), action: Action::Put(one.name.clone()) },
+        ([one], false) if one.sends_everything() => {
+            Decision { state: State::Streamed, reason: format!("by its filter{}", also(filters, stack)), change: None }
+        }
+        ([one], false) => Decision { state: State::Drifted, reason: drift(one), change: Some(put(&one.name)) },
         (several, false) => decide_several(several, stack),
     }
 }
@@ -322,7 +189,7 @@ fn decide_own(group: &str, filters: &[Filter], policy: Option<&AccountPolicy>) -
         return Decision {
             state: State::Loop,
             reason: "belongs to a logctl function and feeds one".to_owned(),
-            action: Action::Delete(names(&looping)),
+            change: Some(delete(names(&looping))),
         };
     }
     // CloudWatch Logs spares the destination's own group, but no other one of the chain.
@@ -336,24 +203,24 @@ fn decide_own(group: &str, filters: &[Filter], policy: Option<&AccountPolicy>) -
     } else {
         (State::Own, "belongs to a logctl function")
     };
-    Decision { state, reason: reason.to_owned(), action: Action::None }
+    Decision { state, reason: reason.to_owned(), change: None }
 }
 
-fn decide_without_stack(filters: &[Filter], limits: &Limits) -> Decision {
-    let full = limits.filters_per_group.is_some_and(|limit| filters.len() >= limit);
+fn decide_without_stack(filters: &[Filter], account: &AccountFacts) -> Decision {
+    let full = account.filter_limit.is_some_and(|limit| filters.len() >= limit);
     let reason = match filters {
         [] => "no subscription filter".to_owned(),
         _ => held_by(filters),
     };
-    Decision { state: if full { State::Full } else { State::Missing }, reason, action: Action::None }
+    Decision { state: if full { State::Full } else { State::Missing }, reason, change: None }
 }
 
-fn decide_missing(filters: &[Filter], stack: &Stack, limits: &Limits) -> Decision {
-    if limits.filters_per_group.is_some_and(|limit| filters.len() >= limit) {
-        return Decision { state: State::Full, reason: held_by(filters), action: Action::None };
+fn decide_missing(filters: &[Filter], stack: &Stack, account: &AccountFacts) -> Decision {
+    if account.filter_limit.is_some_and(|limit| filters.len() >= limit) {
+        return Decision { state: State::Full, reason: held_by(filters), change: None };
     }
     let reason = if filters.is_empty() { "no subscription filter".to_owned() } else { held_by(filters) };
-    Decision { state: State::Missing, reason, action: Action::Put(stack.filter_name.clone()) }
+    Decision { state: State::Missing, reason, change: Some(put(&stack.filter_name)) }
 }
 
 /// Several filters of one group send to our forwarder: one that sends everything stays, the others go.
@@ -367,9 +234,9 @@ fn decide_several(ours: &[&Filter], stack: &Stack) -> Decision {
         Some(kept) => Decision {
             state: State::Double,
             reason: format!("by {} filters", ours.len()),
-            action: Action::Delete(ours.iter().map(|f| f.name.clone()).filter(|name| name != kept).collect()),
+            change: Some(delete(ours.iter().map(|f| f.name.clone()).filter(|name| name != kept).collect())),
         },
-        None => Decision { state: State::Drifted, reason: drift(ours[0]), action: Action::Put(ours[0].name.clone()) },
+        None => Decision { state: State::Drifted, reason: drift(ours[0]), change: Some(put(&ours[0].name)) },
     }
 }
 
@@ -392,13 +259,21 @@ fn held_by(filters: &[Filter]) -> String {
     format!("streamed to {} instead", holders.join(", "))
 }
 
+fn put(filter: &str) -> Change {
+    Change::Put { filter: filter.to_owned() }
+}
+
+fn delete(filters: Vec<String>) -> Change {
+    Change::Delete { filters }
+}
+
 fn names(filters: &[&Filter]) -> Vec<String> {
     filters.iter().map(|filter| filter.name.clone()).collect()
 }
 
 /// Whether an ARN names a forwarder of any stack.
 fn is_forwarder(arn: &str) -> bool {
-    arn.split_once(":function:").is_some_and(|(_, name)| name.starts_with("logctl-") && name.ends_with("-forwarder"))
+    arn.split_once(":function:").is_some_and(|(_, name)| function_of(name) == Some(Function::Forwarder))
 }
 
 /// The part of an ARN that a person recognises: what follows the account, without `function:`.
@@ -410,10 +285,13 @@ pub fn short_arn(arn: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use strum::IntoEnumIterator as _;
     use test_case::test_case;
 
     use super::*;
+    use crate::globs::Rules;
 
     const FORWARDER: &str = "arn:aws:lambda:eu-west-1:1:function:logctl-logctl-forwarder";
     const OTHER: &str = "arn:aws:lambda:eu-west-1:1:function:LogsToElasticsearch";
@@ -436,45 +314,52 @@ mod tests {
         AccountPolicy { destination: FORWARDER.into(), except: BTreeSet::from(["/not/this".into()]), complete: true }
     }
 
-    fn put() -> Action {
-        Action::Put("logctl-logctl".into())
+    const PUT: Option<&str> = Some("put logctl-logctl");
+
+    fn changed(change: Option<&Change>) -> Option<String> {
+        change.map(|change| match change {
+            Change::Put { filter } => format!("put {filter}"),
+            Change::Delete { filters } => format!("delete {}", filters.join(" ")),
+        })
     }
 
-    fn delete(name: &str) -> Action {
-        Action::Delete(vec![name.into()])
+    fn decided(group: &str, filters: &[Filter], account: &AccountFacts) -> Decision {
+        let group = GroupFacts { name: group.into(), class: Class::Standard, filters: Some(filters.to_vec()) };
+        decide(&group, account, Some(&stack()))
     }
 
-    #[test_case("/a", &[], State::Missing, put(); "nothing there")]
-    #[test_case("/a", &[("x", OTHER)], State::Missing, put(); "a slot is free beside another")]
-    #[test_case("/a", &[("x", OTHER), ("y", OTHER)], State::Full, Action::None; "others hold all slots")]
-    #[test_case("/a", &[("logctl-logctl", FORWARDER)], State::Streamed, Action::None; "by our filter")]
-    #[test_case("/a", &[("by-hand", FORWARDER)], State::Streamed, Action::None; "found by destination, not by name")]
-    #[test_case("/a", &[("logctl-logctl", OTHER)], State::Conflict, Action::None; "our name, elsewhere")]
-    #[test_case("/a", &[("logctl-logctl", FORWARDER), ("by-hand", FORWARDER)], State::Double, delete("by-hand"); "two filters")]
-    #[test_case("/skip/a", &[], State::Excluded, Action::None; "a rule says no")]
-    #[test_case("/skip/a", &[("logctl-logctl", FORWARDER)], State::Unwanted, delete("logctl-logctl"); "leaks")]
-    #[test_case("/skip/a", &[("x", OTHER)], State::Excluded, Action::None; "excluded and somebody else's")]
-    #[test_case("/aws/lambda/logctl-b-domain", &[], State::Own, Action::None; "of another stack")]
-    #[test_case("/aws/lambda/logctl-b-domain", &[("x", FORWARDER)], State::Loop, delete("x"); "feeds the chain")]
-    #[test_case("/aws/lambda/logctl-b-domain", &[("x", OTHER)], State::Own, Action::None; "feeds somebody else")]
-    fn states(group: &str, filters: &[(&str, &str)], state: State, action: Action) {
+    #[test_case("/a", &[], State::Missing, PUT; "nothing there")]
+    #[test_case("/a", &[("x", OTHER)], State::Missing, PUT; "a slot is free beside another")]
+    #[test_case("/a", &[("x", OTHER), ("y", OTHER)], State::Full, None; "others hold all slots")]
+    #[test_case("/a", &[("logctl-logctl", FORWARDER)], State::Streamed, None; "by our filter")]
+    #[test_case("/a", &[("by-hand", FORWARDER)], State::Streamed, None; "found by destination, not by name")]
+    #[test_case("/a", &[("logctl-logctl", OTHER)], State::Conflict, None; "our name, elsewhere")]
+    #[test_case("/a", &[("logctl-logctl", FORWARDER), ("by-hand", FORWARDER)], State::Double, Some("delete by-hand"); "two filters")]
+    #[test_case("/skip/a", &[], State::Excluded, None; "a rule says no")]
+    #[test_case("/skip/a", &[("logctl-logctl", FORWARDER)], State::Unwanted, Some("delete logctl-logctl"); "leaks")]
+    #[test_case("/skip/a", &[("x", OTHER)], State::Excluded, None; "excluded and somebody else's")]
+    #[test_case("/aws/lambda/logctl-b-domain", &[], State::Own, None; "of another stack")]
+    #[test_case("/aws/lambda/logctl-b-domain", &[("x", FORWARDER)], State::Loop, Some("delete x"); "feeds the chain")]
+    #[test_case("/aws/lambda/logctl-b-domain", &[("x", OTHER)], State::Own, None; "feeds somebody else")]
+    fn states(group: &str, filters: &[(&str, &str)], state: State, change: Option<&str>) {
         let filters: Vec<_> = filters.iter().map(|(name, destination)| filter(name, destination)).collect();
-        let limits = Limits { filters_per_group: Some(2), ..Limits::default() };
-        let decision = decide(group, Class::Standard, Some(&filters), None, Some(&stack()), &limits);
-        assert_eq!((decision.state, decision.action), (state, action), "{}", decision.reason);
+        let account = AccountFacts { filter_limit: Some(2), ..AccountFacts::default() };
+        let decision = decided(group, &filters, &account);
+        let change_of = changed(decision.change.as_ref());
+        assert_eq!((decision.state, change_of.as_deref()), (state, change), "{}", decision.reason);
     }
 
-    #[test_case("/a", &[], State::Streamed, Action::None; "by the policy alone")]
-    #[test_case("/a", &[("logctl-logctl", FORWARDER)], State::Double, delete("logctl-logctl"); "by both")]
-    #[test_case("/not/this", &[], State::Missing, put(); "left out by the policy")]
-    #[test_case("/skip/a", &[], State::Unwanted, Action::None; "the policy leaks")]
-    #[test_case("/aws/lambda/logctl-logctl-domain", &[], State::Loop, Action::None; "the policy feeds the chain")]
-    #[test_case("/aws/lambda/logctl-logctl-forwarder", &[], State::Own, Action::None; "which AWS itself prevents here")]
-    fn states_with_an_account_policy(group: &str, filters: &[(&str, &str)], state: State, action: Action) {
+    #[test_case("/a", &[], State::Streamed, None; "by the policy alone")]
+    #[test_case("/a", &[("logctl-logctl", FORWARDER)], State::Double, Some("delete logctl-logctl"); "by both")]
+    #[test_case("/not/this", &[], State::Missing, PUT; "left out by the policy")]
+    #[test_case("/skip/a", &[], State::Unwanted, None; "the policy leaks")]
+    #[test_case("/aws/lambda/logctl-logctl-domain", &[], State::Loop, None; "the policy feeds the chain")]
+    #[test_case("/aws/lambda/logctl-logctl-forwarder", &[], State::Own, None; "which AWS itself prevents here")]
+    fn states_with_an_account_policy(group: &str, filters: &[(&str, &str)], state: State, change: Option<&str>) {
         let filters: Vec<_> = filters.iter().map(|(name, destination)| filter(name, destination)).collect();
-        let decision =
-            decide(group, Class::Standard, Some(&filters), Some(&policy()), Some(&stack()), &Limits::default());
-        assert_eq!((decision.state, decision.action), (state, action), "{}", decision.reason);
+        let decision = decided(group, &filters, &AccountFacts { policy: Some(policy()), ..AccountFacts::default() });
+        let change_of = changed(decision.change.as_ref());
+        assert_eq!((decision.state, change_of.as_deref()), (state, change), "{}", decision.reason);
     }
 
     #[test_case("ERROR", None; "a pattern")]
@@ -485,14 +370,14 @@ mod tests {
             distribution: distribution.map(Into::into),
             ..filter("by-hand", FORWARDER)
         };
-        let decision = decide("/a", Class::Standard, Some(&[changed]), None, Some(&stack()), &Limits::default());
-        assert_eq!((decision.state, decision.action), (State::Drifted, Action::Put("by-hand".into())));
+        let decision = decided("/a", &[changed], &AccountFacts::default());
+        assert_eq!((decision.state, decision.change), (State::Drifted, Some(put("by-hand"))));
     }
 
     #[test]
     fn a_streamed_group_says_who_else_gets_its_events() {
         let filters = [filter("logctl-logctl", FORWARDER), filter("x", OTHER)];
-        let decision = decide("/a", Class::Standard, Some(&filters), None, Some(&stack()), &Limits::default());
+        let decision = decided("/a", &filters, &AccountFacts::default());
         assert_eq!(decision.reason, "by its filter; also to LogsToElasticsearch");
     }
 
@@ -500,30 +385,32 @@ mod tests {
     fn a_policy_that_sends_only_a_part_takes_no_filter_away() {
         let partial = AccountPolicy { complete: false, ..policy() };
         let filters = [filter("logctl-logctl", FORWARDER)];
-        let state = |filters| {
-            decide("/a", Class::Standard, Some(filters), Some(&partial), Some(&stack()), &Limits::default()).state
-        };
+        let account = AccountFacts { policy: Some(partial), ..AccountFacts::default() };
+        let state = |filters| decided("/a", filters, &account).state;
         assert_eq!((state(&filters[..]), state(&[])), (State::Streamed, State::Missing));
     }
 
     #[test]
     fn a_full_group_is_missing_until_the_limit_is_known() {
         let filters = [filter("x", OTHER), filter("y", OTHER)];
-        let decision = decide("/a", Class::Standard, Some(&filters), None, Some(&stack()), &Limits::default());
+        let decision = decided("/a", &filters, &AccountFacts::default());
         assert_eq!(decision.state, State::Missing);
     }
 
     #[test]
     fn a_filter_to_a_forwarder_that_is_gone_is_broken() {
-        let limits = Limits { gone: BTreeSet::from([FORWARDER.into()]), ..Limits::default() };
+        let account = AccountFacts { dead_destinations: BTreeSet::from([FORWARDER.into()]), ..AccountFacts::default() };
         let filters = [filter("logctl-logctl", FORWARDER)];
-        let decision = decide("/a", Class::Standard, Some(&filters), None, Some(&stack()), &limits);
+        let decision = decided("/a", &filters, &account);
         assert_eq!(decision.state, State::Broken);
     }
 
     #[test]
     fn what_could_not_be_read_is_unknown_unless_its_class_says_enough() {
-        let read = |class| decide("/a", class, None, None, Some(&stack()), &Limits::default()).state;
+        let read = |class| {
+            let group = GroupFacts { name: "/a".into(), class, filters: None };
+            decide(&group, &AccountFacts::default(), Some(&stack())).state
+        };
         assert_eq!(read(Class::Standard), State::Unknown);
         assert_eq!(read(Class::InfrequentAccess), State::Unsupported);
     }
@@ -531,10 +418,11 @@ mod tests {
     #[test]
     fn without_a_stack_every_group_that_could_be_subscribed_is_missing() {
         let filters = [filter("x", OTHER)];
-        let decision = decide("/a", Class::Standard, Some(&filters), None, None, &Limits::default());
+        let group = GroupFacts { name: "/a".into(), class: Class::Standard, filters: Some(filters.to_vec()) };
+        let decision = decide(&group, &AccountFacts::default(), None);
         assert_eq!(decision.state, State::Missing);
         assert_eq!(decision.reason, "streamed to LogsToElasticsearch instead");
-        assert_eq!(decision.action, Action::None);
+        assert_eq!(decision.change, None);
     }
 
     #[test]

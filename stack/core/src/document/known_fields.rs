@@ -69,7 +69,8 @@ impl<'t> Told<'t> {
         for name in Known::ALL.into_iter().flat_map(Known::names) {
             // A dotted name at the root comes first.
             let Some((outer, path)) = name.split_once('.') else { continue };
-            let Some(object) = members.iter().find(|member| member.name == outer && member.value.starts_with('{')) else {
+            let Some(object) = members.iter().find(|member| member.name == outer && member.value.starts_with('{'))
+            else {
                 continue;
             };
             if members.iter().any(|member| member.name == *name) {

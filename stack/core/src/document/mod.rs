@@ -148,20 +148,25 @@ impl Named<'_> {
     /// Appends level and ids.
     fn append(&self, ids: &Ids, body: &mut Vec<u8>) {
         let mut put = |parts: &[&str]| parts.iter().for_each(|part| body.extend_from_slice(part.as_bytes()));
+        // Ids out of text may hold anything; those that were found by their form are letters, digits and hyphens.
+        let quiet = [&self.request_id, &self.trace_id].into_iter().flatten().all(|id| is_quiet(id));
         if let Some(level) = &self.level {
             put(&[r#","@level":""#, level.as_ref(), "\""]);
         }
         for (name, id) in [("@request_id", &self.request_id), ("@trace_id", &self.trace_id)] {
             match id.as_deref() {
-                Some(id) if is_quiet(id) => put(&[",\"", name, "\":\"", id, "\""]),
-                // Ids out of text may hold anything.
+                Some(id) if quiet => put(&[",\"", name, "\":\"", id, "\""]),
                 Some(id) => put(&[",\"", name, "\":", &json!(id).to_string()]),
                 None => {}
             }
         }
         let mut before = r#","@ids":["#;
         for id in ids.iter() {
-            if is_quiet(id) { put(&[before, "\"", id, "\""]) } else { put(&[before, &json!(id).to_string()]) }
+            if quiet {
+                put(&[before, "\"", id, "\""])
+            } else {
+                put(&[before, &json!(id).to_string()])
+            }
             before = ",";
         }
         if before == "," {

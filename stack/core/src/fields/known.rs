@@ -85,27 +85,44 @@ impl Known {
     /// Whether an object of this name may hold one of the names that have a dot.
     #[inline]
     pub(crate) fn may_be_inside(name: &str) -> bool {
-        let nested = |path: &str| path.len() > name.len() && path.as_bytes()[name.len()] == b'.' && path.starts_with(name);
-        name.bytes().next().is_some_and(|first| FIRST_BYTES[usize::from(first)])
+        let nested =
+            |path: &str| path.len() > name.len() && path.as_bytes()[name.len()] == b'.' && path.starts_with(name);
+        name.bytes().next().is_some_and(|first| FIRST_BYTES_OF_DOTTED[usize::from(first)])
             && Self::ALL.into_iter().any(|known| known.names().iter().any(|path| nested(path)))
     }
 }
 
-/// What the names begin with.
-const FIRST_BYTES: [bool; 256] = {
+/// What the names begin with, and what those begin with that have a dot.
+const FIRST_BYTES: [bool; 256] = first_bytes(false);
+const FIRST_BYTES_OF_DOTTED: [bool; 256] = first_bytes(true);
+
+const fn first_bytes(dotted: bool) -> [bool; 256] {
     let mut bytes = [false; 256];
     let mut known = 0;
     while known < Known::ALL.len() {
         let names = Known::ALL[known].names();
         let mut name = 0;
         while name < names.len() {
-            bytes[names[name].as_bytes()[0] as usize] = true;
+            if !dotted || has_dot(names[name].as_bytes()) {
+                bytes[names[name].as_bytes()[0] as usize] = true;
+            }
             name += 1;
         }
         known += 1;
     }
     bytes
-};
+}
+
+const fn has_dot(name: &[u8]) -> bool {
+    let mut at = 0;
+    while at < name.len() {
+        if name[at] == b'.' {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
 
 #[cfg(test)]
 mod tests {

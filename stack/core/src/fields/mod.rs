@@ -12,7 +12,6 @@ pub use crate::json::{MAX_DEPTH, MAX_NAME, MAX_NAMES};
 
 use crate::ids;
 
-
 /// The name of all keys of a map whose keys are ids or numbers.
 const FOLDED: &str = "*";
 

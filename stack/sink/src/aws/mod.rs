@@ -173,11 +173,7 @@ impl AwsClient {
         }
     }
 
-    async fn send(
-        &self,
-        service: &str,
-        request: hyper::http::Result<Request<Bytes>>,
-    ) -> Result<Response, AwsError> {
+    async fn send(&self, service: &str, request: hyper::http::Result<Request<Bytes>>) -> Result<Response, AwsError> {
         let mut request = request.map_err(|error| AwsError::Request(error.to_string()))?;
         self.signer.sign(&mut request, service)?;
         let answer = self.http.send(request, self.timeout).await?;

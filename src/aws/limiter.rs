@@ -22,7 +22,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from
 
 /// Hands out turns at a rate that follows what AWS takes.
 #[derive(Debug)]
-pub struct Pace {
+pub struct RateLimiter {
     state: Mutex<State>,
     most: f64,
 }
@@ -34,7 +34,7 @@ struct State {
     next: Instant,
 }
 
-impl Pace {
+impl RateLimiter {
     /// At most `calls` a second.
     #[must_use]
     pub fn new(calls: f64) -> Self {
@@ -42,7 +42,7 @@ impl Pace {
     }
 
     /// Waits for a turn.
-    pub async fn turn(&self) {
+    pub async fn acquire(&self) {
         let turn = self.with(|state| {
             let turn = state.next.max(Instant::now());
             state.next = turn + Duration::from_secs_f64(1.0 / state.rate);
@@ -70,7 +70,7 @@ impl Pace {
 ///
 /// # Errors
 /// The last one.
-pub async fn paced<T, E, R, F>(pace: &Pace, mut call: impl FnMut() -> F) -> Result<T, SdkError<E, R>>
+pub async fn limited<T, E, R, F>(limiter: &RateLimiter, mut call: impl FnMut() -> F) -> Result<T, SdkError<E, R>>
 where
     F: Future<Output = Result<T, SdkError<E, R>>>,
     E: ProvideErrorMetadata,
@@ -78,17 +78,17 @@ where
     let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
     let mut attempt = 1;
     loop {
-        pace.turn().await;
+        limiter.acquire().await;
         let error = match call().await {
             Ok(output) => {
-                pace.passed();
+                limiter.passed();
                 return Ok(output);
             }
             Err(error) => error,
         };
         if code(&error).is_some_and(is_throttling) {
             tracing::info!("AWS throttles; try {attempt} of {ATTEMPTS}");
-            pace.throttled();
+            limiter.throttled();
         } else if !may_pass(&error) || attempt >= 3 {
             return Err(error);
         }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn throttled_calls_come_back_and_slow_the_pace_down() {
+    async fn throttled_calls_come_back_and_slow_the_rate_down() {
         let rule = mock!(Client::describe_log_groups)
             .sequence()
             .error(throttling)
@@ -134,10 +134,10 @@ mod tests {
             .build();
         let client = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, [&rule], |config| config
             .retry_config(aws_config::retry::RetryConfig::disabled()));
-        let pace = Pace::new(5.0);
-        paced(&pace, || client.describe_log_groups().send()).await.unwrap();
+        let limiter = RateLimiter::new(5.0);
+        limited(&limiter, || client.describe_log_groups().send()).await.unwrap();
         assert_eq!(rule.num_calls(), 4);
-        assert!(pace.with(|state| state.rate) < 2.0);
+        assert!(limiter.with(|state| state.rate) < 2.0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -155,16 +155,16 @@ mod tests {
         });
         let client = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, [&rule], |config| config
             .retry_config(aws_config::retry::RetryConfig::disabled()));
-        paced(&Pace::new(5.0), || client.describe_log_groups().send()).await.unwrap_err();
+        limited(&RateLimiter::new(5.0), || client.describe_log_groups().send()).await.unwrap_err();
         assert_eq!(rule.num_calls(), 3);
     }
 
     #[tokio::test(start_paused = true)]
     async fn turns_keep_their_distance() {
-        let pace = Pace::new(5.0);
+        let limiter = RateLimiter::new(5.0);
         let start = Instant::now();
         for _ in 0..11 {
-            pace.turn().await;
+            limiter.acquire().await;
         }
         assert_eq!(start.elapsed().as_millis(), 2000);
     }

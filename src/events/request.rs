@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use opensearch::SearchParts;
 use serde_json::{Value, json};
 
-use super::{Event, Index, IndexError};
+use super::Event;
+use crate::domain::{DomainClient, DomainError};
 
 /// Hits of one page.
 const PAGE: usize = 1000;
@@ -72,12 +73,12 @@ impl Search {
     ///
     /// # Errors
     /// When the domain cannot be asked. An answer that lacks a part is no error but has a warning.
-    pub async fn run(&self, index: &Index) -> Result<Found, IndexError> {
+    pub async fn run(&self, domain: &DomainClient) -> Result<Found, DomainError> {
         let mut found = Found::default();
         let mut after = None;
         while found.events.len() < self.limit {
             let size = PAGE.min(self.limit - found.events.len());
-            let answer = index.ask(Method::POST, &self.path(), Some(&self.body(size, after.as_ref()))).await?;
+            let answer = domain.send(Method::POST, &self.path(), Some(&self.body(size, after.as_ref()))).await?;
             found.warnings.extend(incomplete(&answer));
             if after.is_none() {
                 found.no_index = answer.pointer("/_shards/total").and_then(Value::as_u64) == Some(0);
@@ -85,7 +86,7 @@ impl Search {
                 found.total_is_at_least = answer.pointer("/hits/total/relation").and_then(Value::as_str) == Some("gte");
             }
             let hits = answer.pointer("/hits/hits").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-            found.events.extend(hits.iter().map(Event::of_hit));
+            found.events.extend(hits.iter().map(Event::from_hit));
             after = hits.last().map(|hit| hit["sort"].clone());
             if hits.len() < size {
                 break;
@@ -109,10 +110,10 @@ impl Search {
 pub async fn newest_before(
     search: &Search,
     since: Timestamp,
-    index: &Index,
-) -> Result<Option<(Found, Timestamp)>, IndexError> {
+    domain: &DomainClient,
+) -> Result<Option<(Found, Timestamp)>, DomainError> {
     let older = Search { range: since..search.range.start, limit: 1, ..search.clone() };
-    let found = older.run(index).await?;
+    let found = older.run(domain).await?;
     let newest = found.events.first().map(|event| event.time);
     Ok(newest.map(|newest| (found, newest)))
 }
@@ -122,9 +123,9 @@ pub async fn newest_before(
 ///
 /// # Errors
 /// When the domain cannot be asked.
-pub async fn groups(search: &Search, index: &Index) -> Result<Vec<String>, IndexError> {
+pub async fn groups(search: &Search, domain: &DomainClient) -> Result<Vec<String>, DomainError> {
     let body = json!({"size": 0, "aggs": {"groups": {"terms": {"field": "@log_group", "size": MOST_GROUPS}}}});
-    let answer = index.ask(Method::POST, &search.path(), Some(&body)).await?;
+    let answer = domain.send(Method::POST, &search.path(), Some(&body)).await?;
     let buckets =
         answer.pointer("/aggregations/groups/buckets").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     Ok(buckets.iter().filter_map(|bucket| bucket["key"].as_str()).map(str::to_owned).collect())
@@ -155,7 +156,7 @@ mod tests {
     use logctl_sink::domain::Auth;
 
     use super::*;
-    use crate::index::Network;
+    use crate::network::Network;
 
     fn search(limit: usize) -> Search {
         Search {
@@ -182,8 +183,8 @@ mod tests {
 
     async fn found(server: &MockServer, limit: usize) -> Found {
         let http = Network::default().client(None).unwrap();
-        let index = Index::new(server.uri().parse().unwrap(), Auth::None, http, Duration::from_secs(5));
-        search(limit).run(&index).await.unwrap()
+        let domain = DomainClient::new(server.uri().parse().unwrap(), Auth::None, http, Duration::from_secs(5));
+        search(limit).run(&domain).await.unwrap()
     }
 
     #[tokio::test]

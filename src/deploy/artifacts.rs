@@ -5,8 +5,9 @@ use std::{fs, path::Path};
 use aws_sdk_s3::primitives::ByteStream;
 use sha2::{Digest as _, Sha256};
 
-use super::{Aws, deploy::Operation, stack};
+use super::{operation::Operation, stack};
 use crate::{
+    aws::Aws,
     error::{Error, Kind},
     progress::Progress,
 };

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::time::{of_milliseconds, rfc3339};
+use crate::time::{from_milliseconds, rfc3339};
 
 /// An event, under the names that scripts rely on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -54,10 +54,10 @@ pub struct Event {
 impl Event {
     /// Reads a hit.
     #[must_use]
-    pub fn of_hit(hit: &Value) -> Self {
+    pub fn from_hit(hit: &Value) -> Self {
         let source = &hit["_source"];
         let text = |name: &str| source[name].as_str().map(str::to_owned);
-        let time = |name: &str| source[name].as_i64().map(of_milliseconds);
+        let time = |name: &str| source[name].as_i64().map(from_milliseconds);
         let fields = source.as_object().map(|source| {
             source
                 .iter()

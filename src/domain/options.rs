@@ -1,18 +1,18 @@
-//! The domain of a stack, with what it takes to be admitted there.
+//! A domain, with what it takes to be admitted there.
 
 use std::time::Duration;
 
 use logctl_core::{auth::AuthMode, endpoint::Endpoint};
 use logctl_sink::domain::{Auth, Domain, Secret};
 
-use super::Index;
+use super::DomainClient;
 use crate::{
-    aws::{Aws, stack::Stack},
+    aws::Aws,
     error::{Error, Kind},
 };
 
 /// Where a domain answers, and how it wants to be asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DomainOptions {
     /// Where.
     pub endpoint: Endpoint,
@@ -25,22 +25,13 @@ pub struct DomainOptions {
 }
 
 impl DomainOptions {
-    /// The domain that a stack writes to, `None` where it names none.
-    #[must_use]
-    pub fn of_stack(stack: &Stack) -> Option<Self> {
-        let parameter = |name: &str| stack.parameters.get(name).filter(|value| !value.is_empty()).cloned();
-        let endpoint: Endpoint = stack.outputs.get("Endpoint")?.parse().ok()?;
-        let auth = parameter("AuthMode").and_then(|auth| auth.parse().ok()).unwrap_or_else(|| endpoint.auth());
-        Some(Self { endpoint, auth, secret: parameter("SecretArn"), authority: parameter("CaCertificate") })
-    }
-
     /// The domain, to be asked.
     ///
     /// # Errors
     /// Denied where there is nothing to be admitted with.
-    pub async fn index(&self, aws: &Aws, timeout: Duration) -> Result<Index, Error> {
+    pub async fn client(&self, aws: &Aws, timeout: Duration) -> Result<DomainClient, Error> {
         let http = aws.network.client(self.authority.as_deref())?;
-        Ok(Index::new(self.endpoint.clone(), self.auth(aws).await?, http, timeout))
+        Ok(DomainClient::new(self.endpoint.clone(), self.auth(aws).await?, http, timeout))
     }
 
     /// The domain, to be written to.

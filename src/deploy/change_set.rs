@@ -1,0 +1,166 @@
+//! Change sets: what is not executed is always thrown away.
+
+use std::time::Duration;
+
+use aws_sdk_cloudformation::types::{Capability, Change, ChangeSetStatus, ChangeSetType, Parameter, StackStatus};
+use logctl_core::names::StackName;
+use tokio::time::{Instant, sleep};
+
+use super::stack::{self, DeployedStack, Phase};
+use crate::{aws::Aws, error::Error, interrupt::Interrupt};
+
+/// How long between two looks at a change set.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How long a change set may take to be made.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// A change set that was made and not yet executed.
+#[derive(Debug, Clone)]
+pub struct ChangeSet {
+    /// Its ARN.
+    pub id: String,
+    /// The stack's ARN.
+    pub stack_id: String,
+    /// Whether executing it makes the stack.
+    pub creates: bool,
+    /// What it would change; empty where there is nothing to do.
+    pub changes: Vec<Change>,
+}
+
+/// What a change set is made of.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    /// Name of the stack.
+    pub stack: &'a StackName,
+    /// The stack as it is, where there is one.
+    pub existing: Option<&'a DeployedStack>,
+    /// The template.
+    pub template: &'a str,
+    /// Its parameters.
+    pub parameters: Vec<Parameter>,
+    /// What the change set's name begins with; the time makes it its own.
+    pub step: &'static str,
+    /// When it is made, in milliseconds since 1970.
+    pub at: i64,
+}
+
+/// What became of a change set that was looked at.
+pub enum Verdict<T> {
+    /// It was executed, or another one of the same stack was.
+    Executed(T),
+    /// It was not.
+    Dropped(T),
+}
+
+/// Names of change sets of ours begin with this.
+const OURS: &str = "logctl-";
+
+/// Makes a change set, lets `work` look at it, and throws it away unless it was executed: also where `work` fails, and where
+/// somebody presses Ctrl-C, which ends the run only after that.
+///
+/// # Errors
+/// When CloudFormation refuses the template or the parameters, and the errors of `work`.
+pub async fn with_change_set<T>(
+    aws: &Aws,
+    draft: Draft<'_>,
+    interrupt: &Interrupt,
+    work: impl AsyncFnOnce(&ChangeSet) -> Result<Verdict<T>, Error>,
+) -> Result<T, Error> {
+    interrupt.arm();
+    let mut set = create(aws, draft).await?;
+    let done = match completed(aws, &set, interrupt).await {
+        Ok(changes) => {
+            set.changes = changes;
+            work(&set).await
+        }
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok(Verdict::Executed(done)) => Ok(done),
+        // What came of it counts, also where the clearing up fails.
+        Ok(Verdict::Dropped(done)) => discard(aws, &set).await.map(|()| done),
+        Err(error) => {
+            let _ = discard(aws, &set).await;
+            Err(error)
+        }
+    }
+}
+
+async fn create(aws: &Aws, draft: Draft<'_>) -> Result<ChangeSet, Error> {
+    let creates = draft.existing.is_none_or(|stack| stack.status.phase == Phase::Shell);
+    let made = aws
+        .cloudformation()
+        .create_change_set()
+        .stack_name(draft.stack.as_str())
+        .change_set_name(format!("{OURS}{}-{}", draft.step, draft.at))
+        .change_set_type(if creates { ChangeSetType::Create } else { ChangeSetType::Update })
+        .template_body(draft.template)
+        .set_parameters(Some(draft.parameters))
+        .capabilities(Capability::CapabilityNamedIam)
+        .send()
+        .await
+        .map_err(|error| aws.explain("cannot prepare the stack", &error))?;
+    tracing::info!("made a change set of stack {}", draft.stack);
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    Ok(ChangeSet { id: text(made.id()), stack_id: text(made.stack_id()), creates, changes: Vec::new() })
+}
+
+/// The changes of a change set, once it is complete.
+async fn completed(aws: &Aws, set: &ChangeSet, interrupt: &Interrupt) -> Result<Vec<Change>, Error> {
+    let failed = "cannot prepare the stack";
+    let client = aws.cloudformation();
+    let end = Instant::now() + PATIENCE;
+    let mut changes = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        interrupt.check("nothing was deployed; the same command begins anew")?;
+        let page = client.describe_change_set().change_set_name(&set.id).stack_name(&set.stack_id);
+        let page = page.set_next_token(token.clone()).send().await;
+        let page = page.map_err(|error| aws.explain(failed, &error))?;
+        match page.status() {
+            Some(ChangeSetStatus::CreateComplete) => {
+                changes.extend_from_slice(page.changes());
+                token = page.next_token().map(str::to_owned);
+                if token.is_none() {
+                    return Ok(changes);
+                }
+            }
+            Some(ChangeSetStatus::Failed) => {
+                let reason = page.status_reason().unwrap_or("no reason given");
+                // That there is nothing to do arrives as a failure.
+                if reason.contains("didn't contain changes") || reason.contains("No updates are to be performed") {
+                    return Ok(Vec::new());
+                }
+                return Err(Error::failed(failed).because(reason));
+            }
+            _ if Instant::now() >= end => return Err(Error::failed(format!("{failed}: no answer in time"))),
+            _ => sleep(INTERVAL).await,
+        }
+    }
+}
+
+/// Throws a change set away, and with it the empty shell of a stack in which only change sets of ours are left: that is what
+/// a first one makes, and what a run leaves behind that was killed.
+async fn discard(aws: &Aws, set: &ChangeSet) -> Result<(), Error> {
+    let failed = "cannot discard the change set";
+    tracing::info!("throws the change set away");
+    let client = aws.cloudformation();
+    let deleted = client.delete_change_set().change_set_name(&set.id).stack_name(&set.stack_id).send().await;
+    deleted.map_err(|error| aws.explain(failed, &error))?;
+    if !set.creates {
+        return Ok(());
+    }
+    let stack = stack::describe(&client, &set.stack_id).await.map_err(|error| aws.explain(failed, &error))?;
+    if stack.is_none_or(|stack| stack.stack_status() != Some(&StackStatus::ReviewInProgress)) {
+        return Ok(());
+    }
+    let mut pages = client.list_change_sets().stack_name(&set.stack_id).into_paginator().items().send();
+    while let Some(other) = pages.next().await {
+        let other = other.map_err(|error| aws.explain(failed, &error))?;
+        if !other.change_set_name().is_some_and(|name| name.starts_with(OURS)) {
+            return Ok(());
+        }
+    }
+    let deleted = client.delete_stack().stack_name(&set.stack_id).send().await;
+    deleted.map(drop).map_err(|error| aws.explain(failed, &error))
+}

@@ -1,0 +1,371 @@
+//! What a stack is told: the parameters of its template as types, and one table that ties them together.
+
+use std::{collections::HashMap, str::FromStr};
+
+use logctl_core::{
+    auth::AuthMode,
+    endpoint::Endpoint,
+    globs::Rules,
+    index_name::{Indices, Period},
+    names::IndexPrefix,
+    payload::DEFAULT_CAP,
+};
+
+use crate::{
+    domain::DomainOptions,
+    error::{Error, Kind},
+};
+
+/// The template of the stack.
+pub const TEMPLATE: &str = include_str!("../../stack/template.yaml");
+
+/// What a stack is told. The defaults are those of the template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackSettings {
+    /// Where its domain answers; none only before a first deployment.
+    pub endpoint: Option<Endpoint>,
+    /// ARN of the domain.
+    pub domain_arn: String,
+    /// How requests to the domain are authenticated.
+    pub auth: AuthMode,
+    /// ARN of the secret with name and password.
+    pub secret: String,
+    /// A certificate in PEM that is trusted beside the public ones.
+    pub authority: String,
+    /// What the names of the indices begin with.
+    pub prefix: IndexPrefix,
+    /// How much time one index covers.
+    pub period: Period,
+    /// Copies of each shard, from-to.
+    pub replicas: String,
+    /// Globs of the log groups to stream, separated by commas.
+    pub include: String,
+    /// Globs of the log groups never to stream, separated by commas.
+    pub exclude: String,
+    /// Whether new log groups are subscribed as they come.
+    pub rule_enabled: bool,
+    /// Names of detectors, separated by commas.
+    pub redact: String,
+    /// Regular expressions, one a line.
+    pub redact_patterns: String,
+    /// Bytes that a payload may expand to.
+    pub max_payload: u64,
+    /// ARN of the topic that alarms are sent to.
+    pub alarm_topic: String,
+}
+
+impl Default for StackSettings {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            domain_arn: String::new(),
+            auth: AuthMode::SigV4,
+            secret: String::new(),
+            authority: String::new(),
+            prefix: IndexPrefix::default(),
+            period: Period::default(),
+            replicas: "0-1".to_owned(),
+            include: String::new(),
+            exclude: String::new(),
+            rule_enabled: true,
+            redact: String::new(),
+            redact_patterns: String::new(),
+            max_payload: DEFAULT_CAP,
+            alarm_topic: String::new(),
+        }
+    }
+}
+
+/// A parameter of the template, and the field that it stands for.
+pub struct Setting {
+    /// Its name in the template.
+    pub parameter: &'static str,
+    /// The flag of `logctl bootstrap` that sets it, where one does.
+    pub flag: Option<&'static str>,
+    field: Field,
+}
+
+/// How a field is written and read.
+enum Field {
+    Text(fn(&mut StackSettings) -> &mut String),
+    Typed(fn(&StackSettings) -> String, fn(&mut StackSettings, &str) -> Result<(), String>),
+}
+
+/// Every parameter that has a field. The others are the archives of the functions, and sizes that are left to the template.
+pub const SETTINGS: [Setting; 15] = [
+    Setting {
+        parameter: "DomainEndpoint",
+        flag: Some("endpoint"),
+        field: Field::Typed(
+            |it| it.endpoint.as_ref().map_or_else(String::new, ToString::to_string),
+            |it, text| text.parse().map(|endpoint| it.endpoint = Some(endpoint)),
+        ),
+    },
+    Setting { parameter: "DomainArn", flag: Some("domain-arn"), field: Field::Text(|it| &mut it.domain_arn) },
+    Setting {
+        parameter: "AuthMode",
+        flag: Some("auth"),
+        field: Field::Typed(|it| it.auth.to_string(), |it, text| set(&mut it.auth, text)),
+    },
+    Setting { parameter: "SecretArn", flag: Some("secret"), field: Field::Text(|it| &mut it.secret) },
+    Setting { parameter: "CaCertificate", flag: Some("ca"), field: Field::Text(|it| &mut it.authority) },
+    Setting {
+        parameter: "IndexPrefix",
+        flag: Some("index-prefix"),
+        field: Field::Typed(|it| it.prefix.to_string(), |it, text| set(&mut it.prefix, text)),
+    },
+    Setting {
+        parameter: "IndexPeriod",
+        flag: Some("index-period"),
+        field: Field::Typed(|it| it.period.to_string(), |it, text| set(&mut it.period, text)),
+    },
+    Setting { parameter: "Replicas", flag: Some("replicas"), field: Field::Text(|it| &mut it.replicas) },
+    Setting { parameter: "Include", flag: Some("include"), field: Field::Text(|it| &mut it.include) },
+    Setting { parameter: "Exclude", flag: Some("exclude"), field: Field::Text(|it| &mut it.exclude) },
+    Setting {
+        parameter: RULE,
+        flag: None,
+        field: Field::Typed(
+            |it| if it.rule_enabled { "ENABLED" } else { DISABLED }.to_owned(),
+            |it, text| {
+                it.rule_enabled = text != DISABLED;
+                Ok(())
+            },
+        ),
+    },
+    Setting { parameter: "Redact", flag: Some("redact"), field: Field::Text(|it| &mut it.redact) },
+    Setting {
+        parameter: "RedactPatterns",
+        flag: Some("redact-pattern"),
+        field: Field::Text(|it| &mut it.redact_patterns),
+    },
+    Setting {
+        parameter: "MaxPayload",
+        flag: None,
+        field: Field::Typed(|it| it.max_payload.to_string(), |it, text| set(&mut it.max_payload, text)),
+    },
+    Setting { parameter: "AlarmTopic", flag: Some("alarm-topic"), field: Field::Text(|it| &mut it.alarm_topic) },
+];
+
+/// The parameter that turns the rule on and off.
+pub const RULE: &str = "RuleState";
+/// Its value for off.
+pub const DISABLED: &str = "DISABLED";
+/// What belongs to a domain and not to another one.
+const OF_THE_DOMAIN: [&str; 4] = ["DomainArn", "AuthMode", "SecretArn", "CaCertificate"];
+
+fn set<T: FromStr>(place: &mut T, text: &str) -> Result<(), String>
+where
+    T::Err: ToString,
+{
+    *place = text.parse().map_err(|error: T::Err| error.to_string())?;
+    Ok(())
+}
+
+impl Setting {
+    fn find(parameter: &str) -> Option<&'static Self> {
+        const { &SETTINGS }.iter().find(|setting| setting.parameter == parameter)
+    }
+
+    fn read(&self, settings: &mut StackSettings, text: &str) -> Result<(), String> {
+        match self.field {
+            Field::Text(field) => text.clone_into(field(settings)),
+            Field::Typed(_, read) => read(settings, text)?,
+        }
+        Ok(())
+    }
+
+    fn write(&self, settings: &StackSettings) -> String {
+        match self.field {
+            Field::Text(field) => field(&mut settings.clone()).clone(),
+            Field::Typed(write, _) => write(settings),
+        }
+    }
+}
+
+impl StackSettings {
+    /// The settings that these parameters stand for, those that are missing being the template's defaults.
+    ///
+    /// # Errors
+    /// The parameter that cannot be read, and why.
+    pub fn from_parameters(parameters: &HashMap<String, String>) -> Result<Self, String> {
+        let mut settings = Self::default();
+        for setting in &SETTINGS {
+            if let Some(text) = parameters.get(setting.parameter).filter(|text| !text.is_empty()) {
+                setting.read(&mut settings, text).map_err(|error| format!("{}: {error}", setting.parameter))?;
+            }
+        }
+        Ok(settings)
+    }
+
+    /// What was typed, by parameter, else what is deployed, else the template's defaults. What belongs to the old domain does
+    /// not go along to a new one. The rule is on, since a teardown that was given up has turned it off.
+    ///
+    /// # Errors
+    /// Wrong usage where a value cannot be read, or the domain lacks something.
+    pub fn merge(typed: &[(&str, String)], deployed: Option<&Self>) -> Result<Self, Error> {
+        let mut settings = Self { rule_enabled: true, ..deployed.cloned().unwrap_or_default() };
+        let before = settings.endpoint.clone();
+        for (parameter, text) in typed {
+            let Some(setting) = Setting::find(parameter) else { continue };
+            let wrong = |error| Error::new(Kind::Usage, format!("--{}: {error}", setting.flag.unwrap_or(parameter)));
+            setting.read(&mut settings, text).map_err(wrong)?;
+        }
+        let endpoint = settings.endpoint.clone().ok_or_else(|| {
+            Error::new(Kind::Usage, "the stack needs to know where the domain answers")
+                .hint("logctl bootstrap --endpoint https://search-logs-abc.eu-west-1.es.amazonaws.com")
+        })?;
+        if before.as_ref() != Some(&endpoint) {
+            let fresh = Self { auth: endpoint.auth(), ..Self::default() };
+            let untyped = OF_THE_DOMAIN.iter().filter(|name| !typed.iter().any(|(typed, _)| typed == *name));
+            for setting in untyped.filter_map(|name| Setting::find(name)) {
+                let _ = setting.read(&mut settings, &setting.write(&fresh));
+            }
+        }
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        match self.auth {
+            AuthMode::SigV4 if self.domain_arn.is_empty() => Err(Error::new(
+                Kind::Usage,
+                "requests to this domain are signed, and the functions need its ARN for that",
+            )
+            .hint("add --domain-arn arn:aws:es:REGION:ACCOUNT:domain/NAME")),
+            AuthMode::Basic if self.secret.is_empty() => {
+                Err(Error::new(Kind::Usage, "basic authentication needs a secret with username and password")
+                    .hint("add --secret arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME"))
+            }
+            AuthMode::SigV4 | AuthMode::Basic | AuthMode::None => Ok(()),
+        }
+    }
+
+    /// Names and values of the parameters.
+    pub fn to_parameters(&self) -> impl Iterator<Item = (&'static str, String)> {
+        SETTINGS.into_iter().map(|setting| (setting.parameter, setting.write(self)))
+    }
+
+    /// Which groups the stack wants.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules::new(&self.include, &self.exclude)
+    }
+
+    /// Names the indices of the stack.
+    #[must_use]
+    pub fn indices(&self) -> Indices {
+        Indices { prefix: self.prefix.clone(), period: self.period }
+    }
+
+    /// The domain, and what it takes to be admitted there; `None` where none is named.
+    #[must_use]
+    pub fn domain(&self) -> Option<DomainOptions> {
+        let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        Some(DomainOptions {
+            endpoint: self.endpoint.clone()?,
+            auth: self.auth,
+            secret: text(&self.secret),
+            authority: text(&self.authority),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// The parameters of the template, each with its default.
+    fn parameters() -> Vec<(&'static str, Option<&'static str>)> {
+        let section = TEMPLATE.split_once("\nParameters:\n").unwrap().1;
+        let mut found: Vec<(&str, Option<&str>)> = Vec::new();
+        for line in section.lines().take_while(|line| line.is_empty() || line.starts_with(' ')) {
+            if let Some(name) = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')) {
+                found.push((name.trim_end_matches(':'), None));
+            } else if let Some(default) = line.trim().strip_prefix("Default: ") {
+                found.last_mut().unwrap().1 = Some(default.trim_matches('"'));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_table_is_that_of_the_template_and_of_the_command_line() {
+        let of_template = parameters();
+        let defaults: HashMap<_, _> = StackSettings::default().to_parameters().collect();
+        for setting in &SETTINGS {
+            let found = of_template.iter().find(|(name, _)| *name == setting.parameter);
+            let (_, default) = found.unwrap_or_else(|| panic!("{} is no parameter", setting.parameter));
+            assert_eq!(default.unwrap_or_default(), defaults[setting.parameter], "{}", setting.parameter);
+            let command = crate::cli::Cli::command();
+            let bootstrap = command.find_subcommand("bootstrap").unwrap();
+            let has = |flag: &str| bootstrap.get_arguments().any(|argument| argument.get_long() == Some(flag));
+            assert!(setting.flag.is_none_or(has), "--{:?}", setting.flag);
+        }
+        let others = ["CodeBucket", "ForwarderKey", "SubscriberKey", "DomainAccessKey"];
+        let sizes = ["ForwarderMemory", "OwnLogRetention", "DeadLetterRetention"];
+        for (name, _) in of_template {
+            let known = Setting::find(name).is_some() || others.contains(&name) || sizes.contains(&name);
+            assert!(known, "{name} has no field");
+        }
+    }
+
+    #[test]
+    fn settings_read_back() {
+        let settings = StackSettings {
+            endpoint: Some("https://a.example".parse().unwrap()),
+            auth: AuthMode::Basic,
+            secret: "s".to_owned(),
+            period: Period::Week,
+            rule_enabled: false,
+            max_payload: 1 << 20,
+            ..StackSettings::default()
+        };
+        let parameters = settings.to_parameters().map(|(name, value)| (name.to_owned(), value)).collect();
+        assert_eq!(StackSettings::from_parameters(&parameters), Ok(settings));
+        let wrong = HashMap::from([("IndexPeriod".to_owned(), "year".to_owned())]);
+        let error = StackSettings::from_parameters(&wrong).unwrap_err();
+        assert_eq!(error, "IndexPeriod: the periods of an index are day, week, month");
+    }
+
+    const SIGNED: &str = "https://search-a.eu-west-1.es.amazonaws.com";
+
+    fn merged(typed: &[(&str, &str)], deployed: Option<&StackSettings>) -> Result<StackSettings, Error> {
+        let typed: Vec<_> = typed.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        StackSettings::merge(&typed, deployed)
+    }
+
+    #[test]
+    fn what_was_typed_comes_before_what_is_deployed() {
+        let first = merged(&[("DomainEndpoint", SIGNED), ("DomainArn", "arn:a"), ("Include", "/a/*")], None).unwrap();
+        assert_eq!((first.auth, first.rule_enabled), (AuthMode::SigV4, true));
+        let deployed = StackSettings { rule_enabled: false, ..first.clone() };
+        assert_eq!(merged(&[], Some(&deployed)), Ok(first.clone()), "the rule comes back on");
+        let second = merged(&[("Include", "/b/*"), ("IndexPeriod", "month")], Some(&deployed)).unwrap();
+        assert_eq!((second.include.as_str(), second.period), ("/b/*", Period::Month));
+        assert_eq!((second.domain_arn.as_str(), &second.endpoint), ("arn:a", &first.endpoint));
+    }
+
+    #[test]
+    fn what_belongs_to_a_domain_does_not_go_along_to_another() {
+        let typed = [("DomainEndpoint", SIGNED), ("DomainArn", "arn:a"), ("AuthMode", "basic"), ("SecretArn", "s")];
+        let deployed = merged(&typed, None).unwrap();
+        let other = "https://search-b.eu-west-1.es.amazonaws.com";
+        assert!(merged(&[("DomainEndpoint", other)], Some(&deployed)).unwrap_err().message.contains("need its ARN"));
+        let moved = merged(&[("DomainEndpoint", other), ("DomainArn", "arn:b")], Some(&deployed)).unwrap();
+        assert_eq!((moved.auth, moved.secret.as_str(), moved.domain_arn.as_str()), (AuthMode::SigV4, "", "arn:b"));
+        let same = merged(&[("DomainEndpoint", SIGNED)], Some(&deployed)).unwrap();
+        assert_eq!(same, deployed);
+    }
+
+    #[test]
+    fn what_a_domain_lacks_is_said() {
+        let says = |typed: &[(&str, &str)]| merged(typed, None).unwrap_err().message;
+        assert!(says(&[]).contains("where the domain answers"));
+        assert!(says(&[("DomainEndpoint", SIGNED)]).contains("need its ARN"));
+        assert!(says(&[("DomainEndpoint", SIGNED), ("AuthMode", "basic")]).contains("needs a secret"));
+        assert!(says(&[("DomainEndpoint", "http://a.example")]).starts_with("--endpoint: plain http"));
+    }
+}

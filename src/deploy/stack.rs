@@ -1,0 +1,170 @@
+//! The forwarding stack as CloudFormation knows it.
+
+use std::collections::HashMap;
+
+use aws_sdk_cloudformation::{Client, error::SdkError, operation::describe_stacks::DescribeStacksError, types};
+use logctl_core::{
+    coverage,
+    globs::Rules,
+    names::{Function, StackName},
+};
+
+use super::StackSettings;
+use crate::{
+    aws::{Aws, code},
+    error::{Error, Kind},
+};
+
+/// Versions of the stack that this logctl works with; they are an output of the template.
+const VERSIONS: [&str; 1] = ["1"];
+
+/// Parameters by which a forwarding stack is told from others, whatever its status.
+const MARKS: [&str; 3] = ["DomainEndpoint", "ForwarderKey", "SubscriberKey"];
+
+/// What can be done with a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It is deployed.
+    Stands,
+    /// CloudFormation is at work on it.
+    InProgress,
+    /// A first change set has made its name and nothing else.
+    Shell,
+    /// Its first deployment or its removal has failed: it can only be removed.
+    Dead,
+    /// The way back from an update has failed: it can be removed, and not updated.
+    Damaged,
+}
+
+/// The status of a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// As CloudFormation calls it, such as `CREATE_COMPLETE`.
+    pub name: String,
+    /// What can be done.
+    pub phase: Phase,
+}
+
+impl From<&str> for Status {
+    fn from(name: &str) -> Self {
+        let phase = match name {
+            "REVIEW_IN_PROGRESS" => Phase::Shell,
+            "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" | "DELETE_COMPLETE" => {
+                Phase::Dead
+            }
+            "UPDATE_ROLLBACK_FAILED" => Phase::Damaged,
+            name if name.ends_with("IN_PROGRESS") => Phase::InProgress,
+            _ => Phase::Stands,
+        };
+        Self { name: name.to_owned(), phase }
+    }
+}
+
+/// A stack that exists.
+#[derive(Debug, Clone)]
+pub struct DeployedStack {
+    /// Its name.
+    pub name: StackName,
+    /// Its ARN.
+    pub id: String,
+    /// Its status.
+    pub status: Status,
+    /// What it was told.
+    pub settings: StackSettings,
+    /// Names of all its parameters.
+    pub parameters: Vec<String>,
+    /// ARN of LogsForwarder, as long as there is one and it is not being removed.
+    pub forwarder: Option<String>,
+    /// The bucket of dead letters.
+    pub dead_letters: Option<String>,
+}
+
+impl DeployedStack {
+    /// Finds the stack of this name, `None` where there is none.
+    ///
+    /// # Errors
+    /// When CloudFormation cannot be asked, the stack is somebody else's, or of a version that this logctl does not know.
+    pub async fn find(aws: &Aws, name: &StackName) -> Result<Option<Self>, Error> {
+        let found = describe(&aws.cloudformation(), name.as_str()).await;
+        let found = found.map_err(|error| aws.explain("cannot read the stack", &error))?;
+        let Some(found) = found else {
+            tracing::info!("there is no stack {name}");
+            return Ok(None);
+        };
+        let stack = Self::read(name, &found)?;
+        tracing::info!("stack {name} is {}", stack.status.name);
+        Ok(Some(stack))
+    }
+
+    /// Finds the stack of this name, which must be there and forward something.
+    ///
+    /// # Errors
+    /// Those of [`Self::find`], and not found.
+    pub async fn find_working(aws: &Aws, name: &StackName) -> Result<Self, Error> {
+        let stack = Self::find(aws, name).await?.filter(|stack| stack.forwarder.is_some());
+        stack.ok_or_else(|| {
+            Error::new(Kind::NotFound, format!("there is no working stack {name} in {}", aws.target))
+                .hint("deploy it with: logctl bootstrap")
+        })
+    }
+
+    fn read(name: &StackName, stack: &types::Stack) -> Result<Self, Error> {
+        let pair = |name: Option<&str>, value: Option<&str>| Some((name?.to_owned(), value?.to_owned()));
+        let parameters = stack.parameters().iter().filter_map(|p| pair(p.parameter_key(), p.parameter_value()));
+        let parameters: HashMap<String, String> = parameters.collect();
+        let outputs = stack.outputs().iter().filter_map(|output| pair(output.output_key(), output.output_value()));
+        let mut outputs: HashMap<String, String> = outputs.collect();
+        let status = Status::from(stack.stack_status().map_or("", |status| status.as_str()));
+        if status.phase != Phase::Shell && !MARKS.iter().all(|mark| parameters.contains_key(*mark)) {
+            return Err(Error::new(Kind::Usage, format!("stack {name} is not a forwarding stack of logctl"))
+                .hint("name another one with --stack"));
+        }
+        if let Some(version) = outputs.get("Version").filter(|version| !VERSIONS.contains(&version.as_str())) {
+            let unknown = format!("stack {name} has version {version}, which this logctl does not know");
+            return Err(Error::failed(unknown).hint("use the logctl that deployed it, or a newer one"));
+        }
+        let wrong = |cause| Error::failed(format!("stack {name} has a parameter that cannot be read")).because(cause);
+        let going = status.name.starts_with("DELETE_");
+        Ok(Self {
+            name: name.clone(),
+            id: stack.stack_id().unwrap_or_default().to_owned(),
+            status,
+            settings: StackSettings::from_parameters(&parameters).map_err(wrong)?,
+            parameters: parameters.into_keys().collect(),
+            forwarder: outputs.remove("Forwarder").filter(|_| !going),
+            dead_letters: outputs.remove("DeadLetters"),
+        })
+    }
+
+    /// What the coverage decision needs of it; `None` while it has no forwarder, or will soon have none.
+    #[must_use]
+    pub fn coverage(&self) -> Option<coverage::Stack> {
+        Some(coverage::Stack {
+            filter_name: self.name.filter_name(),
+            forwarder: self.forwarder.clone()?,
+            rules: self.settings.rules(),
+        })
+    }
+}
+
+/// What a stack of this name has, or had, as the destination of its filters: enough to find them.
+#[must_use]
+pub fn destination(aws: &Aws, name: &StackName) -> coverage::Stack {
+    coverage::Stack {
+        filter_name: name.filter_name(),
+        forwarder: aws.function(&name.function(Function::Forwarder)),
+        rules: Rules::default(),
+    }
+}
+
+/// A stack by name or ARN. CloudFormation answers a name that it does not know with a `ValidationError`.
+///
+/// # Errors
+/// Every other error.
+pub async fn describe(client: &Client, name: &str) -> Result<Option<types::Stack>, SdkError<DescribeStacksError>> {
+    match client.describe_stacks().stack_name(name).send().await {
+        Ok(found) => Ok(found.stacks.unwrap_or_default().into_iter().next()),
+        Err(error) if code(&error) == Some("ValidationError") => Ok(None),
+        Err(error) => Err(error),
+    }
+}

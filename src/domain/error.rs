@@ -1,0 +1,89 @@
+//! Why a domain has not answered what it was asked.
+
+use logctl_core::endpoint::Endpoint;
+
+use crate::error::{Error, Kind};
+
+/// Why a domain has not answered what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DomainError {
+    /// No connection, or one that broke.
+    #[error("cannot reach the domain {endpoint}: {cause}")]
+    Unreachable {
+        /// Where.
+        endpoint: Endpoint,
+        /// What the connection said.
+        cause: String,
+    },
+    /// It takes too long.
+    #[error("the domain {endpoint} did not answer in time")]
+    Timeout {
+        /// Where.
+        endpoint: Endpoint,
+    },
+    /// There is nothing to be admitted with.
+    #[error("the request to {endpoint} could not be signed")]
+    Credentials {
+        /// Where.
+        endpoint: Endpoint,
+        /// What is missing.
+        cause: String,
+    },
+    /// It does not admit the caller.
+    #[error("the domain {endpoint} does not admit these credentials")]
+    Denied {
+        /// Where.
+        endpoint: Endpoint,
+        /// What it says.
+        reason: String,
+    },
+    /// It has too much to do.
+    #[error("the domain {endpoint} is overloaded")]
+    Overloaded {
+        /// Where.
+        endpoint: Endpoint,
+    },
+    /// It is something else.
+    #[error("{endpoint} is not a search engine")]
+    NoEngine {
+        /// Where.
+        endpoint: Endpoint,
+    },
+    /// It does not take the request.
+    #[error("the domain {endpoint} refuses the request")]
+    Refused {
+        /// Where.
+        endpoint: Endpoint,
+        /// The HTTP status.
+        status: u16,
+        /// What it says.
+        reason: String,
+    },
+}
+
+impl From<DomainError> for Error {
+    fn from(error: DomainError) -> Self {
+        let message = error.to_string();
+        match error {
+            DomainError::Unreachable { endpoint, .. } if endpoint.is_loopback() => {
+                Self::failed(message).hint("is it running? in the sandbox: sandbox/sandbox up")
+            }
+            DomainError::Unreachable { .. } => Self::failed(message).hint("check the endpoint and the network"),
+            DomainError::Timeout { .. } => {
+                Self::failed(message).hint("ask for a shorter time range, or raise --timeout")
+            }
+            DomainError::Credentials { cause, .. } => Self::new(Kind::Denied, message)
+                .because(cause)
+                .hint("log in (aws sso login), or choose a profile with --profile"),
+            DomainError::Denied { reason, .. } if reason.is_empty() => Self::new(Kind::Denied, message),
+            DomainError::Denied { reason, .. } => Self::new(Kind::Denied, message).because(reason),
+            DomainError::Overloaded { .. } => {
+                Self::new(Kind::Throttled, message).hint("try again in a minute, or ask for a shorter time range")
+            }
+            DomainError::NoEngine { .. } => {
+                Self::failed(message).hint("the endpoint is the domain's own address, not that of its Dashboards")
+            }
+            DomainError::Refused { reason, .. } => Self::failed(message).because(reason),
+        }
+    }
+}

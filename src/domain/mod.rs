@@ -1,0 +1,9 @@
+//! The way to a search domain.
+
+mod client;
+mod error;
+mod options;
+
+pub use client::DomainClient;
+pub use error::DomainError;
+pub use options::{DomainOptions, read_certificate};

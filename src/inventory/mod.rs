@@ -1,0 +1,217 @@
+//! What an account holds: its log groups, each with its state. What `audit`, `backfill`, `groups` and `teardown` start from.
+
+mod take;
+
+use std::fmt;
+
+use jiff::Timestamp;
+use logctl_core::{
+    coverage::{self, AccountFacts, Decision, Filter, GroupFacts, decide},
+    names::StackName,
+};
+
+use crate::{
+    aws::Target,
+    deploy::stack::Status,
+    error::{Error, Kind},
+    time::rfc3339,
+};
+
+pub use take::take;
+
+/// An account as it is now.
+#[derive(Debug)]
+pub struct Inventory {
+    /// Which account and Region.
+    pub target: Target,
+    /// When it was read.
+    pub taken_at: Timestamp,
+    /// Name of the forwarding stack, where there is one.
+    pub stack: Option<StackName>,
+    /// What the decisions know of it; `None` also for a stack that has no forwarder.
+    pub coverage: Option<coverage::Stack>,
+    /// What is known of the account.
+    pub account: AccountFacts,
+    /// Name of the account policy, or why it could not be read.
+    pub policy: Result<Option<String>, Error>,
+    /// The selected groups by name.
+    pub groups: Vec<Entry>,
+    /// What may surprise.
+    pub notes: Vec<Note>,
+}
+
+/// A log group with its state.
+#[derive(Debug)]
+pub struct Entry {
+    /// What is known of it.
+    pub facts: GroupFacts,
+    /// Why its filters could not be read, where they could not.
+    pub error: Option<Error>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Bytes that it holds, compressed.
+    pub stored_bytes: Option<u64>,
+    /// Its state, why, and what to do.
+    pub decision: Decision,
+}
+
+/// Something that may surprise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// The stack has no forwarder.
+    ForwardsNothing(StackName, Status),
+    /// New log groups are not subscribed.
+    RuleDisabled,
+    /// The account policy could not be read.
+    PolicyUnread(String),
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ForwardsNothing(name, status) => write!(f, "stack {name} is {} and forwards nothing", status.name),
+            Self::RuleDisabled => f.write_str("the stack's rule is disabled: new log groups are not subscribed"),
+            Self::PolicyUnread(why) => write!(f, "{why}; groups that it streams look missing"),
+        }
+    }
+}
+
+/// A group before it is decided.
+#[derive(Debug)]
+struct Found {
+    facts: GroupFacts,
+    error: Option<Error>,
+    created: Option<Timestamp>,
+    stored_bytes: Option<u64>,
+}
+
+/// Decides the groups, by name.
+fn decide_all(mut found: Vec<Found>, account: &AccountFacts, stack: Option<&coverage::Stack>) -> Vec<Entry> {
+    found.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
+    let decided = |Found { facts, error, created, stored_bytes }| {
+        let mut decision = decide(&facts, account, stack);
+        if let Some(error) = &error {
+            decision.reason.clone_from(&error.message);
+        }
+        Entry { facts, error, created, stored_bytes, decision }
+    };
+    found.into_iter().map(decided).collect()
+}
+
+impl Entry {
+    /// The filters that could be read.
+    pub fn filters(&self) -> impl Iterator<Item = &Filter> {
+        self.facts.filters.iter().flatten()
+    }
+}
+
+impl Inventory {
+    /// The error of an inventory that could not read everything.
+    ///
+    /// # Errors
+    /// Incomplete where some answered, denied where none did because of that, throttled where that was the reason.
+    pub fn check(&self) -> Result<(), Error> {
+        let errors: Vec<&Error> = self.groups.iter().filter_map(|entry| entry.error.as_ref()).collect();
+        let Some(first) = errors.first() else { return self.check_policy() };
+        let answered = self.groups.iter().any(|entry| entry.facts.filters.is_some());
+        let kind = if errors.iter().all(|error| error.kind == Kind::Denied) && !answered {
+            Kind::Denied
+        } else if errors.iter().any(|error| error.kind == Kind::Throttled) {
+            Kind::Throttled
+        } else {
+            Kind::Incomplete
+        };
+        let message = format!("{} of {} could not be read", errors.len(), self.groups.len());
+        let message = format!("the filters of {message} log groups");
+        Err(Error { kind, message, causes: vec![first.message.clone()], hints: first.hints.clone() })
+    }
+
+    fn check_policy(&self) -> Result<(), Error> {
+        let Err(error) = &self.policy else { return Ok(()) };
+        let kind = if error.kind == Kind::Throttled { Kind::Throttled } else { Kind::Incomplete };
+        Err(Error { kind, ..error.clone() })
+    }
+
+    /// Group and name of every filter that sends to `stack`.
+    ///
+    /// # Errors
+    /// Where a group could not be read: it may hold one.
+    pub fn filters_to(&self, stack: &coverage::Stack) -> Result<Vec<(String, Vec<String>)>, Error> {
+        self.check()?;
+        let of_group = |entry: &Entry| {
+            let ours = entry.filters().filter(|filter| stack.owns(filter)).map(|filter| filter.name.clone());
+            (entry.facts.name.clone(), ours.collect::<Vec<_>>())
+        };
+        Ok(self.groups.iter().map(of_group).filter(|(_, filters)| !filters.is_empty()).collect())
+    }
+
+    /// What could not be read, and why.
+    #[must_use]
+    pub fn unread(&self) -> Vec<Unread> {
+        let policy = self.policy.as_ref().err().map(|error| ("the account policy".to_owned(), error));
+        let groups = self.groups.iter().filter_map(|entry| Some((entry.facts.name.clone(), entry.error.as_ref()?)));
+        policy.into_iter().chain(groups).map(|(what, error)| Unread { what, error: error.message.clone() }).collect()
+    }
+
+    /// When it was read, as JSON carries times.
+    #[must_use]
+    pub fn taken_at(&self) -> String {
+        rfc3339(self.taken_at)
+    }
+}
+
+/// Something that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Unread {
+    what: String,
+    error: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use logctl_core::coverage::{Class, State};
+
+    use super::*;
+
+    fn found(name: &str, error: Option<Kind>) -> Found {
+        let facts = GroupFacts { name: name.into(), class: Class::Standard, filters: error.is_none().then(Vec::new) };
+        Found { facts, error: error.map(|kind| Error::new(kind, "no")), created: None, stored_bytes: None }
+    }
+
+    fn inventory(groups: Vec<Found>, policy: Result<Option<String>, Error>) -> Inventory {
+        let target = Target { account: "1".into(), alias: None, region: "eu-west-1".into(), partition: "aws".into() };
+        let groups = decide_all(groups, &AccountFacts::default(), None);
+        Inventory {
+            target,
+            taken_at: Timestamp::UNIX_EPOCH,
+            stack: None,
+            coverage: None,
+            account: AccountFacts::default(),
+            policy,
+            groups,
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_no_answer() {
+        let kind = |groups| inventory(groups, Ok(None)).check().map_err(|error| error.kind);
+        assert_eq!(kind(vec![found("/a", None)]), Ok(()));
+        assert_eq!(kind(vec![found("/a", Some(Kind::Denied)), found("/b", None)]), Err(Kind::Incomplete));
+        assert_eq!(kind(vec![found("/a", Some(Kind::Denied))]), Err(Kind::Denied));
+        assert_eq!(kind(vec![found("/a", Some(Kind::Throttled)), found("/b", None)]), Err(Kind::Throttled));
+        let without_policy = inventory(vec![found("/a", None)], Err(Error::new(Kind::Denied, "no policy")));
+        assert_eq!(without_policy.check().unwrap_err().kind, Kind::Incomplete);
+        assert_eq!(without_policy.unread().len(), 1);
+    }
+
+    #[test]
+    fn groups_are_decided_by_name() {
+        let groups = inventory(vec![found("/b", Some(Kind::Denied)), found("/a", None)], Ok(None)).groups;
+        let states: Vec<_> = groups
+            .iter()
+            .map(|entry| (entry.facts.name.as_str(), entry.decision.state, &*entry.decision.reason))
+            .collect();
+        assert_eq!(states, [("/a", State::Missing, "no subscription filter"), ("/b", State::Unknown, "no")]);
+    }
+}

@@ -1,0 +1,87 @@
+//! What the decision starts from.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{AccountPolicy, Filter};
+use crate::globs::Rules;
+
+/// The class of a log group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Class {
+    /// The only class that can be subscribed.
+    Standard,
+    /// `INFREQUENT_ACCESS`.
+    InfrequentAccess,
+    /// `DELIVERY`.
+    Delivery,
+    /// One that did not exist when this was written.
+    Other,
+}
+
+impl Class {
+    /// The class that the API calls `name`; none means `STANDARD`.
+    #[must_use]
+    pub fn from_name(name: Option<&str>) -> Self {
+        match name {
+            None | Some("STANDARD") => Self::Standard,
+            Some("INFREQUENT_ACCESS") => Self::InfrequentAccess,
+            Some("DELIVERY") => Self::Delivery,
+            Some(_) => Self::Other,
+        }
+    }
+
+    /// The API's name of it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "STANDARD",
+            Self::InfrequentAccess => "INFREQUENT_ACCESS",
+            Self::Delivery => "DELIVERY",
+            Self::Other => "OTHER",
+        }
+    }
+}
+
+/// What is known of a log group.
+#[derive(Debug, Clone)]
+pub struct GroupFacts {
+    /// Its name.
+    pub name: String,
+    /// Its class.
+    pub class: Class,
+    /// Its filters, as DescribeSubscriptionFilters returns them; `None` where they could not be read, or its class has none.
+    pub filters: Option<Vec<Filter>>,
+}
+
+/// What is known of its account.
+#[derive(Debug, Clone, Default)]
+pub struct AccountFacts {
+    /// The subscription policy.
+    pub policy: Option<AccountPolicy>,
+    /// Destinations that are known to be gone or to refuse.
+    pub dead_destinations: BTreeSet<String>,
+    /// Filters that a group can hold, where a `LimitExceededException` has taught it.
+    pub filter_limit: Option<usize>,
+}
+
+/// What a stack says about itself.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// Name of its subscription filters.
+    pub filter_name: String,
+    /// ARN of LogsForwarder.
+    pub forwarder: String,
+    /// Which groups it wants.
+    pub rules: Rules,
+}
+
+impl Stack {
+    /// Whether a filter sends to this stack. Its name tells nothing.
+    #[must_use]
+    pub fn owns(&self, filter: &Filter) -> bool {
+        filter.destination == self.forwarder
+    }
+}
