@@ -23,6 +23,11 @@ dist: functions ## Build the command as it is shipped, with the functions inside
 demo: build functions ## Set up everything and show the main job, without an AWS account
 	@sandbox/demo $(BIN)
 
+quick: ## What a change must pass every few minutes: formatting, lints, unit tests; no function is built
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+	INSTA_UPDATE=no $(CARGO) test --locked --workspace --lib --bins --test cli --test layers
+
 test: functions ## Set up everything and run every test
 	INSTA_UPDATE=no $(CARGO) test --locked --workspace
 	$(CARGO) test --locked --package logctl-core --lib # With the features that the functions have.
@@ -34,11 +39,11 @@ bench: functions ## Measure the forwarder beside the function that AWS generates
 	$(CARGO) build --locked --profile dist --package logctl-benches
 	@target/dist/logctl-benches
 
-check: functions ## Tests, formatting, lints, generated files, and what else a change must pass
+lint: lint-template ## Formatting and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
-	INSTA_UPDATE=no $(CARGO) test --locked --workspace
-	$(CARGO) test --locked --package logctl-core --lib
+
+check: lint test ## Everything that a change must pass
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; else echo "cargo-deny is not installed: licences and sources are not checked"; fi
 
 lint-template: ## Check the CloudFormation templates with cfn-lint
@@ -52,4 +57,4 @@ clean: ## Stop the demo's sandbox and delete what was built
 	-sandbox/sandbox down --name demo
 	$(CARGO) clean
 
-.PHONY: help build functions dist demo test test-long bench check lint-template man clean
+.PHONY: help build functions dist demo quick test test-long bench lint check lint-template man clean

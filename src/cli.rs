@@ -22,28 +22,7 @@ use crate::{
 use negations::separate_negations;
 
 /// What the manual and `--help` say about every command.
-const MORE: &str = "A first look that changes nothing: logctl audit
-
-Exit codes:
-  0    done; also: nothing found, or the reader of the output has gone
-  1    failed
-  2    wrong usage or query
-  3    the answer is incomplete
-  4    not authenticated or not allowed
-  5    a named thing does not exist
-  6    throttled beyond the retry budget
-  8    a condition asked for was not met
-  130  interrupted, or the prompt was declined
-
-Variables (an empty one counts as unset; what is typed comes first):
-  LOGCTL_STACK         name of the forwarding stack
-  LOGCTL_ENDPOINT      where the domain answers, unless --stack, --profile or --region is typed
-  LOGCTL_INDEX_PREFIX  what the names of the indices begin with
-  LOGCTL_FUNCTIONS     folder with the functions' archives
-  LOGCTL_RATE          filter calls a second
-  LOGCTL_LOG           what is told about the run, as a filter: debug, logctl=info
-  AWS_…                as for every AWS tool: profile, keys, Region
-  HTTPS_PROXY, NO_PROXY, NO_COLOR, COLUMNS, TZ";
+const MORE: &str = include_str!("cli/more.txt");
 
 /// Make an AWS account with hundreds of log groups one searchable place
 ///
@@ -87,12 +66,14 @@ fn typed_colour(arguments: &[OsString]) -> Option<&str> {
 
 /// An error quotes what was typed, and that may be a URL with a password in it.
 fn without_password(mut error: clap::Error) -> clap::Error {
-    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
-        && let Some((scheme, rest)) = value.split_once("://")
-        && let Some((_, host)) = rest.rsplit_once('@')
-    {
-        let masked = format!("{scheme}://…@{host}");
-        let _ = error.insert(ContextKind::InvalidValue, ContextValue::String(masked));
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+        if let Some(ContextValue::String(value)) = error.get(kind)
+            && let Some((before, host)) = value.rsplit_once('@')
+            && before.contains(':')
+        {
+            let scheme = before.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+            let _ = error.insert(kind, ContextValue::String(format!("{scheme}…@{host}")));
+        }
     }
     error
 }

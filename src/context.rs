@@ -40,7 +40,7 @@ impl<'a> Context<'a> {
         T::Err: ToString,
     {
         let Global { aws, stack, .. } = self.global;
-        if stack.is_some() || aws.profile.is_some() || aws.region.is_some() {
+        if stack.is_some() || aws.profile.is_some() || aws.region.is_some() || aws.expect_account.is_some() {
             return Ok(None);
         }
         self.env.parsed(name)

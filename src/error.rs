@@ -120,6 +120,12 @@ impl Error {
         self
     }
 
+    /// The error with its causes, on one line.
+    #[must_use]
+    pub fn one_line(&self) -> String {
+        [&self.message].into_iter().chain(&self.causes).map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+
     /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -71,7 +71,7 @@ fn check_key(options: &AwsOptions, env: &Environment) -> Result<(), Error> {
 
 /// The halves of a key that the environment lacks.
 fn missing_of_key(env: &Environment) -> [Option<&'static str>; 2] {
-    let mut missing = KEY.into_iter().filter(|name| env.var(name).is_none());
+    let mut missing = KEY.into_iter().filter(|name| env.var(name).is_none_or(|half| half.trim().is_empty()));
     [missing.next(), missing.next()]
 }
 

@@ -17,6 +17,8 @@ use super::code;
 
 /// How often one call is tried while AWS throttles it or cannot be reached.
 const ATTEMPTS: u32 = 8;
+/// How often it may fail for another reason that passes.
+const MAX_OTHERS: u32 = 3;
 /// The pauses after failed tries: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
@@ -76,7 +78,7 @@ where
     E: ProvideErrorMetadata,
 {
     let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
-    let mut attempt = 1;
+    let (mut attempt, mut others) = (1, 0);
     loop {
         limiter.acquire().await;
         let error = match call().await {
@@ -86,13 +88,15 @@ where
             }
             Err(error) => error,
         };
-        if code(&error).is_some_and(is_throttling) {
+        let throttled = code(&error).is_some_and(is_throttling);
+        if throttled {
             tracing::info!("AWS throttles; try {attempt} of {ATTEMPTS}");
             limiter.throttled();
-        } else if !may_pass(&error) || attempt >= 3 {
-            return Err(error);
+        } else {
+            others += 1;
         }
-        if attempt >= ATTEMPTS {
+        let again = throttled || (may_pass(&error) && others < MAX_OTHERS);
+        if !again || attempt >= ATTEMPTS {
             return Err(error);
         }
         tracing::debug!("try {attempt} failed: {:?}", code(&error));

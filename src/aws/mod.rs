@@ -26,7 +26,7 @@ pub use connect::load;
 pub use limiter::{RateLimiter, limited};
 
 /// One account in one Region: what a run works on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Target {
     /// The account.
     pub account: String,

@@ -18,10 +18,13 @@ pub async fn read(aws: &Aws) -> Result<Option<(String, AccountPolicy)>, Error> {
     let call = || client.describe_account_policies().policy_type(PolicyType::SubscriptionFilterPolicy).send();
     let found = limited(&RateLimiter::new(RATE), call).await;
     let found = found.map_err(|error| aws.explain("cannot read the account policy", &error))?;
-    Ok(found.account_policies().iter().find_map(|policy| {
-        let parsed = AccountPolicy::parse(policy.policy_document()?, policy.selection_criteria().unwrap_or_default())?;
-        Some((policy.policy_name().unwrap_or_default().to_owned(), parsed))
-    }))
+    let Some(policy) = found.account_policies().first() else { return Ok(None) };
+    let name = policy.policy_name().unwrap_or_default().to_owned();
+    let document = policy.policy_document().unwrap_or_default();
+    let parsed = AccountPolicy::parse(document, policy.selection_criteria().unwrap_or_default());
+    // One that cannot be read may stream every group.
+    let parsed = parsed.ok_or_else(|| Error::failed(format!("the account policy {name} cannot be understood")))?;
+    Ok(Some((name, parsed)))
 }
 
 /// Deletes the policy of this name.

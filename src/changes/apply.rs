@@ -32,8 +32,8 @@ pub enum StepOutcome {
     Failed(Error),
 }
 
-/// Does the steps of `plan`: first what takes filters away, then one group alone, then the others. What is wrong with the
-/// destination shows at that one group, and the others are spared. Filters that are put send to `forwarder`.
+/// Does the steps of `plan`: first what takes filters away, then one group after the other until a filter is put, then the
+/// rest. What is wrong with the destination shows at one group, and the others are spared. Filters that are put send to `forwarder`.
 pub async fn apply(
     plan: &Plan,
     forwarder: &str,
@@ -47,15 +47,22 @@ pub async fn apply(
     let (puts, deletes): (Vec<&Step>, Vec<&Step>) =
         plan.steps.iter().partition(|step| matches!(step.change, Change::Put { .. }));
     work.all(&deletes, &mut outcome).await;
-    if let Some((canary, others)) = puts.split_first()
+    let mut puts = puts.into_iter();
+    let mut proven = false;
+    while !proven
         && !interrupt.is_set()
+        && let Some(canary) = puts.next()
     {
         let became = work.step(canary, PATIENCE).await;
-        let goes_on = !matches!(became, StepOutcome::Failed(_));
+        let failed = matches!(became, StepOutcome::Failed(_));
+        proven = matches!(became, StepOutcome::Done); // A group that is gone or full proves nothing.
         outcome.add(canary, became);
-        if goes_on {
-            work.all(others, &mut outcome).await;
+        if failed {
+            break;
         }
+    }
+    if proven {
+        work.all(&puts.collect::<Vec<_>>(), &mut outcome).await;
     }
     outcome.interrupted = interrupt.is_set();
     outcome
@@ -100,7 +107,8 @@ impl Work<'_> {
                 Put::Done => return Ok(StepOutcome::Done),
                 Put::Gone => return Ok(StepOutcome::Gone),
                 Put::Full => return Ok(StepOutcome::Full),
-                Put::NotYetPermitted if Instant::now() >= patience_ends || self.interrupt.is_set() => {
+                Put::NotYetPermitted if self.interrupt.is_set() => return Err(Error::failed("interrupted")),
+                Put::NotYetPermitted if Instant::now() >= patience_ends => {
                     return Err(Error::failed("CloudWatch Logs may not invoke the forwarder"));
                 }
                 Put::NotYetPermitted => {

@@ -27,7 +27,7 @@ pub struct Failed {
 }
 
 /// What became of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Outcome {
     /// Which account and Region.
     #[serde(flatten)]
@@ -55,16 +55,8 @@ impl Outcome {
     /// Of a plan that is not begun.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        Self {
-            target: plan.target.clone(),
-            planned: plan.steps.len(),
-            done: 0,
-            unchanged: plan.unchanged,
-            gone: Vec::new(),
-            full: Vec::new(),
-            failed: Vec::new(),
-            interrupted: false,
-        }
+        let (target, planned) = (plan.target.clone(), plan.steps.len());
+        Self { target, planned, unchanged: plan.unchanged, ..Self::default() }
     }
 
     /// Adds what became of a step.
@@ -73,18 +65,25 @@ impl Outcome {
             StepOutcome::Done => self.done += 1,
             StepOutcome::Gone => self.gone.push(step.group.clone()),
             StepOutcome::Full => self.full.push(step.group.clone()),
-            StepOutcome::Failed(Error { kind, message, .. }) => {
-                let action = step.action();
-                self.failed.push(Failed { group: step.group.clone(), action, error: message, kind });
-            }
+            StepOutcome::Failed(error) => self.failed.push(Failed {
+                group: step.group.clone(),
+                action: step.action(),
+                error: error.one_line(),
+                kind: error.kind,
+            }),
         }
+    }
+
+    /// Steps that were not begun.
+    fn left(&self) -> usize {
+        self.planned - self.done - self.gone.len() - self.full.len() - self.failed.len()
     }
 
     /// How it went, in one line.
     #[must_use]
     pub fn closing_line(&self) -> String {
         let Self { planned, done, gone, full, failed, target, .. } = self;
-        let left = planned - done - gone.len() - full.len() - failed.len();
+        let left = self.left();
         let mut line = format!("changed {} of {planned} in {target}", count(*done, "log group"));
         if !gone.is_empty() {
             line += &format!(", {} gone in the meantime", gone.len());
@@ -106,7 +105,7 @@ impl Outcome {
     /// # Errors
     /// Interrupted; the worst of the failures; unmet where groups are full.
     pub fn result(&self) -> Result<(), Error> {
-        if self.interrupted {
+        if self.interrupted && self.left() > 0 {
             return Err(Error::new(Kind::Interrupted, "interrupted").hint(AGAIN));
         }
         let what = format!("{} could not be changed", count(self.failed.len(), "log group"));

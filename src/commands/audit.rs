@@ -21,20 +21,7 @@ use crate::{
 use report::Report;
 
 /// What the states mean, in the order in which the first that fits counts.
-const STATES: &str = "States, of which the first that fits counts:
-  unknown      could not be read
-  loop         belongs to a logctl function and is subscribed to one
-  own          belongs to a logctl function
-  unsupported  its log class cannot be subscribed
-  unwanted     a rule says no, but it is streamed
-  excluded     a rule says no, and it is not streamed
-  conflict     a filter of our name points elsewhere
-  broken       our filter is there, but what it points to is gone (not told yet)
-  double       delivered twice, and paid for twice
-  drifted      our filter sends only a part
-  streamed     delivered to the stack's forwarder
-  full         others hold all its filters (not told yet: such a group is missing)
-  missing      could be streamed, is not";
+const STATES: &str = include_str!("audit/states.txt");
 
 /// Report which log groups are streamed, and why others are not
 ///
@@ -68,8 +55,9 @@ pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     refuse_what_is_not_known(&args.fail_on, "--fail-on")?;
     refuse_what_is_not_known(&args.state, "--state")?;
     let aws = Aws::connect(cx).await?;
-    let stack = DeployedStack::find(&aws, &cx.stack).await?;
+    let stack = DeployedStack::find_if_any(&aws, cx).await?;
     let inventory = read_account(&aws, stack.as_ref(), &args.selection, &args.rate, cx, ui).await?;
+    refuse_what_needs_a_stack(&args.fail_on, &inventory)?;
     let report = Report::new(&inventory, &args.state);
     let shown = ui.show(&report);
     ui.status(report.closing_line());
@@ -84,25 +72,26 @@ pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
 /// A condition that can never hold would look like one that is met.
 fn refuse_what_is_not_known(states: &[State], flag: &str) -> Result<(), Error> {
     let reason = |state: &State| match state {
-        State::Full => Some("how many filters a group may hold is told only by a refusal; see backfill"),
+        State::Full => Some("how many filters a group may have is told only by a refusal; see logctl backfill"),
         State::Broken => Some("whether a destination still takes deliveries is not looked at yet"),
-        State::Unknown
-        | State::Loop
-        | State::Own
-        | State::Unsupported
-        | State::Unwanted
-        | State::Excluded
-        | State::Conflict
-        | State::Double
-        | State::Drifted
-        | State::Streamed
-        | State::Missing => None,
+        _ => None,
     };
     let refused = states.iter().find_map(|state| Some((state, reason(state)?)));
     refused.map_or(Ok(()), |(state, reason)| {
         Err(Error::new(Kind::Usage, format!("{flag} {state}: an audit cannot tell yet whether a group is {state}"))
             .because(reason)
             .hint("leave it out"))
+    })
+}
+
+/// Without a working stack there are no rules and no filter of ours, and most states cannot be: a condition on them would look
+/// like one that is met.
+fn refuse_what_needs_a_stack(states: &[State], inventory: &Inventory) -> Result<(), Error> {
+    let without = [State::Missing, State::Unsupported, State::Own, State::Loop, State::Unknown];
+    let needs = states.iter().find(|state| inventory.coverage.is_none() && !without.contains(state));
+    needs.map_or(Ok(()), |state| {
+        Err(Error::new(Kind::NotFound, format!("--fail-on {state}: there is no working stack in {}", inventory.target))
+            .hint("deploy it with: logctl bootstrap"))
     })
 }
 

@@ -28,7 +28,7 @@ use crate::{
         change_set::{ChangeSet, Draft, Verdict, with_change_set},
         operation::Operation,
         settings::TEMPLATE,
-        stack::Phase,
+        stack::{Phase, Status},
     },
     domain::{DomainError, read_certificate},
     error::{Error, Kind},
@@ -63,10 +63,10 @@ pub struct BootstrapArgs {
     /// File with the certificate of a private authority that signs the domain's, in PEM
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
-    /// Stream only log groups that match one of these globs
+    /// Stream only log groups that match one of these globs; '' for all
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub include: Option<Vec<String>>,
-    /// Never stream log groups that match one of these globs
+    /// Never stream log groups that match one of these globs; '' for none
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub exclude: Option<Vec<String>>,
     /// Redact these before anything is stored
@@ -93,7 +93,7 @@ pub struct BootstrapArgs {
     /// Only say whether something would change: exit with 8 if so
     #[arg(long, conflicts_with = "dry_run")]
     pub check: bool,
-    /// Replace functions or the domain although deliveries stop until backfill has run
+    /// Replace or remove what deliveries depend on, although they stop until backfill has run
     #[arg(long)]
     pub accept_gap: bool,
     /// Do not wait until the stack is deployed
@@ -139,7 +139,7 @@ pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
     let preview = draft("preview", bucket.as_deref().unwrap_or(NO_BUCKET_YET));
     with_change_set(&aws, preview, &cx.interrupt, async |set| {
         drop(progress);
-        let plan = Plan::new(&aws.target, &cx.stack, set, bucket.is_none());
+        let plan = Plan::new(&aws.target, &cx.stack, &settings, set, bucket.is_none());
         if agree(&plan, args, ui)? == Agreed::Stop {
             return Ok(Verdict::Dropped(Ok(())));
         }
@@ -170,8 +170,8 @@ fn settings(
     ui: &mut Ui,
 ) -> Result<StackSettings, Error> {
     let mut typed = args.typed(authority);
-    let variable: Option<Endpoint> = cx.env.parsed("LOGCTL_ENDPOINT")?;
-    if let Some(variable) = variable.filter(|_| args.endpoint.is_none()) {
+    let variable = if args.endpoint.is_none() { cx.variable::<Endpoint>("LOGCTL_ENDPOINT")? } else { None };
+    if let Some(variable) = variable {
         match deployed.and_then(|stack| stack.settings.endpoint.as_ref()) {
             None => typed.push(("DomainEndpoint", variable.to_string())),
             Some(own) if *own != variable => {
@@ -247,11 +247,9 @@ fn agree(plan: &Plan, args: &BootstrapArgs, ui: &mut Ui) -> Result<Agreed, Error
         ui.status(format_args!("would change {resources} in {}; nothing was changed", plan.target));
         return Ok(Agreed::Stop);
     }
-    if let Some(name) = plan.gap().filter(|_| !args.accept_gap) {
-        return Err(Error::failed(format!(
-            "this replaces {name}, and every subscription filter would point to nothing"
-        ))
-        .hint("if that is meant: logctl bootstrap --accept-gap, then logctl backfill"));
+    if let Some(consequence) = plan.gap().filter(|_| !args.accept_gap) {
+        return Err(Error::failed(consequence)
+            .hint("if that is meant, add --accept-gap to the same command, and run logctl backfill after it"));
     }
     ui.confirm(&plan.question(), args.consent.yes)?;
     Ok(Agreed::GoOn)
@@ -296,18 +294,17 @@ async fn watch(operation: Operation, aws: &Aws, plan: &Plan, cx: &Context<'_>, u
 }
 
 fn way_on(status: &str) -> &'static str {
-    match status {
-        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" => {
-            "remove what is left with: logctl teardown; then mend the cause and deploy again"
-        }
-        "UPDATE_ROLLBACK_FAILED" => "the old version is damaged; see the stack's events in the CloudFormation console",
-        _ => "the old version is in place again; mend the cause and deploy again",
+    match Status::from(status).phase {
+        Phase::Dead => "remove what is left with: logctl teardown; then mend the cause and deploy again",
+        Phase::Damaged => "the old version is damaged; see the stack's events in the CloudFormation console",
+        Phase::Stands => "the old version is in place again; mend the cause and deploy again",
+        Phase::InProgress | Phase::Shell => "see the stack's events in the CloudFormation console",
     }
 }
 
 fn check_rules(args: &BootstrapArgs) -> Result<(), Error> {
     for (flag, globs) in [("--include", &args.include), ("--exclude", &args.exclude)] {
-        for glob in globs.iter().flatten() {
+        for glob in globs.iter().flatten().filter(|glob| !glob.is_empty()) {
             let wrong =
                 |cause| Error::new(Kind::Usage, format!("{flag} {glob}: no log group can match this")).because(cause);
             glob.parse::<Glob>().map_err(wrong).map_err(|error| {

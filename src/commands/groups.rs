@@ -50,7 +50,7 @@ struct Report {
 /// Incomplete where a group could not be read.
 pub async fn run(args: &GroupsArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     let aws = Aws::connect(cx).await?;
-    let stack = DeployedStack::find(&aws, &cx.stack).await?;
+    let stack = DeployedStack::find_if_any(&aws, cx).await?;
     let inventory = read_account(&aws, stack.as_ref(), &args.selection, &args.rate, cx, ui).await?;
     let groups = GroupReport::all(&inventory);
     let report = Report { target: inventory.target.clone(), groups, unread: inventory.unread() };
@@ -75,5 +75,80 @@ impl Show for Report {
             columns: ["LOG GROUP", "STATE", "STORED"].map(Column::Both).to_vec(),
             rows: self.groups.iter().map(row).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::{inventory::examples::inventory, ui::three_forms};
+
+    #[test]
+    fn the_report() {
+        let inventory = inventory();
+        let mut groups = GroupReport::all(&inventory);
+        groups.truncate(2);
+        let report = Report { target: inventory.target.clone(), groups, unread: inventory.unread() };
+        assert_snapshot!(three_forms(&report), @r#"
+        LOG GROUP                         STATE     STORED
+        /aws/lambda/logctl-logctl-domain  own       1.50 KiB
+        /conflict                         conflict  1.50 KiB
+        --- pipe
+        /aws/lambda/logctl-logctl-domain	own	1536
+        /conflict	conflict	1536
+        --- json
+        {
+          "schema": "logctl.groups/v1",
+          "account": "123456789012",
+          "alias": "shop",
+          "region": "eu-west-1",
+          "groups": [
+            {
+              "account": "123456789012",
+              "region": "eu-west-1",
+              "name": "/aws/lambda/logctl-logctl-domain",
+              "class": "STANDARD",
+              "state": "own",
+              "reason": "belongs to a logctl function",
+              "filters": [],
+              "evidence": {
+                "kind": "asked",
+                "at": "1970-01-01T00:00:00.000Z"
+              },
+              "created_at": "1970-01-01T00:00:00.000Z",
+              "stored_bytes": 1536
+            },
+            {
+              "account": "123456789012",
+              "region": "eu-west-1",
+              "name": "/conflict",
+              "class": "STANDARD",
+              "state": "conflict",
+              "reason": "the filter `logctl-logctl` points to stream/theirs",
+              "filters": [
+                {
+                  "name": "logctl-logctl",
+                  "destination": "arn:aws:kinesis:eu-west-1:123456789012:stream/theirs",
+                  "ours": false
+                }
+              ],
+              "evidence": {
+                "kind": "asked",
+                "at": "1970-01-01T00:00:00.000Z"
+              },
+              "created_at": "1970-01-01T00:00:00.000Z",
+              "stored_bytes": 1536
+            }
+          ],
+          "unread": [
+            {
+              "what": "/unread",
+              "error": "cannot read the filters of /unread: no\nanswer"
+            }
+          ]
+        }
+        "#);
     }
 }

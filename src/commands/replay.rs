@@ -114,19 +114,20 @@ pub async fn run(args: &ReplayArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     if survey.letters() == 0 {
         let shown = ui.show(&Outcome::new(&aws.target));
         ui.status(format_args!("nothing to do: there are no such dead letters in {}", aws.target));
-        return shown;
+        return Error::worst([survey.check(), shown]);
     }
     ui.show_plan(&survey, args.consent.dry_run)?;
     if args.consent.dry_run {
         ui.status(format_args!("would {}; nothing was changed", survey.intent()));
-        return Ok(());
+        return survey.check();
     }
     ui.confirm(&survey.question(), args.consent.yes)?;
     cx.interrupt.arm();
-    let outcome = replay(&survey, &selection, &stack, &aws, cx, ui).await?;
+    let mut outcome = Outcome { objects: survey.objects.len(), ..Outcome::new(&aws.target) };
+    let ended = replay(&survey, &selection, &stack, &aws, cx, ui, &mut outcome).await;
     let shown = ui.show(&outcome);
     ui.status(outcome.closing_line());
-    Error::worst([outcome.result(), shown])
+    Error::worst([ended, outcome.result(), survey.check(), shown])
 }
 
 /// The bucket, with credentials that are good for a while.
@@ -168,23 +169,26 @@ async fn survey(
 
 /// Counts the letters of one object.
 fn read(key: String, object: &[u8], selection: &Selection<'_>, indices: &Indices, survey: &mut Survey) {
-    let mut count = || -> Option<bool> {
+    // What turns out to be something else has no letters.
+    let mut found = Survey::default();
+    let mut count = || -> Option<()> {
         let mut lines = Lines::new(&key, object).ok()?;
-        let mut selected = false;
         while let Some(chunk) = lines.chunk().ok()? {
             for line in chunk.lines() {
                 let letter: DeadLetter<'_> = serde_json::from_str(line).ok()?;
                 if selection.takes(&letter) {
-                    selected = true;
-                    survey.count(&letter, indices);
+                    found.count(&letter, indices);
                 }
             }
         }
-        Some(selected)
+        Some(())
     };
     match count() {
-        Some(true) => survey.objects.push(key),
-        Some(false) => {}
+        Some(()) if found.letters() == 0 => {}
+        Some(()) => {
+            survey.merge(found);
+            survey.objects.push(key);
+        }
         None => survey.unreadable.push(key),
     }
 }
@@ -196,7 +200,8 @@ async fn replay(
     aws: &Aws,
     cx: &Context<'_>,
     ui: &Ui,
-) -> Result<Outcome, Error> {
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
     let settings = &stack.settings;
     let wrong = |error: String| Error::failed(format!("stack {} cannot be read", stack.name)).because(error);
     let domain = settings.domain().ok_or_else(|| wrong("it names no domain".to_owned()))?;
@@ -204,9 +209,9 @@ async fn replay(
     let indices = &settings.indices();
     let conflicts = Mutex::new(Conflicts::default());
     let progress = ui.progress("indexing dead letters", Some(survey.objects.len()));
-    let mut outcome = Outcome { objects: survey.objects.len(), ..Outcome::new(&aws.target) };
     let (mut writer, mut bucket) = (domain.writer(aws).await?, bucket(aws, stack).await?);
     let mut made = Instant::now();
+    let mut unread = Ok(());
     for key in &survey.objects {
         if cx.interrupt.is_set() {
             outcome.interrupted = true;
@@ -230,7 +235,10 @@ async fn replay(
         match replay.object(key, |letter| selection.takes(letter), now, Instant::now() + TIMEOUT).await {
             Ok(replayed) => outcome.add(replayed),
             Err(error) if error.is_gone() => outcome.done += 1,
-            Err(error @ ReplayError::Object { .. }) => return Err(Error::failed(error.to_string())),
+            // It waits for a person; those behind it do not wait with it.
+            Err(error @ ReplayError::Object { .. }) => {
+                unread = Err(Error::failed("an object cannot be read").because(error));
+            }
             Err(ReplayError::Bucket(error)) => {
                 return Err(aws
                     .explain_signed("cannot replay the dead letters", &error)
@@ -242,5 +250,5 @@ async fn replay(
             break;
         }
     }
-    Ok(outcome)
+    unread
 }

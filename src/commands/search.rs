@@ -32,42 +32,10 @@ const LOOK_BACK: SignedDuration = SignedDuration::from_hours(30 * 24);
 const MAX_LIMIT: u64 = 10_000;
 
 /// What a search looks like.
-const EXAMPLES: &str = "Examples:
-  logctl search 'requestId=8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f'
-  logctl search timeout -g '/aws/lambda/*' --since 2h
-  logctl search 'level>=error' NOT health --since yesterday
-  logctl search 'status>=500 AND service=checkout' -o jsonl | jq .message
-
-How a query is written: logctl search --help";
+const EXAMPLES: &str = include_str!("search/examples.txt");
 
 /// How a query is written.
-const LANGUAGE: &str = "Queries:
-  timeout checkout            both words, anywhere in the message
-  'payment failed'            this phrase
-  8f5e0a2c-3f1e-4b7d-9c55-…   an id, wherever it stands
-  requestId=8f5e…             a field, under any of its usual names, or a line of text that says so
-  .requestId=8f5e…            the field of exactly this name
-  status>=500, status ge 500  comparisons of numbers: > >= < <=
-  'level>=warn'               warnings and worse, whatever a service calls them
-  status!=200                 the field is there and is something else
-  error -timeout, NOT health  without that
-  '(a=1 OR a=2) AND b=3'      brackets; NOT before AND before OR; words side by side are AND
-  level=(error OR fatal)      one of several values
-  user=*, 'missing(user)'     the field is there, is not
-  t*out, user=ann?            any signs, one sign
-
-Quote what the shell would read: spaces, < > ( ) * ! and $.
-Ranges, lists with in, and regular expressions are not understood yet, and refused.
-
-Times (--since, --until):
-  15m, 2h30m, 2 hours ago, now-1h, yesterday 14:30, monday, 09:30, 2026-11-23 10:05,
-  2026-11-23T10:05:00Z, seconds or milliseconds since 1970
-
-Examples:
-  logctl search 'requestId=8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f'
-  logctl search timeout -g '/aws/lambda/*' --since 2h
-  logctl search 'level>=error' NOT health --since yesterday
-  logctl search 'status>=500 AND service=checkout' -o jsonl | jq .message";
+const LANGUAGE: &str = concat!(include_str!("search/language.txt"), "\n", include_str!("search/examples.txt"));
 
 /// Find events in all log groups
 ///
@@ -173,7 +141,7 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     check_groups(&found, &search, args, &domain).await?;
     let shown = render::show(&found, args, &search.range, ui);
     let closed = close(&found, &search, args, &domain, ui).await;
-    shown.and(closed)
+    Error::worst([shown, closed])
 }
 
 /// The range that was asked for, else the last hour.

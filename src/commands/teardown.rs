@@ -14,6 +14,7 @@ use crate::{
     context::Context,
     deploy::{
         DeployedStack, artifacts,
+        change_set::holds_only_ours,
         operation::Operation,
         settings::{DISABLED, RULE},
         stack::{Phase, destination},
@@ -58,6 +59,12 @@ pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
     if let Some(stack) = stack.as_ref().filter(|stack| stack.status.phase == Phase::InProgress) {
         return Err(Error::failed(format!("stack {} is {}", stack.name, stack.status.name))
             .hint("wait until that is done, then try again"));
+    }
+    if let Some(stack) = stack.as_ref().filter(|stack| stack.status.phase == Phase::Shell)
+        && !holds_only_ours(&aws, &stack.id).await?
+    {
+        return Err(Error::new(Kind::Usage, format!("stack {} waits for the change set of somebody else", stack.name))
+            .hint("name another one with --stack"));
     }
     // Where the stack is gone, its filters may still be there.
     let ours = stack.as_ref().and_then(DeployedStack::coverage).unwrap_or_else(|| destination(&aws, &cx.stack));

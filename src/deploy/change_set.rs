@@ -154,13 +154,24 @@ async fn discard(aws: &Aws, set: &ChangeSet) -> Result<(), Error> {
     if stack.is_none_or(|stack| stack.stack_status() != Some(&StackStatus::ReviewInProgress)) {
         return Ok(());
     }
-    let mut pages = client.list_change_sets().stack_name(&set.stack_id).into_paginator().items().send();
-    while let Some(other) = pages.next().await {
-        let other = other.map_err(|error| aws.explain(failed, &error))?;
-        if !other.change_set_name().is_some_and(|name| name.starts_with(OURS)) {
-            return Ok(());
-        }
+    if !holds_only_ours(aws, &set.stack_id).await? {
+        return Ok(());
     }
     let deleted = client.delete_stack().stack_name(&set.stack_id).send().await;
     deleted.map(drop).map_err(|error| aws.explain(failed, &error))
+}
+
+/// Whether an empty shell of a stack holds no change set but ours.
+///
+/// # Errors
+/// When CloudFormation cannot be asked.
+pub async fn holds_only_ours(aws: &Aws, stack_id: &str) -> Result<bool, Error> {
+    let mut sets = aws.cloudformation().list_change_sets().stack_name(stack_id).into_paginator().items().send();
+    while let Some(set) = sets.next().await {
+        let set = set.map_err(|error| aws.explain("cannot list the change sets", &error))?;
+        if !set.change_set_name().is_some_and(|name| name.starts_with(OURS)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

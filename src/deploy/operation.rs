@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_mins(90);
 pub struct Operation {
     stack_id: String,
     seen: BTreeSet<String>,
+    /// Whether the stack shall be gone at its end.
+    deletes: bool,
 }
 
 impl Operation {
@@ -50,7 +52,7 @@ impl Operation {
     pub async fn create(aws: &Aws, name: &str, template: &str) -> Result<Self, Error> {
         let created = aws.cloudformation().create_stack().stack_name(name).template_body(template).send().await;
         let created = created.map_err(|error| aws.explain(&format!("cannot create stack {name}"), &error))?;
-        Ok(Self { stack_id: created.stack_id().unwrap_or(name).to_owned(), seen: BTreeSet::new() })
+        Ok(Self { stack_id: created.stack_id().unwrap_or(name).to_owned(), seen: BTreeSet::new(), deletes: false })
     }
 
     /// Changes one parameter of a stack and nothing else.
@@ -74,14 +76,14 @@ impl Operation {
     /// # Errors
     /// When CloudFormation refuses.
     pub async fn delete(aws: &Aws, stack: &DeployedStack) -> Result<Self, Error> {
-        let operation = Self::on(aws, &stack.id).await?;
+        let operation = Self { deletes: true, ..Self::on(aws, &stack.id).await? };
         let deleted = aws.cloudformation().delete_stack().stack_name(&stack.id).send().await;
         deleted.map_err(|error| aws.explain(&format!("cannot delete stack {}", stack.name), &error))?;
         Ok(operation)
     }
 
     async fn on(aws: &Aws, stack_id: &str) -> Result<Self, Error> {
-        let mut operation = Self { stack_id: stack_id.to_owned(), seen: BTreeSet::new() };
+        let mut operation = Self { stack_id: stack_id.to_owned(), seen: BTreeSet::new(), deletes: false };
         operation.fresh(aws).await?;
         Ok(operation)
     }
@@ -100,7 +102,7 @@ impl Operation {
                 let name = event.logical_resource_id().unwrap_or_default();
                 if is_of_the_stack(&event) {
                     if !status.as_str().ends_with("IN_PROGRESS") {
-                        return Ok(Ended { status: status.as_str().to_owned(), first_failure });
+                        return Ok(Ended { status: status.as_str().to_owned(), deletes: self.deletes, first_failure });
                     }
                     continue;
                 }
@@ -110,14 +112,14 @@ impl Operation {
                 }
                 if first_failure.is_none() && is_first_cause(&event) {
                     let reason = event.resource_status_reason().unwrap_or("no reason given");
-                    first_failure = Some((name.to_owned(), reason.to_owned()));
+                    first_failure = Some((name.to_owned(), reason.replace('\n', " ")));
                 }
             }
             sleep(INTERVAL).await;
             // The events of a deleted stack may be gone before its last one was seen.
             let stack = stack::describe(&aws.cloudformation(), &self.stack_id).await;
             if stack.map_err(|error| aws.explain("cannot watch the stack", &error))?.is_none() {
-                return Ok(Ended { status: "DELETE_COMPLETE".to_owned(), first_failure });
+                return Ok(Ended { status: DELETED.to_owned(), deletes: self.deletes, first_failure });
             }
         }
         Err(Error::failed("CloudFormation is still at work")
@@ -147,11 +149,16 @@ impl Operation {
     }
 }
 
+/// The status of a stack that is gone.
+const DELETED: &str = "DELETE_COMPLETE";
+
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// The stack's last status.
     pub status: String,
+    /// Whether it should have ended with the stack gone.
+    pub deletes: bool,
     /// The first thing that failed, and why.
     pub first_failure: Option<(String, String)>,
 }
@@ -162,7 +169,8 @@ impl Ended {
     /// # Errors
     /// The first cause, and what CloudFormation has left behind.
     pub fn check(&self, what: &str) -> Result<(), Error> {
-        if self.status.ends_with("_COMPLETE") && !self.status.contains("ROLLBACK") {
+        let well = self.status.ends_with("_COMPLETE") && !self.status.contains("ROLLBACK");
+        if well && self.deletes == (self.status == DELETED) {
             return Ok(());
         }
         let error = match &self.first_failure {
@@ -210,7 +218,12 @@ mod tests {
 
     #[test]
     fn a_rollback_is_no_success() {
-        let ended = |status: &str| Ended { status: status.into(), first_failure: None }.check("cannot deploy");
+        let ended = |status: &str| {
+            let deletes = status.starts_with("DELETE");
+            Ended { status: status.into(), deletes, first_failure: None }.check("cannot deploy")
+        };
+        let gone = Ended { status: DELETED.into(), deletes: false, first_failure: None };
+        assert!(gone.check("cannot deploy").is_err(), "a stack that was deleted meanwhile is not deployed");
         assert!(ended("UPDATE_COMPLETE").is_ok());
         assert!(ended("DELETE_COMPLETE").is_ok());
         assert!(ended("ROLLBACK_COMPLETE").is_err());

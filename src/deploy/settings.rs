@@ -93,59 +93,45 @@ enum Field {
 
 /// Every parameter that has a field. The others are the archives of the functions, and sizes that are left to the template.
 pub const SETTINGS: [Setting; 15] = [
-    Setting {
-        parameter: "DomainEndpoint",
-        flag: Some("endpoint"),
-        field: Field::Typed(
-            |it| it.endpoint.as_ref().map_or_else(String::new, ToString::to_string),
-            |it, text| text.parse().map(|endpoint| it.endpoint = Some(endpoint)),
-        ),
-    },
-    Setting { parameter: "DomainArn", flag: Some("domain-arn"), field: Field::Text(|it| &mut it.domain_arn) },
-    Setting {
-        parameter: "AuthMode",
-        flag: Some("auth"),
-        field: Field::Typed(|it| it.auth.to_string(), |it, text| set(&mut it.auth, text)),
-    },
-    Setting { parameter: "SecretArn", flag: Some("secret"), field: Field::Text(|it| &mut it.secret) },
-    Setting { parameter: "CaCertificate", flag: Some("ca"), field: Field::Text(|it| &mut it.authority) },
-    Setting {
-        parameter: "IndexPrefix",
-        flag: Some("index-prefix"),
-        field: Field::Typed(|it| it.prefix.to_string(), |it, text| set(&mut it.prefix, text)),
-    },
-    Setting {
-        parameter: "IndexPeriod",
-        flag: Some("index-period"),
-        field: Field::Typed(|it| it.period.to_string(), |it, text| set(&mut it.period, text)),
-    },
-    Setting { parameter: "Replicas", flag: Some("replicas"), field: Field::Text(|it| &mut it.replicas) },
-    Setting { parameter: "Include", flag: Some("include"), field: Field::Text(|it| &mut it.include) },
-    Setting { parameter: "Exclude", flag: Some("exclude"), field: Field::Text(|it| &mut it.exclude) },
-    Setting {
-        parameter: RULE,
-        flag: None,
-        field: Field::Typed(
-            |it| if it.rule_enabled { "ENABLED" } else { DISABLED }.to_owned(),
-            |it, text| {
-                it.rule_enabled = text != DISABLED;
-                Ok(())
-            },
-        ),
-    },
-    Setting { parameter: "Redact", flag: Some("redact"), field: Field::Text(|it| &mut it.redact) },
-    Setting {
-        parameter: "RedactPatterns",
-        flag: Some("redact-pattern"),
-        field: Field::Text(|it| &mut it.redact_patterns),
-    },
-    Setting {
-        parameter: "MaxPayload",
-        flag: None,
-        field: Field::Typed(|it| it.max_payload.to_string(), |it, text| set(&mut it.max_payload, text)),
-    },
-    Setting { parameter: "AlarmTopic", flag: Some("alarm-topic"), field: Field::Text(|it| &mut it.alarm_topic) },
+    typed(
+        "DomainEndpoint",
+        Some("endpoint"),
+        |it| it.endpoint.as_ref().map_or_else(String::new, ToString::to_string),
+        |it, text| text.parse().map(|endpoint| it.endpoint = Some(endpoint)),
+    ),
+    text("DomainArn", "domain-arn", |it| &mut it.domain_arn),
+    typed("AuthMode", Some("auth"), |it| it.auth.to_string(), |it, text| set(&mut it.auth, text)),
+    text("SecretArn", "secret", |it| &mut it.secret),
+    text("CaCertificate", "ca", |it| &mut it.authority),
+    typed("IndexPrefix", Some("index-prefix"), |it| it.prefix.to_string(), |it, text| set(&mut it.prefix, text)),
+    typed("IndexPeriod", Some("index-period"), |it| it.period.to_string(), |it, text| set(&mut it.period, text)),
+    text("Replicas", "replicas", |it| &mut it.replicas),
+    text("Include", "include", |it| &mut it.include),
+    text("Exclude", "exclude", |it| &mut it.exclude),
+    typed(
+        RULE,
+        None,
+        |it| if it.rule_enabled { "ENABLED" } else { DISABLED }.to_owned(),
+        |it, text| set(&mut it.rule_enabled, if text == DISABLED { "false" } else { "true" }),
+    ),
+    text("Redact", "redact", |it| &mut it.redact),
+    text("RedactPatterns", "redact-pattern", |it| &mut it.redact_patterns),
+    typed("MaxPayload", None, |it| it.max_payload.to_string(), |it, text| set(&mut it.max_payload, text)),
+    text("AlarmTopic", "alarm-topic", |it| &mut it.alarm_topic),
 ];
+
+const fn text(parameter: &'static str, flag: &'static str, field: fn(&mut StackSettings) -> &mut String) -> Setting {
+    Setting { parameter, flag: Some(flag), field: Field::Text(field) }
+}
+
+const fn typed(
+    parameter: &'static str,
+    flag: Option<&'static str>,
+    write: fn(&StackSettings) -> String,
+    read: fn(&mut StackSettings, &str) -> Result<(), String>,
+) -> Setting {
+    Setting { parameter, flag, field: Field::Typed(write, read) }
+}
 
 /// The parameter that turns the rule on and off.
 pub const RULE: &str = "RuleState";
@@ -184,18 +170,18 @@ impl Setting {
 }
 
 impl StackSettings {
-    /// The settings that these parameters stand for, those that are missing being the template's defaults.
-    ///
-    /// # Errors
-    /// The parameter that cannot be read, and why.
-    pub fn from_parameters(parameters: &HashMap<String, String>) -> Result<Self, String> {
+    /// The settings that these parameters stand for, those that are missing being the template's defaults, and what is wrong
+    /// with those that cannot be read: such a stack can still be mended and removed.
+    #[must_use]
+    pub fn from_parameters(parameters: &HashMap<String, String>) -> (Self, Vec<String>) {
         let mut settings = Self::default();
-        for setting in &SETTINGS {
-            if let Some(text) = parameters.get(setting.parameter).filter(|text| !text.is_empty()) {
-                setting.read(&mut settings, text).map_err(|error| format!("{}: {error}", setting.parameter))?;
-            }
-        }
-        Ok(settings)
+        let given = |setting: &'static Setting| Some((setting, parameters.get(setting.parameter)?));
+        let given = const { &SETTINGS }.iter().filter_map(given).filter(|(_, text)| !text.is_empty());
+        let read = |(setting, text): (&Setting, &String)| {
+            setting.read(&mut settings, text).err().map(|error| format!("{}: {error}", setting.parameter))
+        };
+        let problems = given.filter_map(read).collect();
+        (settings, problems)
     }
 
     /// What was typed, by parameter, else what is deployed, else the template's defaults. What belongs to the old domain does
@@ -324,10 +310,11 @@ mod tests {
             ..StackSettings::default()
         };
         let parameters = settings.to_parameters().map(|(name, value)| (name.to_owned(), value)).collect();
-        assert_eq!(StackSettings::from_parameters(&parameters), Ok(settings));
+        assert_eq!(StackSettings::from_parameters(&parameters), (settings, Vec::new()));
         let wrong = HashMap::from([("IndexPeriod".to_owned(), "year".to_owned())]);
-        let error = StackSettings::from_parameters(&wrong).unwrap_err();
-        assert_eq!(error, "IndexPeriod: the periods of an index are day, week, month");
+        let (settings, problems) = StackSettings::from_parameters(&wrong);
+        assert_eq!(problems, ["IndexPeriod: the periods of an index are day, week, month"]);
+        assert_eq!(settings, StackSettings::default());
     }
 
     const SIGNED: &str = "https://search-a.eu-west-1.es.amazonaws.com";

@@ -12,6 +12,7 @@ use logctl_core::{
 use super::StackSettings;
 use crate::{
     aws::{Aws, code},
+    context::Context,
     error::{Error, Kind},
 };
 
@@ -71,6 +72,8 @@ pub struct DeployedStack {
     pub status: Status,
     /// What it was told.
     pub settings: StackSettings,
+    /// Parameters that cannot be read, each with the reason.
+    pub problems: Vec<String>,
     /// Names of all its parameters.
     pub parameters: Vec<String>,
     /// ARN of LogsForwarder, as long as there is one and it is not being removed.
@@ -91,6 +94,14 @@ impl DeployedStack {
             tracing::info!("there is no stack {name}");
             return Ok(None);
         };
+        let account = found.stack_id().and_then(|arn| arn.split(':').nth(4)).unwrap_or_default();
+        if account != aws.target.account {
+            return Err(Error::failed(format!(
+                "stack {name} is in account {account}, and the caller in {}",
+                aws.target
+            ))
+            .hint("check AWS_ENDPOINT_URL and its forms for single services"));
+        }
         let stack = Self::read(name, &found)?;
         tracing::info!("stack {name} is {}", stack.status.name);
         Ok(Some(stack))
@@ -99,13 +110,32 @@ impl DeployedStack {
     /// Finds the stack of this name, which must be there and forward something.
     ///
     /// # Errors
-    /// Those of [`Self::find`], and not found.
+    /// Those of [`Self::find`], and not found; failed where a parameter of it cannot be read.
     pub async fn find_working(aws: &Aws, name: &StackName) -> Result<Self, Error> {
         let stack = Self::find(aws, name).await?.filter(|stack| stack.forwarder.is_some());
-        stack.ok_or_else(|| {
+        let stack = stack.ok_or_else(|| {
             Error::new(Kind::NotFound, format!("there is no working stack {name} in {}", aws.target))
                 .hint("deploy it with: logctl bootstrap")
-        })
+        })?;
+        match stack.problems.first() {
+            None => Ok(stack),
+            Some(problem) => Err(Error::failed(format!("stack {name} has a parameter that cannot be read"))
+                .because(problem)
+                .hint("give it another with: logctl bootstrap")),
+        }
+    }
+
+    /// Finds the stack, if there is one; one that was named must be there.
+    ///
+    /// # Errors
+    /// Those of [`Self::find`], and not found where it was named on the command line.
+    pub async fn find_if_any(aws: &Aws, cx: &Context<'_>) -> Result<Option<Self>, Error> {
+        let stack = Self::find(aws, &cx.stack).await?;
+        if stack.is_none() && cx.global.stack.is_some() {
+            return Err(Error::new(Kind::NotFound, format!("there is no stack {} in {}", cx.stack, aws.target))
+                .hint("leave out --stack to see all log groups without one"));
+        }
+        Ok(stack)
     }
 
     fn read(name: &StackName, stack: &types::Stack) -> Result<Self, Error> {
@@ -123,13 +153,14 @@ impl DeployedStack {
             let unknown = format!("stack {name} has version {version}, which this logctl does not know");
             return Err(Error::failed(unknown).hint("use the logctl that deployed it, or a newer one"));
         }
-        let wrong = |cause| Error::failed(format!("stack {name} has a parameter that cannot be read")).because(cause);
+        let (settings, problems) = StackSettings::from_parameters(&parameters);
         let going = status.name.starts_with("DELETE_");
         Ok(Self {
             name: name.clone(),
             id: stack.stack_id().unwrap_or_default().to_owned(),
             status,
-            settings: StackSettings::from_parameters(&parameters).map_err(wrong)?,
+            settings,
+            problems,
             parameters: parameters.into_keys().collect(),
             forwarder: outputs.remove("Forwarder").filter(|_| !going),
             dead_letters: outputs.remove("DeadLetters"),

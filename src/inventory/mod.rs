@@ -62,6 +62,8 @@ pub enum Note {
     ForwardsNothing(StackName, Status),
     /// New log groups are not subscribed.
     RuleDisabled,
+    /// A parameter of the stack cannot be read.
+    ParameterUnread(String),
     /// The account policy could not be read.
     PolicyUnread(String),
 }
@@ -71,6 +73,7 @@ impl fmt::Display for Note {
         match self {
             Self::ForwardsNothing(name, status) => write!(f, "stack {name} is {} and forwards nothing", status.name),
             Self::RuleDisabled => f.write_str("the stack's rule is disabled: new log groups are not subscribed"),
+            Self::ParameterUnread(why) => write!(f, "the stack has a parameter that cannot be read: {why}"),
             Self::PolicyUnread(why) => write!(f, "{why}; groups that it streams look missing"),
         }
     }
@@ -91,7 +94,7 @@ fn decide_all(mut found: Vec<Found>, account: &AccountFacts, stack: Option<&cove
     let decided = |Found { facts, error, created, stored_bytes }| {
         let mut decision = decide(&facts, account, stack);
         if let Some(error) = &error {
-            decision.reason.clone_from(&error.message);
+            decision.reason = error.one_line();
         }
         Entry { facts, error, created, stored_bytes, decision }
     };
@@ -121,9 +124,8 @@ impl Inventory {
         } else {
             Kind::Incomplete
         };
-        let message = format!("{} of {} could not be read", errors.len(), self.groups.len());
-        let message = format!("the filters of {message} log groups");
-        Err(Error { kind, message, causes: vec![first.message.clone()], hints: first.hints.clone() })
+        let message = format!("the filters of {} of {} log groups could not be read", errors.len(), self.groups.len());
+        Err(Error { kind, message, causes: vec![first.one_line()], hints: first.hints.clone() })
     }
 
     fn check_policy(&self) -> Result<(), Error> {
@@ -150,7 +152,7 @@ impl Inventory {
     pub fn unread(&self) -> Vec<Unread> {
         let policy = self.policy.as_ref().err().map(|error| ("the account policy".to_owned(), error));
         let groups = self.groups.iter().filter_map(|entry| Some((entry.facts.name.clone(), entry.error.as_ref()?)));
-        policy.into_iter().chain(groups).map(|(what, error)| Unread { what, error: error.message.clone() }).collect()
+        policy.into_iter().chain(groups).map(|(what, error)| Unread { what, error: error.one_line() }).collect()
     }
 
     /// When it was read, as JSON carries times.
@@ -165,6 +167,70 @@ impl Inventory {
 pub struct Unread {
     what: String,
     error: String,
+}
+
+#[cfg(test)]
+pub(crate) mod examples {
+    use logctl_core::coverage::{Class, Filter, Stack};
+    use logctl_core::globs::Rules;
+
+    use super::*;
+
+    /// The account of the examples.
+    pub(crate) fn target() -> Target {
+        let [account, region, partition] = ["123456789012", "eu-west-1", "aws"].map(str::to_owned);
+        Target { account, alias: Some("shop".to_owned()), region, partition }
+    }
+
+    /// A group of each kind that backfill leaves alone, mends, or cannot read.
+    pub(crate) fn inventory() -> Inventory {
+        let forwarder = "arn:aws:lambda:eu-west-1:123456789012:function:logctl-logctl-forwarder";
+        let stack = Stack {
+            filter_name: "logctl-logctl".to_owned(),
+            forwarder: forwarder.to_owned(),
+            rules: Rules::new("", "/skip/*"),
+        };
+        let filter = |name: &str, destination: &str, pattern: &str| Filter {
+            name: name.to_owned(),
+            destination: destination.to_owned(),
+            pattern: pattern.to_owned(),
+            distribution: None,
+            selection: None,
+        };
+        let theirs = "arn:aws:kinesis:eu-west-1:123456789012:stream/theirs";
+        let found = |name: &str, filters: Vec<Filter>| Found {
+            facts: GroupFacts { name: name.to_owned(), class: Class::Standard, filters: Some(filters) },
+            error: None,
+            created: Some(Timestamp::UNIX_EPOCH),
+            stored_bytes: Some(1_536),
+        };
+        let unread = GroupFacts { name: "/unread".to_owned(), class: Class::Standard, filters: None };
+        let groups = vec![
+            found("/aws/lambda/logctl-logctl-domain", Vec::new()),
+            found("/conflict", vec![filter("logctl-logctl", theirs, "")]),
+            found("/drifted", vec![filter("logctl-logctl", forwarder, "ERROR")]),
+            found("/missing", Vec::new()),
+            found("/skip/leak", vec![filter("by-hand", forwarder, "")]),
+            found("/streamed", vec![filter("logctl-logctl", forwarder, ""), filter("x", theirs, "")]),
+            Found {
+                facts: unread,
+                error: Some(Error::failed("cannot read the filters of /unread: no\nanswer")),
+                created: None,
+                stored_bytes: None,
+            },
+        ];
+        let account = AccountFacts::default();
+        Inventory {
+            target: target(),
+            taken_at: Timestamp::UNIX_EPOCH,
+            stack: Some(StackName::default()),
+            groups: decide_all(groups, &account, Some(&stack)),
+            coverage: Some(stack),
+            account,
+            policy: Ok(None),
+            notes: Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -203,6 +269,8 @@ mod tests {
         let without_policy = inventory(vec![found("/a", None)], Err(Error::new(Kind::Denied, "no policy")));
         assert_eq!(without_policy.check().unwrap_err().kind, Kind::Incomplete);
         assert_eq!(without_policy.unread().len(), 1);
+        let error = inventory(vec![found("/a", Some(Kind::Denied)), found("/b", None)], Ok(None)).check().unwrap_err();
+        assert_eq!(error.message, "the filters of 1 of 2 log groups could not be read");
     }
 
     #[test]

@@ -81,6 +81,7 @@ fn notes(stack: Option<&DeployedStack>, policy: Option<&Error>) -> Vec<Note> {
     let idle = stack.filter(|stack| stack.forwarder.is_none() && stack.status.phase != Phase::Shell);
     let idle = idle.map(|stack| Note::ForwardsNothing(stack.name.clone(), stack.status.clone()));
     let disabled = stack.filter(|stack| !stack.settings.rule_enabled).map(|_| Note::RuleDisabled);
-    let unread = policy.map(|error| Note::PolicyUnread(error.message.clone()));
-    [idle, disabled, unread].into_iter().flatten().collect()
+    let unread = policy.map(|error| Note::PolicyUnread(error.one_line()));
+    let problems = stack.into_iter().flat_map(|stack| stack.problems.iter().cloned().map(Note::ParameterUnread));
+    [idle, disabled, unread].into_iter().flatten().chain(problems).collect()
 }

@@ -62,7 +62,8 @@ fn is_operator(argument: &str) -> bool {
 }
 
 fn parse_argument(argument: &str) -> Result<Query, Error> {
-    if let Some(rest) = argument.strip_prefix(['!', '-']).filter(|_| negates(argument))
+    let signs = argument.bytes().take_while(|byte| matches!(byte, b'!' | b'-')).count();
+    if let Some(rest) = argument.strip_prefix(['!', '-']).filter(|_| negates(argument) && signs <= MAX_DEPTH)
         && let Ok(Query::Text(phrase)) = parse_argument(rest)
     {
         return Ok(Query::Not(Box::new(Query::Text(phrase))));

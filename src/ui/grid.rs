@@ -35,12 +35,14 @@ pub struct Cell {
 impl Cell {
     /// A cell with a text, which may come from anywhere.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "every caller has a value or a reference at hand")]
     pub fn new(text: impl ToString) -> Self {
         Self { text: text.to_string(), shown: None, role: Role::Plain }
     }
 
     /// With another text for people.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "every caller has a value or a reference at hand")]
     pub fn shown(self, shown: impl ToString) -> Self {
         Self { shown: Some(shown.to_string()), ..self }
     }

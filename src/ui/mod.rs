@@ -35,6 +35,14 @@ pub trait Show: Serialize {
     fn grid(&self) -> Grid;
 }
 
+/// A report as JSON, its schema first.
+#[derive(Serialize)]
+struct Document<'a, T> {
+    schema: &'a str,
+    #[serde(flatten)]
+    data: &'a T,
+}
+
 /// Where a run writes.
 pub struct Ui {
     /// How.
@@ -88,12 +96,6 @@ impl Ui {
     /// # Errors
     /// When stdout cannot be written.
     pub fn json(&mut self, schema: &str, data: &impl Serialize) -> Result<(), Error> {
-        #[derive(Serialize)]
-        struct Document<'a, T> {
-            schema: &'a str,
-            #[serde(flatten)]
-            data: &'a T,
-        }
         let text = serde_json::to_string(&Document { schema, data });
         let text = text.map_err(|error| Error::failed("cannot write JSON").because(error))?;
         if self.look.stdout_is_terminal { self.line(&escape::in_json(&text)) } else { self.line(&text) }
@@ -165,7 +167,7 @@ impl Ui {
             return Ok(());
         }
         let _ = self.out.flush();
-        match dialoguer::Confirm::new().with_prompt(question).default(false).interact_opt() {
+        match dialoguer::Confirm::new().with_prompt(one_line(question)).default(false).interact_opt() {
             Ok(Some(true)) => Ok(()),
             Ok(_) => Err(Error::new(Kind::Interrupted, "declined; nothing was changed")),
             Err(_) => {
@@ -203,4 +205,12 @@ impl Ui {
 #[expect(clippy::print_stderr, reason = "this is the terminal's module")]
 pub fn notice(text: &str) {
     eprintln!("\n{text}");
+}
+
+/// A report as a terminal, a pipe and a script get it, for snapshots.
+#[cfg(test)]
+pub(crate) fn three_forms<T: Show>(report: &T) -> String {
+    let pipe: String = report.grid().pipe().map(|line| line.trim_end().to_owned() + "\n").collect();
+    let json = serde_json::to_string_pretty(&Document { schema: T::SCHEMA, data: report }).unwrap_or_default();
+    format!("{}--- pipe\n{pipe}--- json\n{json}", report.grid().terminal(&Look::plain(100)))
 }

@@ -23,8 +23,11 @@ fn a_profile_that_was_typed_decides_whatever_keys_the_environment_holds() {
     // Each command, to its end, with a stack of the same name in the other account.
     run("bootstrap --yes", &[]).ok().says("account 111111111111, us-east-1");
     let theirs = proxy.signers();
+    // The variable leads to the domain of whoever set it, and not to that of another profile.
+    run("bootstrap --yes --profile prod", &[]).exits(2).says("where the domain answers");
+    let with_endpoint = format!("bootstrap --yes --endpoint {}", sandbox.endpoint());
     for (line, says) in [
-        ("bootstrap --yes", "deployed stack logctl in account 000000000000"),
+        (with_endpoint.as_str(), "deployed stack logctl in account 000000000000"),
         ("bootstrap --yes", "nothing to do: stack logctl in account 000000000000, us-east-1 is up to date"),
         ("backfill --dry-run", "would change 1 log group of account 000000000000, us-east-1"),
         ("backfill --yes", "changed 1 log group of 1 in account 000000000000, us-east-1"),

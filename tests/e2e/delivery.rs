@@ -122,14 +122,14 @@ fn replay_shows_selects_and_indexes() {
     let before = sandbox.objects(&bucket);
     sandbox
         .logctl("replay --dry-run")
-        .ok()
+        .exits(3)
         .says("rejected/2026-11-21/0-notes.txt is not what the forwarder writes, and stays")
         .says("would index 302 dead letters in account 000000000000, us-east-1; nothing was changed")
         .prints("rejected\t300\t")
         .prints("failed to parse\tlogctl-2026.11.20")
         .prints("`_bad name` is no index of this stack\t-");
     assert_eq!(sandbox.objects(&bucket), before);
-    sandbox.logctl("replay --yes --kind rejected --reason nothing-like-that").ok().says("nothing to do");
+    sandbox.logctl("replay --yes --kind rejected --reason nothing-like-that").exits(3).says("nothing to do");
     sandbox.logctl("replay --yes --kind frozen").exits(2).says("the kinds are rejected, outage, undecodable");
 
     // The poison stays, and stops nobody.

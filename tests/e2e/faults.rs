@@ -256,7 +256,10 @@ fn on_the_way_to_the_engine_and_to_the_bucket() {
         well(&rig.function().invoke("\"redrive\""));
         assert_eq!(rig.account_for(row, &sent), 0, "{row}");
     };
-    delivered("a name that does not resolve", rig.function_with(&[("LOGCTL_ENDPOINT", "http://nowhere.invalid:9200")]));
+    delivered(
+        "a name that does not resolve",
+        rig.function_with(&[("LOGCTL_ENDPOINT", "https://nowhere.invalid:9200")]),
+    );
     delivered(
         "no TLS where it should be",
         rig.function_with(&[("LOGCTL_ENDPOINT", &rig.engine.url.replace("http", "https"))]),

@@ -422,6 +422,14 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        if std::thread::panicking() && variable("KEEP_SANDBOX").is_some() {
+            #[expect(clippy::print_stderr, reason = "a developer waits for it")]
+            let () = eprintln!(
+                "the sandbox is kept: .sandbox/{}; eval \"$(sandbox/sandbox env --name {})\"",
+                self.name, self.name
+            );
+            return;
+        }
         let down = Command::new(root().join("sandbox/sandbox")).args(["down", "--name", &self.name]).status();
         assert!(down.is_ok_and(|status| status.success()) || std::thread::panicking());
     }

@@ -41,17 +41,7 @@ struct Summary {
 
 /// Whether somebody wants to stream groups in this state, and could.
 const fn is_streamable(state: State) -> bool {
-    match state {
-        State::Loop | State::Own | State::Unsupported | State::Unwanted | State::Excluded => false,
-        State::Unknown
-        | State::Conflict
-        | State::Broken
-        | State::Double
-        | State::Drifted
-        | State::Streamed
-        | State::Full
-        | State::Missing => true,
-    }
+    !matches!(state, State::Loop | State::Own | State::Unsupported | State::Unwanted | State::Excluded)
 }
 
 impl Report {
@@ -119,5 +109,204 @@ impl Show for Report {
             columns: ["LOG GROUP", "STATE", "WHY"].map(Column::Both).to_vec(),
             rows: rows.collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::{inventory::examples::inventory, ui::three_forms};
+
+    #[test]
+    fn the_report() {
+        assert_snapshot!(three_forms(&Report::new(&inventory(), &[])), @r#"
+        coverage ██████░░░░░░░░░░░░░░░░░░░░░░░░ 1 of 5 (20 %)
+        1 unknown  1 own  1 unwanted  1 conflict  1 drifted  1 streamed  1 missing
+
+        LOG GROUP                         STATE     WHY
+        /unread                           unknown   cannot read the filters of /unread: no\nanswer
+        /skip/leak                        unwanted  excluded by the rule `/skip/*`, but it is streamed
+        /conflict                         conflict  the filter `logctl-logctl` points to stream/theirs
+        /drifted                          drifted   its filter sends only what matches `ERROR`
+        /missing                          missing   no subscription filter
+        /aws/lambda/logctl-logctl-domain  own       belongs to a logctl function
+        /streamed                         streamed  by its filter; also to stream/theirs
+        --- pipe
+        /unread	unknown	cannot read the filters of /unread: no\nanswer
+        /skip/leak	unwanted	excluded by the rule `/skip/*`, but it is streamed
+        /conflict	conflict	the filter `logctl-logctl` points to stream/theirs
+        /drifted	drifted	its filter sends only what matches `ERROR`
+        /missing	missing	no subscription filter
+        /aws/lambda/logctl-logctl-domain	own	belongs to a logctl function
+        /streamed	streamed	by its filter; also to stream/theirs
+        --- json
+        {
+          "schema": "logctl.audit/v1",
+          "taken_at": "1970-01-01T00:00:00.000Z",
+          "targets": [
+            {
+              "account": "123456789012",
+              "region": "eu-west-1",
+              "stack": "logctl"
+            }
+          ],
+          "summary": {
+            "total": 7,
+            "by_state": {
+              "unknown": 1,
+              "own": 1,
+              "unwanted": 1,
+              "conflict": 1,
+              "drifted": 1,
+              "streamed": 1,
+              "missing": 1
+            }
+          },
+          "groups": [
+            {
+              "account": "123456789012",
+              "region": "eu-west-1",
+              "name": "/unread",
+              "class": "STANDARD",
+              "state": "unknown",
+              "reason": "cannot read the filters of /unread: no\nanswer",
+              "filters": []
+            },
+            {
+              "account": "123456789012",
+              "region": "eu-west-1",
+              "name": "/skip/leak",
+              "class": "STANDARD",
+              "state": "unwanted",
+              "reason": "excluded by the rule `/skip/*`, but it is streamed",
+              "filters": [
+                {
+                  "name": "by-hand",
+                  "destination": "arn:aws:lambda:eu-west-1:123456789012:function:logctl-logctl-forwarder",
+                  "ours": true
+                }
+              ],
+              "evidence": {
+                "kind": "asked",
+                "at": "1970-01-01T00:00:00.000Z"
+              },
+              "created_at": "1970-01-01T00:00:00.000Z",
+              "stored_bytes": 1536
+            },
+            {
+              "account": "123456789012",
+              "region": "eu-west-1",
+              "name": "/conflict",
+              "class": "STANDARD",
+              "state": "conflict",
+              "reason": "the filter `logctl-logctl` points to stream/theirs",
+              "filters": [
+                {
+                  "name": "logctl-logctl",
+                  "destination": "arn:aws:kinesis:eu-west-1:123456789012:stream/theirs",
+                  "ours": false
+                }
+              ],
+              "evidence": {
+                "kind": "asked",
+                "at": "1970-01-01T00:00:00.000Z"
+              },
+              "created_at": "1970-01-01T00:00:00.000Z",
+              "stored_bytes": 1536
+            },
+            {
+              "account": "123456789012",
+              "region": "eu-west-1",
+              "name": "/drifted",
+              "class": "STANDARD",
+              "state": "drifted",
+              "reason": "its filter sends only what matches `ERROR`",
+              "filters": [
+                {
+                  "name": "logctl-logctl",
+                  "destination": "arn:aws:lambda:eu-west-1:123456789012:function:logctl-logctl-forwarder",
+                  "ours": true
+                }
+              ],
+              "evidence": {
+                "kind": "asked",
+                "at": "1970-01-01T00:00:00.000Z"
+              },
+              "created_at": "1970-01-01T00:00:00.000Z",
+              "stored_bytes": 1536
+            },
+            {
+              "account": "123456789012",
+              "region": "eu-west-1",
+              "name": "/missing",
+              "class": "STANDARD",
+              "state": "missing",
+              "reason": "no subscription filter",
+              "filters": [],
+              "evidence": {
+                "kind": "asked",
+                "at": "1970-01-01T00:00:00.000Z"
+              },
+              "created_at": "1970-01-01T00:00:00.000Z",
+              "stored_bytes": 1536
+            },
+            {
+              "account": "123456789012",
+              "region": "eu-west-1",
+              "name": "/aws/lambda/logctl-logctl-domain",
+              "class": "STANDARD",
+              "state": "own",
+              "reason": "belongs to a logctl function",
+              "filters": [],
+              "evidence": {
+                "kind": "asked",
+                "at": "1970-01-01T00:00:00.000Z"
+              },
+              "created_at": "1970-01-01T00:00:00.000Z",
+              "stored_bytes": 1536
+            },
+            {
+              "account": "123456789012",
+              "region": "eu-west-1",
+              "name": "/streamed",
+              "class": "STANDARD",
+              "state": "streamed",
+              "reason": "by its filter; also to stream/theirs",
+              "filters": [
+                {
+                  "name": "logctl-logctl",
+                  "destination": "arn:aws:lambda:eu-west-1:123456789012:function:logctl-logctl-forwarder",
+                  "ours": true
+                },
+                {
+                  "name": "x",
+                  "destination": "arn:aws:kinesis:eu-west-1:123456789012:stream/theirs",
+                  "ours": false
+                }
+              ],
+              "evidence": {
+                "kind": "asked",
+                "at": "1970-01-01T00:00:00.000Z"
+              },
+              "created_at": "1970-01-01T00:00:00.000Z",
+              "stored_bytes": 1536
+            }
+          ],
+          "unread": [
+            {
+              "what": "/unread",
+              "error": "cannot read the filters of /unread: no\nanswer"
+            }
+          ]
+        }
+        "#);
+    }
+
+    #[test]
+    fn the_closing_line() {
+        let report = Report::new(&inventory(), &[State::Missing]);
+        assert_snapshot!(report.closing_line(), @"1 of 7 log groups in account 123456789012, eu-west-1; 1 of 5 streamable groups are streamed");
     }
 }

@@ -85,3 +85,95 @@ impl Show for changes::Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::{changes::StepOutcome, error::Error, inventory::examples::inventory, ui::three_forms};
+
+    #[test]
+    fn the_plan() {
+        let plan = changes::Plan::new(&inventory());
+        let report = Plan::new(&plan);
+        assert_snapshot!(three_forms(&report), @r#"
+        account 123456789012 (shop), eu-west-1
+        DO           LOG GROUP   STATE     WHY
+        repair       /drifted    drifted   its filter sends only what matches `ERROR`
+        subscribe    /missing    missing   no subscription filter
+        unsubscribe  /skip/leak  unwanted  excluded by the rule `/skip/*`, but it is streamed
+        --- pipe
+        repair	/drifted	drifted	its filter sends only what matches `ERROR`
+        subscribe	/missing	missing	no subscription filter
+        unsubscribe	/skip/leak	unwanted	excluded by the rule `/skip/*`, but it is streamed
+        --- json
+        {
+          "schema": "logctl.backfill-plan/v1",
+          "account": "123456789012",
+          "alias": "shop",
+          "region": "eu-west-1",
+          "steps": [
+            {
+              "group": "/drifted",
+              "state": "drifted",
+              "action": "repair",
+              "reason": "its filter sends only what matches `ERROR`"
+            },
+            {
+              "group": "/missing",
+              "state": "missing",
+              "action": "subscribe",
+              "reason": "no subscription filter"
+            },
+            {
+              "group": "/skip/leak",
+              "state": "unwanted",
+              "action": "unsubscribe",
+              "reason": "excluded by the rule `/skip/*`, but it is streamed"
+            }
+          ],
+          "unchanged": 4
+        }
+        "#);
+        assert_snapshot!(report.question(), @"Change 3 log groups of account 123456789012 (shop), eu-west-1?");
+    }
+
+    #[test]
+    fn the_outcome() {
+        let plan = changes::Plan::new(&inventory());
+        let mut outcome = changes::Outcome::new(&plan);
+        let became = [StepOutcome::Done, StepOutcome::Full, StepOutcome::Failed(Error::failed("no\nanswer"))];
+        for (step, became) in plan.steps.iter().zip(became) {
+            outcome.add(step, became);
+        }
+        assert_snapshot!(three_forms(&outcome), @r#"
+        TRIED        LOG GROUP   FAILED
+        unsubscribe  /skip/leak  no\nanswer
+        full         /missing    others hold all its filters
+        --- pipe
+        unsubscribe	/skip/leak	no\nanswer
+        full	/missing	others hold all its filters
+        --- json
+        {
+          "schema": "logctl.backfill/v1",
+          "account": "123456789012",
+          "alias": "shop",
+          "region": "eu-west-1",
+          "planned": 3,
+          "done": 1,
+          "unchanged": 4,
+          "full": [
+            "/missing"
+          ],
+          "failed": [
+            {
+              "group": "/skip/leak",
+              "action": "unsubscribe",
+              "error": "no\nanswer"
+            }
+          ]
+        }
+        "#);
+    }
+}

@@ -12,13 +12,18 @@ use strum::Display;
 
 use crate::{
     aws::Target,
-    deploy::change_set::ChangeSet,
+    deploy::{StackSettings, change_set::ChangeSet},
     ui::{Above, Cell, Column, Grid, Role, Show},
     words::count,
 };
 
-/// Resources whose replacement cuts deliveries off: filters, permissions and the rule name them by ARN.
-const LIFELINES: [&str; 4] = ["LogsForwarder", "LogGroupCreated", "LogGroupCreatedRule", "DeadLetters"];
+/// Resources that others name by their ARN, and what is cut off where one gets another.
+const LIFELINES: [(&str, &str); 4] = [
+    ("LogsForwarder", "every subscription filter would point to nothing"),
+    ("LogGroupCreated", "new log groups would not be subscribed meanwhile"),
+    ("LogGroupCreatedRule", "new log groups would not be subscribed meanwhile"),
+    ("DeadLetters", "what waits in the old bucket would not be indexed"),
+];
 
 /// A deployment before it is begun.
 #[derive(Debug, Serialize)]
@@ -28,6 +33,8 @@ pub struct Plan {
     pub target: Target,
     /// Name of the stack.
     pub stack: String,
+    /// Where its domain answers.
+    endpoint: String,
     creates: bool,
     /// Each resource that changes.
     pub changes: Vec<ResourceChange>,
@@ -57,7 +64,13 @@ enum Act {
 impl Plan {
     /// The plan of a change set; `with_bucket` where the artifact bucket has to be made, too.
     #[must_use]
-    pub fn new(target: &Target, stack: &StackName, set: &ChangeSet, with_bucket: bool) -> Self {
+    pub fn new(
+        target: &Target,
+        stack: &StackName,
+        settings: &StackSettings,
+        set: &ChangeSet,
+        with_bucket: bool,
+    ) -> Self {
         let replaced = replaced(&set.changes);
         let mut changes: Vec<ResourceChange> =
             set.changes.iter().filter_map(|change| resource_change(change, &replaced)).collect();
@@ -70,16 +83,17 @@ impl Plan {
                 properties: vec!["in a stack of its own".to_owned()],
             });
         }
-        Self { target: target.clone(), stack: stack.to_string(), creates: set.creates, changes }
+        let endpoint = settings.endpoint.as_ref().map_or_else(String::new, ToString::to_string);
+        Self { target: target.clone(), stack: stack.to_string(), endpoint, creates: set.creates, changes }
     }
 
-    /// A resource whose replacement cuts deliveries off.
+    /// What it would cut off, and what that means, if it does.
     #[must_use]
-    pub fn gap(&self) -> Option<&str> {
-        let cut = |change: &&ResourceChange| {
-            matches!(change.action, Act::Replace | Act::Remove) && LIFELINES.contains(&change.name.as_str())
-        };
-        self.changes.iter().find(cut).map(|change| change.name.as_str())
+    pub fn gap(&self) -> Option<String> {
+        let cuts = self.changes.iter().filter(|change| matches!(change.action, Act::Replace | Act::Remove));
+        let mut cut =
+            cuts.filter_map(|change| Some((change, LIFELINES.iter().find(|(name, _)| *name == change.name)?)));
+        cut.next().map(|(change, (name, consequence))| format!("this would {} {name}: {consequence}", change.action))
     }
 
     /// What is asked before it is begun.
@@ -185,11 +199,21 @@ impl Show for Plan {
         let mut columns = ["DO", "RESOURCE", "TYPE"].map(Column::Both).to_vec();
         columns.push(Column::Terminal("WHAT"));
         Grid {
-            above: vec![Above::Text(self.target.to_string())],
+            above: vec![Above::Text(format!("{}, to {}", self.target, self.endpoint))],
             columns,
             rows: self.changes.iter().map(row).collect(),
         }
     }
+}
+
+/// What became of a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+enum How {
+    Deployed,
+    Begun,
+    Unchanged,
 }
 
 /// How a deployment ended.
@@ -198,9 +222,8 @@ pub struct Outcome {
     #[serde(flatten)]
     target: Target,
     stack: String,
-    /// `deployed`, `begun` or `unchanged`.
     #[serde(rename = "outcome")]
-    how: &'static str,
+    how: How,
     changes: Vec<ResourceChange>,
 }
 
@@ -208,19 +231,19 @@ impl Outcome {
     /// There was nothing to do.
     #[must_use]
     pub fn unchanged(plan: &Plan) -> Self {
-        Self { changes: Vec::new(), how: "unchanged", ..Self::begun(plan) }
+        Self { changes: Vec::new(), how: How::Unchanged, ..Self::begun(plan) }
     }
 
     /// It goes on without us.
     #[must_use]
     pub fn begun(plan: &Plan) -> Self {
-        Self { target: plan.target.clone(), stack: plan.stack.clone(), how: "begun", changes: plan.changes.clone() }
+        Self { target: plan.target.clone(), stack: plan.stack.clone(), how: How::Begun, changes: plan.changes.clone() }
     }
 
     /// It is done.
     #[must_use]
     pub fn deployed(plan: &Plan) -> Self {
-        Self { how: "deployed", ..Self::begun(plan) }
+        Self { how: How::Deployed, ..Self::begun(plan) }
     }
 }
 
@@ -237,8 +260,10 @@ impl Show for Outcome {
 #[cfg(test)]
 mod tests {
     use aws_sdk_cloudformation::types::ResourceChange as Wire;
+    use insta::assert_snapshot;
 
     use super::*;
+    use crate::ui::three_forms;
 
     fn wire(
         action: ChangeAction,
@@ -264,7 +289,8 @@ mod tests {
             region: "eu-west-1".into(),
             partition: "aws".into(),
         };
-        Plan::new(&target, &"logctl".parse().unwrap(), &set, false)
+        let settings = StackSettings { endpoint: "https://a.example".parse().ok(), ..StackSettings::default() };
+        Plan::new(&target, &"logctl".parse().unwrap(), &settings, &set, false)
     }
 
     fn plan(changes: &[(ChangeAction, Option<Replacement>, &str)]) -> Plan {
@@ -277,7 +303,8 @@ mod tests {
         assert_eq!(plan(&[(ChangeAction::Modify, Some(Replacement::False), "LogsForwarder")]).gap(), None);
         assert_eq!(plan(&[(ChangeAction::Modify, Some(Replacement::True), "ForwarderRole")]).gap(), None);
         let replaced = plan(&[(ChangeAction::Modify, Some(Replacement::True), "LogsForwarder")]);
-        assert_eq!(replaced.gap(), Some("LogsForwarder"));
+        let gap = "this would replace LogsForwarder: every subscription filter would point to nothing";
+        assert_eq!(replaced.gap().as_deref(), Some(gap));
     }
 
     fn detail(
@@ -337,7 +364,7 @@ mod tests {
         let unexplained = detail("Name", ChangeSource::DirectModification, EvaluationType::Static, None);
         let changes =
             vec![wire(ChangeAction::Modify, Some(Replacement::Conditional), "DeadLetters", vec![unexplained])];
-        assert_eq!(of(changes).gap(), Some("DeadLetters"));
+        assert!(of(changes).gap().unwrap().contains("replace DeadLetters"));
     }
 
     #[test]
@@ -352,5 +379,96 @@ mod tests {
             ["replace\tA\tAWS::Lambda::Function", "remove\tC\tAWS::Lambda::Function", "add\tB\tAWS::Lambda::Function"]
         );
         assert_eq!(plan.question(), "Update stack logctl (3 resources) in account 1 (shop), eu-west-1?");
+    }
+
+    #[test]
+    fn the_plan_and_the_outcome() {
+        let plan = of(vec![
+            wire(ChangeAction::Add, None, "LoopEnded", Vec::new()),
+            wire(
+                ChangeAction::Modify,
+                Some(Replacement::False),
+                "LogsForwarder",
+                vec![detail("Code", ChangeSource::ParameterReference, EvaluationType::Static, Some("ForwarderKey"))],
+            ),
+        ]);
+        assert_snapshot!(three_forms(&plan), @r#"
+        account 1 (shop), eu-west-1, to https://a.example
+        DO        RESOURCE       TYPE             WHAT
+        ~ change  LogsForwarder  Lambda Function  Code
+        + add     LoopEnded      Lambda Function
+        --- pipe
+        change	LogsForwarder	AWS::Lambda::Function
+        add	LoopEnded	AWS::Lambda::Function
+        --- json
+        {
+          "schema": "logctl.bootstrap-plan/v1",
+          "account": "1",
+          "alias": "shop",
+          "region": "eu-west-1",
+          "stack": "logctl",
+          "endpoint": "https://a.example",
+          "creates": false,
+          "changes": [
+            {
+              "action": "change",
+              "name": "LogsForwarder",
+              "kind": "AWS::Lambda::Function",
+              "properties": [
+                "Code"
+              ]
+            },
+            {
+              "action": "add",
+              "name": "LoopEnded",
+              "kind": "AWS::Lambda::Function",
+              "properties": []
+            }
+          ]
+        }
+        "#);
+        assert_snapshot!(three_forms(&Outcome::deployed(&plan)), @r#"
+        --- pipe
+        logctl	deployed
+        --- json
+        {
+          "schema": "logctl.bootstrap/v1",
+          "account": "1",
+          "alias": "shop",
+          "region": "eu-west-1",
+          "stack": "logctl",
+          "outcome": "deployed",
+          "changes": [
+            {
+              "action": "change",
+              "name": "LogsForwarder",
+              "kind": "AWS::Lambda::Function",
+              "properties": [
+                "Code"
+              ]
+            },
+            {
+              "action": "add",
+              "name": "LoopEnded",
+              "kind": "AWS::Lambda::Function",
+              "properties": []
+            }
+          ]
+        }
+        "#);
+        assert_snapshot!(three_forms(&Outcome::unchanged(&plan)), @r#"
+        --- pipe
+        logctl	unchanged
+        --- json
+        {
+          "schema": "logctl.bootstrap/v1",
+          "account": "1",
+          "alias": "shop",
+          "region": "eu-west-1",
+          "stack": "logctl",
+          "outcome": "unchanged",
+          "changes": []
+        }
+        "#);
     }
 }

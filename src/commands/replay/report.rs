@@ -1,6 +1,6 @@
 //! Which dead letters there are, and what became of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use logctl_core::{
     dead_letter::{DeadLetter, LetterKind},
@@ -19,11 +19,13 @@ use crate::{
 
 /// Characters of a message that are shown as a sample.
 const SAMPLE: usize = 60;
+/// What the rest is called.
+const OTHERS: &str = "other reasons";
 /// Reasons that are told apart; more are counted together.
 const MAX_REASONS: usize = 200;
 
 /// Dead letters, counted by kind and reason.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Survey {
     #[serde(flatten)]
     target: Target,
@@ -55,7 +57,7 @@ struct Reason {
     /// The indices that they go to; empty where their times will tell.
     #[serde(serialize_with = "names", skip_serializing_if = "BTreeSet::is_empty")]
     indices: BTreeSet<IndexName>,
-    /// When the first of them was given up, in milliseconds since 1970.
+    /// When the first of them was given up, in milliseconds since 1970; 0 where nobody knows.
     oldest: i64,
     newest: i64,
     /// The log group and the beginning of the message of one of them.
@@ -71,7 +73,7 @@ impl Survey {
     /// Without any letter yet.
     #[must_use]
     pub fn new(target: &Target) -> Self {
-        Self { target: target.clone(), objects: Vec::new(), unreadable: Vec::new(), reasons: BTreeMap::new() }
+        Self { target: target.clone(), ..Self::default() }
     }
 
     /// What a replay of them does.
@@ -91,7 +93,7 @@ impl Survey {
         let index = letter.index.as_deref().map(|index| indices.check(index)).transpose();
         let mut key = (letter.kind, index.as_ref().map_or_else(Clone::clone, |_| shape(&letter.reason)));
         if self.reasons.len() >= MAX_REASONS && !self.reasons.contains_key(&key) {
-            "other reasons".clone_into(&mut key.1);
+            OTHERS.clone_into(&mut key.1);
         }
         let entry = self.reasons.entry(key.clone()).or_insert_with(|| Reason {
             kind: key.0,
@@ -106,6 +108,30 @@ impl Survey {
         entry.indices.extend(index.ok().flatten());
         entry.oldest = entry.oldest.min(letter.at);
         entry.newest = entry.newest.max(letter.at);
+    }
+
+    /// Adds those of an object.
+    pub fn merge(&mut self, other: Self) {
+        for (mut key, reason) in other.reasons {
+            if self.reasons.len() >= MAX_REASONS && !self.reasons.contains_key(&key) {
+                OTHERS.clone_into(&mut key.1);
+            }
+            match self.reasons.entry(key) {
+                Entry::Vacant(place) => drop(place.insert(reason)),
+                Entry::Occupied(mut place) => place.get_mut().merge(reason),
+            }
+        }
+    }
+
+    /// The error where some objects are something else.
+    ///
+    /// # Errors
+    /// Incomplete.
+    pub fn check(&self) -> Result<(), Error> {
+        match self.unreadable.len() {
+            0 => Ok(()),
+            number => Err(Error::new(Kind::Incomplete, format!("{} could not be read", count(number, "object")))),
+        }
     }
 
     /// How many there are.
@@ -123,6 +149,13 @@ impl Survey {
 }
 
 impl Reason {
+    fn merge(&mut self, other: Self) {
+        self.letters += other.letters;
+        self.indices.extend(other.indices);
+        self.oldest = self.oldest.min(other.oldest);
+        self.newest = self.newest.max(other.newest);
+    }
+
     /// The indices, the first and the last where there are several.
     fn goes_to(&self) -> String {
         match (self.indices.first(), self.indices.last(), self.indices.len()) {
@@ -160,7 +193,7 @@ impl Show for Survey {
             vec![
                 Cell::new(reason.kind).role(Role::Strong),
                 Cell::new(reason.letters).shown(grouped(reason.letters as u64)),
-                Cell::new(rfc3339(from_milliseconds(reason.oldest))),
+                Cell::new(if reason.oldest > 0 { rfc3339(from_milliseconds(reason.oldest)) } else { "-".to_owned() }),
                 Cell::new(&reason.reason),
                 Cell::new(reason.goes_to()),
                 Cell::new(format!("{group} {message}")).role(Role::Dim),
@@ -183,7 +216,7 @@ impl Show for Survey {
 }
 
 /// What became of them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Outcome {
     /// Which account and Region.
     #[serde(flatten)]
@@ -212,17 +245,7 @@ impl Outcome {
     /// Of a replay that is not begun.
     #[must_use]
     pub fn new(target: &Target) -> Self {
-        Self {
-            target: target.clone(),
-            objects: 0,
-            done: 0,
-            indexed: 0,
-            duplicates: 0,
-            degraded: 0,
-            refused: 0,
-            outage: None,
-            interrupted: false,
-        }
+        Self { target: target.clone(), ..Self::default() }
     }
 
     /// Adds what became of an object.
@@ -288,7 +311,10 @@ impl Show for Outcome {
 
 #[cfg(test)]
 mod tests {
+    use insta::assert_snapshot;
+
     use super::*;
+    use crate::{inventory::examples::target, ui::three_forms};
 
     #[test]
     fn reasons_of_many_events_are_one() {
@@ -309,5 +335,98 @@ mod tests {
             "indexed 1,000 dead letters in account 1, eu-west-1, 2 had been indexed before, 1 refused again, 1 object left"
         );
         assert_eq!(outcome.result().unwrap_err().kind, Kind::Failed);
+    }
+
+    #[test]
+    fn the_plan_and_the_outcome() {
+        let indices = Indices { prefix: "logctl".parse().unwrap(), period: logctl_core::index_name::Period::Day };
+        let mut survey = Survey::new(&target());
+        for (kind, index, number) in [
+            (LetterKind::Rejected, Some("logctl-2026.11.23"), 2),
+            (LetterKind::Rejected, Some("logctl-2026.11.24"), 1),
+            (LetterKind::Rejected, Some("orders"), 1),
+            (LetterKind::Outage, None, 1),
+        ] {
+            let letter = DeadLetter {
+                kind,
+                reason: "failed to parse field [a] in document with id '1'".into(),
+                at: 1_795_428_000_000,
+                attempts: 1,
+                index: index.map(Into::into),
+                origin: None,
+                event: None,
+                payload: None,
+            };
+            for _ in 0..number {
+                survey.count(&letter, &indices);
+            }
+        }
+        assert_snapshot!(three_forms(&survey), @r#"
+        account 123456789012 (shop), eu-west-1
+        KIND      LETTERS  REASON                        INDEX                                 ONE OF THEM
+        rejected  3        failed to parse field [a]     logctl-2026.11.23, logctl-2026.11.24
+        rejected  1        `orders` is no index of this  -
+                           stack
+        outage    1        failed to parse field [a]     -
+        --- pipe
+        rejected	3	2026-11-23T10:00:00.000Z	failed to parse field [a]	logctl-2026.11.23, logctl-2026.11.24
+        rejected	1	2026-11-23T10:00:00.000Z	`orders` is no index of this stack	-
+        outage	1	2026-11-23T10:00:00.000Z	failed to parse field [a]	-
+        --- json
+        {
+          "schema": "logctl.replay-plan/v1",
+          "account": "123456789012",
+          "alias": "shop",
+          "region": "eu-west-1",
+          "reasons": [
+            {
+              "kind": "rejected",
+              "reason": "`orders` is no index of this stack",
+              "letters": 1,
+              "oldest": 1795428000000,
+              "newest": 1795428000000
+            },
+            {
+              "kind": "rejected",
+              "reason": "failed to parse field [a]",
+              "letters": 3,
+              "indices": [
+                "logctl-2026.11.23",
+                "logctl-2026.11.24"
+              ],
+              "oldest": 1795428000000,
+              "newest": 1795428000000
+            },
+            {
+              "kind": "outage",
+              "reason": "failed to parse field [a]",
+              "letters": 1,
+              "oldest": 1795428000000,
+              "newest": 1795428000000
+            }
+          ]
+        }
+        "#);
+        assert_snapshot!(survey.question(), @"Index 5 dead letters in account 123456789012 (shop), eu-west-1?");
+        let outcome = Outcome { objects: 2, done: 2, indexed: 5, refused: 1, ..Outcome::new(&target()) };
+        assert_snapshot!(three_forms(&outcome), @r#"
+        --- pipe
+        indexed	5
+        duplicates	0
+        refused	1
+        --- json
+        {
+          "schema": "logctl.replay/v1",
+          "account": "123456789012",
+          "alias": "shop",
+          "region": "eu-west-1",
+          "objects": 2,
+          "done": 2,
+          "indexed": 5,
+          "duplicates": 0,
+          "degraded": 0,
+          "refused": 1
+        }
+        "#);
     }
 }

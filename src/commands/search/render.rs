@@ -178,4 +178,46 @@ mod tests {
     fn long_names_keep_their_end() {
         assert_eq!(clip("a-very-long-name-of-a-service", 10), "…a-service");
     }
+
+    #[test]
+    fn an_answer_for_a_script() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            search: SearchArgs,
+        }
+        let Line { search } = clap::Parser::parse_from(["logctl", "no"]);
+        let found = Found { events: vec![event("no")], total: 1, ..Found::default() };
+        let range = jiff::Timestamp::UNIX_EPOCH..jiff::Timestamp::from_second(60).unwrap();
+        let document = Document::new(&found, &search, &range);
+        assert_snapshot!(serde_json::to_string_pretty(&document).unwrap(), @r#"
+        {
+          "query": "no",
+          "range": {
+            "since": "1970-01-01T00:00:00.000Z",
+            "until": "1970-01-01T00:01:00.000Z"
+          },
+          "total": 1,
+          "total_relation": "eq",
+          "shown": 1,
+          "cursor": "1795428312345:1",
+          "warnings": [],
+          "events": [
+            {
+              "id": "1",
+              "time": "2026-11-23T10:05:12.345Z",
+              "account": "",
+              "region": "",
+              "group": "/aws/lambda/checkout",
+              "stream": "",
+              "level": "error",
+              "service": "checkout",
+              "message": "no",
+              "index": "logctl-2026.11.23",
+              "cursor": "1795428312345:1"
+            }
+          ]
+        }
+        "#);
+    }
 }

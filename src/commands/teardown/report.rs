@@ -136,3 +136,74 @@ impl Show for Outcome {
         Grid { above: Vec::new(), columns: vec![Column::Pipe, Column::Pipe], rows: rows.collect() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::{inventory::examples::target, ui::three_forms};
+
+    fn plan() -> Plan {
+        let filters = vec![("/shop/orders".to_owned(), vec!["logctl-logctl".to_owned(), "by-hand".to_owned()])];
+        Plan { stack: Some("logctl".to_owned()), ..Plan::new(&target(), None, filters, Some("everything".to_owned())) }
+    }
+
+    #[test]
+    fn the_plan() {
+        assert_snapshot!(three_forms(&plan()), @r#"
+        account 123456789012 (shop), eu-west-1
+        DO        WHAT            NAME           LOG GROUP
+        - remove  filter          logctl-logctl  /shop/orders
+        - remove  filter          by-hand        /shop/orders
+        - remove  account policy  everything
+        - remove  stack           logctl
+        --- pipe
+        filter	logctl-logctl	/shop/orders
+        filter	by-hand	/shop/orders
+        account policy	everything
+        stack	logctl
+        --- json
+        {
+          "schema": "logctl.teardown-plan/v1",
+          "account": "123456789012",
+          "alias": "shop",
+          "region": "eu-west-1",
+          "stack": "logctl",
+          "filters": [
+            [
+              "/shop/orders",
+              "logctl-logctl"
+            ],
+            [
+              "/shop/orders",
+              "by-hand"
+            ]
+          ],
+          "policy": "everything"
+        }
+        "#);
+        assert_snapshot!(plan().question(), @"Remove 2 filters, the account policy everything, stack logctl in account 123456789012 (shop), eu-west-1?");
+    }
+
+    #[test]
+    fn the_outcome() {
+        let kept = vec!["the indices logctl-*".to_owned()];
+        assert_snapshot!(three_forms(&Outcome { done: 2, kept, ..Outcome::new(&plan()) }), @r#"
+        --- pipe
+        kept	the indices logctl-*
+        --- json
+        {
+          "schema": "logctl.teardown/v1",
+          "account": "123456789012",
+          "alias": "shop",
+          "region": "eu-west-1",
+          "planned": 2,
+          "done": 2,
+          "kept": [
+            "the indices logctl-*"
+          ]
+        }
+        "#);
+    }
+}

@@ -162,3 +162,11 @@ proptest! {
         drop(parse(&[parts.concat()]));
     }
 }
+
+#[test]
+fn signs_without_end_are_survived() {
+    let _ = parse(&["!".repeat(100_000) + "x"]);
+    let _ = parse(&["-".repeat(100_000) + "x"]);
+    let _ = parse(&["NOT ".repeat(100_000) + "x"]);
+    let _ = parse(&["(".repeat(100_000) + "x"]);
+}

@@ -36,7 +36,7 @@ impl Detector {
         match self {
             Self::Email => &["@"],
             Self::Jwt => &["eyJ"],
-            Self::AwsKey => &["AKIA", "ASIA", "ecret"],
+            Self::AwsKey => &["AKIA", "ASIA", "ecret", "ECRET"],
             Self::Bearer => &["earer", "EARER"],
             Self::Card | Self::Iban => &[],
         }
@@ -272,6 +272,7 @@ mod tests {
     #[test_case("to DE89370400440532013001", "to DE89370400440532013001"; "a wrong iban")]
     #[test_case("t=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-_", "t=[redacted:jwt]"; "jwt")]
     #[test_case("AKIAIOSFODNN7EXAMPLE and aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "[redacted:aws-key] and aws_[redacted:aws-key]"; "aws keys")]
+    #[test_case("AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "AWS_[redacted:aws-key]"; "as the environment spells it")]
     #[test_case("Authorization: Bearer abcdef123456==", "Authorization: [redacted:bearer]"; "bearer")]
     #[test_case("the bearer of news", "the bearer of news"; "a word")]
     fn detectors(text: &str, expected: &str) {

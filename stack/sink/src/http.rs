@@ -113,6 +113,9 @@ impl HttpClient {
     /// When `authorities` cannot be read.
     #[cfg(feature = "proxy")]
     pub fn with_proxy(self, authorities: Option<&str>, proxy: &str, exempt: &str) -> Result<Self, String> {
+        if !(proxy.is_empty() || !proxy.contains("://") || proxy.starts_with("http://")) {
+            return Err("a proxy is spoken to by http://; other kinds of proxies are not supported".to_owned());
+        }
         let anywhere = Uri::from_static("https://amazonaws.com");
         let proxy = || Matcher::builder().https(proxy.to_owned());
         let Some(found) = proxy().build().intercept(&anywhere) else { return Ok(self) };

@@ -68,20 +68,7 @@ impl State {
     /// Whether every event of a group in this state reaches our destination.
     #[must_use]
     pub const fn delivers(self) -> bool {
-        match self {
-            Self::Streamed | Self::Double => true,
-            Self::Unknown
-            | Self::Loop
-            | Self::Own
-            | Self::Unsupported
-            | Self::Unwanted
-            | Self::Excluded
-            | Self::Conflict
-            | Self::Broken
-            | Self::Drifted
-            | Self::Full
-            | Self::Missing => false,
-        }
+        matches!(self, Self::Streamed | Self::Double)
     }
 }
 
@@ -241,6 +228,9 @@ fn decide_several(ours: &[&Filter], stack: &Stack) -> Decision {
 }
 
 fn drift(filter: &Filter) -> String {
+    if let Some(selection) = filter.selection.as_deref().filter(|selection| !selection.is_empty()) {
+        return format!("its filter sends only what is selected by `{selection}`");
+    }
     if filter.pattern.is_empty() {
         return format!("its filter distributes {}", filter.distribution.as_deref().unwrap_or_default());
     }
@@ -362,16 +352,24 @@ mod tests {
         assert_eq!((decision.state, change_of.as_deref()), (state, change), "{}", decision.reason);
     }
 
-    #[test_case("ERROR", None; "a pattern")]
-    #[test_case("", Some("Random"); "a distribution")]
-    fn a_changed_filter_is_put_right_under_its_own_name(pattern: &str, distribution: Option<&str>) {
+    #[test_case("ERROR", None, None, "its filter sends only what matches `ERROR`"; "a pattern")]
+    #[test_case("", Some("Random"), None, "its filter distributes Random"; "a distribution")]
+    #[test_case("", None, Some("@aws.account = 1"), "its filter sends only what is selected by `@aws.account = 1`"; "a selection")]
+    fn a_changed_filter_is_put_right_under_its_own_name(
+        pattern: &str,
+        distribution: Option<&str>,
+        selection: Option<&str>,
+        reason: &str,
+    ) {
         let changed = Filter {
             pattern: pattern.into(),
             distribution: distribution.map(Into::into),
+            selection: selection.map(Into::into),
             ..filter("by-hand", FORWARDER)
         };
         let decision = decided("/a", &[changed], &AccountFacts::default());
         assert_eq!((decision.state, decision.change), (State::Drifted, Some(put("by-hand"))));
+        assert_eq!(decision.reason, reason);
     }
 
     #[test]

@@ -163,9 +163,9 @@ impl Named<'_> {
         let mut before = r#","@ids":["#;
         for id in ids.iter() {
             if quiet {
-                put(&[before, "\"", id, "\""])
+                put(&[before, "\"", id, "\""]);
             } else {
-                put(&[before, &json!(id).to_string()])
+                put(&[before, &json!(id).to_string()]);
             }
             before = ",";
         }

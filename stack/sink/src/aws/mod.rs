@@ -194,6 +194,12 @@ fn service_error(answer: &Response) -> AwsError {
         let code = wire.code.rsplit('#').next().unwrap_or_default().to_owned();
         return AwsError::Service { code, message: wire.message };
     }
+    // Lambda's API names the error in a header.
+    let named = answer.headers.get("x-amzn-errortype").and_then(|name| name.to_str().ok());
+    if let Some(name) = named {
+        let code = name.split(':').next().unwrap_or_default().to_owned();
+        return AwsError::Service { code, message: answer.excerpt() };
+    }
     let text = String::from_utf8_lossy(&answer.body);
     AwsError::Service {
         code: xml::texts(&text, "Code").next().unwrap_or_else(|| status_code(answer.status)),

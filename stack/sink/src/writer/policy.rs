@@ -107,23 +107,23 @@ mod tests {
         policy
     }
 
-    #[test_case(Circuit::Closed, "", true, 2, 100; "at first")]
-    #[test_case(Circuit::Closed, "aaaa", true, 4, 1600; "all goes well")]
-    #[test_case(Circuit::Closed, "aap", true, 2, 800; "items are put off")]
-    #[test_case(Circuit::Closed, "ss", true, 2, 25; "halves of halves")]
-    #[test_case(Circuit::Closed, "fff", true, 1, 100; "three failures")]
-    #[test_case(Circuit::Closed, "ffff", false, 1, 100; "a fourth failure")]
-    #[test_case(Circuit::Closed, "fffaf", true, 1, 200; "an answer in between")]
-    #[test_case(Circuit::Closed, "ooooo", true, 1, 100; "requests that were under way together")]
-    #[test_case(Circuit::Closed, "ttttttt", true, 1, 100; "throttled seven times")]
-    #[test_case(Circuit::Closed, "tttttttt", false, 1, 100; "and once more")]
-    #[test_case(Circuit::HalfOpen, "", true, 1, 100; "half open")]
-    #[test_case(Circuit::HalfOpen, "f", false, 1, 100; "still an outage")]
-    #[test_case(Circuit::HalfOpen, "t", false, 1, 100; "still too much")]
-    #[test_case(Circuit::HalfOpen, "aa", true, 3, 400; "the domain is back")]
-    #[test_case(Circuit::Open(String::new()), "", false, 1, 100; "open")]
-    fn what_is_tried_next(circuit: Circuit, history: &str, goes_on: bool, window: usize, limit: usize) {
-        let policy = after(&circuit, history);
+    #[test_case(&Circuit::Closed, "", true, 2, 100; "at first")]
+    #[test_case(&Circuit::Closed, "aaaa", true, 4, 1600; "all goes well")]
+    #[test_case(&Circuit::Closed, "aap", true, 2, 800; "items are put off")]
+    #[test_case(&Circuit::Closed, "ss", true, 2, 25; "halves of halves")]
+    #[test_case(&Circuit::Closed, "fff", true, 1, 100; "three failures")]
+    #[test_case(&Circuit::Closed, "ffff", false, 1, 100; "a fourth failure")]
+    #[test_case(&Circuit::Closed, "fffaf", true, 1, 200; "an answer in between")]
+    #[test_case(&Circuit::Closed, "ooooo", true, 1, 100; "requests that were under way together")]
+    #[test_case(&Circuit::Closed, "ttttttt", true, 1, 100; "throttled seven times")]
+    #[test_case(&Circuit::Closed, "tttttttt", false, 1, 100; "and once more")]
+    #[test_case(&Circuit::HalfOpen, "", true, 1, 100; "half open")]
+    #[test_case(&Circuit::HalfOpen, "f", false, 1, 100; "still an outage")]
+    #[test_case(&Circuit::HalfOpen, "t", false, 1, 100; "still too much")]
+    #[test_case(&Circuit::HalfOpen, "aa", true, 3, 400; "the domain is back")]
+    #[test_case(&Circuit::Open(String::new()), "", false, 1, 100; "open")]
+    fn what_is_tried_next(circuit: &Circuit, history: &str, goes_on: bool, window: usize, limit: usize) {
+        let policy = after(circuit, history);
         assert_eq!((policy.goes_on(), policy.window, policy.limit), (goes_on, window, limit));
     }
 }
