@@ -15,6 +15,15 @@ pub fn grouped(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
+/// `a, b and c`.
+#[must_use]
+pub fn all(things: &[String]) -> String {
+    match things {
+        [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        _ => things.concat(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,5 +32,10 @@ mod tests {
     fn numbers_are_grouped_and_nouns_agree() {
         assert_eq!(count(1, "log group"), "1 log group");
         assert_eq!(count(1_234_567, "event"), "1,234,567 events");
+    }
+    #[test]
+    fn several_things_are_one_phrase() {
+        let things = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!([0, 1, 2, 3].map(|end| all(&things[..end])), ["", "a", "a and b", "a, b and c"]);
     }
 }

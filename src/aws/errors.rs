@@ -110,3 +110,64 @@ fn login(options: &AwsOptions) -> String {
 fn causes(error: &(dyn StdError + 'static)) -> Vec<String> {
     std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use test_case::test_case;
+
+    use super::*;
+    use crate::aws::{groups, mocked::Account};
+
+    fn options(profile: Option<&str>) -> AwsOptions {
+        AwsOptions { profile: profile.map(str::to_owned), region: None, expect_account: None }
+    }
+
+    #[test_case("ExpiredToken", Kind::Denied, "it fails: the AWS session has expired: m")]
+    #[test_case("RequestExpired", Kind::Denied, "it fails: the AWS session has expired: m")]
+    #[test_case("InvalidClientTokenId", Kind::Denied, "it fails: AWS does not accept the credentials: m")]
+    #[test_case("AccessDenied", Kind::Denied, "it fails: access denied: m")]
+    #[test_case("AccessDeniedException", Kind::Denied, "it fails: access denied: m")]
+    #[test_case("UnauthorizedOperation", Kind::Denied, "it fails: access denied: m")]
+    #[test_case(
+        "ThrottlingException",
+        Kind::Throttled,
+        "it fails: AWS throttles these calls, also after several tries: m"
+    )]
+    #[test_case("ResourceNotFoundException", Kind::NotFound, "it fails: it does not exist: m")]
+    #[test_case("LimitExceededException", Kind::Failed, "it fails: a limit of the account is reached: m")]
+    #[test_case("ValidationError", Kind::Failed, "it fails: AWS refuses it: m")]
+    #[test_case("OfTomorrow", Kind::Failed, "it fails: AWS answers OfTomorrow: m")]
+    fn a_code_of_aws_means(code: &str, kind: Kind, line: &str) {
+        let error = service("it fails", code, "m", &options(None));
+        assert_eq!((error.kind, error.one_line().as_str()), (kind, line));
+    }
+
+    #[test]
+    fn who_has_to_log_in_is_told_how() {
+        let error = service("it fails", "ExpiredToken", "", &options(Some("prod")));
+        assert_eq!(error.hints, ["aws sso login --profile prod"]);
+        let expired = CredentialsError::provider_error("the SSO token has expired");
+        let error = without_credentials("it fails", &expired, &options(Some("prod"))).unwrap();
+        assert_eq!((error.kind, error.message.as_str()), (Kind::Denied, "it fails: the AWS login has expired"));
+        let none = CredentialsError::not_loaded_no_source();
+        let error = without_credentials("it fails", &none, &options(None)).unwrap();
+        assert_eq!(error.one_line(), "it fails: no AWS credentials were found");
+        let broken = CredentialsError::provider_error("the file is no file");
+        let error = without_credentials("it fails", &broken, &options(None)).unwrap();
+        assert_eq!(error.one_line(), "it fails: the AWS credentials could not be loaded: the file is no file");
+    }
+
+    #[tokio::test]
+    async fn only_who_works_on_this_machine_is_told_of_the_sandbox() {
+        let account = Account::new(&[]).await;
+        let mut aws = account.aws().await;
+        let gone = |endpoint: &str| aws.config.clone().into_builder().endpoint_url(endpoint).build();
+        let (near, far) = (gone("http://127.0.0.1:1"), gone("http://nowhere.invalid"));
+        aws.config = near;
+        let error = groups::list(&aws, &()).await.unwrap_err();
+        assert_eq!(error.hints, ["is it running? in the sandbox: sandbox/sandbox up"]);
+        aws.config = far;
+        let error = groups::list(&aws, &()).await.unwrap_err();
+        assert_eq!(error.hints, ["check the network and AWS_ENDPOINT_URL"]);
+    }
+}

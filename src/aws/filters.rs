@@ -99,3 +99,88 @@ impl<'a> FilterCalls<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        aws::mocked::{Account, Answer},
+        error::Kind,
+    };
+
+    const NOT_THERE: &str = r#"{"__type": "ResourceNotFoundException", "message": "no such group"}"#;
+    const DENIED: &str = r#"{"__type": "AccessDeniedException", "message": "not you"}"#;
+
+    async fn account(answer: Answer<'_>) -> (Account, Aws, RateLimiter) {
+        let account = Account::new(&[answer]).await;
+        let aws = account.aws().await;
+        (account, aws, RateLimiter::new(100.0))
+    }
+
+    #[tokio::test]
+    async fn a_filter_is_read_whole() {
+        let body = json!({"subscriptionFilters": [
+            {"filterName": "ours", "destinationArn": "d", "filterPattern": "", "distribution": "ByLogStream"},
+            {"filterName": "theirs", "destinationArn": "e", "filterPattern": "ERROR", "fieldSelectionCriteria": "f"},
+        ]});
+        let (_account, aws, limiter) = account(("DescribeSubscriptionFilters", 200, &body.to_string())).await;
+        let read = FilterCalls::new(&aws, &limiter).get("/a").await.unwrap().unwrap();
+        let filter = |name: &str, destination: &str, pattern: &str| Filter {
+            name: name.to_owned(),
+            destination: destination.to_owned(),
+            pattern: pattern.to_owned(),
+            distribution: None,
+            selection: None,
+        };
+        let ours = Filter { distribution: Some("ByLogStream".to_owned()), ..filter("ours", "d", "") };
+        let theirs = Filter { selection: Some("f".to_owned()), ..filter("theirs", "e", "ERROR") };
+        assert_eq!(read, [ours, theirs]);
+    }
+
+    #[tokio::test]
+    async fn a_group_that_is_gone_has_no_filters_and_one_that_is_denied_is_an_error() {
+        let (_account, aws, limiter) = account(("DescribeSubscriptionFilters", 400, NOT_THERE)).await;
+        assert!(FilterCalls::new(&aws, &limiter).get("/a").await.unwrap().is_none());
+        let (_account, aws, limiter) = account(("DescribeSubscriptionFilters", 400, DENIED)).await;
+        let error = FilterCalls::new(&aws, &limiter).get("/a").await.unwrap_err();
+        assert_eq!(error.kind, Kind::Denied);
+        assert_eq!(error.one_line(), "cannot read the filters of /a: access denied: not you");
+    }
+
+    #[tokio::test]
+    async fn a_filter_is_put_for_everything() {
+        let (account, aws, limiter) = account(("PutSubscriptionFilter", 200, "{}")).await;
+        assert!(matches!(FilterCalls::new(&aws, &limiter).put("/a", "ours", "arn").await, Ok(Put::Done)));
+        let expected = json!({
+            "logGroupName": "/a", "filterName": "ours", "filterPattern": "", "destinationArn": "arn",
+            "distribution": "ByLogStream",
+        });
+        assert_eq!(account.last().await, expected);
+    }
+
+    #[tokio::test]
+    async fn what_became_of_a_filter_that_was_not_put() {
+        let put = async |code: &str, message: &str| {
+            let body = json!({"__type": code, "message": message}).to_string();
+            let (_account, aws, limiter) = account(("PutSubscriptionFilter", 400, &body)).await;
+            FilterCalls::new(&aws, &limiter).put("/a", "ours", "arn").await
+        };
+        assert!(matches!(put("ResourceNotFoundException", "").await, Ok(Put::Gone)));
+        assert!(matches!(put("LimitExceededException", "").await, Ok(Put::Full)));
+        let early = format!("{NOT_YET_PERMITTED} Please check.");
+        assert!(matches!(put("InvalidParameterException", &early).await, Ok(Put::NotYetPermitted)));
+        let error = put("InvalidParameterException", "the pattern is none").await.unwrap_err();
+        assert_eq!(error.one_line(), "cannot put the filter: AWS refuses it: the pattern is none");
+    }
+
+    #[tokio::test]
+    async fn a_filter_that_is_gone_already_is_deleted() {
+        let (_account, aws, limiter) = account(("DeleteSubscriptionFilter", 400, NOT_THERE)).await;
+        FilterCalls::new(&aws, &limiter).delete("/a", "ours").await.unwrap();
+        let (_account, aws, limiter) = account(("DeleteSubscriptionFilter", 400, DENIED)).await;
+        let error = FilterCalls::new(&aws, &limiter).delete("/a", "ours").await.unwrap_err();
+        assert_eq!(error.one_line(), "cannot delete the filter ours of /a: access denied: not you");
+    }
+}

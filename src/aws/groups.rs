@@ -54,3 +54,39 @@ pub async fn list(aws: &Aws, progress: &dyn Progress) -> Result<Vec<Group>, Erro
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::mocked::Account;
+
+    #[tokio::test]
+    async fn all_pages_are_read() {
+        let first = json!({"nextToken": "more", "logGroups": [
+            {"logGroupName": "/a", "logGroupClass": "STANDARD", "creationTime": 1_500, "storedBytes": 7},
+            {"logGroupName": "/b", "logGroupClass": "INFREQUENT_ACCESS"},
+        ]});
+        let second = json!({"logGroups": [{"logGroupName": "/c", "logGroupClass": "OF_TOMORROW", "storedBytes": -1}]});
+        let pages = [first.to_string(), second.to_string()];
+        let answers: Vec<_> = pages.iter().map(|page| ("DescribeLogGroups", 200, page.as_str())).collect();
+        let account = Account::new(&answers).await;
+        let groups = list(&account.aws().await, &()).await.unwrap();
+        let read: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.class, group.stored_bytes)).collect();
+        let expected =
+            [("/a", Class::Standard, Some(7)), ("/b", Class::InfrequentAccess, None), ("/c", Class::Other, None)];
+        assert_eq!(read, expected);
+        assert_eq!(groups[0].created, Timestamp::from_millisecond(1_500).ok());
+        assert_eq!(account.last().await, json!({"limit": 50, "nextToken": "more"}));
+    }
+
+    #[tokio::test]
+    async fn half_a_list_is_none() {
+        let page = json!({"nextToken": "more", "logGroups": [{"logGroupName": "/a"}]}).to_string();
+        let refused = json!({"__type": "InvalidParameterException", "message": "the token is too old"}).to_string();
+        let account = Account::new(&[("DescribeLogGroups", 200, &page), ("DescribeLogGroups", 400, &refused)]).await;
+        let error = list(&account.aws().await, &()).await.unwrap_err();
+        assert_eq!(error.one_line(), "cannot read log groups in eu-west-1: AWS refuses it: the token is too old");
+    }
+}

@@ -5,6 +5,8 @@ mod errors;
 pub mod filters;
 pub mod groups;
 mod limiter;
+#[cfg(test)]
+pub(crate) mod mocked;
 pub mod policy;
 pub mod signed;
 pub mod trail;

@@ -37,3 +37,38 @@ pub async fn delete(aws: &Aws, name: &str) -> Result<(), Error> {
     let deleted = limited(&RateLimiter::new(RATE), || policy().send()).await;
     deleted.map(drop).map_err(|error| aws.explain("cannot delete the account policy", &error))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::aws::mocked::Account;
+
+    async fn read_one(policy: Value) -> Result<Option<(String, AccountPolicy)>, Error> {
+        let body = json!({"accountPolicies": policy}).to_string();
+        read(&Account::new(&[("DescribeAccountPolicies", 200, &body)]).await.aws().await).await
+    }
+
+    #[tokio::test]
+    async fn a_policy_is_read() {
+        assert_eq!(read_one(json!([])).await, Ok(None));
+        let document = json!({"DestinationArn": "arn", "FilterPattern": ""}).to_string();
+        let (name, policy) =
+            read_one(json!([{"policyName": "all", "policyDocument": document}])).await.unwrap().unwrap();
+        assert_eq!((name.as_str(), policy.destination.as_str()), ("all", "arn"));
+    }
+
+    #[tokio::test]
+    async fn one_that_cannot_be_understood_is_not_taken_for_none() {
+        let error = read_one(json!([{"policyName": "all", "policyDocument": "{"}])).await.unwrap_err();
+        assert_eq!(error.one_line(), "the account policy all cannot be understood");
+    }
+
+    #[tokio::test]
+    async fn a_policy_is_deleted_by_its_name() {
+        let account = Account::new(&[("DeleteAccountPolicy", 200, "{}")]).await;
+        delete(&account.aws().await, "all").await.unwrap();
+        assert_eq!(account.last().await, json!({"policyName": "all", "policyType": "SUBSCRIPTION_FILTER_POLICY"}));
+    }
+}

@@ -56,3 +56,63 @@ async fn records(client: &Client, arn: &str) -> Option<bool> {
     });
     Some(basic || advanced)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use test_case::test_case;
+
+    use super::*;
+    use crate::aws::mocked::Account;
+
+    const ONE: &str = r#"{"trailList": [{"Name": "all", "TrailARN": "arn:all"}]}"#;
+    const ON: &str = r#"{"IsLogging": true}"#;
+    const DENIED: &str = r#"{"__type": "AccessDeniedException", "message": "not you"}"#;
+
+    #[test_case(json!({"EventSelectors": [{"ReadWriteType": "All", "IncludeManagementEvents": true}]}), true; "all")]
+    #[test_case(json!({"EventSelectors": [{"ReadWriteType": "WriteOnly"}]}), true; "writes")]
+    #[test_case(json!({"EventSelectors": [{"ReadWriteType": "ReadOnly"}]}), false; "reads")]
+    #[test_case(json!({"EventSelectors": [{"IncludeManagementEvents": false}]}), false; "data only")]
+    #[test_case(json!({"AdvancedEventSelectors": [{"FieldSelectors": [
+        {"Field": "eventCategory", "Equals": ["Management"]}]}]}), true; "management")]
+    #[test_case(json!({"AdvancedEventSelectors": [{"FieldSelectors": [
+        {"Field": "eventCategory", "Equals": ["Management"]},
+        {"Field": "readOnly", "Equals": ["true"]}]}]}), false; "management reads")]
+    #[test_case(json!({"AdvancedEventSelectors": [{"FieldSelectors": [
+        {"Field": "eventCategory", "Equals": ["Data"]}]}]}), false; "advanced data")]
+    #[test_case(json!({}), false; "nothing")]
+    #[tokio::test]
+    async fn a_trail_that_is_on_records_what_its_selectors_take(selectors: Value, records: bool) {
+        let selectors = selectors.to_string();
+        let answers =
+            [("DescribeTrails", 200, ONE), ("GetTrailStatus", 200, ON), ("GetEventSelectors", 200, &selectors)];
+        let expected = if records { Recording::By("all".to_owned()) } else { Recording::None };
+        assert_eq!(recording(&Account::new(&answers).await.aws().await).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_trail_that_is_off_records_nothing() {
+        let answers = [("DescribeTrails", 200, ONE), ("GetTrailStatus", 200, r#"{"IsLogging": false}"#)];
+        assert_eq!(recording(&Account::new(&answers).await.aws().await).await, Recording::None);
+        let answers = [("DescribeTrails", 200, r#"{"trailList": []}"#)];
+        assert_eq!(recording(&Account::new(&answers).await.aws().await).await, Recording::None);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_unknown_unless_another_trail_records() {
+        let denied = [("DescribeTrails", 400, DENIED)];
+        assert_eq!(recording(&Account::new(&denied).await.aws().await).await, Recording::Unknown);
+        let denied = [("DescribeTrails", 200, ONE), ("GetTrailStatus", 400, DENIED)];
+        assert_eq!(recording(&Account::new(&denied).await.aws().await).await, Recording::Unknown);
+        let two = r#"{"trailList": [{"TrailARN": "arn:theirs"}, {"Name": "ours", "TrailARN": "arn:ours"}]}"#;
+        let selectors = r#"{"EventSelectors": [{"ReadWriteType": "All"}]}"#;
+        let answers = [
+            ("DescribeTrails", 200, two),
+            ("GetTrailStatus", 400, DENIED),
+            ("GetTrailStatus", 200, ON),
+            ("GetEventSelectors", 200, selectors),
+        ];
+        let recording = recording(&Account::new(&answers).await.aws().await).await;
+        assert_eq!(recording, Recording::By("ours".to_owned()));
+    }
+}

@@ -387,3 +387,32 @@ fn parameters(
         given.iter().map(|(name, value)| Parameter::builder().parameter_key(*name).parameter_value(value).build());
     given.chain(kept).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, Command, FromArgMatches as _};
+
+    use super::*;
+    use crate::deploy::settings::SETTINGS;
+
+    #[test]
+    fn every_flag_of_a_setting_reaches_its_parameter() {
+        let value = |flag: &str| match flag {
+            "endpoint" => "https://logs.example",
+            "auth" => "basic",
+            "redact" => "email",
+            "index-period" => "day",
+            "index-prefix" => "shop",
+            _ => "typed",
+        };
+        let flags = SETTINGS.iter().filter_map(|setting| Some((setting.parameter, setting.flag?)));
+        let line = flags.clone().map(|(_, flag)| format!("--{flag}={}", value(flag)));
+        let command = BootstrapArgs::augment_args(Command::new("bootstrap").no_binary_name(true));
+        let args = BootstrapArgs::from_arg_matches(&command.get_matches_from(line)).unwrap();
+        let mut typed = args.typed(Some("typed".to_owned()));
+        let mut expected: Vec<_> = flags.map(|(parameter, flag)| (parameter, value(flag).to_owned())).collect();
+        typed.sort();
+        expected.sort();
+        assert_eq!(typed, expected);
+    }
+}

@@ -24,7 +24,7 @@ use crate::{
     words::count,
 };
 
-use report::{Outcome, Plan};
+use report::{Outcome, Plan, names};
 
 /// How often filters are listed again, because somebody has made some in the meantime.
 const ROUNDS: usize = 3;
@@ -55,22 +55,26 @@ pub struct TeardownArgs {
 pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     ui.can_confirm(args.consent.yes || args.consent.dry_run)?;
     let aws = Aws::connect(cx).await?.with_alias().await;
-    let stack = DeployedStack::find(&aws, &cx.stack).await?;
+    remove(&aws, args, cx, ui).await
+}
+
+async fn remove(aws: &Aws, args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
+    let stack = DeployedStack::find(aws, &cx.stack).await?;
     if let Some(stack) = stack.as_ref().filter(|stack| stack.status.phase == Phase::InProgress) {
         return Err(Error::failed(format!("stack {} is {}", stack.name, stack.status.name))
             .hint("wait until that is done, then try again"));
     }
     if let Some(stack) = stack.as_ref().filter(|stack| stack.status.phase == Phase::Shell)
-        && !holds_only_ours(&aws, &stack.id).await?
+        && !holds_only_ours(aws, &stack.id).await?
     {
         return Err(Error::new(Kind::Usage, format!("stack {} waits for the change set of somebody else", stack.name))
             .hint("name another one with --stack"));
     }
     // Where the stack is gone, its filters may still be there.
-    let ours = stack.as_ref().and_then(DeployedStack::coverage).unwrap_or_else(|| destination(&aws, &cx.stack));
+    let ours = stack.as_ref().and_then(DeployedStack::coverage).unwrap_or_else(|| destination(aws, &cx.stack));
     let limiter = RateLimiter::new(args.rate.calls);
-    let calls = FilterCalls::new(&aws, &limiter);
-    let mut work = Teardown { aws: &aws, stack: stack.as_ref(), ours: &ours, calls: &calls, args, cx, ui };
+    let calls = FilterCalls::new(aws, &limiter);
+    let mut work = Teardown { aws, stack: stack.as_ref(), ours: &ours, calls: &calls, args, cx, ui };
     let plan = work.plan().await?;
     if plan.is_empty() {
         let shown = work.ui.show(&Outcome::new(&plan));
@@ -88,11 +92,11 @@ pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
     work.disable_rule().await?;
     let mut outcome = Outcome::new(&plan);
     let policy = work.remove_filters(plan, &mut outcome).await?;
-    work.remove_policy(policy).await?;
+    work.remove_policy(policy.as_deref()).await?;
     work.remove_stack(&mut outcome).await?;
     let shown = ui.show(&outcome);
-    let name = if stack.is_some() { format!(" and stack {}", cx.stack) } else { String::new() };
-    ui.status(format_args!("removed {}{name} in {}", count(outcome.done, "filter"), aws.target));
+    let removed = names(outcome.done, policy.as_deref(), stack.as_ref().map(|stack| stack.name.as_str()));
+    ui.status(format_args!("removed {removed} in {}", aws.target));
     for thing in &outcome.kept {
         ui.status(format_args!("kept {thing}"));
     }
@@ -154,10 +158,10 @@ impl Teardown<'_> {
             .hint("something makes them anew; stop it and run the same command again"))
     }
 
-    async fn remove_policy(&self, name: Option<String>) -> Result<(), Error> {
+    async fn remove_policy(&self, name: Option<&str>) -> Result<(), Error> {
         self.cx.interrupt.check(AGAIN)?;
         match name {
-            Some(name) => policy::delete(self.aws, &name).await,
+            Some(name) => policy::delete(self.aws, name).await,
             None => Ok(()),
         }
     }
@@ -180,4 +184,154 @@ async fn kept(aws: &Aws, stack: &DeployedStack) -> Vec<String> {
     let artifacts = artifacts::bucket(aws).await.ok().flatten();
     let artifacts = artifacts.map(|bucket| format!("stack {} with bucket {bucket}", artifacts::STACK));
     [indices, bucket, artifacts].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        args::{AwsOptions, ColorChoice, Global},
+        aws::mocked::{Account, Answer, refused},
+        deploy::stack::examples::{OUTPUTS, PARAMETERS, described},
+        env::Environment,
+    };
+
+    const GROUPS: &str = r#"{"logGroups": [{"logGroupName": "/a", "logGroupClass": "STANDARD"}]}"#;
+    const NONE: &str = r#"{"subscriptionFilters": []}"#;
+
+    /// What CloudFormation tells of the stack, the newest first.
+    fn events(statuses: &[&str]) -> String {
+        let event = |status: &&str| {
+            format!(
+                "<member><EventId>{status}</EventId><StackId>s</StackId><PhysicalResourceId>s</PhysicalResourceId>\
+                 <ResourceStatus>{status}</ResourceStatus></member>"
+            )
+        };
+        let events: String = statuses.iter().map(event).collect();
+        format!(
+            "<DescribeStackEventsResponse><DescribeStackEventsResult><StackEvents>{events}</StackEvents>\
+             </DescribeStackEventsResult></DescribeStackEventsResponse>"
+        )
+    }
+
+    fn filters() -> String {
+        let filter = |name: &str, arn: &str| json!({"filterName": name, "destinationArn": arn, "filterPattern": ""});
+        json!({"subscriptionFilters": [filter("by-hand", "arn:forwarder"), filter("theirs", "arn:theirs")]}).to_string()
+    }
+
+    fn policy(destination: &str) -> String {
+        let document = json!({"DestinationArn": destination, "FilterPattern": ""}).to_string();
+        json!({"accountPolicies": [{"policyName": "all", "policyDocument": document}]}).to_string()
+    }
+
+    /// Tears the stack of an account down that answers like this.
+    async fn teardown(answers: &[Answer<'_>]) -> (Result<(), Error>, String, Vec<String>) {
+        let account = Account::new(answers).await;
+        let aws = AwsOptions { profile: None, region: None, expect_account: None };
+        let stack = Some("logctl".parse().unwrap());
+        let global = Global { aws, stack, color: ColorChoice::Never, quiet: true, verbose: 0 };
+        let env = Environment::from_process();
+        let cx = Context::new(&global, &env).unwrap();
+        let args = TeardownArgs {
+            consent: Consent { dry_run: false, yes: true },
+            rate: Rate { calls: 1_000.0 },
+            format: ReportFormat { output: None },
+        };
+        let (mut ui, said) = Ui::captured();
+        let done = remove(&account.aws().await, &args, &cx, &mut ui).await;
+        let said = String::from_utf8(said.borrow().clone()).unwrap();
+        (done, said, account.asked().await)
+    }
+
+    /// Calls that change something.
+    fn changes(asked: &[String]) -> Vec<&str> {
+        let reads = |name: &&str| name.starts_with("Describe");
+        asked.iter().map(String::as_str).filter(|name| !reads(name)).collect()
+    }
+
+    #[tokio::test]
+    async fn everything_that_sends_to_the_stack_goes_before_the_stack() {
+        let stack = described("123456789012", "UPDATE_COMPLETE", &format!("{PARAMETERS}{OUTPUTS}"));
+        let (before, updated) = (events(&["CREATE_COMPLETE"]), events(&["UPDATE_COMPLETE", "CREATE_COMPLETE"]));
+        let deleted = events(&["DELETE_COMPLETE", "UPDATE_COMPLETE", "CREATE_COMPLETE"]);
+        let (done, said, asked) = teardown(&[
+            ("DescribeStacks", 200, &stack),
+            ("DescribeStacks", 400, &refused("ValidationError", "no such stack")),
+            ("DescribeAccountPolicies", 200, &policy("arn:forwarder")),
+            ("DescribeLogGroups", 200, GROUPS),
+            ("DescribeSubscriptionFilters", 200, &filters()),
+            ("DescribeSubscriptionFilters", 200, NONE),
+            ("DescribeStackEvents", 200, &before),
+            ("DescribeStackEvents", 200, &updated),
+            ("DescribeStackEvents", 200, &updated),
+            ("DescribeStackEvents", 200, &deleted),
+            ("UpdateStack", 200, "<UpdateStackResponse><UpdateStackResult></UpdateStackResult></UpdateStackResponse>"),
+            ("DeleteSubscriptionFilter", 200, "{}"),
+            ("DeleteAccountPolicy", 200, "{}"),
+            ("DeleteStack", 200, "<DeleteStackResponse></DeleteStackResponse>"),
+        ])
+        .await;
+        done.unwrap();
+        let expected = ["UpdateStack", "DeleteSubscriptionFilter", "DeleteAccountPolicy", "DeleteStack"];
+        assert_eq!(changes(&asked), expected);
+        let removed =
+            "removed 1 filter, the account policy all and stack logctl in account 123456789012 (shop), eu-west-1";
+        assert!(said.contains(removed), "{said}");
+        assert!(said.contains("kept the dead letters in bucket letters"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn filters_that_outlived_their_stack_are_removed_and_nothing_of_others() {
+        let ours = "arn:aws:lambda:eu-west-1:123456789012:function:logctl-logctl-forwarder";
+        let (done, _, asked) = teardown(&[
+            ("DescribeStacks", 400, &refused("ValidationError", "no such stack")),
+            ("DescribeAccountPolicies", 200, &policy("arn:theirs")),
+            ("DescribeLogGroups", 200, GROUPS),
+            ("DescribeSubscriptionFilters", 200, &filters().replace("arn:forwarder", ours)),
+            ("DescribeSubscriptionFilters", 200, NONE),
+            ("DeleteSubscriptionFilter", 200, "{}"),
+        ])
+        .await;
+        done.unwrap();
+        assert_eq!(changes(&asked), ["DeleteSubscriptionFilter"]);
+    }
+
+    #[tokio::test]
+    async fn a_stack_stays_as_long_as_a_filter_sends_to_it() {
+        let stack = described("123456789012", "UPDATE_ROLLBACK_FAILED", &format!("{PARAMETERS}{OUTPUTS}"));
+        let denied = r#"{"__type": "AccessDeniedException", "message": "not you"}"#;
+        let (done, said, asked) = teardown(&[
+            ("DescribeStacks", 200, &stack),
+            ("DescribeAccountPolicies", 200, r#"{"accountPolicies": []}"#),
+            ("DescribeLogGroups", 200, GROUPS),
+            ("DescribeSubscriptionFilters", 200, &filters()),
+            ("DeleteSubscriptionFilter", 400, denied),
+        ])
+        .await;
+        let error = done.unwrap_err();
+        assert_eq!((error.kind, error.message.as_str()), (Kind::Denied, "1 log group could not be changed"));
+        assert_eq!(changes(&asked), ["DeleteSubscriptionFilter"]);
+        assert!(!said.contains("removed"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_not_taken_for_nothing() {
+        let stack = described("123456789012", "UPDATE_COMPLETE", &format!("{PARAMETERS}{OUTPUTS}"));
+        let denied = r#"{"__type": "AccessDeniedException", "message": "not you"}"#;
+        let answers = |policies: u16, filters: u16| {
+            [
+                ("DescribeStacks", 200, stack.as_str()),
+                ("DescribeAccountPolicies", policies, denied),
+                ("DescribeLogGroups", 200, GROUPS),
+                ("DescribeSubscriptionFilters", filters, denied),
+            ]
+        };
+        for answers in [answers(400, 200), answers(200, 400)] {
+            let (done, _, asked) = teardown(&answers).await;
+            assert!(done.is_err());
+            assert_eq!(changes(&asked), [""; 0]);
+        }
+    }
 }

@@ -199,3 +199,93 @@ pub async fn describe(client: &Client, name: &str) -> Result<Option<types::Stack
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod examples {
+    /// A stack as CloudFormation describes it; `more` is put inside of it.
+    pub(crate) fn described(account: &str, status: &str, more: &str) -> String {
+        format!(
+            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>\
+             <StackId>arn:aws:cloudformation:eu-west-1:{account}:stack/logctl/1</StackId>\
+             <StackName>logctl</StackName><StackStatus>{status}</StackStatus>{more}\
+             </member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+        )
+    }
+
+    /// Parameters of a forwarding stack.
+    pub(crate) const PARAMETERS: &str = "<Parameters>\
+        <member><ParameterKey>DomainEndpoint</ParameterKey><ParameterValue>https://logs.example</ParameterValue></member>\
+        <member><ParameterKey>ForwarderKey</ParameterKey><ParameterValue>a.zip</ParameterValue></member>\
+        <member><ParameterKey>SubscriberKey</ParameterKey><ParameterValue>b.zip</ParameterValue></member>\
+        </Parameters>";
+
+    /// Outputs of a forwarding stack.
+    pub(crate) const OUTPUTS: &str = "<Outputs>\
+        <member><OutputKey>Version</OutputKey><OutputValue>1</OutputValue></member>\
+        <member><OutputKey>Forwarder</OutputKey><OutputValue>arn:forwarder</OutputValue></member>\
+        <member><OutputKey>DeadLetters</OutputKey><OutputValue>letters</OutputValue></member>\
+        </Outputs>";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        examples::{OUTPUTS, PARAMETERS, described},
+        *,
+    };
+    use crate::aws::mocked::{Account, refused};
+
+    const OURS: &str = "123456789012";
+
+    async fn find(status: u16, body: &str) -> Result<Option<DeployedStack>, Error> {
+        let account = Account::new(&[("DescribeStacks", status, body)]).await;
+        DeployedStack::find(&account.aws().await, &StackName::default()).await
+    }
+
+    fn whole() -> String {
+        format!("{PARAMETERS}{OUTPUTS}")
+    }
+
+    #[tokio::test]
+    async fn a_stack_is_read_whole() {
+        let stack = find(200, &described(OURS, "UPDATE_COMPLETE", &whole())).await.unwrap().unwrap();
+        assert_eq!(stack.status.phase, Phase::Stands);
+        assert_eq!(stack.settings.endpoint.as_ref().map(ToString::to_string).as_deref(), Some("https://logs.example"));
+        assert_eq!(stack.coverage().unwrap().forwarder, "arn:forwarder");
+        assert_eq!(stack.dead_letters.as_deref(), Some("letters"));
+    }
+
+    #[tokio::test]
+    async fn no_stack_is_an_answer_and_a_refusal_is_none() {
+        assert!(find(400, &refused("ValidationError", "no such stack")).await.unwrap().is_none());
+        let error = find(403, &refused("AccessDenied", "not you")).await.unwrap_err();
+        assert_eq!(error.one_line(), "cannot read the stack: access denied: not you");
+    }
+
+    #[tokio::test]
+    async fn a_stack_of_another_account_is_refused() {
+        let error = find(200, &described("210987654321", "CREATE_COMPLETE", &whole())).await.unwrap_err();
+        let said = "stack logctl is in account 210987654321, and the caller in account 123456789012 (shop), eu-west-1";
+        assert_eq!(error.message, said);
+    }
+
+    #[tokio::test]
+    async fn a_stack_of_somebody_else_or_of_tomorrow_is_refused() {
+        let error = find(200, &described(OURS, "CREATE_COMPLETE", "")).await.unwrap_err();
+        assert_eq!(
+            (error.kind, error.message.as_str()),
+            (Kind::Usage, "stack logctl is not a forwarding stack of logctl")
+        );
+        let tomorrow = whole().replace("<OutputValue>1<", "<OutputValue>99<");
+        let error = find(200, &described(OURS, "CREATE_COMPLETE", &tomorrow)).await.unwrap_err();
+        assert_eq!(error.message, "stack logctl has version 99, which this logctl does not know");
+    }
+
+    #[tokio::test]
+    async fn a_stack_that_goes_or_is_only_a_name_has_no_forwarder() {
+        let going = find(200, &described(OURS, "DELETE_IN_PROGRESS", &whole())).await.unwrap().unwrap();
+        assert!(going.coverage().is_none());
+        let shell = find(200, &described(OURS, "REVIEW_IN_PROGRESS", "")).await.unwrap().unwrap();
+        assert_eq!((shell.status.phase, shell.coverage().is_none()), (Phase::Shell, true));
+    }
+}

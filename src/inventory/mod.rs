@@ -171,16 +171,13 @@ pub struct Unread {
 
 #[cfg(test)]
 pub(crate) mod examples {
-    use logctl_core::coverage::{Class, Filter, Stack};
-    use logctl_core::globs::Rules;
+    use logctl_core::{
+        coverage::{Class, Filter, Stack},
+        globs::Rules,
+    };
 
     use super::*;
-
-    /// The account of the examples.
-    pub(crate) fn target() -> Target {
-        let [account, region, partition] = ["123456789012", "eu-west-1", "aws"].map(str::to_owned);
-        Target { account, alias: Some("shop".to_owned()), region, partition }
-    }
+    use crate::aws::mocked::target;
 
     /// A group of each kind that backfill leaves alone, mends, or cannot read.
     pub(crate) fn inventory() -> Inventory {

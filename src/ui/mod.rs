@@ -214,3 +214,34 @@ pub(crate) fn three_forms<T: Show>(report: &T) -> String {
     let json = serde_json::to_string_pretty(&Document { schema: T::SCHEMA, data: report }).unwrap_or_default();
     format!("{}--- pipe\n{pipe}--- json\n{json}", report.grid().terminal(&Look::plain(100)))
 }
+
+#[cfg(test)]
+mod captured {
+    use std::{cell::RefCell, rc::Rc};
+
+    use super::{Format, Look, Ui, io};
+
+    /// What was written to both outputs.
+    type Text = Rc<RefCell<Vec<u8>>>;
+
+    struct Shared(Text);
+
+    impl io::Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Ui {
+        /// A pipe that a test reads.
+        pub(crate) fn captured() -> (Self, Text) {
+            let text = Text::default();
+            let look = Look { format: Format::Text, interactive: false, ..Look::plain(100) };
+            (Self { look, out: Box::new(Shared(text.clone())), err: Box::new(Shared(text.clone())) }, text)
+        }
+    }
+}

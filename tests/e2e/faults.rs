@@ -93,12 +93,25 @@ impl Rig {
         let mut found = BTreeMap::new();
         for part in ids.iter().collect::<Vec<_>>().chunks(5_000) {
             let query = json!({"size": 10_000, "_source": ["@id"], "query": {"ids": {"values": part}}});
-            let answer = self.sandbox.engine(Method::Post, "/_search", Some(query));
+            let answer = self.searched(&query);
             for hit in answer["hits"]["hits"].as_array().unwrap_or_else(|| panic!("{answer}")) {
                 *found.entry(hit["_source"]["@id"].as_str().unwrap().to_owned()).or_default() += 1;
             }
         }
         found
+    }
+
+    /// The engine's answer, once the shards of a new index are there.
+    fn searched(&self, query: &Value) -> Value {
+        let mut answer = Value::Null;
+        for _ in 0..20 {
+            answer = self.sandbox.engine(Method::Post, "/_search", Some(query.clone()));
+            if answer["status"] != 503 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        answer
     }
 
     /// The dead letters in the bucket.
@@ -608,7 +621,7 @@ fn an_index_that_is_read_only() {
 #[test]
 fn a_limit_of_fields() {
     let rig = Rig::new(None);
-    let mut function = rig.function();
+    let mut function = rig.patient_function();
     let message = |from: usize| json!((from..from + 190).map(|n| (format!("name{n}"), n)).collect::<BTreeMap<_, _>>());
     let messages: Vec<String> = (0..12).map(|n| message(n * 190).to_string()).collect(); // 2,280 names, each twice.
     let (event, ids) = events(&messages);

@@ -314,7 +314,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::{inventory::examples::target, ui::three_forms};
+    use crate::{aws::mocked::target, ui::three_forms};
 
     #[test]
     fn reasons_of_many_events_are_one() {

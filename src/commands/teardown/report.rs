@@ -8,7 +8,7 @@ use crate::{
     changes,
     deploy::DeployedStack,
     ui::{Above, Cell, Column, Grid, Role, Show},
-    words::count,
+    words::{all, count},
 };
 
 /// What is removed.
@@ -39,6 +39,13 @@ fn filters(plan: &changes::Plan) -> impl Iterator<Item = (&str, &str)> {
         };
         names.iter().map(|name| (step.group.as_str(), name.as_str()))
     })
+}
+
+/// Filters, account policy and stack as a person names them.
+pub fn names(filters: usize, policy: Option<&str>, stack: Option<&str>) -> String {
+    let policy = policy.map(|name| format!("the account policy {name}"));
+    let stack = stack.map(|name| format!("stack {name}"));
+    all(&[Some(count(filters, "filter")), policy, stack].into_iter().flatten().collect::<Vec<_>>())
 }
 
 impl Plan {
@@ -79,10 +86,7 @@ impl Plan {
     }
 
     fn names(&self) -> String {
-        let policy = self.policy.as_ref().map(|name| format!("the account policy {name}"));
-        let stack = self.stack.as_ref().map(|name| format!("stack {name}"));
-        let filters = count(self.number(), "filter");
-        [Some(filters), policy, stack].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        names(self.number(), self.policy.as_deref(), self.stack.as_deref())
     }
 }
 
@@ -142,7 +146,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::{inventory::examples::target, ui::three_forms};
+    use crate::{aws::mocked::target, ui::three_forms};
 
     fn plan() -> Plan {
         let filters = vec![("/shop/orders".to_owned(), vec!["logctl-logctl".to_owned(), "by-hand".to_owned()])];
@@ -183,7 +187,7 @@ mod tests {
           "policy": "everything"
         }
         "#);
-        assert_snapshot!(plan().question(), @"Remove 2 filters, the account policy everything, stack logctl in account 123456789012 (shop), eu-west-1?");
+        assert_snapshot!(plan().question(), @"Remove 2 filters, the account policy everything and stack logctl in account 123456789012 (shop), eu-west-1?");
     }
 
     #[test]
