@@ -34,7 +34,7 @@ fn a_profile_that_was_typed_decides_whatever_keys_the_environment_holds() {
         ("audit", "account 000000000000"),
         ("groups", "account 000000000000"),
         ("replay --yes", "account 000000000000, us-east-1"),
-        ("teardown --dry-run", "would remove 1 filter, stack logctl in account 000000000000, us-east-1"),
+        ("teardown --dry-run", "would remove 1 filter and stack logctl in account 000000000000, us-east-1"),
     ] {
         run(&format!("{line} --profile prod"), &[]).ok().says(says);
     }
@@ -69,7 +69,7 @@ fn a_question_names_the_account_as_people_know_it() {
     let asked = sandbox.in_terminal("backfill", "y").ok().stdout;
     assert!(asked.contains(&format!("Change 1 log group of {known}?")), "{asked}");
     let asked = sandbox.in_terminal("teardown", "n").exits(130).stdout;
-    assert!(asked.contains(&format!("Remove 1 filter, stack logctl in {known}?")), "{asked}");
+    assert!(asked.contains(&format!("Remove 1 filter and stack logctl in {known}?")), "{asked}");
     let plan = sandbox.logctl("teardown --dry-run -o json").ok().json();
     let named: BTreeMap<_, _> = ["account", "alias", "region"].map(|name| (name, plan[name].clone())).into();
     assert_eq!(
