@@ -4,7 +4,7 @@ use std::{ffi::OsStr, marker::PhantomData, str::FromStr};
 
 use clap::{
     Arg, Command, ValueEnum,
-    builder::{PossibleValue, TypedValueParser},
+    builder::{NonEmptyStringValueParser, PossibleValue, TypedValueParser},
 };
 use logctl_core::{
     globs::Glob,
@@ -109,10 +109,12 @@ pub enum Format {
 #[derive(Debug, Clone, clap::Args)]
 pub struct AwsOptions {
     /// Use this profile of the AWS configuration, whatever keys the environment holds
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(help_heading = "Global options")]
     pub profile: Option<String>,
     /// Work in this AWS Region
-    #[arg(long, global = true, value_name = "REGION", help_heading = "Global options")]
+    #[arg(long, global = true, value_name = "REGION", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(help_heading = "Global options")]
     pub region: Option<String>,
     /// Refuse to work in any other account than this one
     #[arg(long, global = true, value_name = "ID", value_parser = account_id, help_heading = "Global options")]

@@ -74,8 +74,9 @@ impl Aws {
         let (options, env) = (&cx.global.aws, cx.env);
         let config = connect::load(options, env).await?;
         let region = config.region().map(ToString::to_string).unwrap_or_default();
-        let identity = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await;
         let at = config.endpoint_url();
+        tracing::info!("asks {} who the caller is, in {region}", at.unwrap_or("AWS"));
+        let identity = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await;
         let identity = identity.map_err(|error| errors::explain("cannot reach AWS", &error, options, at))?;
         let account = identity.account().unwrap_or_default().to_owned();
         let partition = identity.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws").to_owned();

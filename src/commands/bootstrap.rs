@@ -115,10 +115,10 @@ const MAX_RULES: usize = 1500;
 /// # Errors
 /// Unmet by `--check`; failed with the first cause of a rollback; interrupted by Ctrl-C or a declined prompt.
 pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    ui.can_confirm(args.consent.yes || args.consent.dry_run || args.check)?;
     check_rules(args)?;
-    let archives = artifacts::load(args.functions.as_deref())?;
     let authority = args.ca.as_deref().map(read_certificate).transpose()?;
+    ui.can_confirm(args.consent.yes || args.consent.dry_run || args.check)?;
+    let archives = artifacts::load(args.functions.as_deref())?;
     let aws = Aws::connect(cx).await?.with_alias().await;
     let stack = DeployedStack::find(&aws, &cx.stack).await?;
     check_status(stack.as_ref())?;

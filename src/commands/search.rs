@@ -53,7 +53,7 @@ pub struct SearchArgs {
     /// Only events of this level or worse
     #[arg(long, short, value_name = "LEVEL", value_parser = named::<Level>())]
     pub level: Option<Level>,
-    /// Only events since this moment: 15m, 2h30m, yesterday 14:30, 2026-11-23 10:05 [default: 1h]
+    /// Only events since this moment: 15m, 2h30m, yesterday 14:30, 2026-11-23 10:05 [default: 1h before --until]
     #[arg(long, short, value_name = "TIME")]
     pub since: Option<Moment>,
     /// Only events before this moment [default: now]

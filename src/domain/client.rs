@@ -62,12 +62,17 @@ impl DomainClient {
     /// # Errors
     /// When it is not, or does not answer.
     pub async fn check(&self) -> Result<(), DomainError> {
-        let no_engine = || DomainError::NoEngine { endpoint: self.endpoint.clone() };
         match self.send(Method::GET, "/", None).await {
             Ok(root) if root.pointer("/version/number").is_some() => Ok(()),
-            Ok(_) | Err(DomainError::Refused { status: 300..500, .. }) => Err(no_engine()),
+            Ok(_) | Err(DomainError::Refused { status: 300..500, .. }) => Err(self.no_engine()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Why an answer counts for nothing that no search engine gives.
+    #[must_use]
+    pub fn no_engine(&self) -> DomainError {
+        DomainError::NoEngine { endpoint: self.endpoint.clone() }
     }
 
     fn failed(&self, error: AwsError) -> DomainError {

@@ -79,13 +79,14 @@ impl Search {
         while found.events.len() < self.limit {
             let size = PAGE.min(self.limit - found.events.len());
             let answer = domain.send(Method::POST, &self.path(), Some(&self.body(size, after.as_ref()))).await?;
+            // An answer without a list of hits is not one that found nothing.
+            let hits = answer.pointer("/hits/hits").and_then(Value::as_array).ok_or_else(|| domain.no_engine())?;
             found.warnings.extend(incomplete(&answer));
             if after.is_none() {
                 found.no_index = answer.pointer("/_shards/total").and_then(Value::as_u64) == Some(0);
                 found.total = answer.pointer("/hits/total/value").and_then(Value::as_u64).unwrap_or_default();
                 found.total_is_at_least = answer.pointer("/hits/total/relation").and_then(Value::as_str) == Some("gte");
             }
-            let hits = answer.pointer("/hits/hits").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
             found.events.extend(hits.iter().map(Event::from_hit));
             after = hits.last().map(|hit| hit["sort"].clone());
             if hits.len() < size {
@@ -181,10 +182,10 @@ mod tests {
         }))
     }
 
-    async fn found(server: &MockServer, limit: usize) -> Found {
+    async fn found(server: &MockServer, limit: usize) -> Result<Found, DomainError> {
         let http = Network::default().client(None).unwrap();
         let domain = DomainClient::new(server.uri().parse().unwrap(), Auth::None, http, Duration::from_secs(5));
-        search(limit).run(&domain).await.unwrap()
+        search(limit).run(&domain).await
     }
 
     #[tokio::test]
@@ -201,7 +202,7 @@ mod tests {
             .with_priority(2)
             .mount(&server)
             .await;
-        let found = found(&server, 1500).await;
+        let found = found(&server, 1500).await.unwrap();
         assert_eq!(found.events.len(), 1002);
         assert_eq!((found.events[0].id.as_str(), found.events[1001].id.as_str()), ("998", "1999"));
         assert_eq!((found.total, found.total_is_at_least), (1500, false));
@@ -211,6 +212,17 @@ mod tests {
     async fn a_part_that_is_missing_is_said() {
         let server = MockServer::start().await;
         Mock::given(wiremock::matchers::any()).respond_with(answer(&[1], 1)).mount(&server).await;
-        assert_eq!(found(&server, 10).await.warnings, ["1 of 2 shards did not answer: gone"]);
+        assert_eq!(found(&server, 10).await.unwrap().warnings, ["1 of 2 shards did not answer: gone"]);
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_something_else_is_not_taken_for_nothing_found() {
+        let server = MockServer::start().await;
+        Mock::given(wiremock::matchers::any())
+            .respond_with(ResponseTemplate::new(200).set_body_string("{}"))
+            .mount(&server)
+            .await;
+        let error = found(&server, 10).await.unwrap_err();
+        assert!(matches!(error, DomainError::NoEngine { .. }), "{error}");
     }
 }

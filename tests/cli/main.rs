@@ -89,8 +89,11 @@ fn a_sandbox_that_is_down_is_noticed_soon() {
 #[test_case(&["audit", "--expect-account", "prod"], "an account has twelve digits"; "no account")]
 #[test_case(&["search", "x", "--endpoint", "http://search.shop.example"], "plain http:// is for this machine only"; "logs in the clear")]
 #[test_case(&["audit", "--profile", "prod"], "--profile: there is no AWS profile prod"; "no such profile")]
+#[test_case(&["audit", "--profile", ""], "a value is required for '--profile"; "a profile without a name")]
+#[test_case(&["teardown", "--yes", "--region", ""], "a value is required for '--region"; "a Region without a name")]
 #[test_case(&["search", "status>fast"], "`fast` is no number"; "a comparison of words")]
 #[test_case(&["bootstrap", "--functions", "/nowhere", "--yes"], "cannot read the function archive"; "no archives")]
+#[test_case(&["bootstrap", "--redact-pattern", "("], "--redact-pattern"; "a wrong value before the question who confirms")]
 #[test_case(&["bootstrap", "--yes"], "built without the functions' archives"; "a binary without archives")]
 #[test_case(&["backfill"], "add --yes"; "nobody to confirm")]
 fn wrong_usage(arguments: &[&str], says: &str) {

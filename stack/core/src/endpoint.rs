@@ -22,9 +22,7 @@ impl FromStr for Endpoint {
         let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains('@') {
-            return Err(
-                "an endpoint carries no name and password: they are read from a secret, see --secret".to_owned()
-            );
+            return Err("an endpoint carries no name and password: the stack reads them from a secret".to_owned());
         }
         if authority.contains(['/', '?', '#']) {
             return Err("an endpoint ends with its host or port; leave out the path behind it".to_owned());
