@@ -5,5 +5,5 @@ mod outcome;
 mod plan;
 
 pub use apply::{StepOutcome, apply};
-pub use outcome::Outcome;
+pub use outcome::{AGAIN, Outcome};
 pub use plan::{Plan, Step};

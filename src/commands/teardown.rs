@@ -10,7 +10,7 @@ use super::read_account;
 use crate::{
     args::{Consent, GroupSelection, Rate, ReportFormat},
     aws::{Aws, RateLimiter, filters::FilterCalls, policy},
-    changes::apply,
+    changes::{AGAIN, apply},
     context::Context,
     deploy::{
         DeployedStack, artifacts,
@@ -28,8 +28,6 @@ use report::{Outcome, Plan, names};
 
 /// How often filters are listed again, because somebody has made some in the meantime.
 const ROUNDS: usize = 3;
-/// How a run that was interrupted goes on.
-const AGAIN: &str = "the same command does the rest";
 
 /// Remove the subscription filters and the stack
 ///

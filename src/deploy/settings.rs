@@ -92,7 +92,7 @@ enum Field {
 }
 
 /// Every parameter that has a field. The others are the archives of the functions, and sizes that are left to the template.
-pub const SETTINGS: [Setting; 15] = [
+pub static SETTINGS: [Setting; 15] = [
     typed(
         "DomainEndpoint",
         Some("endpoint"),
@@ -112,7 +112,10 @@ pub const SETTINGS: [Setting; 15] = [
         RULE,
         None,
         |it| if it.rule_enabled { "ENABLED" } else { DISABLED }.to_owned(),
-        |it, text| set(&mut it.rule_enabled, if text == DISABLED { "false" } else { "true" }),
+        |it, text| {
+            it.rule_enabled = text != DISABLED;
+            Ok(())
+        },
     ),
     text("Redact", "redact", |it| &mut it.redact),
     text("RedactPatterns", "redact-pattern", |it| &mut it.redact_patterns),
@@ -150,7 +153,7 @@ where
 
 impl Setting {
     fn find(parameter: &str) -> Option<&'static Self> {
-        const { &SETTINGS }.iter().find(|setting| setting.parameter == parameter)
+        SETTINGS.iter().find(|setting| setting.parameter == parameter)
     }
 
     fn read(&self, settings: &mut StackSettings, text: &str) -> Result<(), String> {
@@ -176,7 +179,7 @@ impl StackSettings {
     pub fn from_parameters(parameters: &HashMap<String, String>) -> (Self, Vec<String>) {
         let mut settings = Self::default();
         let given = |setting: &'static Setting| Some((setting, parameters.get(setting.parameter)?));
-        let given = const { &SETTINGS }.iter().filter_map(given).filter(|(_, text)| !text.is_empty());
+        let given = SETTINGS.iter().filter_map(given).filter(|(_, text)| !text.is_empty());
         let read = |(setting, text): (&Setting, &String)| {
             setting.read(&mut settings, text).err().map(|error| format!("{}: {error}", setting.parameter))
         };
@@ -229,7 +232,7 @@ impl StackSettings {
 
     /// Names and values of the parameters.
     pub fn to_parameters(&self) -> impl Iterator<Item = (&'static str, String)> {
-        SETTINGS.into_iter().map(|setting| (setting.parameter, setting.write(self)))
+        SETTINGS.iter().map(|setting| (setting.parameter, setting.write(self)))
     }
 
     /// Which groups the stack wants.

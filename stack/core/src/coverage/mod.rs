@@ -195,19 +195,15 @@ fn decide_own(group: &str, filters: &[Filter], policy: Option<&AccountPolicy>) -
 
 fn decide_without_stack(filters: &[Filter], account: &AccountFacts) -> Decision {
     let full = account.filter_limit.is_some_and(|limit| filters.len() >= limit);
-    let reason = match filters {
-        [] => "no subscription filter".to_owned(),
-        _ => held_by(filters),
-    };
-    Decision { state: if full { State::Full } else { State::Missing }, reason, change: None }
+    let state = if full { State::Full } else { State::Missing };
+    Decision { state, reason: held_by(filters), change: None }
 }
 
 fn decide_missing(filters: &[Filter], stack: &Stack, account: &AccountFacts) -> Decision {
     if account.filter_limit.is_some_and(|limit| filters.len() >= limit) {
         return Decision { state: State::Full, reason: held_by(filters), change: None };
     }
-    let reason = if filters.is_empty() { "no subscription filter".to_owned() } else { held_by(filters) };
-    Decision { state: State::Missing, reason, change: Some(put(&stack.filter_name)) }
+    Decision { state: State::Missing, reason: held_by(filters), change: Some(put(&stack.filter_name)) }
 }
 
 /// Several filters of one group send to our forwarder: one that sends everything stays, the others go.
@@ -244,7 +240,11 @@ fn also(filters: &[Filter], stack: &Stack) -> String {
     if others.is_empty() { String::new() } else { format!("; also to {}", others.join(", ")) }
 }
 
+/// Who gets the events instead of us.
 fn held_by(filters: &[Filter]) -> String {
+    if filters.is_empty() {
+        return "no subscription filter".to_owned();
+    }
     let holders: Vec<_> = filters.iter().map(|filter| short_arn(&filter.destination)).collect();
     format!("streamed to {} instead", holders.join(", "))
 }
