@@ -40,7 +40,9 @@ impl Ours {
         let text = payload::unpack(data, DEFAULT_CAP).expect("a payload of the corpus");
         let Ok(Payload::Data(batch)) = payload::parse(&text, "eu-west-1") else { return };
         assert!(batch.unreadable.is_empty());
-        let encoder = Encoder::new(Target::ByTime(&self.indices), &batch.origin, 1_795_392_000_000);
+        let now = 1_795_392_000_000;
+        let target = Target::ByTime { indices: &self.indices, delivered: now };
+        let encoder = Encoder::new(target, &batch.origin, now);
         let encoder = if normalises { encoder } else { encoder.bare() };
         self.body.clear();
         for event in &batch.events {

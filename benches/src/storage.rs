@@ -112,7 +112,7 @@ pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Opti
 /// One index of a stack with this prefix, whatever the times of its events.
 fn outliers(prefix: &str) -> IndexName {
     let indices = Indices { prefix: prefix.parse().expect("a prefix"), period: Period::Day };
-    indices.name(0)
+    indices.name(0, i64::MAX)
 }
 
 /// Sends the peer's documents, and returns the ids of those that the engine refuses.

@@ -33,7 +33,7 @@ def _also_to_s3(route):
         now = datetime.now(timezone.utc)
         record = {
             "version": "1.0",
-            "timestamp": now.isoformat(),
+            "timestamp": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03}Z",
             "requestContext": {"functionArn": name, "condition": "RetriesExhausted", "approximateInvokeCount": 3},
             "requestPayload": event,
             "responseContext": {"statusCode": 200, "functionError": "Unhandled"},

@@ -21,15 +21,22 @@ def install():
         await serve(scope, receive, send)
 
     app.app = guarded
-    _count_loopback_as_secure()
+    _resolve_as_aws_does()
 
 
-def _count_loopback_as_secure():
-    """Policies that demand TLS hold here as they do on AWS, where the functions use nothing else."""
+def _resolve_as_aws_does():
+    """Policies that demand TLS hold here as they do on AWS, where the functions use nothing else; and the principal of a
+    session is its role."""
     resolve = iam_evaluator._resolve_condition_key
 
     def resolved(key, context):
-        return "true" if key.lower() == "aws:securetransport" else resolve(key, context)
+        if key.lower() == "aws:securetransport":
+            return "true"
+        value = resolve(key, context)
+        if key.lower() == "aws:principalarn" and isinstance(value, str) and ":assumed-role/" in value:
+            account, role = value.split(":")[4], value.split("/")[1]
+            return f"arn:aws:iam::{account}:role/{role}"
+        return value
 
     iam_evaluator._resolve_condition_key = resolved
 

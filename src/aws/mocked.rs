@@ -44,7 +44,8 @@ impl Account {
             .load()
             .await;
         let options = AwsOptions { profile: None, region: None, expect_account: None };
-        Aws { config, target, network: Network::default(), options }
+        let caller = "arn:aws:sts::123456789012:assumed-role/dev/ana".to_owned();
+        Aws { config, target, caller, network: Network::default(), options }
     }
 
     /// The operations that it was asked for, in turn.

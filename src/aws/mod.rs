@@ -59,6 +59,8 @@ pub struct Aws {
     pub config: SdkConfig,
     /// Which account and Region.
     pub target: Target,
+    /// ARN of who works there.
+    pub caller: String,
     /// How hosts outside of this machine are reached, where no SDK does it.
     pub network: Network,
     options: AwsOptions,
@@ -89,7 +91,8 @@ impl Aws {
         }
         let target = Target { account, alias: None, region, partition };
         tracing::info!("the caller is {}; works in {target}", identity.arn().unwrap_or_default());
-        Ok(Self { config, target, network: Network::new(env), options: options.clone() })
+        let caller = identity.arn().unwrap_or_default().to_owned();
+        Ok(Self { config, target, caller, network: Network::new(env), options: options.clone() })
     }
 
     /// With the account's alias, where it has one that may be read.
@@ -97,6 +100,22 @@ impl Aws {
     pub async fn with_alias(mut self) -> Self {
         self.target.alias = self.alias().await;
         self
+    }
+
+    /// The caller as a policy's `aws:PrincipalArn` knows it, which of a session is its role. A session does not tell the path
+    /// of its role, so there are two patterns, separated by a comma.
+    #[must_use]
+    pub fn principal(&self) -> String {
+        let mut parts = self.caller.splitn(6, ':').skip(4);
+        let (account, resource) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let role = resource.strip_prefix("assumed-role/").and_then(|rest| rest.split('/').next());
+        role.map_or_else(
+            || self.caller.clone(),
+            |role| {
+                let of = format!("arn:{}:iam::{account}:role", self.target.partition);
+                format!("{of}/{role},{of}/*/{role}")
+            },
+        )
     }
 
     /// A client of CloudWatch Logs that retries nothing by itself: [`limited`] does, within one budget. The SDK would send a

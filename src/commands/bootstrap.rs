@@ -75,6 +75,12 @@ pub struct BootstrapArgs {
     /// Redact what matches this regular expression; may be given several times
     #[arg(long, value_name = "REGEX")]
     pub redact_pattern: Option<Vec<String>>,
+    /// Take the events of these accounts as well; '' for none
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub accounts: Option<Vec<String>>,
+    /// ARN of somebody else who may replay dead letters; '' for nobody
+    #[arg(long, value_name = "ARN", value_delimiter = ',')]
+    pub replay_principal: Option<Vec<String>>,
     /// Send the stack's alarms to this SNS topic
     #[arg(long, value_name = "ARN")]
     pub alarm_topic: Option<String>,
@@ -123,7 +129,11 @@ pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
     let stack = DeployedStack::find(&aws, &cx.stack).await?;
     check_status(stack.as_ref())?;
     let deployed = stack.as_ref().filter(|stack| stack.status.phase != Phase::Shell);
-    let settings = settings(args, authority, deployed, cx, ui)?;
+    let mut settings = settings(args, authority, deployed, cx, ui)?;
+    if settings.deployer.is_empty() {
+        settings.deployer = aws.principal();
+    }
+    settings.check_environments()?;
     preflight(&settings, &aws, ui).await?;
 
     let bucket = artifacts::bucket(&aws).await?;
@@ -197,6 +207,8 @@ impl BootstrapArgs {
             ("CaCertificate", authority),
             ("Redact", detectors),
             ("RedactPatterns", joined(&self.redact_pattern, "\n")),
+            ("Accounts", joined(&self.accounts, ",")),
+            ("ReplayPrincipals", joined(&self.replay_principal, ",")),
             ("AlarmTopic", self.alarm_topic.clone()),
             ("Include", joined(&self.include, ",")),
             ("Exclude", joined(&self.exclude, ",")),

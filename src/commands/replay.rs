@@ -8,13 +8,15 @@ use std::sync::Mutex;
 
 use logctl_core::{
     conflicts::Conflicts,
-    dead_letter::{DeadLetter, FAILED_INVOCATIONS, LetterKind},
+    dead_letter::{ASIDE, DeadLetter, FAILED_INVOCATIONS, LetterKind},
     index_name::Indices,
     redact::Redactor,
 };
 use logctl_sink::{
-    aws::s3::Bucket,
+    aws::s3::{Bucket, Object},
     breaker::Circuit,
+    gate::Gate,
+    own::OwnGroups,
     replay::{Lines, Replay, ReplayError},
 };
 use strum::IntoEnumIterator as _;
@@ -85,6 +87,7 @@ impl Selection<'_> {
         let ours = kinds.clone().map(move |kind| (kind.prefix(), format!("{kind}/{day}")));
         let of_lambda = kinds.filter(|kind| *kind == LetterKind::Outage);
         ours.chain(of_lambda.map(|_| (FAILED_INVOCATIONS.to_owned(), String::new())))
+            .chain([(ASIDE.to_owned(), String::new())])
     }
 }
 
@@ -108,6 +111,9 @@ pub async fn run(args: &ReplayArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let bucket = bucket(&aws, &stack).await?;
     let indices = stack.settings.indices();
     let survey = survey(&aws, &bucket, &selection, &indices, ui).await?;
+    for (key, reason) in &survey.set_aside {
+        ui.warning(format_args!("{key} was set aside: {reason}"));
+    }
     for key in &survey.unreadable {
         ui.warning(format_args!("{key} is not what the forwarder writes, and stays"));
     }
@@ -157,6 +163,7 @@ async fn survey(
                 match bucket.get(&key).await {
                     Ok(object) => read(key, &object, selection, indices, &mut survey),
                     Err(error) if error.code() == Some("NoSuchKey") => {}
+                    Err(error) if error.is_too_long() => survey.unreadable.push(key),
                     Err(error) => return Err(failed(error)),
                 }
                 progress.step();
@@ -168,11 +175,11 @@ async fn survey(
 }
 
 /// Counts the letters of one object.
-fn read(key: String, object: &[u8], selection: &Selection<'_>, indices: &Indices, survey: &mut Survey) {
+fn read(key: String, object: &Object, selection: &Selection<'_>, indices: &Indices, survey: &mut Survey) {
     // What turns out to be something else has no letters.
     let mut found = Survey::default();
     let mut count = || -> Option<()> {
-        let mut lines = Lines::new(&key, object).ok()?;
+        let mut lines = Lines::new(&key, &object.body).ok()?;
         while let Some(chunk) = lines.chunk().ok()? {
             for line in chunk.lines() {
                 let letter: DeadLetter<'_> = serde_json::from_str(line).ok()?;
@@ -183,7 +190,11 @@ fn read(key: String, object: &[u8], selection: &Selection<'_>, indices: &Indices
         }
         Some(())
     };
-    match count() {
+    let counted = count();
+    if let Some(reason) = object.reason.as_ref().filter(|_| counted.is_none() || found.letters() > 0) {
+        survey.set_aside.insert(key.clone(), reason.clone());
+    }
+    match counted {
         Some(()) if found.letters() == 0 => {}
         Some(()) => {
             survey.merge(found);
@@ -208,6 +219,11 @@ async fn replay(
     let redactor = Redactor::new(&settings.redact, &settings.redact_patterns).map_err(wrong)?;
     let indices = &settings.indices();
     let conflicts = Mutex::new(Conflicts::default());
+    let others = settings.accounts.split(',').filter(|other| !other.is_empty()).map(str::to_owned);
+    let gate = &Gate {
+        accounts: std::iter::once(aws.target.account.clone()).chain(others).collect(),
+        own: OwnGroups::new(aws.signed().await?, Some(stack.name.clone())),
+    };
     let progress = ui.progress("indexing dead letters", Some(survey.objects.len()));
     let (mut writer, mut bucket) = (domain.writer(aws).await?, bucket(aws, stack).await?);
     let mut made = Instant::now();
@@ -224,6 +240,7 @@ async fn replay(
         let replay = Replay {
             bucket: &bucket,
             domain: &writer,
+            gate,
             indices,
             region: &aws.target.region,
             cap: settings.max_payload,
@@ -240,9 +257,15 @@ async fn replay(
                 unread = Err(Error::failed("an object cannot be read").because(error));
             }
             Err(ReplayError::Bucket(error)) => {
-                return Err(aws
-                    .explain_signed("cannot replay the dead letters", &error)
-                    .hint("what was indexed is taken away from them; the same command does the rest"));
+                let error = aws.explain_signed("cannot replay the dead letters", &error);
+                return Err(match error.kind {
+                    Kind::Denied => error.hint(format!(
+                        "the bucket admits its own stack, who deployed it, and whom bootstrap was told: \
+                         logctl bootstrap --replay-principal {}",
+                        aws.principal()
+                    )),
+                    _ => error.hint("what was indexed is taken away from them; the same command does the rest"),
+                });
             }
         }
         progress.step();

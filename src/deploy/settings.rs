@@ -50,6 +50,12 @@ pub struct StackSettings {
     pub redact_patterns: String,
     /// Bytes that a payload may expand to.
     pub max_payload: u64,
+    /// Other accounts whose events are taken, separated by commas.
+    pub accounts: String,
+    /// ARNs of who deployed it first, separated by commas.
+    pub deployer: String,
+    /// ARNs of others who may replay dead letters, separated by commas.
+    pub replayers: String,
     /// ARN of the topic that alarms are sent to.
     pub alarm_topic: String,
 }
@@ -71,6 +77,9 @@ impl Default for StackSettings {
             redact: String::new(),
             redact_patterns: String::new(),
             max_payload: DEFAULT_CAP,
+            accounts: String::new(),
+            deployer: String::new(),
+            replayers: String::new(),
             alarm_topic: String::new(),
         }
     }
@@ -92,7 +101,7 @@ enum Field {
 }
 
 /// Every parameter that has a field. The others are the archives of the functions, and sizes that are left to the template.
-pub static SETTINGS: [Setting; 15] = [
+pub static SETTINGS: [Setting; 18] = [
     typed(
         "DomainEndpoint",
         Some("endpoint"),
@@ -120,6 +129,9 @@ pub static SETTINGS: [Setting; 15] = [
     text("Redact", "redact", |it| &mut it.redact),
     text("RedactPatterns", "redact-pattern", |it| &mut it.redact_patterns),
     typed("MaxPayload", None, |it| it.max_payload.to_string(), |it, text| set(&mut it.max_payload, text)),
+    text("Accounts", "accounts", |it| &mut it.accounts),
+    Setting { parameter: "Deployer", flag: None, field: Field::Text(|it| &mut it.deployer) },
+    text("ReplayPrincipals", "replay-principal", |it| &mut it.replayers),
     text("AlarmTopic", "alarm-topic", |it| &mut it.alarm_topic),
 ];
 
@@ -134,6 +146,23 @@ const fn typed(
     read: fn(&mut StackSettings, &str) -> Result<(), String>,
 ) -> Setting {
     Setting { parameter, flag, field: Field::Typed(write, read) }
+}
+
+/// Bytes of names and values that the environment of a function may have:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+const MAX_ENVIRONMENT: usize = 4096;
+/// Bytes that a value may have which only the stack itself will know: an ARN, or the name of a bucket or a queue.
+const UNKNOWN: usize = 160;
+
+/// The functions of the template, each with its variables and the parameters that they hold.
+fn environments() -> impl Iterator<Item = (&'static str, Vec<(&'static str, Option<&'static str>)>)> {
+    TEMPLATE.match_indices("        Variables:\n").map(|(at, header)| {
+        let named = TEMPLATE[..at].rsplit_once("FunctionName: !Sub logctl-${AWS::StackName}-");
+        let function = named.and_then(|(_, rest)| rest.lines().next()).unwrap_or_default();
+        let lines = TEMPLATE[at + header.len()..].lines().map_while(|line| line.strip_prefix("          "));
+        let variables = lines.filter_map(|line| line.split_once(": "));
+        (function, variables.map(|(name, value)| (name, value.strip_prefix("!Ref "))).collect())
+    })
 }
 
 /// The parameter that turns the rule on and off.
@@ -230,6 +259,32 @@ impl StackSettings {
         }
     }
 
+    /// Refuses what the functions cannot hold.
+    ///
+    /// # Errors
+    /// Wrong usage where the environment of a function would be too large.
+    pub fn check_environments(&self) -> Result<(), Error> {
+        let values: HashMap<&str, String> = self.to_parameters().collect();
+        for (function, variables) in environments() {
+            let size =
+                |parameter: Option<&str>| parameter.and_then(|name| values.get(name)).map_or(UNKNOWN, String::len);
+            let bytes: usize = variables.iter().map(|(name, parameter)| name.len() + size(*parameter)).sum();
+            if bytes <= MAX_ENVIRONMENT {
+                continue;
+            }
+            let settings = variables.iter().filter_map(|(_, parameter)| Setting::find((*parameter)?));
+            let mut flags: Vec<_> = settings.filter_map(|it| Some((values[it.parameter].len(), it.flag?))).collect();
+            flags.sort_unstable_by(|a, b| b.cmp(a));
+            let flags: Vec<String> = flags.iter().take(2).map(|(bytes, flag)| format!("--{flag} ({bytes})")).collect();
+            return Err(Error::new(
+                Kind::Usage,
+                format!("the environment of {function} would have {bytes} bytes, and Lambda takes {MAX_ENVIRONMENT}"),
+            )
+            .hint(format!("most of them are of {}", flags.join(" and "))));
+        }
+        Ok(())
+    }
+
     /// Names and values of the parameters.
     pub fn to_parameters(&self) -> impl Iterator<Item = (&'static str, String)> {
         SETTINGS.iter().map(|setting| (setting.parameter, setting.write(self)))
@@ -299,6 +354,19 @@ mod tests {
             let known = Setting::find(name).is_some() || others.contains(&name) || sizes.contains(&name);
             assert!(known, "{name} has no field");
         }
+    }
+
+    #[test]
+    fn an_environment_that_lambda_would_refuse_is_refused_by_name() {
+        let functions: Vec<_> = environments().map(|(name, variables)| (name, variables.len())).collect();
+        assert_eq!(functions.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["domain", "forwarder", "subscriber"]);
+        assert!(functions.iter().all(|(_, count)| *count >= 6), "{functions:?}");
+        let settings = StackSettings { authority: "x".repeat(2_000), ..StackSettings::default() };
+        assert_eq!(settings.check_environments(), Ok(()));
+        let settings = StackSettings { redact_patterns: "y".repeat(2_000), ..settings };
+        let error = settings.check_environments().unwrap_err();
+        assert!(error.message.starts_with("the environment of forwarder would have 4"), "{}", error.message);
+        assert_eq!(error.hints, ["most of them are of --redact-pattern (2000) and --ca (2000)"]);
     }
 
     #[test]

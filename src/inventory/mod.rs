@@ -66,6 +66,8 @@ pub enum Note {
     ParameterUnread(String),
     /// The account policy could not be read.
     PolicyUnread(String),
+    /// Where the domain publishes its own logs could not be read.
+    DomainUnread(String),
 }
 
 impl fmt::Display for Note {
@@ -75,6 +77,7 @@ impl fmt::Display for Note {
             Self::RuleDisabled => f.write_str("the stack's rule is disabled: new log groups are not subscribed"),
             Self::ParameterUnread(why) => write!(f, "the stack has a parameter that cannot be read: {why}"),
             Self::PolicyUnread(why) => write!(f, "{why}; groups that it streams look missing"),
+            Self::DomainUnread(why) => write!(f, "{why}; do not stream those groups to it"),
         }
     }
 }
@@ -124,7 +127,7 @@ impl Inventory {
         } else {
             Kind::Incomplete
         };
-        let message = format!("the filters of {} of {} log groups could not be read", errors.len(), self.groups.len());
+        let message = format!("{} of {} log groups could not be read", errors.len(), self.groups.len());
         Err(Error { kind, message, causes: vec![first.one_line()], hints: first.hints.clone() })
     }
 
@@ -172,7 +175,7 @@ pub struct Unread {
 #[cfg(test)]
 pub(crate) mod examples {
     use logctl_core::{
-        coverage::{Class, Filter, Stack},
+        coverage::{Chain, Class, Filter, Stack},
         globs::Rules,
     };
 
@@ -196,12 +199,18 @@ pub(crate) mod examples {
         };
         let theirs = "arn:aws:kinesis:eu-west-1:123456789012:stream/theirs";
         let found = |name: &str, filters: Vec<Filter>| Found {
-            facts: GroupFacts { name: name.to_owned(), class: Class::Standard, filters: Some(filters) },
+            facts: GroupFacts {
+                name: name.to_owned(),
+                chain: Some(if name.contains("/logctl-") { Chain::Function } else { Chain::No }),
+                class: Class::Standard,
+                filters: Some(filters),
+            },
             error: None,
             created: Some(Timestamp::UNIX_EPOCH),
             stored_bytes: Some(1_536),
         };
-        let unread = GroupFacts { name: "/unread".to_owned(), class: Class::Standard, filters: None };
+        let unread =
+            GroupFacts { name: "/unread".to_owned(), chain: Some(Chain::No), class: Class::Standard, filters: None };
         let groups = vec![
             found("/aws/lambda/logctl-logctl-domain", Vec::new()),
             found("/conflict", vec![filter("logctl-logctl", theirs, "")]),
@@ -232,12 +241,17 @@ pub(crate) mod examples {
 
 #[cfg(test)]
 mod tests {
-    use logctl_core::coverage::{Class, State};
+    use logctl_core::coverage::{Chain, Class, State};
 
     use super::*;
 
     fn found(name: &str, error: Option<Kind>) -> Found {
-        let facts = GroupFacts { name: name.into(), class: Class::Standard, filters: error.is_none().then(Vec::new) };
+        let facts = GroupFacts {
+            name: name.into(),
+            chain: Some(Chain::No),
+            class: Class::Standard,
+            filters: error.is_none().then(Vec::new),
+        };
         Found { facts, error: error.map(|kind| Error::new(kind, "no")), created: None, stored_bytes: None }
     }
 
@@ -267,7 +281,7 @@ mod tests {
         assert_eq!(without_policy.check().unwrap_err().kind, Kind::Incomplete);
         assert_eq!(without_policy.unread().len(), 1);
         let error = inventory(vec![found("/a", Some(Kind::Denied)), found("/b", None)], Ok(None)).check().unwrap_err();
-        assert_eq!(error.message, "the filters of 1 of 2 log groups could not be read");
+        assert_eq!(error.message, "1 of 2 log groups could not be read");
     }
 
     #[test]

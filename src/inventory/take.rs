@@ -1,8 +1,11 @@
 //! Reads an account, one filter call a group.
 
+use std::collections::BTreeSet;
+
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
-use logctl_core::coverage::{AccountFacts, Class, GroupFacts};
+use logctl_core::coverage::{AccountFacts, Chain, Class, GroupFacts};
+use logctl_sink::own::OwnGroups;
 
 use super::{Found, Inventory, Note, decide_all};
 use crate::{
@@ -40,8 +43,9 @@ pub async fn take(
     progress.note("their filters");
     progress.total(groups.len());
     let calls = FilterCalls::new(aws, limiter);
+    let chains = Chains::read(aws, stack).await?;
     let read = async |group: Group| {
-        let found = find(group, &calls).await;
+        let found = find(group, &calls, &chains).await;
         progress.step();
         found
     };
@@ -55,7 +59,7 @@ pub async fn take(
         target: aws.target.clone(),
         taken_at: now,
         stack: stack.map(|stack| stack.name.clone()),
-        notes: notes(stack, name.as_ref().err()),
+        notes: notes(stack, name.as_ref().err(), chains.of_domain.as_ref().err()),
         groups: decide_all(found, &account, coverage.as_ref()),
         coverage,
         account,
@@ -63,8 +67,36 @@ pub async fn take(
     })
 }
 
+/// How groups belong to the forwarding chain.
+struct Chains<'a> {
+    aws: &'a Aws,
+    own: OwnGroups,
+    /// The groups to which the domain publishes its own logs.
+    of_domain: Result<BTreeSet<String>, Error>,
+}
+
+impl<'a> Chains<'a> {
+    async fn read(aws: &'a Aws, stack: Option<&DeployedStack>) -> Result<Self, Error> {
+        let working = stack.filter(|stack| stack.forwarder.is_some());
+        let domain = stack.map(|stack| stack.settings.domain_arn.clone());
+        let own = OwnGroups::new(aws.signed().await?, working.map(|stack| stack.name.clone()));
+        let own = own.beside(&aws.function(""), domain);
+        let unread = |error| aws.explain_signed("cannot tell where the domain publishes its own logs", &error);
+        let of_domain = own.of_domain().await.map_err(unread);
+        Ok(Self { aws, own, of_domain })
+    }
+
+    async fn of(&self, group: &str) -> Result<Chain, Error> {
+        if self.of_domain.as_ref().is_ok_and(|groups| groups.contains(group)) {
+            return Ok(Chain::Domain);
+        }
+        let unread = |error| self.aws.explain_signed("cannot tell whether it is a log of logctl itself", &error);
+        self.own.chain(group).await.map_err(unread)
+    }
+}
+
 /// A group with its filters, `None` where it has gone in the meantime.
-async fn find(group: Group, calls: &FilterCalls<'_>) -> Option<Found> {
+async fn find(group: Group, calls: &FilterCalls<'_>, chains: &Chains<'_>) -> Option<Found> {
     let Group { name, class, created, stored_bytes } = group;
     let (filters, error) = match class {
         Class::Standard => match calls.get(&name).await {
@@ -74,14 +106,20 @@ async fn find(group: Group, calls: &FilterCalls<'_>) -> Option<Found> {
         // The other classes have none, and refuse the question.
         Class::InfrequentAccess | Class::Delivery | Class::Other => (None, None),
     };
-    Some(Found { facts: GroupFacts { name, class, filters }, error, created, stored_bytes })
+    let (chain, unclear) = match chains.of(&name).await {
+        Ok(chain) => (Some(chain), None),
+        Err(error) => (None, Some(error)),
+    };
+    let facts = GroupFacts { name, chain, class, filters };
+    Some(Found { facts, error: error.or(unclear), created, stored_bytes })
 }
 
-fn notes(stack: Option<&DeployedStack>, policy: Option<&Error>) -> Vec<Note> {
+fn notes(stack: Option<&DeployedStack>, policy: Option<&Error>, domain: Option<&Error>) -> Vec<Note> {
     let idle = stack.filter(|stack| stack.forwarder.is_none() && stack.status.phase != Phase::Shell);
     let idle = idle.map(|stack| Note::ForwardsNothing(stack.name.clone(), stack.status.clone()));
     let disabled = stack.filter(|stack| !stack.settings.rule_enabled).map(|_| Note::RuleDisabled);
     let unread = policy.map(|error| Note::PolicyUnread(error.one_line()));
+    let domain = domain.map(|error| Note::DomainUnread(error.one_line()));
     let problems = stack.into_iter().flat_map(|stack| stack.problems.iter().cloned().map(Note::ParameterUnread));
-    [idle, disabled, unread].into_iter().flatten().chain(problems).collect()
+    [idle, disabled, unread, domain].into_iter().flatten().chain(problems).collect()
 }

@@ -86,7 +86,7 @@ pub fn letters(count: usize, objects: usize) -> (Vec<(String, Vec<u8>)>, BTreeSe
             let line = json!({
                 "kind": "rejected", "reason": "mapper_parsing_exception: failed to parse", "at": now, "attempts": 2,
                 "index": "logctl-2026.11.20",
-                "origin": {"owner": "0", "region": "r", "logGroup": "/shop/rejected", "logStream": "s"},
+                "origin": {"owner": "000000000000", "region": "r", "logGroup": "/shop/rejected", "logStream": "s"},
                 "event": {"id": id, "timestamp": now, "message": format!("rejected {n}")},
             });
             writeln!(gzip, "{line}").unwrap();
@@ -111,7 +111,7 @@ fn replay_shows_selects_and_indexes() {
     // One that is poison, one of another kind, and something that is no letter at all.
     let poison = json!({
         "kind": "rejected", "reason": "no such luck", "at": since, "attempts": 1, "index": "_bad name",
-        "origin": {"owner": "0", "logGroup": "/a", "logStream": "s"}, "event": {"id": "p", "timestamp": 1, "message": "m"},
+        "origin": {"owner": "000000000000", "logGroup": "/a", "logStream": "s"}, "event": {"id": "7", "timestamp": 1, "message": "m"},
     });
     let undecodable =
         json!({"kind": "undecodable", "reason": "not base64", "at": since, "attempts": 1, "payload": "!"});
@@ -175,8 +175,8 @@ fn a_forged_letter_reaches_no_index_of_others() {
         for kind in ["rejected", "outage"] {
             let letter = json!({
                 "kind": kind, "reason": "r", "at": since, "attempts": 1, "index": index,
-                "origin": {"owner": "0", "logGroup": "/a", "logStream": "s"},
-                "event": {"id": format!("{number}-{kind}"), "timestamp": since, "message": "forged"},
+                "origin": {"owner": "000000000000", "logGroup": "/a", "logStream": "s"},
+                "event": {"id": format!("{number}{}", kind.len()), "timestamp": since, "message": "forged"},
             });
             sandbox.put_object(&bucket, &format!("{kind}/2026-11-21/{number}-f.ndjson.gz"), gzip(&letter));
         }

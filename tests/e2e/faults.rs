@@ -406,7 +406,7 @@ fn in_the_payload() {
     assert!(function.peak_memory() < 128 << 20, "{}", function.peak_memory());
     println!("peak memory after all of it: {} MB", function.peak_memory() >> 20);
     // Bytes that are no UTF-8, and halves of surrogate pairs, raw and escaped twice.
-    let id = |n: usize| format!("{n:055}x");
+    let id = |n: usize| format!("{n:055}7");
     let mut raw = payload(&format!(
         r#"[{{"id":"{}","timestamp":{now},"message":"not ~ UTF-8"}},{{"id":"{}","timestamp":{now},"message":"half \ud800 a pair"}},{{"id":"{}","timestamp":{now},"message":"{{\"a\":\"\\ud800\"}}"}},7,{{"id":"{}","timestamp":{now},"message":{{}}}}]"#,
         id(1),

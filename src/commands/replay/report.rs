@@ -6,7 +6,7 @@ use logctl_core::{
     dead_letter::{DeadLetter, LetterKind},
     index_name::{IndexName, Indices},
 };
-use logctl_sink::replay::Replayed;
+use logctl_sink::{replay::Replayed, writer::Stopped};
 use serde::Serialize;
 
 use crate::{
@@ -35,6 +35,9 @@ pub struct Survey {
     /// Keys of objects that are something else.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<String>,
+    /// Keys of objects that the redrive has set aside, each with the reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub set_aside: BTreeMap<String, String>,
     #[serde(serialize_with = "values")]
     reasons: BTreeMap<(LetterKind, String), Reason>,
 }
@@ -233,9 +236,14 @@ pub struct Outcome {
     pub degraded: usize,
     /// Letters that were refused again, and stay.
     pub refused: usize,
+    /// Letters of logctl's own functions, which were dropped.
+    pub own: usize,
     /// Why the domain took no more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outage: Option<String>,
+    /// What it answered to some object, if nobody understands it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub odd: Option<String>,
     /// Whether Ctrl-C ended it early.
     #[serde(skip)]
     pub interrupted: bool,
@@ -250,12 +258,19 @@ impl Outcome {
 
     /// Adds what became of an object.
     pub fn add(&mut self, replayed: Replayed) {
-        self.done += usize::from(!replayed.waits);
+        self.done += usize::from(!replayed.waits && replayed.written.stopped.is_none());
         self.indexed += replayed.written.created;
         self.duplicates += replayed.written.duplicates;
         self.degraded += replayed.written.degraded;
         self.refused += replayed.refused;
-        self.outage = self.outage.take().or(replayed.written.outage);
+        self.own += replayed.own;
+        match replayed.written.stopped {
+            None => {}
+            Some(Stopped::Odd(reason)) => _ = self.odd.get_or_insert(reason),
+            Some(stopped @ (Stopped::Outage(_) | Stopped::Time)) => {
+                self.outage.get_or_insert_with(|| stopped.to_string());
+            }
+        }
     }
 
     /// How it went, in one line.
@@ -270,6 +285,9 @@ impl Outcome {
         }
         if self.refused > 0 {
             line += &format!(", {} refused again", grouped(self.refused as u64));
+        }
+        if self.own > 0 {
+            line += &format!(", {} of logctl's own functions dropped", grouped(self.own as u64));
         }
         if self.done < self.objects {
             line += &format!(", {} left", count(self.objects - self.done, "object"));
@@ -288,6 +306,8 @@ impl Outcome {
             Err(Error::new(Kind::Interrupted, "interrupted").hint(again))
         } else if let Some(reason) = &self.outage {
             Err(Error::failed("the domain takes no more").because(reason).hint(again))
+        } else if let Some(reason) = &self.odd {
+            Err(Error::failed("the domain's answers to some letters are not understood").because(reason).hint(look))
         } else if self.done < self.objects {
             Err(Error::failed("an index of the domain lets nobody write").hint(look))
         } else if self.refused > 0 {
@@ -425,7 +445,8 @@ mod tests {
           "indexed": 5,
           "duplicates": 0,
           "degraded": 0,
-          "refused": 1
+          "refused": 1,
+          "own": 0
         }
         "#);
     }

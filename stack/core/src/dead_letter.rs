@@ -86,6 +86,16 @@ pub struct FailedInvocation {
     pub request_payload: serde_json::Value,
 }
 
+/// What the keys of objects begin with that could not be read or written, and were set aside for a person; the rest is the
+/// key that they had.
+pub const ASIDE: &str = "aside/";
+
+/// The key that an object had before it was set aside, or has, if it was not.
+#[must_use]
+pub fn before_aside(key: &str) -> &str {
+    key.strip_prefix(ASIDE).unwrap_or(key)
+}
+
 /// The key of an object with dead letters: `KIND/YYYY-MM-DD/MILLISECONDS-REQUEST.ndjson.gz`, so that one kind and day
 /// list cheaply and in order.
 #[must_use]
@@ -98,6 +108,7 @@ pub fn key(kind: LetterKind, at: i64, request: &str) -> String {
 /// object was taken, which must be a name of its own, other parts will follow and must not meet this one.
 #[must_use]
 pub fn key_of_rest(kind: LetterKind, key: &str, part: Option<i64>) -> String {
+    let key = before_aside(key);
     if key.starts_with(&kind.prefix()) {
         return key.to_owned();
     }
@@ -124,6 +135,8 @@ mod tests {
 
     #[test_case("rejected/2026-11-23/1-r.ndjson.gz", "rejected/2026-11-23/1-r.ndjson.gz"; "the same kind")]
     #[test_case("outage/2026-11-23/1-r.ndjson.gz", "rejected/2026-11-23/1-r-from-outage.ndjson.gz"; "another kind")]
+    #[test_case("aside/outage/2026-11-23/1-r.ndjson.gz", "rejected/2026-11-23/1-r-from-outage.ndjson.gz"; "one that was set aside")]
+    #[test_case("aside/rejected/2026-11-23/1-r.ndjson.gz", "rejected/2026-11-23/1-r.ndjson.gz"; "one of the same kind that was set aside")]
     #[test_case("aws/lambda/async/f/2026/11/23/2026-11-23T10.00.00-x", "rejected/2026-11-23/2026-11-23T10.00.00-x-from-invocation.ndjson.gz"; "a record of Lambda")]
     fn rests(key: &str, rest: &str) {
         assert_eq!(key_of_rest(LetterKind::Rejected, key, None), rest);

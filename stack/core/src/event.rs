@@ -49,8 +49,8 @@ impl<'a> Event<'a> {
             inner.ok_or_else(|| format!("its {name} is no text"))
         };
         let id = text("id", wire.id)?;
-        if id.is_empty() {
-            return Err("its id is empty".to_owned());
+        if !is_id(id) {
+            return Err("its id is none of CloudWatch".to_owned());
         }
         let fields = wire.extracted_fields.map(RawValue::get).filter(|fields| fields.starts_with('{'));
         Ok(Self {
@@ -88,7 +88,7 @@ impl<'a> Event<'a> {
         scanner.take(b'}')?;
         Some(Self {
             json: start[..start.len() - scanner.rest().len()].trim_ascii(),
-            id: id.filter(|id| !id.is_empty())?,
+            id: id.filter(|id| is_id(id))?,
             timestamp: timestamp?,
             message: message?,
             extracted_fields: extracted_fields.filter(|fields| fields.starts_with('{')),
@@ -119,6 +119,11 @@ impl<'a> Event<'a> {
             extracted_fields: self.extracted_fields.and_then(parse_object),
         }
     }
+}
+
+/// Whether a text looks like the id of an event: digits, 56 of them as far as is known. It becomes the id of a document.
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// One log event, unescaped.
@@ -181,7 +186,8 @@ mod tests {
 
     #[test_case(r#"{"id":"1","timestamp":2,"message":"a\n\"b\" \ud83d\ude00 \ud800"}"#, Ok("a\n\"b\" 😀 \u{fffd}"); "escapes")]
     #[test_case(r#"{"id":"1","timestamp":2,"message":null}"#, Err("its message is no text"); "no text")]
-    #[test_case(r#"{"id":"","timestamp":2,"message":""}"#, Err("its id is empty"); "no id")]
+    #[test_case(r#"{"id":"","timestamp":2,"message":""}"#, Err("its id is none of CloudWatch"); "no id")]
+    #[test_case(r#"{"id":"1/../2","timestamp":2,"message":""}"#, Err("its id is none of CloudWatch"); "a path")]
     #[test_case("[]", Err("invalid length 0, expected struct Wire with 4 elements at line 1 column 2"); "a list")]
     fn parse(json: &str, expected: Result<&str, &str>) {
         let raw: &RawValue = serde_json::from_str(json).unwrap();

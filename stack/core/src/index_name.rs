@@ -27,6 +27,13 @@ pub enum Period {
 /// What the name of the index ends with that holds the events of impossible times.
 const OUTLIERS: &str = "outliers";
 
+/// Years in which there may be events.
+const YEARS: std::ops::RangeInclusive<i16> = 2006..=2100;
+
+/// How far an event may lie from its delivery, in days.
+const MAX_DAYS_BACK: i64 = 62;
+const MAX_DAYS_AHEAD: i64 = 2;
+
 impl Period {
     /// What the index of a day is called, behind the prefix.
     fn name(self, date: Date) -> String {
@@ -52,7 +59,7 @@ impl Period {
             Self::Week => Some(ISOWeekDate::new(number(0..4)?, two(6)?, Weekday::Monday).ok()?.date()),
             Self::Month => Date::new(number(0..4)?, two(5)?, 1).ok(),
         };
-        date().is_some_and(|date| self.name(date) == text)
+        date().is_some_and(|date| YEARS.contains(&date.year()) && self.name(date) == text)
     }
 }
 
@@ -88,12 +95,19 @@ pub struct Indices {
 }
 
 impl Indices {
-    /// The index of an event that happened `timestamp` milliseconds after 1970, UTC.
+    /// The index of an event that happened at `timestamp` and was delivered by CloudWatch at `delivered`, both in
+    /// milliseconds since 1970, UTC.
     ///
-    /// Times that cannot come from CloudWatch, before 2006 or after 2100, share `PREFIX-outliers`.
+    /// CloudWatch takes events from 14 days back to two hours ahead, and delivers them within a day. What is far from that,
+    /// by the day, shares `PREFIX-outliers`: a few lines must not make an index for each of many days.
     #[must_use]
-    pub fn name(&self, timestamp: i64) -> IndexName {
-        let time = date(timestamp).map_or_else(|| OUTLIERS.to_owned(), |date| self.period.name(date));
+    pub fn name(&self, timestamp: i64, delivered: i64) -> IndexName {
+        let days = day(timestamp).saturating_sub(day(delivered));
+        let time = if (-MAX_DAYS_BACK..=MAX_DAYS_AHEAD).contains(&days) {
+            self.period.name(utc_date(timestamp))
+        } else {
+            OUTLIERS.to_owned()
+        };
         IndexName(format!("{}-{time}", self.prefix))
     }
 
@@ -109,9 +123,9 @@ impl Indices {
     }
 }
 
-/// The UTC date of a time that can come from CloudWatch.
-fn date(timestamp: i64) -> Option<Date> {
-    Some(utc_date(timestamp)).filter(|date| (2006..=2100).contains(&date.year()))
+/// The UTC day of a time in milliseconds since 1970, counted from there.
+pub(crate) const fn day(timestamp: i64) -> i64 {
+    timestamp.div_euclid(24 * 60 * 60 * 1000)
 }
 
 /// The UTC date of a time in milliseconds since 1970; the first of 1970 for one that no calendar has.
@@ -125,22 +139,41 @@ mod tests {
 
     use super::*;
 
+    const DELIVERED: i64 = 1_798_761_600_000; // 2027-01-01
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+
     #[test_case(Period::Day, 1_795_392_000_000, "logctl-2026.11.23"; "day")]
-    #[test_case(Period::Week, 1_798_761_600_000, "logctl-2026.W53"; "the first of January in a week of the old year")]
+    #[test_case(Period::Week, DELIVERED, "logctl-2026.W53"; "the first of January in a week of the old year")]
     #[test_case(Period::Month, 1_795_392_000_000, "logctl-2026.11"; "month")]
+    #[test_case(Period::Day, DELIVERED - 62 * DAY, "logctl-2026.10.31"; "two months back")]
+    #[test_case(Period::Day, DELIVERED - 62 * DAY - 1, "logctl-outliers"; "a day more")]
+    #[test_case(Period::Day, DELIVERED + 3 * DAY - 1, "logctl-2027.01.03"; "two days ahead")]
+    #[test_case(Period::Day, DELIVERED + 3 * DAY, "logctl-outliers"; "three")]
     #[test_case(Period::Day, 0, "logctl-outliers"; "1970")]
-    #[test_case(Period::Day, 253_370_764_800_000, "logctl-outliers"; "9999")]
-    #[test_case(Period::Day, i64::MAX, "logctl-outliers"; "not a date")]
+    #[test_case(Period::Day, i64::MIN, "logctl-outliers"; "before any date")]
+    #[test_case(Period::Day, i64::MAX, "logctl-outliers"; "beyond any date")]
     fn names(period: Period, timestamp: i64, name: &str) {
         let indices = Indices { prefix: "logctl".parse().unwrap(), period };
-        assert_eq!(indices.name(timestamp).as_str(), name);
-        assert_eq!(indices.check(name), Ok(indices.name(timestamp)));
+        assert_eq!(indices.name(timestamp, DELIVERED).as_str(), name);
+        assert_eq!(indices.check(name), Ok(indices.name(timestamp, DELIVERED)));
+    }
+
+    /// Whenever it is delivered within a day, an event meets its own id.
+    #[test]
+    fn the_time_of_delivery_does_not_matter_to_what_cloudwatch_takes() {
+        let indices = Indices { prefix: "logctl".parse().unwrap(), period: Period::Day };
+        for sent in [DELIVERED - 14 * DAY, DELIVERED, DELIVERED + DAY / 12] {
+            let names = [0, 1, DAY / 2, DAY].map(|later| indices.name(sent, DELIVERED + later));
+            assert!(names.iter().all(|name| *name == names[0] && !name.as_str().ends_with("outliers")), "{names:?}");
+        }
     }
 
     #[test_case("orders"; "of somebody else")]
     #[test_case("logctl-2026.11.23,orders"; "two of them")]
     #[test_case("logctl-2026.13.01"; "no month")]
     #[test_case("logctl-2026.W54"; "no week")]
+    #[test_case("logctl-2101.01.01"; "a year beyond")]
+    #[test_case("logctl-2005.01"; "a year before")]
     #[test_case("logctl-+026.11"; "a sign")]
     #[test_case("logctl-2026.11.23\"}}\n{\"delete\":{\"_index\":\"orders"; "a line of its own")]
     #[test_case("logctl-team-2026.11.23"; "of a stack whose prefix begins like ours")]

@@ -119,17 +119,21 @@ impl StackName {
     }
 }
 
-/// Which function of a stack has this name, whatever the stack.
+/// The tag that a function of a stack carries; its value is the stack's name.
+pub const STACK_TAG: &str = "logctl:stack";
+
+/// The stack and the function that a name tells of, whether there is such a stack or not.
 #[must_use]
-pub fn function_of(name: &str) -> Option<Function> {
+pub fn function_of(name: &str) -> Option<(&str, Function)> {
     let (stack, suffix) = name.strip_prefix("logctl-")?.rsplit_once('-')?;
-    Function::iter().find(|function| function.as_ref() == suffix).filter(|_| !stack.is_empty())
+    let function = Function::iter().find(|function| function.as_ref() == suffix)?;
+    (!stack.is_empty()).then_some((stack, function))
 }
 
-/// Whether a log group belongs to a logctl function, of whichever stack: two stacks must not feed each other.
+/// The function that writes into a log group, as Lambda names groups.
 #[must_use]
-pub fn is_own_group(name: &str) -> bool {
-    name.strip_prefix("/aws/lambda/").is_some_and(|name| function_of(name).is_some())
+pub fn function_of_group(group: &str) -> Option<&str> {
+    group.strip_prefix("/aws/lambda/")
 }
 
 name! {
@@ -180,14 +184,14 @@ mod tests {
     #[test_case("/aws/lambda/logctl--domain", false; "no stack name")]
     #[test_case("/aws/lambda/logctl-demo", false; "not one of the functions")]
     #[test_case("/aws/lambda/forwarder", false; "somebody's forwarder")]
-    fn own_groups(name: &str, own: bool) {
-        assert_eq!(is_own_group(name), own);
+    fn groups_of_functions(name: &str, ours: bool) {
+        assert_eq!(function_of_group(name).and_then(function_of).is_some(), ours);
     }
 
     #[test]
     fn functions_are_told_by_their_names() {
         for function in Function::iter() {
-            assert_eq!(function_of(&StackName::default().function(function)), Some(function));
+            assert_eq!(function_of(&StackName::default().function(function)), Some(("logctl", function)));
         }
         assert_eq!(StackName::default().function(Function::Forwarder), "logctl-logctl-forwarder");
     }

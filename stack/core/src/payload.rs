@@ -14,6 +14,12 @@ use crate::{
 /// How far a payload may expand, in bytes, unless the caller says otherwise.
 pub const DEFAULT_CAP: u64 = 64 << 20;
 
+/// Events that one payload may hold; CloudWatch takes 10,000 at once.
+pub const MAX_EVENTS: usize = 250_000;
+/// Bytes of an event in its payload; CloudWatch takes 1 MB of text, which becomes six times as much where every sign is
+/// escaped.
+pub const MAX_EVENT: usize = 8 << 20;
+
 /// What a subscription delivers.
 #[derive(Debug)]
 pub enum Payload<'a> {
@@ -38,6 +44,12 @@ pub enum DecodeError {
         /// The cap that was in force.
         cap: u64,
     },
+    /// More than CloudWatch sends.
+    #[error("the payload holds more than {MAX_EVENTS} events")]
+    TooMany,
+    /// Longer than CloudWatch takes them.
+    #[error("the payload holds an event of more than {MAX_EVENT} bytes")]
+    TooLong,
     /// The innermost layer.
     #[error("the payload is not what a subscription sends: {0}")]
     Json(#[from] serde_json::Error),
@@ -167,7 +179,10 @@ fn scan_events<'a>(scanner: &mut Scanner<'a>) -> Option<Vec<Event<'a>>> {
         return Some(events);
     }
     loop {
-        events.push(Event::scan(scanner)?);
+        events.push(Event::scan(scanner).filter(|event| event.json.len() <= MAX_EVENT)?);
+        if events.len() > MAX_EVENTS {
+            return None;
+        }
         if scanner.take(b',').is_none() {
             return scanner.take(b']').map(|()| events);
         }
@@ -178,6 +193,12 @@ pub(crate) fn parse_carefully<'a>(json: &'a str, region: &str) -> Result<Payload
     let wire: Wire<'a> = serde_json::from_str(json)?;
     if wire.message_type == "CONTROL_MESSAGE" {
         return Ok(Payload::Control);
+    }
+    if wire.log_events.len() > MAX_EVENTS {
+        return Err(DecodeError::TooMany);
+    }
+    if wire.log_events.iter().any(|json| json.get().len() > MAX_EVENT) {
+        return Err(DecodeError::TooLong);
     }
     let origin =
         Origin { owner: wire.owner, region: region.to_owned(), log_group: wire.log_group, log_stream: wire.log_stream };
@@ -241,6 +262,22 @@ mod tests {
         let batch = batch(&text);
         assert_eq!((batch.events.len(), batch.unreadable.len()), (2, 2));
         assert_eq!(batch.unreadable[0].json.get(), "7");
+    }
+
+    /// What no subscription sends would take more memory than the function has.
+    #[test]
+    fn what_is_too_much_for_cloudwatch_is_too_much_here() {
+        let tiny = r#"{"id":"1","timestamp":1,"message":""}"#;
+        let payload = |events: &str| {
+            format!(
+                r#"{{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"/a","logStream":"s","logEvents":[{events}]}}"#
+            )
+        };
+        let many = payload(&[tiny, ","].concat().repeat(MAX_EVENTS));
+        assert!(matches!(parse(&many.replace(",]", "]"), "r"), Ok(Payload::Data(_))));
+        assert!(matches!(parse(&many.replace(",]", &format!(",{tiny}]")), "r"), Err(DecodeError::TooMany)));
+        let long = payload(&tiny.replace(r#""""#, &format!("\"{}\"", "x".repeat(MAX_EVENT))));
+        assert!(matches!(parse(&long, "r"), Err(DecodeError::TooLong)));
     }
 
     #[test]

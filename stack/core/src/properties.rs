@@ -65,7 +65,8 @@ pub fn message(text: &str) {
 fn encoded(event: &Event<'_>) {
     let indices = Indices { prefix: "logctl".parse().expect("a prefix"), period: Period::Day };
     let origin = Origin { log_group: "/aws/lambda/pay".to_owned(), ..Origin::default() };
-    let encoder = Encoder::new(Target::ByTime(&indices), &origin, 1_795_392_001_000);
+    let target = Target::ByTime { indices: &indices, delivered: 1_795_392_001_000 };
+    let encoder = Encoder::new(target, &origin, 1_795_392_001_000);
     let (mut fast, mut careful, mut degraded) = (Vec::new(), Vec::new(), Vec::new());
     assert!(!encoder.encode_carefully(event, &Conflicts::default(), &mut careful));
     encoder.encode_degraded(event, "refused", &mut degraded);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::Method;
+use hyper::{Method, StatusCode, Uri};
 use logctl_core::names::IndexPrefix;
 use logctl_sink::{
     aws::AwsError,
@@ -14,11 +14,28 @@ use logctl_sink::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use crate::template;
 
-/// How long one request may take. Five of them and the answer fit into the function's time.
+/// How long one request may take. Three of them, the patience below and the answer fit into the function's time.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a domain is asked again that does not let us in: the permissions of a role that was made a moment ago take effect
+/// late.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the host begins with that CloudFormation wants to be answered at, and the ends of AWS's hosts, by partition:
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/vpc-interface-endpoints.html>.
+const ANSWERS: &str = "cloudformation-custom-resource-response-";
+const SUFFIXES: [&str; 7] = [
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".c2s.ic.gov",
+    ".sc2s.sgov.gov",
+    ".cloud.adc-e.uk",
+    ".csp.hci.ic.gov",
+];
 
 /// What CloudFormation asks:
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html>.
@@ -43,11 +60,21 @@ enum RequestType {
 }
 
 /// Sets up the domain and tells CloudFormation how it went, whatever happens on the way.
+///
+/// Only AWS is answered: whoever may invoke the function could otherwise have it call whom they like. `local` stands in for
+/// all of AWS, where it does.
 pub async fn handle(
     request: Request,
     http: &HttpClient,
+    local: Option<&str>,
     access: Result<DomainAccess, ConfigError>,
 ) -> Result<(), Failure> {
+    if !is_aws(&request.response_url, local) {
+        return Err(Failure::new(
+            "NotCloudFormation",
+            "the answer is wanted at a host that is none of CloudFormation's",
+        ));
+    }
     let done = match (&request.request_type, access) {
         (RequestType::Delete, _) => Ok(()), // What is on the domain outlives the stack.
         (RequestType::Create | RequestType::Update, Err(error)) => Err(error.to_string()),
@@ -71,11 +98,29 @@ pub async fn handle(
     if answer.status.is_success() { Ok(()) } else { Err(failed(&answer.status)) }
 }
 
+/// Whether a URL is one that CloudFormation gives, by https, or of what stands in for AWS.
+fn is_aws(url: &str, local: Option<&str>) -> bool {
+    if local
+        .is_some_and(|local| url.strip_prefix(local.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/')))
+    {
+        return true;
+    }
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let Some(authority) = uri.authority() else { return false };
+    // Nothing but the host: neither a login nor a port.
+    let host = authority.as_str();
+    uri.scheme_str() == Some("https")
+        && host == authority.host()
+        && host.starts_with(ANSWERS)
+        && SUFFIXES.iter().any(|suffix| host.ends_with(suffix))
+}
+
 /// The domain and what is installed there.
 pub struct DomainAccess {
     domain: Domain,
     prefix: IndexPrefix,
     replicas: String,
+    patience: Duration,
 }
 
 impl DomainAccess {
@@ -88,6 +133,7 @@ impl DomainAccess {
             domain: environment.domain(&environment.http()?)?,
             prefix: environment.require("LOGCTL_INDEX_PREFIX")?,
             replicas: environment.require("LOGCTL_REPLICAS")?,
+            patience: PATIENCE,
         })
     }
 
@@ -128,7 +174,15 @@ impl DomainAccess {
 
     /// A web server that answers everything with 200 must not pass for a domain.
     async fn check_engine(&self) -> Result<(), String> {
-        let answer = self.send(Method::GET, "/", Bytes::new()).await?;
+        let begun = Instant::now();
+        let answer = loop {
+            let answer = self.send(Method::GET, "/", Bytes::new()).await?;
+            let pause = self.patience / 10;
+            if answer.status != StatusCode::FORBIDDEN || begun.elapsed() + pause > self.patience {
+                break answer;
+            }
+            sleep(pause).await;
+        };
         if !answer.status.is_success() {
             return Err(format!("the domain answered {}: {}", answer.status, answer.excerpt()));
         }
@@ -182,11 +236,12 @@ mod tests {
         ];
         let get = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let access = DomainAccess::new(Environment { get: &get, clock: SystemTime::now });
+        let access = access.map(|access| DomainAccess { patience: Duration::from_millis(100), ..access });
         let request = serde_json::from_value(json!({
             "RequestType": kind, "ResponseURL": format!("{}/answer", server.uri()), "StackId": "s", "RequestId": "r",
             "LogicalResourceId": "DomainSetUp", "PhysicalResourceId": "domain-of-old",
         }));
-        handle(request.unwrap(), &HttpClient::new(None).unwrap(), access).await.unwrap();
+        handle(request.unwrap(), &HttpClient::new(None).unwrap(), Some(&server.uri()), access).await.unwrap();
         let requests = server.received_requests().await.unwrap();
         let answer: Value = requests.last().unwrap().body_json().unwrap();
         assert_eq!((&answer["PhysicalResourceId"], &answer["StackId"]), (&json!("domain-of-old"), &json!("s")));
@@ -204,6 +259,33 @@ mod tests {
         let requests = server.received_requests().await.unwrap();
         let body: Value = requests[2].body_json().unwrap();
         assert_eq!(body["index_patterns"], json!(["logctl-2*", "logctl-outliers"]));
+    }
+
+    #[tokio::test]
+    async fn a_role_that_is_a_moment_old_is_waited_for() {
+        let server = MockServer::start().await;
+        let forbidden = ResponseTemplate::new(403);
+        Mock::given(path("/")).respond_with(forbidden).up_to_n_times(2).mount(&server).await;
+        Mock::given(path("/")).respond_with(ResponseTemplate::new(200).set_body_json(engine())).mount(&server).await;
+        Mock::given(method("GET")).and(path(TEMPLATE)).respond_with(ResponseTemplate::new(404)).mount(&server).await;
+        Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        assert_eq!(told(&server, "Create", &server.uri()).await.0, "SUCCESS");
+    }
+
+    #[test_case("https://cloudformation-custom-resource-response-useast1.s3.amazonaws.com/arn?X-Amz-Signature=a", true; "as it comes")]
+    #[test_case("https://cloudformation-custom-resource-response-euwest1.s3-eu-west-1.amazonaws.com/a", true; "an old form")]
+    #[test_case("https://cloudformation-custom-resource-response-cnnorth1.s3.cn-north-1.amazonaws.com.cn/a", true; "in China")]
+    #[test_case("http://cloudformation-custom-resource-response-useast1.s3.amazonaws.com/a", false; "without TLS")]
+    #[test_case("https://cloudformation-custom-resource-response-useast1.s3.amazonaws.com.evil.example/a", false; "a host that ends otherwise")]
+    #[test_case("https://evil.s3.amazonaws.com/a", false; "another bucket")]
+    #[test_case("https://cloudformation-custom-resource-response-a.s3.amazonaws.com@evil.example/a", false; "a login")]
+    #[test_case("https://cloudformation-custom-resource-response-a.s3.amazonaws.com:8443/a", false; "a port")]
+    #[test_case("http://169.254.169.254/latest", false; "a neighbour")]
+    #[test_case("http://127.0.0.1:4566/answer", true; "what stands in for aws")]
+    #[test_case("http://127.0.0.1:45661/answer", false; "what is called nearly like it")]
+    fn who_is_answered(url: &str, is: bool) {
+        assert_eq!(is_aws(url, Some("http://127.0.0.1:4566")), is);
+        assert_eq!(is_aws(url, None), is && url.starts_with("https"));
     }
 
     #[tokio::test]

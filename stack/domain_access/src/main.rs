@@ -20,7 +20,8 @@ async fn main() -> Result<(), Error> {
     let http = HttpClient::new(None)?; // For the answer to CloudFormation, whatever is wrong with the rest.
     run(service_fn(async |event: LambdaEvent<Request>| {
         let access = DomainAccess::new(Environment { get: &variable, clock: SystemTime::now });
-        handle(event.payload, &http, access).await.map_err(diagnostic)
+        let local = variable("AWS_ENDPOINT_URL");
+        handle(event.payload, &http, local.as_deref(), access).await.map_err(diagnostic)
     }))
     .await
 }

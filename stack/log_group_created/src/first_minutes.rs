@@ -1,18 +1,19 @@
 //! The first minutes of a log group: what it held before its subscription took effect.
 //!
-//! It goes to LogsForwarder in the format of a subscription. What the subscription delivers as well meets its own id.
+//! All that a new group holds was put there since it was created. It goes to LogsForwarder in the format of a subscription;
+//! what the subscription delivers as well meets its own id.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use logctl_sink::{aws::AwsError, domain::gzip, lambda::milliseconds};
+use logctl_sink::{aws::AwsError, domain::gzip};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::handler::Subscriber;
 
-/// How far back it looks.
-const WINDOW: Duration = Duration::from_mins(15);
+/// How long after the first look a subscription delivers for sure, so that the second look leaves that out.
+const DELIVERS: Duration = Duration::from_mins(2);
 /// Bytes of messages that are handed over at most; the line in the log says so where there is more.
 const MAX_BYTES: usize = 50 << 20;
 /// Bytes of one payload before it is compressed. Even what does not compress stays below the 1 MB of an asynchronous
@@ -32,6 +33,7 @@ struct Found {
     log_stream_name: String,
     event_id: String,
     timestamp: i64,
+    ingestion_time: Option<i64>,
     message: String,
 }
 
@@ -59,19 +61,25 @@ struct Delivered {
 }
 
 impl Subscriber {
-    /// Hands over what `group` holds.
-    pub(crate) async fn hand_over(&self, group: &str, deadline: Instant) -> Result<HandedOver, AwsError> {
-        sleep(self.settles).await;
-        let since = milliseconds(self.now()) - i64::try_from(WINDOW.as_millis()).unwrap_or_default();
+    /// Hands over what `group` holds; at the second look, what it held about the time when it was `seen` first, in
+    /// milliseconds since 1970.
+    pub(crate) async fn hand_over(
+        &self,
+        group: &str,
+        seen: Option<i64>,
+        deadline: Instant,
+    ) -> Result<HandedOver, AwsError> {
+        let until = seen.map(|seen| seen + i64::try_from(DELIVERS.as_millis()).unwrap_or_default());
         let mut done = HandedOver::default();
         let mut bytes = 0;
         let mut token: Option<String> = None;
         loop {
-            let mut input = json!({"logGroupName": group, "startTime": since});
+            let mut input = json!({"logGroupName": group});
             if let Some(token) = &token {
                 input["nextToken"] = json!(token);
             }
-            let page: Page = self.call("FilterLogEvents", &input, deadline).await?;
+            let mut page: Page = self.call("FilterLogEvents", &input, deadline).await?;
+            page.events.retain(|event| until.is_none_or(|until| event.ingestion_time.is_none_or(|at| at < until)));
             bytes += page.events.iter().map(|event| event.message.len()).sum::<usize>();
             for (stream, events) in by_stream(page.events) {
                 for batch in batches(events) {
@@ -109,7 +117,7 @@ impl Subscriber {
 /// A payload holds events of one stream.
 fn by_stream(events: Vec<Found>) -> BTreeMap<String, Vec<Delivered>> {
     let mut streams: BTreeMap<String, Vec<Delivered>> = BTreeMap::new();
-    for Found { log_stream_name, event_id, timestamp, message } in events {
+    for Found { log_stream_name, event_id, timestamp, message, .. } in events {
         streams.entry(log_stream_name).or_default().push(Delivered { id: event_id, timestamp, message });
     }
     streams

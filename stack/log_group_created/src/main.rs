@@ -1,5 +1,6 @@
 //! LogGroupCreated: subscribes every log group that comes into being.
 
+mod call;
 mod first_minutes;
 mod handler;
 
@@ -15,8 +16,7 @@ use logctl_sink::lambda::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let subscriber = Subscriber::new(Environment { get: &variable, clock: SystemTime::now })?;
-    run(service_fn(async |event: LambdaEvent<handler::Created>| subscriber.handle(event).await.map_err(diagnostic)))
-        .await
+    run(service_fn(async |event: LambdaEvent<call::Call>| subscriber.handle(event).await.map_err(diagnostic))).await
 }
 
 fn diagnostic(failure: Failure) -> Diagnostic {

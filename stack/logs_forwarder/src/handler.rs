@@ -13,7 +13,7 @@ use logctl_core::{
     document::{Encoder, Target},
     event::{Batch, Origin},
     index_name::Indices,
-    names::is_own_group,
+    names::StackName,
     payload::{self, DEFAULT_CAP, DecodeError, Payload},
     redact::Redactor,
 };
@@ -21,10 +21,12 @@ use logctl_sink::{
     aws::s3::Bucket,
     breaker::{Breaker, Circuit},
     domain::Domain,
+    gate::{Gate, Verdict},
     lambda::environment::{ConfigError, Environment},
     lambda::metrics::{self, Delivery},
     lambda::{Failure, log, milliseconds},
     letters::Letters,
+    own::OwnGroups,
     replay::REDRIVE,
     writer::{Writer, Written},
 };
@@ -34,8 +36,12 @@ use tokio::time::Instant;
 /// Kept back from the time an invocation has, for the dead letters: the bucket may need several tries.
 const MARGIN: Duration = Duration::from_secs(15);
 
+/// Filters that are looked at where they feed the forwarder its own log; a group has a few.
+const MAX_FILTERS: usize = 5;
+
 /// What lives as long as the sandbox.
 pub struct Forwarder {
+    pub(crate) gate: Gate,
     pub(crate) domain: Domain,
     pub(crate) bucket: Bucket,
     pub(crate) indices: Indices,
@@ -47,15 +53,19 @@ pub struct Forwarder {
     /// Where the last redrive had no more time.
     pub(crate) redriven_to: Mutex<HashMap<String, String>>,
     verbose: bool,
-    stack: String,
+    stack: StackName,
     clock: fn() -> SystemTime,
 }
 
 /// One invocation.
 pub(crate) struct Invocation<'a> {
     request: &'a str,
+    /// ARN of the function, without a version.
+    function: &'a str,
     /// When it began, in milliseconds since 1970.
     pub at: i64,
+    /// When Lambda ends it, in milliseconds since 1970.
+    pub until: i64,
     begun: Instant,
     /// When it must end, but for the dead letters.
     pub deadline: Instant,
@@ -68,13 +78,18 @@ impl Forwarder {
     /// One line that names the variable that is wrong.
     pub fn new(environment: Environment<'_>) -> Result<Self, ConfigError> {
         let http = environment.http()?;
+        let aws = environment.aws(&http)?;
+        let stack: StackName = environment.require("LOGCTL_STACK")?;
+        let account: String = environment.require("LOGCTL_ACCOUNT")?;
+        let others: String = environment.optional("LOGCTL_ACCOUNTS")?.unwrap_or_default();
+        let others = others.split(',').filter(|other| !other.is_empty()).map(str::to_owned);
         Ok(Self {
-            domain: environment.domain(&http)?,
-            bucket: Bucket {
-                aws: environment.aws(&http)?,
-                name: environment.require("LOGCTL_DEAD_LETTERS")?,
-                owner: environment.require("LOGCTL_ACCOUNT")?,
+            gate: Gate {
+                accounts: std::iter::once(account.clone()).chain(others).collect(),
+                own: OwnGroups::new(aws.clone(), Some(stack.clone())),
             },
+            domain: environment.domain(&http)?,
+            bucket: Bucket { aws, name: environment.require("LOGCTL_DEAD_LETTERS")?, owner: account },
             indices: Indices {
                 prefix: environment.require("LOGCTL_INDEX_PREFIX")?,
                 period: environment.require("LOGCTL_INDEX_PERIOD")?,
@@ -86,7 +101,7 @@ impl Forwarder {
             breaker: Mutex::default(),
             redriven_to: Mutex::default(),
             verbose: environment.is_verbose(),
-            stack: environment.require("LOGCTL_STACK")?,
+            stack,
             clock: environment.clock,
         })
     }
@@ -98,31 +113,40 @@ impl Forwarder {
         let left = event.context.deadline().duration_since(now).unwrap_or_default();
         let begun = Instant::now();
         let deadline = begun + left.saturating_sub(MARGIN);
-        let invocation = Invocation { request: &event.context.request_id, at: milliseconds(now), begun, deadline };
+        let invocation = Invocation {
+            request: &event.context.request_id,
+            function: without_version(&event.context.invoked_function_arn),
+            at: milliseconds(now),
+            until: milliseconds(event.context.deadline()),
+            begun,
+            deadline,
+        };
         if event.payload == REDRIVE {
             return self.redrive(&invocation).await;
         }
         match self.deliver(&event.payload, &invocation).await {
             Ok(outcome) => outcome,
-            Err(error) => self.keep_payload(&event.payload, &error, &invocation).await,
+            Err(kept) => self.keep_payload(&event.payload, kept, &invocation).await,
         }
     }
 
-    async fn deliver(&self, event: &Value, invocation: &Invocation<'_>) -> Result<Result<(), Failure>, DecodeError> {
+    async fn deliver(&self, event: &Value, invocation: &Invocation<'_>) -> Result<Result<(), Failure>, Kept> {
         let data = event.pointer("/awslogs/data").and_then(Value::as_str).unwrap_or_default();
         let text = payload::unpack(data, self.cap)?;
-        Ok(match payload::parse(&text, &self.region)? {
-            Payload::Control => Ok(()),
-            Payload::Data(batch) if is_own_group(&batch.origin.log_group) => {
+        let Payload::Data(batch) = payload::parse(&text, &self.region)? else { return Ok(Ok(())) };
+        match self.gate.judge(&batch.origin).await {
+            Verdict::Taken => Ok(self.index(&batch, text.len(), invocation).await),
+            Verdict::Own => {
                 self.end_loop(&batch, invocation).await;
-                Ok(())
+                Ok(Ok(()))
             }
-            Payload::Data(batch) => self.index(&batch, text.len(), invocation).await,
-        })
+            Verdict::Refused(reason) => Err(Kept { kind: LetterKind::Rejected, reason }),
+        }
     }
 
     async fn index(&self, batch: &Batch<'_>, bytes: usize, invocation: &Invocation<'_>) -> Result<(), Failure> {
-        let encoder = Encoder::new(Target::ByTime(&self.indices), &batch.origin, invocation.at);
+        let target = Target::ByTime { indices: &self.indices, delivered: invocation.at };
+        let encoder = Encoder::new(target, &batch.origin, invocation.at);
         let mut letters = Letters::default();
         let circuit = self.circuit();
         let circuit_open = matches!(circuit, Circuit::Open(_));
@@ -139,7 +163,7 @@ impl Forwarder {
             self.record(&written);
         }
         let Origin { log_group, log_stream, .. } = &batch.origin;
-        self.debug(|| json!({"group": log_group, "stream": log_stream, "outage": written.outage}));
+        self.debug(|| json!({"group": log_group, "stream": log_stream, "outage": written.outage()}));
         let delivery = Delivery {
             events: batch.events.len() + batch.unreadable.len(),
             bytes,
@@ -156,24 +180,19 @@ impl Forwarder {
 
     /// Tells the circuit breaker how a write has ended.
     pub(crate) fn record(&self, written: &Written) {
-        if written.outage.is_none() && written.created + written.duplicates == 0 {
-            return; // Nothing was asked of the domain.
+        if written.outage().is_none() && written.created + written.duplicates == 0 {
+            return; // Nothing was asked of the domain, or nothing is known of it.
         }
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        breaker.record(written.outage.as_deref(), Instant::now());
+        breaker.record(written.outage(), Instant::now());
     }
 
-    async fn keep_payload(
-        &self,
-        event: &Value,
-        error: &DecodeError,
-        invocation: &Invocation<'_>,
-    ) -> Result<(), Failure> {
+    async fn keep_payload(&self, event: &Value, kept: Kept, invocation: &Invocation<'_>) -> Result<(), Failure> {
         let data = event.pointer("/awslogs/data").and_then(Value::as_str);
         let mut letters = Letters::default();
         letters.add(&DeadLetter {
-            kind: LetterKind::Undecodable,
-            reason: error.to_string().into(),
+            kind: kept.kind,
+            reason: kept.reason.into(),
             at: invocation.at,
             attempts: 1,
             index: None,
@@ -209,24 +228,59 @@ impl Forwarder {
     /// Writes the line of metrics.
     pub(crate) fn tell(&self, invocation: &Invocation<'_>, metrics: Vec<(&'static str, &'static str, Value)>) {
         let took = u64::try_from(invocation.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        log(&metrics::line(&self.stack, invocation.at, took, metrics));
+        log(&metrics::line(self.stack.as_str(), invocation.at, took, metrics));
     }
 
-    /// Drops events of a function of ours and deletes the filters that sent them: this very invocation writes log lines,
-    /// so as long as a filter is there, each delivery causes the next.
+    /// Drops events of a function of logctl and deletes the filters that sent them here: this very invocation writes log
+    /// lines, so as long as a filter is there, each delivery causes the next. What a payload says of its filters may be
+    /// forged: only one that is found to send here is deleted.
     ///
-    /// Where that is not possible (an account policy sent them, or the group is another stack's) the state `loop` in the
-    /// audit tells; failing here would only cause more lines.
+    /// Where that is not possible (an account policy sent them) the state `loop` in the audit tells; failing here would only
+    /// cause more lines.
     async fn end_loop(&self, batch: &Batch<'_>, invocation: &Invocation<'_>) {
         let group = &batch.origin.log_group;
         let mut deleted = 0;
-        for filter in &batch.filters {
-            let input = json!({"logGroupName": group, "filterName": filter});
+        for name in batch.filters.iter().take(MAX_FILTERS) {
+            if Instant::now() >= invocation.deadline {
+                break;
+            }
+            let found = self.bucket.aws.subscription_filters(group, Some(name)).await.unwrap_or_default();
+            if !found.iter().any(|filter| filter.name == *name && filter.destination == invocation.function) {
+                continue;
+            }
+            let input = json!({"logGroupName": group, "filterName": name});
             if self.bucket.aws.logs::<Value>("DeleteSubscriptionFilter", &input).await.is_ok() {
-                log(&json!({"outcome": "loop", "group": group, "deleted_filter": filter}));
+                log(&json!({"outcome": "loop", "group": group, "deleted_filter": name}));
                 deleted += 1;
             }
         }
         self.tell(invocation, metrics::loops(deleted));
+    }
+}
+
+/// Why a payload is kept whole.
+struct Kept {
+    kind: LetterKind,
+    reason: String,
+}
+
+impl From<DecodeError> for Kept {
+    fn from(error: DecodeError) -> Self {
+        Self { kind: LetterKind::Undecodable, reason: error.to_string() }
+    }
+}
+
+/// The ARN of a function without the version or alias that was invoked.
+fn without_version(arn: &str) -> &str {
+    arn.match_indices(':').nth(6).map_or(arn, |(at, _)| &arn[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_arn_without_its_version() {
+        let arn = "arn:aws:lambda:eu-west-1:1:function:logctl-logctl-forwarder";
+        assert_eq!(super::without_version(arn), arn);
+        assert_eq!(super::without_version(&format!("{arn}:$LATEST")), arn);
     }
 }

@@ -5,8 +5,10 @@
 pub mod aws;
 pub mod breaker;
 pub mod domain;
+pub mod gate;
 pub mod http;
 pub mod lambda;
 pub mod letters;
+pub mod own;
 pub mod replay;
 pub mod writer;

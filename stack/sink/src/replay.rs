@@ -8,12 +8,13 @@ use std::{
     borrow::Cow,
     io::{BufRead as _, BufReader, Cursor, Read},
     sync::Mutex,
+    time::Duration,
 };
 
 use flate2::read::MultiGzDecoder;
 use logctl_core::{
     conflicts::Conflicts,
-    dead_letter::{DeadLetter, FAILED_INVOCATIONS, FailedInvocation, LetterKind, key_of_rest},
+    dead_letter::{DeadLetter, FAILED_INVOCATIONS, FailedInvocation, LetterKind, before_aside, key_of_rest},
     document::{Encoder, Target},
     event::{Batch, Event, Origin},
     index_name::Indices,
@@ -24,17 +25,26 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    aws::{AwsError, s3::Bucket},
+    aws::{
+        AwsError,
+        s3::{Bucket, Object},
+    },
     breaker::Circuit,
     domain::Domain,
+    gate::{Gate, Verdict},
+    lambda::milliseconds,
     letters::Letters,
     writer::{Writer, Written},
 };
 
 /// Bytes of the letters that are decompressed at once.
 const CHUNK: usize = 4 << 20;
+/// Bytes of one letter. Those of an event and of an invocation are bounded, and far below.
+const MAX_LINE: usize = 12 << 20;
 /// How far an object may expand.
 const MAX_OBJECT: u64 = 4 << 30;
+/// How long before its object was written a letter may have been given up.
+const MAX_AGE: Duration = Duration::from_hours(62 * 24);
 
 /// What the schedule calls the forwarder with.
 pub const REDRIVE: &str = "redrive";
@@ -45,6 +55,8 @@ pub struct Replay<'a> {
     pub bucket: &'a Bucket,
     /// Where the events go.
     pub domain: &'a Domain,
+    /// Whose events are taken: whoever can write into the bucket must not speak for others.
+    pub gate: &'a Gate,
     /// Names the indices of events that have none yet.
     pub indices: &'a Indices,
     /// The Region of events whose payload is decoded only now.
@@ -68,6 +80,8 @@ pub struct Replayed {
     pub skipped: usize,
     /// Letters that were refused again.
     pub refused: usize,
+    /// Letters of logctl's own functions, which are dropped.
+    pub own: usize,
     /// Whether letters wait for the domain, or for one of its indices, to take them.
     pub waits: bool,
 }
@@ -110,112 +124,45 @@ impl Replay<'_> {
     ) -> Result<Replayed, ReplayError> {
         let unreadable = |cause: String| ReplayError::Object { key: key.to_owned(), cause };
         let object = self.bucket.get(key).await?;
-        let mut lines = Lines::new(key, &object).map_err(unreadable)?;
-        let mut rest = Letters::default();
+        let written_at = object.modified.map_or(now, milliseconds).min(now);
+        let mut lines = Lines::new(key, &object.body).map_err(unreadable)?;
+        let mut pass = Pass { replay: self, now, written_at, deadline, rest: Letters::default(), own: 0 };
         let mut replayed = Replayed::default();
         let mut waiting = 0;
-        while let Some(chunk) = lines.chunk().map_err(|error| unreadable(error.to_string()))? {
+        while let Some(chunk) = lines.chunk().map_err(unreadable)? {
             let letters = chunk.lines().map(serde_json::from_str).collect::<Result<Vec<DeadLetter<'_>>, _>>();
             let letters = letters.map_err(|error| unreadable(error.to_string()))?;
             let (chosen, others): (Vec<_>, Vec<_>) = letters.iter().partition(|letter| select(letter));
             for letter in &others {
-                rest.add(letter);
+                pass.rest.add(letter);
             }
             replayed.skipped += others.len();
-            for run in chosen.chunk_by(|a, b| (&a.index, &a.origin, a.attempts) == (&b.index, &b.origin, b.attempts)) {
-                let outages = rest.count(LetterKind::Outage);
-                replayed.written.add(self.run(run, now, deadline, &mut rest).await);
-                waiting += rest.count(LetterKind::Outage) - outages;
+            let alike = |a: &DeadLetter<'_>, b: &DeadLetter<'_>| {
+                (&a.index, &a.origin, a.attempts, a.at) == (&b.index, &b.origin, b.attempts, b.at)
+            };
+            for run in chosen.chunk_by(|a, b| alike(a, b)) {
+                let outages = pass.rest.count(LetterKind::Outage);
+                replayed.written.add(pass.run(run).await);
+                waiting += pass.rest.count(LetterKind::Outage) - outages;
                 replayed.waits = waiting > 0;
-                if replayed.written.outage.is_some() {
+                if replayed.written.stopped.is_some() {
                     return Ok(replayed); // What follows was not read: the object stays as it is.
                 }
             }
         }
-        replayed.refused = rest.len() - replayed.skipped - waiting;
+        replayed.refused = pass.rest.len() - replayed.skipped - waiting;
+        replayed.own = pass.own;
         let Written { created, duplicates, .. } = replayed.written;
-        if rest.is_empty() || created + duplicates + replayed.refused > 0 {
-            self.put_rest(key, rest, (replayed.skipped > 0).then_some(now)).await?;
+        let rest = pass.rest;
+        if rest.is_empty() || created + duplicates + replayed.refused + replayed.own > 0 {
+            self.put_rest(key, &object, rest, (replayed.skipped > 0).then_some(now)).await?;
         }
         Ok(replayed)
     }
 
-    /// Indexes letters of one origin and index. What cannot be is added to `rest`.
-    async fn run(&self, run: &[&DeadLetter<'_>], now: i64, deadline: Instant, rest: &mut Letters) -> Written {
-        let Some(first) = run.first() else { return Written::default() };
-        let refuse = |letter: &DeadLetter<'_>, kind: LetterKind, reason: String, rest: &mut Letters| {
-            rest.add(&DeadLetter {
-                kind,
-                reason: reason.into(),
-                at: now,
-                attempts: letter.attempts + 1,
-                index: letter.index.as_deref().map(Cow::Borrowed),
-                origin: letter.origin.as_deref().map(Cow::Borrowed),
-                event: letter.event,
-                payload: letter.payload.as_deref().map(Cow::Borrowed),
-            });
-        };
-        let again = |letter: &DeadLetter<'_>, reason: String, rest: &mut Letters| {
-            refuse(letter, LetterKind::Undecodable, reason, rest);
-        };
-        // Whoever can write into the bucket must not write into every index.
-        let index = match first.index.as_deref().map(|index| self.indices.check(index)).transpose() {
-            Ok(index) => index,
-            Err(reason) => {
-                for letter in run {
-                    refuse(letter, LetterKind::Rejected, reason.clone(), rest);
-                }
-                return Written::default();
-            }
-        };
-        let mut written = Written::default();
-        let mut events = Vec::new();
-        for letter in run {
-            match (letter.event, &letter.payload) {
-                (Some(json), _) => match Event::parse(json) {
-                    Ok(event) => events.push(event),
-                    Err(reason) => again(letter, reason, rest),
-                },
-                (None, Some(data)) => {
-                    let text = payload::unpack(data, self.cap);
-                    match text.as_deref().map(|text| payload::parse(text, self.region)) {
-                        Ok(Ok(Payload::Control)) => {}
-                        Ok(Ok(Payload::Data(batch))) => {
-                            written.add(self.batch(&batch, letter.attempts, now, deadline, rest).await);
-                        }
-                        Ok(Err(error)) => again(letter, error.to_string(), rest),
-                        Err(error) => again(letter, error.to_string(), rest),
-                    }
-                }
-                (None, None) => again(letter, "it holds neither event nor payload".to_owned(), rest),
-            }
-        }
-        let nowhere = Origin::default();
-        let target = index.as_ref().map_or(Target::ByTime(self.indices), Target::One);
-        let encoder = Encoder::new(target, first.origin.as_deref().unwrap_or(&nowhere), now);
-        written.add(self.writer(first.attempts, deadline).write(&events, &encoder, rest).await);
-        written
-    }
-
-    async fn batch(&self, batch: &Batch<'_>, tried: u32, now: i64, deadline: Instant, rest: &mut Letters) -> Written {
-        let encoder = Encoder::new(Target::ByTime(self.indices), &batch.origin, now);
-        self.writer(tried, deadline).write_batch(batch, &encoder, rest).await
-    }
-
-    fn writer(&self, tried: u32, deadline: Instant) -> Writer<'_> {
-        Writer {
-            domain: self.domain,
-            conflicts: self.conflicts,
-            deadline,
-            circuit: self.circuit.clone(),
-            tried,
-            redactor: self.redactor,
-        }
-    }
-
     /// Writes what is left of the object at `key`, and takes it away where nothing is. Letters that move elsewhere are put
-    /// there first.
-    async fn put_rest(&self, key: &str, rest: Letters, part: Option<i64>) -> Result<(), AwsError> {
+    /// there first. Of a record of Lambda, which nobody has redacted, no version stays.
+    async fn put_rest(&self, key: &str, object: &Object, rest: Letters, part: Option<i64>) -> Result<(), AwsError> {
         let mut stays = None;
         for (kind, object) in rest.into_objects() {
             let target = key_of_rest(kind, key, part);
@@ -227,7 +174,137 @@ impl Replay<'_> {
         }
         match stays {
             Some(object) => self.bucket.put(key, object.into()).await,
-            None => self.bucket.delete(key).await,
+            None => match &object.version {
+                Some(version) if before_aside(key).starts_with(FAILED_INVOCATIONS) => {
+                    self.bucket.delete_version(key, version).await
+                }
+                _ => self.bucket.delete(key).await,
+            },
+        }
+    }
+}
+
+/// One way through an object.
+struct Pass<'p, 'a> {
+    replay: &'p Replay<'a>,
+    /// In milliseconds since 1970, as all times here.
+    now: i64,
+    /// When the object was written.
+    written_at: i64,
+    deadline: Instant,
+    /// What cannot be indexed.
+    rest: Letters,
+    /// Letters of logctl's own functions.
+    own: usize,
+}
+
+impl<'a> Pass<'_, 'a> {
+    /// Indexes letters of one origin, index and time.
+    async fn run(&mut self, run: &[&DeadLetter<'_>]) -> Written {
+        let Some(first) = run.first() else { return Written::default() };
+        // Whoever can write into the bucket must not write into every index.
+        let index = match first.index.as_deref().map(|index| self.replay.indices.check(index)).transpose() {
+            Ok(index) => index,
+            Err(reason) => return self.refuse_all(run, &reason),
+        };
+        let nowhere = Origin::default();
+        let origin = first.origin.as_deref().unwrap_or(&nowhere);
+        if run.iter().any(|letter| letter.event.is_some()) {
+            match self.replay.gate.judge(origin).await {
+                Verdict::Taken => {}
+                Verdict::Own => {
+                    self.own += run.len();
+                    return Written::default();
+                }
+                Verdict::Refused(reason) => return self.refuse_all(run, &reason),
+            }
+        }
+        let mut written = Written::default();
+        let mut events = Vec::new();
+        for letter in run {
+            match (letter.event, &letter.payload) {
+                (Some(json), _) => match Event::parse(json) {
+                    Ok(event) => events.push(event),
+                    Err(reason) => self.refuse(letter, LetterKind::Undecodable, &reason),
+                },
+                (None, Some(data)) => written.add(self.payload(letter, data).await),
+                (None, None) => self.refuse(letter, LetterKind::Undecodable, "it holds neither event nor payload"),
+            }
+        }
+        let target = index.as_ref().map_or_else(|| self.by_time(first.at), Target::One);
+        let encoder = Encoder::new(target, origin, self.now);
+        written.add(self.writer(first.attempts).write(&events, &encoder, &mut self.rest).await);
+        written
+    }
+
+    async fn payload(&mut self, letter: &DeadLetter<'_>, data: &str) -> Written {
+        let text = payload::unpack(data, self.replay.cap);
+        let batch = match text.as_deref().map(|text| payload::parse(text, self.replay.region)) {
+            Ok(Ok(Payload::Control)) => return Written::default(),
+            Ok(Ok(Payload::Data(batch))) => batch,
+            Ok(Err(error)) => {
+                self.refuse(letter, LetterKind::Undecodable, &error.to_string());
+                return Written::default();
+            }
+            Err(error) => {
+                self.refuse(letter, LetterKind::Undecodable, &error.to_string());
+                return Written::default();
+            }
+        };
+        match self.replay.gate.judge(&batch.origin).await {
+            Verdict::Taken => self.batch(&batch, letter).await,
+            Verdict::Own => {
+                self.own += 1;
+                Written::default()
+            }
+            Verdict::Refused(reason) => {
+                self.refuse(letter, LetterKind::Rejected, &reason);
+                Written::default()
+            }
+        }
+    }
+
+    async fn batch(&mut self, batch: &Batch<'_>, letter: &DeadLetter<'_>) -> Written {
+        let encoder = Encoder::new(self.by_time(letter.at), &batch.origin, self.now);
+        self.writer(letter.attempts).write_batch(batch, &encoder, &mut self.rest).await
+    }
+
+    fn refuse_all(&mut self, run: &[&DeadLetter<'_>], reason: &str) -> Written {
+        for letter in run {
+            self.refuse(letter, LetterKind::Rejected, reason);
+        }
+        Written::default()
+    }
+
+    fn refuse(&mut self, letter: &DeadLetter<'_>, kind: LetterKind, reason: &str) {
+        self.rest.add(&DeadLetter {
+            kind,
+            reason: reason.into(),
+            at: if letter.at == 0 { self.now } else { letter.at },
+            attempts: letter.attempts.saturating_add(1),
+            index: letter.index.as_deref().map(Cow::Borrowed),
+            origin: letter.origin.as_deref().map(Cow::Borrowed),
+            event: letter.event,
+            payload: letter.payload.as_deref().map(Cow::Borrowed),
+        });
+    }
+
+    /// The indices of events that were delivered when their letter was given up, which is before its object was written,
+    /// and not long before.
+    fn by_time(&self, at: i64) -> Target<'a> {
+        let age = i64::try_from(MAX_AGE.as_millis()).unwrap_or_default();
+        let at = if at == 0 { self.written_at } else { at };
+        Target::ByTime { indices: self.replay.indices, delivered: at.clamp(self.written_at - age, self.written_at) }
+    }
+
+    fn writer(&self, tried: u32) -> Writer<'a> {
+        Writer {
+            domain: self.replay.domain,
+            conflicts: self.replay.conflicts,
+            deadline: self.deadline,
+            circuit: self.replay.circuit.clone(),
+            tried,
+            redactor: self.replay.redactor,
         }
     }
 }
@@ -236,6 +313,8 @@ impl Replay<'_> {
 pub struct Lines<'a> {
     reader: BufReader<Box<dyn Read + 'a>>,
     chunk: String,
+    /// Bytes that it may still hold.
+    left: u64,
 }
 
 impl<'a> Lines<'a> {
@@ -244,21 +323,33 @@ impl<'a> Lines<'a> {
     /// # Errors
     /// When it is neither.
     pub fn new(key: &str, object: &'a [u8]) -> Result<Self, String> {
-        let reader: Box<dyn Read + 'a> = if key.starts_with(FAILED_INVOCATIONS) {
+        let reader: Box<dyn Read + 'a> = if before_aside(key).starts_with(FAILED_INVOCATIONS) {
             Box::new(Cursor::new(letter_of_invocation(object)?))
         } else {
-            Box::new(MultiGzDecoder::new(object).take(MAX_OBJECT))
+            Box::new(MultiGzDecoder::new(object))
         };
-        Ok(Self { reader: BufReader::new(reader), chunk: String::new() })
+        Ok(Self { reader: BufReader::new(reader), chunk: String::new(), left: MAX_OBJECT })
     }
 
     /// The next letters, one a line; `None` at the end.
     ///
     /// # Errors
-    /// When the object is damaged.
-    pub fn chunk(&mut self) -> std::io::Result<Option<&str>> {
+    /// When the object is damaged, or longer than any that the forwarder writes.
+    pub fn chunk(&mut self) -> Result<Option<&str>, String> {
         self.chunk.clear();
-        while self.chunk.len() < CHUNK && self.reader.read_line(&mut self.chunk)? > 0 {}
+        while self.chunk.len() < CHUNK {
+            let before = self.chunk.len();
+            let mut line = (&mut self.reader).take(MAX_LINE as u64 + 1);
+            line.read_line(&mut self.chunk).map_err(|error| error.to_string())?;
+            let length = self.chunk.len() - before;
+            if length == 0 {
+                break;
+            }
+            if length > MAX_LINE {
+                return Err(format!("a line of it is longer than {MAX_LINE} bytes"));
+            }
+            self.left = self.left.checked_sub(length as u64).ok_or(format!("it holds more than {MAX_OBJECT} bytes"))?;
+        }
         Ok(Some(self.chunk.as_str()).filter(|chunk| !chunk.is_empty()))
     }
 }

@@ -45,11 +45,27 @@ impl Class {
     }
 }
 
+/// How a log group belongs to the forwarding chain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Chain {
+    /// It does not.
+    #[default]
+    No,
+    /// A function of logctl writes there, of whichever stack: two stacks must not feed each other.
+    Function,
+    /// It is named as if one did, and there is no such function.
+    NoFunction,
+    /// The search domain publishes its own logs there.
+    Domain,
+}
+
 /// What is known of a log group.
 #[derive(Debug, Clone)]
 pub struct GroupFacts {
     /// Its name.
     pub name: String,
+    /// How it belongs to the chain; `None` where that could not be read.
+    pub chain: Option<Chain>,
     /// Its class.
     pub class: Class,
     /// Its filters, as DescribeSubscriptionFilters returns them; `None` where they could not be read, or its class has none.

@@ -9,9 +9,9 @@ mod policy;
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, Display, EnumIter, EnumString, VariantNames};
 
-use crate::names::{Function, function_of, is_own_group};
+use crate::names::{Function, function_of, function_of_group};
 
-pub use facts::{AccountFacts, Class, GroupFacts, Stack};
+pub use facts::{AccountFacts, Chain, Class, GroupFacts, Stack};
 pub use filter::Filter;
 pub use policy::AccountPolicy;
 
@@ -107,23 +107,29 @@ pub struct Decision {
 #[must_use]
 pub fn decide(group: &GroupFacts, account: &AccountFacts, stack: Option<&Stack>) -> Decision {
     let (class, filters, policy) = (group.class, group.filters.as_deref(), account.policy.as_ref());
-    let group = group.name.as_str();
+    let (group, chain) = (group.name.as_str(), group.chain);
     let just = |state, reason: &str| Decision { state, reason: reason.to_owned(), change: None };
-    let own = is_own_group(group);
+    let belongs = match chain {
+        Some(Chain::Function) => Some(TO_FUNCTION),
+        Some(Chain::Domain) => Some(TO_DOMAIN),
+        Some(Chain::No | Chain::NoFunction) | None => None,
+    };
     if class != Class::Standard {
-        return if own {
-            just(State::Own, "belongs to a logctl function")
-        } else {
-            Decision {
+        return match belongs {
+            Some(belongs) => just(State::Own, belongs),
+            None => Decision {
                 state: State::Unsupported,
                 reason: format!("its log class {} cannot be subscribed", class.as_str()),
                 change: None,
-            }
+            },
         };
     }
+    if chain.is_none() {
+        return just(State::Unknown, "whether it is a log of logctl itself could not be read");
+    }
     let Some(filters) = filters else { return just(State::Unknown, "its subscription filters could not be read") };
-    if own {
-        return decide_own(group, filters, policy);
+    if let Some(belongs) = belongs {
+        return decide_own(group, belongs, filters, policy);
     }
     let Some(stack) = stack else { return decide_without_stack(filters, account) };
 
@@ -170,12 +176,16 @@ pub fn decide(group: &GroupFacts, account: &AccountFacts, stack: Option<&Stack>)
     }
 }
 
-fn decide_own(group: &str, filters: &[Filter], policy: Option<&AccountPolicy>) -> Decision {
+/// How a group belongs to the forwarding chain.
+const TO_FUNCTION: &str = "belongs to a logctl function";
+const TO_DOMAIN: &str = "the search domain publishes its own logs there";
+
+fn decide_own(group: &str, belongs: &str, filters: &[Filter], policy: Option<&AccountPolicy>) -> Decision {
     let looping: Vec<&Filter> = filters.iter().filter(|filter| is_forwarder(&filter.destination)).collect();
     if !looping.is_empty() {
         return Decision {
             state: State::Loop,
-            reason: "belongs to a logctl function and feeds one".to_owned(),
+            reason: format!("{belongs}, and feeds a forwarder"),
             change: Some(delete(names(&looping))),
         };
     }
@@ -183,14 +193,14 @@ fn decide_own(group: &str, filters: &[Filter], policy: Option<&AccountPolicy>) -
     let fed = policy.is_some_and(|policy| {
         is_forwarder(&policy.destination)
             && !policy.except.contains(group)
-            && group.strip_prefix("/aws/lambda/") != Some(short_arn(&policy.destination))
+            && function_of_group(group) != Some(short_arn(&policy.destination))
     });
     let (state, reason) = if fed {
-        (State::Loop, "belongs to a logctl function, and the account policy feeds one with it")
+        (State::Loop, format!("{belongs}, and the account policy feeds a forwarder with it"))
     } else {
-        (State::Own, "belongs to a logctl function")
+        (State::Own, belongs.to_owned())
     };
-    Decision { state, reason: reason.to_owned(), change: None }
+    Decision { state, reason, change: None }
 }
 
 fn decide_without_stack(filters: &[Filter], account: &AccountFacts) -> Decision {
@@ -263,7 +273,8 @@ fn names(filters: &[&Filter]) -> Vec<String> {
 
 /// Whether an ARN names a forwarder of any stack.
 fn is_forwarder(arn: &str) -> bool {
-    arn.split_once(":function:").is_some_and(|(_, name)| function_of(name) == Some(Function::Forwarder))
+    arn.split_once(":function:")
+        .is_some_and(|(_, name)| function_of(name).is_some_and(|(_, function)| function == Function::Forwarder))
 }
 
 /// The part of an ARN that a person recognises: what follows the account, without `function:`.
@@ -313,9 +324,19 @@ mod tests {
         })
     }
 
+    fn facts(group: &str, filters: &[Filter]) -> GroupFacts {
+        let chain = match group {
+            _ if group.contains("/logctl-") => Chain::Function,
+            "/domain/slow" => Chain::Domain,
+            "/aws/lambda/no-such-function" => Chain::NoFunction,
+            _ => Chain::No,
+        };
+        let filters = Some(filters.to_vec());
+        GroupFacts { name: group.into(), chain: Some(chain), class: Class::Standard, filters }
+    }
+
     fn decided(group: &str, filters: &[Filter], account: &AccountFacts) -> Decision {
-        let group = GroupFacts { name: group.into(), class: Class::Standard, filters: Some(filters.to_vec()) };
-        decide(&group, account, Some(&stack()))
+        decide(&facts(group, filters), account, Some(&stack()))
     }
 
     #[test_case("/a", &[], State::Missing, PUT; "nothing there")]
@@ -331,6 +352,9 @@ mod tests {
     #[test_case("/aws/lambda/logctl-b-domain", &[], State::Own, None; "of another stack")]
     #[test_case("/aws/lambda/logctl-b-domain", &[("x", FORWARDER)], State::Loop, Some("delete x"); "feeds the chain")]
     #[test_case("/aws/lambda/logctl-b-domain", &[("x", OTHER)], State::Own, None; "feeds somebody else")]
+    #[test_case("/aws/lambda/no-such-function", &[], State::Missing, PUT; "only called like one of ours")]
+    #[test_case("/domain/slow", &[], State::Own, None; "the domain's own log")]
+    #[test_case("/domain/slow", &[("x", FORWARDER)], State::Loop, Some("delete x"); "the domain's own log, fed to it")]
     fn states(group: &str, filters: &[(&str, &str)], state: State, change: Option<&str>) {
         let filters: Vec<_> = filters.iter().map(|(name, destination)| filter(name, destination)).collect();
         let account = AccountFacts { filter_limit: Some(2), ..AccountFacts::default() };
@@ -406,18 +430,19 @@ mod tests {
     #[test]
     fn what_could_not_be_read_is_unknown_unless_its_class_says_enough() {
         let read = |class| {
-            let group = GroupFacts { name: "/a".into(), class, filters: None };
+            let group = GroupFacts { class, filters: None, ..facts("/a", &[]) };
             decide(&group, &AccountFacts::default(), Some(&stack())).state
         };
         assert_eq!(read(Class::Standard), State::Unknown);
         assert_eq!(read(Class::InfrequentAccess), State::Unsupported);
+        let unread = GroupFacts { chain: None, ..facts("/a", &[]) };
+        assert_eq!(decide(&unread, &AccountFacts::default(), Some(&stack())).state, State::Unknown);
     }
 
     #[test]
     fn without_a_stack_every_group_that_could_be_subscribed_is_missing() {
         let filters = [filter("x", OTHER)];
-        let group = GroupFacts { name: "/a".into(), class: Class::Standard, filters: Some(filters.to_vec()) };
-        let decision = decide(&group, &AccountFacts::default(), None);
+        let decision = decide(&facts("/a", &filters), &AccountFacts::default(), None);
         assert_eq!(decision.state, State::Missing);
         assert_eq!(decision.reason, "streamed to LogsToElasticsearch instead");
         assert_eq!(decision.change, None);

@@ -19,7 +19,7 @@ impl Encoder<'_> {
         let mut refused = false;
         self.append_carefully(event, body, |mut fields| {
             let mut taken = Map::new();
-            for path in conflicts.paths(&self.index(event.timestamp)) {
+            for path in conflicts.paths(&self.origin.log_group, &self.index(event.timestamp)) {
                 if let Some(value) = fields::take(&mut fields, path) {
                     taken.insert(path.clone(), value);
                 }
@@ -33,6 +33,12 @@ impl Encoder<'_> {
             fields
         });
         refused
+    }
+
+    /// Whether the event's document has something at a dotted path.
+    #[must_use]
+    pub fn has(&self, event: &Event<'_>, path: &str) -> bool {
+        fields::take(&mut normalise(&event.decode()).fields, path).is_some()
     }
 
     /// Appends an event whose fields the engine has refused: all of them become `path=value` in `@kv`.

@@ -13,7 +13,7 @@ use crate::{
     conflicts::Conflicts,
     event::{Event, Origin},
     ids::Ids,
-    index_name::{IndexName, Indices},
+    index_name::{self, IndexName, Indices},
 };
 use known_fields::Named;
 
@@ -27,8 +27,13 @@ struct Scratch {
 /// Which index a document belongs to.
 #[derive(Debug, Clone, Copy)]
 pub enum Target<'a> {
-    /// The one of the event's time.
-    ByTime(&'a Indices),
+    /// The one of the event's time, seen from its delivery.
+    ByTime {
+        /// Names it.
+        indices: &'a Indices,
+        /// When CloudWatch delivered the event, in milliseconds since 1970.
+        delivered: i64,
+    },
     /// This one.
     One(&'a IndexName),
 }
@@ -38,7 +43,7 @@ impl<'a> Target<'a> {
     #[must_use]
     pub fn index(&self, timestamp: i64) -> Cow<'a, IndexName> {
         match self {
-            Self::ByTime(indices) => Cow::Owned(indices.name(timestamp)),
+            Self::ByTime { indices, delivered } => Cow::Owned(indices.name(timestamp, *delivered)),
             Self::One(index) => Cow::Borrowed(index),
         }
     }
@@ -108,7 +113,7 @@ impl<'a> Encoder<'a> {
 
     /// The index of an event that happened `timestamp` milliseconds after 1970.
     pub(crate) fn index(&self, timestamp: i64) -> Rc<str> {
-        let day = timestamp.div_euclid(86_400_000);
+        let day = index_name::day(timestamp);
         let mut last = self.day.borrow_mut();
         if last.0 != day || last.1.is_empty() {
             *last = (day, Rc::from(self.target.index(timestamp).as_str()));
@@ -210,7 +215,8 @@ mod tests {
             log_group: "/aws/lambda/pay".into(),
             log_stream: "s".into(),
         };
-        let encoder = Encoder::new(Target::ByTime(&indices), &origin, 1_795_392_001_000);
+        let target = Target::ByTime { indices: &indices, delivered: 1_795_392_001_000 };
+        let encoder = Encoder::new(target, &origin, 1_795_392_001_000);
         let mut json = json!({"id": event.id, "timestamp": event.timestamp, "message": event.message});
         if let Some(fields) = &event.extracted_fields {
             json["extractedFields"] = json!(fields);
@@ -263,8 +269,8 @@ mod tests {
     #[test]
     fn a_path_that_conflicts_is_left_to_pairs() {
         let mut conflicts = Conflicts::default();
-        conflicts.learn("logctl-2026.11.23", "failed to parse field [a.b]");
-        conflicts.learn("logctl-2026.11.23", "failed to parse field [z]");
+        conflicts.learn("/aws/lambda/pay", "logctl-2026.11.23", "a.b");
+        conflicts.learn("/aws/lambda/pay", "logctl-2026.11.23", "z");
         let event = event(r#"{"a":{"b":{"c":1},"d":2}}"#);
         let (_, source) = encoded(&event, |encoder, event, body| assert!(encoder.encode(event, &conflicts, body)));
         assert_eq!((&source["@kv"], &source["a"]), (&json!(["a.b.c=1"]), &json!({"d": 2})));
@@ -283,7 +289,7 @@ mod tests {
     #[test]
     fn a_conflict_of_a_name_with_a_prefix_is_known() {
         let mut conflicts = Conflicts::default();
-        conflicts.learn("logctl-2026.11.23", "object mapping for [json@x] tried to parse field [json@x] as object");
+        conflicts.learn("/aws/lambda/pay", "logctl-2026.11.23", "json@x");
         let (fast, quick, careful) = both_with(&event(r#"{"@x":1,"b":2}"#), &conflicts);
         assert_eq!((fast, &quick), (false, &careful));
         assert_eq!((&careful["@kv"], &careful["b"]), (&json!(["json@x=1"]), &json!(2)));
@@ -419,7 +425,7 @@ mod tests {
         fn both_paths_agree_about_conflicts_and_columns(value in any_json(), columns: bool) {
             let mut conflicts = Conflicts::default();
             for path in ["a", "json@y", "log.level", "json_x"] {
-                conflicts.learn("logctl-2026.11.23", &format!("failed to parse field [{path}] of type [keyword]"));
+                conflicts.learn("/aws/lambda/pay", "logctl-2026.11.23", path);
             }
             let message = if columns { "m".to_owned() } else { value.to_string() };
             let extracted_fields = value.as_object().filter(|_| columns).cloned();

@@ -140,7 +140,8 @@ impl Quick<'_> {
             normalised
         };
         if !fields.is_empty() {
-            if !self.conflicts.paths(&self.encoder.index(self.event.timestamp)).is_empty() {
+            let index = self.encoder.index(self.event.timestamp);
+            if !self.conflicts.paths(&self.encoder.origin.log_group, &index).is_empty() {
                 return Err(Surprise);
             }
             let fields = serde_json::to_string(&fields).map_err(|_| Surprise)?;
@@ -165,10 +166,10 @@ impl Quick<'_> {
         if self.conflicts.is_empty() {
             return Ok(());
         }
-        let index = self.encoder.index(self.event.timestamp);
+        let (group, index) = (&self.encoder.origin.log_group, self.encoder.index(self.event.timestamp));
         let concerned = |member: &Member<'_>| match prefix(member.name) {
-            "" => self.conflicts.concern(&index, member.name),
-            prefix => self.conflicts.concern(&index, &format!("{prefix}{}", member.name)),
+            "" => self.conflicts.concern(group, &index, member.name),
+            prefix => self.conflicts.concern(group, &index, &format!("{prefix}{}", member.name)),
         };
         if members.iter().any(concerned) { Err(Surprise) } else { Ok(()) }
     }

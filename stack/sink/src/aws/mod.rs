@@ -7,14 +7,17 @@ pub mod s3;
 mod sign;
 pub mod xml;
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use hyper::{Request, StatusCode, header};
-use logctl_core::service;
+use logctl_core::{coverage::Filter, service};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::{HttpClient, HttpError, Response};
 
@@ -72,10 +75,17 @@ impl AwsError {
         self.code().is_some_and(service::is_throttling)
     }
 
+    /// Whether the answer is longer than any that is expected.
+    #[must_use]
+    pub fn is_too_long(&self) -> bool {
+        matches!(self, Self::Http(HttpError::TooLong { .. }))
+    }
+
     /// Whether the same call may succeed a moment later.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        self.is_throttling() || matches!(self, Self::Http(_)) || self.code().is_some_and(service::is_passing)
+        let broken = matches!(self, Self::Http(_)) && !self.is_too_long();
+        broken || self.is_throttling() || self.code().is_some_and(service::is_passing)
     }
 }
 
@@ -139,6 +149,96 @@ impl AwsClient {
         self.send("lambda", request.body(payload)).await.map(drop)
     }
 
+    /// The subscription filters of a log group, those whose names begin with `name` where one is given.
+    ///
+    /// # Errors
+    /// When they cannot be had; nothing is retried here.
+    pub async fn subscription_filters(&self, group: &str, name: Option<&str>) -> Result<Vec<Filter>, AwsError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Output {
+            subscription_filters: Vec<Filter>,
+        }
+        let mut input = json!({"logGroupName": group});
+        if let Some(name) = name {
+            input["filterNamePrefix"] = json!(name);
+        }
+        let found: Output = self.logs("DescribeSubscriptionFilters", &input).await?;
+        Ok(found.subscription_filters)
+    }
+
+    /// The tags of a function; `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// When that cannot be had; nothing is retried here.
+    pub async fn function_tags(&self, name: &str) -> Result<Option<HashMap<String, String>>, AwsError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Output {
+            #[serde(default)]
+            tags: HashMap<String, String>,
+        }
+        let path = format!("2015-03-31/functions/{}", utf8_percent_encode(name, ESCAPED));
+        let found: Result<Output, _> = self.get("lambda", &path).await;
+        match found {
+            Ok(Output { tags }) => Ok(Some(tags)),
+            Err(error) if error.code() == Some(service::NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The log groups to which a search domain of this account and Region publishes its own logs.
+    ///
+    /// # Errors
+    /// When that cannot be had; nothing is retried here.
+    pub async fn domain_log_groups(&self, domain: &str) -> Result<BTreeSet<String>, AwsError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Output {
+            domain_status: Status,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Status {
+            #[serde(default)]
+            log_publishing_options: HashMap<String, Publishing>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Publishing {
+            cloud_watch_logs_log_group_arn: Option<String>,
+        }
+        let path = format!("2021-01-01/opensearch/domain/{}", utf8_percent_encode(domain, ESCAPED));
+        let found: Output = self.get("es", &path).await?;
+        let options = found.domain_status.log_publishing_options.into_values();
+        let groups = options.filter_map(|option| {
+            let arn = option.cloud_watch_logs_log_group_arn?;
+            let (_, group) = arn.split_once(":log-group:")?;
+            Some(group.trim_end_matches(":*").to_owned())
+        });
+        Ok(groups.collect())
+    }
+
+    /// Puts a message into a queue; it can be taken out after `delay`.
+    ///
+    /// # Errors
+    /// When that fails; nothing is retried here.
+    pub async fn queue(&self, url: &str, message: &impl Serialize, delay: Duration) -> Result<(), AwsError> {
+        let body = serde_json::to_string(message).map_err(|error| AwsError::Request(error.to_string()))?;
+        let input = json!({"QueueUrl": url, "MessageBody": body, "DelaySeconds": delay.as_secs()});
+        self.call::<Value>("sqs", "AmazonSQS.SendMessage", &input).await.map(drop)
+    }
+
+    /// Reads what a service that speaks REST keeps at `path`.
+    ///
+    /// # Errors
+    /// When that cannot be had; nothing is retried here.
+    async fn get<T: DeserializeOwned>(&self, service: &'static str, path: &str) -> Result<T, AwsError> {
+        let request = Request::get(format!("{}{path}", self.url(service)));
+        let answer = self.send(service, request.body(Bytes::new())).await?;
+        serde_json::from_slice(&answer.body).map_err(|cause| AwsError::Response { service, cause })
+    }
+
     /// Calls an operation of a service that speaks the JSON protocol; `target` names both.
     ///
     /// # Errors
@@ -150,7 +250,10 @@ impl AwsClient {
         input: &impl Serialize,
     ) -> Result<T, AwsError> {
         let request = Request::post(self.url(service))
-            .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
+            .header(
+                header::CONTENT_TYPE,
+                format!("application/x-amz-json-{}", if service == "sqs" { "1.0" } else { "1.1" }),
+            )
             .header("x-amz-target", target)
             .body(serde_json::to_vec(input).map_err(|error| AwsError::Request(error.to_string()))?.into());
         let answer = self.send(service, request).await?;
@@ -181,34 +284,34 @@ impl AwsClient {
     }
 }
 
-/// Reads the error of the JSON protocol, or of S3's XML.
+/// Reads the error of the JSON protocol, of services that speak REST, which name it in a header, or of S3's XML.
 fn service_error(answer: &Response) -> AwsError {
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     struct Wire {
         #[serde(rename = "__type")]
-        code: String,
-        #[serde(alias = "Message", default)]
-        message: String,
+        code: Option<String>,
+        #[serde(alias = "Message")]
+        message: Option<String>,
     }
-    if let Ok(wire) = serde_json::from_slice::<Wire>(&answer.body) {
-        let code = wire.code.rsplit('#').next().unwrap_or_default().to_owned();
-        return AwsError::Service { code, message: wire.message };
-    }
-    // Lambda's API names the error in a header.
-    let named = answer.headers.get("x-amzn-errortype").and_then(|name| name.to_str().ok());
-    if let Some(name) = named {
-        let code = name.split(':').next().unwrap_or_default().to_owned();
-        return AwsError::Service { code, message: answer.excerpt() };
-    }
+    let wire: Wire = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let named = || answer.headers.get("x-amzn-errortype")?.to_str().ok()?.split(':').next().map(str::to_owned);
     let text = String::from_utf8_lossy(&answer.body);
+    let code = wire.code.map(|code| code.rsplit('#').next().unwrap_or_default().to_owned());
     AwsError::Service {
-        code: xml::texts(&text, "Code").next().unwrap_or_else(|| status_code(answer.status)),
-        message: xml::texts(&text, "Message").next().unwrap_or_else(|| answer.excerpt()),
+        code: code
+            .or_else(named)
+            .or_else(|| xml::texts(&text, "Code").next())
+            .unwrap_or_else(|| status_code(answer.status)),
+        message: wire.message.or_else(|| xml::texts(&text, "Message").next()).unwrap_or_else(|| answer.excerpt()),
     }
 }
 
 fn status_code(status: StatusCode) -> String {
-    if status.is_server_error() { "InternalFailure".to_owned() } else { format!("status {}", status.as_u16()) }
+    match status.as_u16() {
+        429 => "TooManyRequestsException".to_owned(),
+        500.. => "InternalFailure".to_owned(),
+        other => format!("status {other}"),
+    }
 }
 
 #[cfg(test)]
@@ -218,14 +321,21 @@ mod tests {
 
     use super::*;
 
-    #[test_case(400, r#"{"__type":"com.amazonaws#ThrottlingException","message":"Rate exceeded"}"#, "ThrottlingException: Rate exceeded", true; "throttled with 400")]
-    #[test_case(400, r#"{"__type":"LimitExceededException","Message":"m"}"#, "LimitExceededException: m", false; "a limit is no throttling")]
-    #[test_case(403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>", "AccessDenied: no", false; "xml")]
-    #[test_case(503, "<html> oops </html>", "InternalFailure: <html> oops </html>", false; "a page")]
-    fn errors(status: u16, body: &str, text: &str, throttling: bool) {
+    #[test_case(400, "", r#"{"__type":"com.amazonaws#ThrottlingException","message":"Rate exceeded"}"#, "ThrottlingException: Rate exceeded", true; "throttled with 400")]
+    #[test_case(400, "", r#"{"__type":"LimitExceededException","Message":"m"}"#, "LimitExceededException: m", false; "a limit is no throttling")]
+    #[test_case(403, "", "<Error><Code>AccessDenied</Code><Message>no</Message></Error>", "AccessDenied: no", false; "xml")]
+    #[test_case(503, "", "<html> oops </html>", "InternalFailure: <html> oops </html>", false; "a page")]
+    #[test_case(429, "TooManyRequestsException", r#"{"Reason":"CallerRateLimitExceeded","Type":"User","message":"Rate exceeded"}"#, "TooManyRequestsException: Rate exceeded", true; "throttled by a service that names it in a header only")]
+    #[test_case(404, "ResourceNotFoundException:http://internal", r#"{"Type":"User","Message":"gone"}"#, "ResourceNotFoundException: gone", false; "a name with more behind it")]
+    #[test_case(429, "", "{}", "TooManyRequestsException: {}", true; "throttled without a word")]
+    fn errors(status: u16, header: &'static str, body: &str, text: &str, throttling: bool) {
+        let mut headers = HeaderMap::new();
+        if !header.is_empty() {
+            headers.insert("x-amzn-errortype", hyper::header::HeaderValue::from_static(header));
+        }
         let answer = Response {
             status: StatusCode::from_u16(status).unwrap(),
-            headers: HeaderMap::new(),
+            headers,
             body: Bytes::copy_from_slice(body.as_bytes()),
         };
         let error = service_error(&answer);

@@ -2,12 +2,12 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use hyper::{Method, Request};
 use logctl_core::backoff::Backoff;
-use percent_encoding::{AsciiSet, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use tokio::time::sleep;
 
 use super::{AwsClient, AwsError, ESCAPED, xml::texts};
@@ -19,6 +19,27 @@ const TRIES: u32 = 3;
 const PAUSES: (Duration, Duration) = (Duration::from_millis(300), Duration::from_millis(600));
 /// The slashes of a key are those of its path.
 const IN_KEYS: &AsciiSet = &ESCAPED.remove(b'/');
+
+/// The header that tells why an object was set aside.
+const REASON: &str = "x-amz-meta-reason";
+/// Characters of such a reason.
+const MAX_REASON: usize = 500;
+
+/// An object.
+#[derive(Debug)]
+pub struct Object {
+    /// What it holds.
+    pub body: Bytes,
+    /// When it was put, where S3 tells.
+    pub modified: Option<SystemTime>,
+    /// Why it was set aside, if it was.
+    pub reason: Option<String>,
+    /// Which version of it this is, where the bucket keeps several.
+    pub version: Option<String>,
+}
+
+/// What a header cannot hold, or would not keep.
+const IN_HEADERS: &AsciiSet = &CONTROLS.add(b'%').add(b' ');
 
 /// A part of a listing.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,15 +67,38 @@ impl Bucket {
     /// # Errors
     /// When S3 refuses it or cannot be reached.
     pub async fn put(&self, key: &str, body: Bytes) -> Result<(), AwsError> {
-        self.send(Method::PUT, &escaped(key), body).await.map(drop)
+        self.send(Method::PUT, &escaped(key), &[], body).await.map(drop)
+    }
+
+    /// Puts an object under another key, whatever its size, with the reason why; the old one is gone.
+    ///
+    /// # Errors
+    /// When S3 refuses that or cannot be reached.
+    pub async fn set_aside(&self, key: &str, to: &str, reason: &str) -> Result<(), AwsError> {
+        let reason: String = reason.chars().take(MAX_REASON).collect();
+        let headers = [
+            ("x-amz-copy-source", format!("/{}/{}", self.name, escaped(key))),
+            ("x-amz-metadata-directive", "REPLACE".to_owned()),
+            (REASON, utf8_percent_encode(&reason, IN_HEADERS).to_string()),
+        ];
+        self.send(Method::PUT, &escaped(to), &headers, Bytes::new()).await?;
+        self.delete(key).await
     }
 
     /// Reads an object.
     ///
     /// # Errors
     /// When S3 refuses that, cannot be reached, or knows no such object.
-    pub async fn get(&self, key: &str) -> Result<Bytes, AwsError> {
-        self.send(Method::GET, &escaped(key), Bytes::new()).await.map(|response| response.body)
+    pub async fn get(&self, key: &str) -> Result<Object, AwsError> {
+        let Response { headers, body, .. } = self.send(Method::GET, &escaped(key), &[], Bytes::new()).await?;
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let modified = header("last-modified").and_then(|date| httpdate::parse_http_date(date).ok());
+        Ok(Object {
+            body,
+            modified,
+            reason: header(REASON).map(|reason| percent_decode_str(reason).decode_utf8_lossy().into_owned()),
+            version: header("x-amz-version-id").map(str::to_owned),
+        })
     }
 
     /// Deletes an object.
@@ -62,7 +106,17 @@ impl Bucket {
     /// # Errors
     /// When S3 refuses that or cannot be reached.
     pub async fn delete(&self, key: &str) -> Result<(), AwsError> {
-        self.send(Method::DELETE, &escaped(key), Bytes::new()).await.map(drop)
+        self.send(Method::DELETE, &escaped(key), &[], Bytes::new()).await.map(drop)
+    }
+
+    /// Deletes a version of an object for good.
+    ///
+    /// # Errors
+    /// When S3 refuses that or cannot be reached.
+    pub async fn delete_version(&self, key: &str, version: &str) -> Result<(), AwsError> {
+        let version = utf8_percent_encode(version, ESCAPED);
+        let rest = format!("{}?versionId={version}", escaped(key));
+        self.send(Method::DELETE, &rest, &[], Bytes::new()).await.map(drop)
     }
 
     /// Lists the keys that begin with `prefix` and come after `after`, at most 1,000 of them.
@@ -73,7 +127,7 @@ impl Bucket {
         let [prefix, after] = [prefix, after].map(|text| utf8_percent_encode(text, ESCAPED));
         // In the order of names, as the signature wants them.
         let query = format!("?list-type=2&prefix={prefix}&start-after={after}");
-        let response = self.send(Method::GET, &query, Bytes::new()).await?;
+        let response = self.send(Method::GET, &query, &[], Bytes::new()).await?;
         let text = String::from_utf8_lossy(&response.body);
         let keys: Vec<String> = texts(&text, "Key").collect();
         let more = texts(&text, "IsTruncated").next().as_deref() == Some("true");
@@ -81,13 +135,20 @@ impl Bucket {
         Ok(Page { keys, next })
     }
 
-    async fn send(&self, method: Method, rest: &str, body: Bytes) -> Result<Response, AwsError> {
+    async fn send(
+        &self,
+        method: Method,
+        rest: &str,
+        headers: &[(&str, String)],
+        body: Bytes,
+    ) -> Result<Response, AwsError> {
         let url = format!("{}/{rest}", self.aws.bucket_url(&self.name));
         let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
         let mut tries = 1;
         loop {
             let request = Request::builder().method(&method).uri(&url);
             let request = request.header("x-amz-expected-bucket-owner", &self.owner);
+            let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
             match self.aws.send("s3", request.body(body.clone())).await {
                 Err(error) if error.is_passing() && tries < TRIES => {
                     tries += 1;

@@ -43,7 +43,7 @@ impl Delivery {
             ("Outage", "Count", json!(letters.count(LetterKind::Outage))),
             ("Undecodable", "Count", json!(letters.count(LetterKind::Undecodable))),
             // An outage that was met only now opens it.
-            ("CircuitOpen", "Count", json!(u8::from(self.circuit_open || written.outage.is_some()))),
+            ("CircuitOpen", "Count", json!(u8::from(self.circuit_open || written.outage().is_some()))),
         ];
         if let Some(oldest) = self.oldest {
             metrics.push(("OldestEventAge", "Milliseconds", json!(at.saturating_sub(oldest).max(0))));
@@ -59,10 +59,12 @@ pub struct Redrive {
     pub objects: usize,
     /// Objects of which something waits on.
     pub waiting: usize,
-    /// Objects that could not be read.
-    pub unreadable: usize,
+    /// Objects that could not be read or written, and were set aside.
+    pub set_aside: usize,
     /// Letters that were refused for good, and wait for a person now.
     pub refused: usize,
+    /// Letters of logctl's own functions, which were dropped.
+    pub own: usize,
     /// What became of the events.
     pub written: Written,
 }
@@ -74,7 +76,8 @@ impl Redrive {
         vec![
             ("RedrivenObjects", "Count", json!(self.objects)),
             ("RedriveWaiting", "Count", json!(self.waiting)),
-            ("RedriveUnreadable", "Count", json!(self.unreadable)),
+            ("RedriveSetAside", "Count", json!(self.set_aside)),
+            ("RedriveOwn", "Count", json!(self.own)),
             ("Redriven", "Count", json!(self.written.created)),
             ("RedrivenDuplicates", "Count", json!(self.written.duplicates)),
             ("Rejected", "Count", json!(self.refused)),

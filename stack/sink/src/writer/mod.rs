@@ -5,6 +5,7 @@ mod policy;
 use std::{
     borrow::Cow,
     collections::VecDeque,
+    fmt,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -31,6 +32,8 @@ use policy::Policy;
 
 /// Bytes of one bulk body, uncompressed: the engine's limit counts those.
 const MAX_BODY: usize = 5 << 20;
+/// Bytes and events that are written at once.
+const PART: (usize, usize) = (16 << 20, 50_000);
 /// How often an item may be refused for the moment, while others are not, before it is left to a redrive.
 const MAX_ITEM_TRIES: u32 = 8;
 /// The pauses between tries: the first, and the longest.
@@ -67,8 +70,28 @@ pub struct Written {
     pub retries: usize,
     /// Events of which something was redacted, whatever became of them.
     pub redacted: usize,
-    /// Why the domain as a whole did not take the rest, if it did not.
-    pub outage: Option<String>,
+    /// Why the rest was not taken, if there is one.
+    pub stopped: Option<Stopped>,
+}
+
+/// Why the rest of a batch was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stopped {
+    /// The domain is out of order: it cannot be reached, does not let us in, fails, or is asked too much.
+    Outage(String),
+    /// It answers, and nobody understands what. That may be this batch's own fault, and is no reason to spare the domain.
+    Odd(String),
+    /// No time was left.
+    Time,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Outage(reason) | Self::Odd(reason) => reason,
+            Self::Time => "no time was left",
+        })
+    }
 }
 
 impl Written {
@@ -79,7 +102,16 @@ impl Written {
         self.degraded += other.degraded;
         self.retries += other.retries;
         self.redacted += other.redacted;
-        self.outage = self.outage.take().or(other.outage);
+        self.stopped = self.stopped.take().or(other.stopped);
+    }
+
+    /// Why the domain as a whole took no more, if that is so.
+    #[must_use]
+    pub fn outage(&self) -> Option<&str> {
+        match &self.stopped {
+            Some(Stopped::Outage(reason)) => Some(reason),
+            Some(Stopped::Odd(_) | Stopped::Time) | None => None,
+        }
     }
 }
 
@@ -90,8 +122,8 @@ enum RequestOutcome {
     Split(String),
     /// The domain asks to come back later.
     Throttled,
-    /// Nobody's fault but the domain's.
-    Outage(String),
+    /// Nothing of it was taken, as far as is known.
+    Failed(Stopped),
 }
 
 /// An event on its way. It is encoded for each request anew, so that the bodies under way are all that is held.
@@ -124,7 +156,7 @@ struct Run<'a> {
     /// Room for the next body, which is used again once that is compressed.
     body: Vec<u8>,
     policy: Policy,
-    last_failure: Option<String>,
+    last_failure: Option<Stopped>,
     backoff: Backoff,
     /// Why an item was left to a redrive.
     put_off: Option<String>,
@@ -143,7 +175,26 @@ impl Writer<'_> {
 
     /// Writes `events`; those that cannot be indexed are added to `letters`.
     pub async fn write(&self, events: &[Event<'_>], encoder: &Encoder<'_>, letters: &mut Letters) -> Written {
-        let Some(redactor) = self.redactor else { return self.write_clean(events, encoder, letters).await };
+        let mut written = Written::default();
+        let mut circuit = self.circuit.clone();
+        for part in parts(events) {
+            written.add(self.write_part(part, encoder, circuit.clone(), letters).await);
+            circuit = match &written.stopped {
+                Some(stopped) => Circuit::Open(stopped.to_string()),
+                None => Circuit::Closed,
+            };
+        }
+        written
+    }
+
+    async fn write_part(
+        &self,
+        events: &[Event<'_>],
+        encoder: &Encoder<'_>,
+        circuit: Circuit,
+        letters: &mut Letters,
+    ) -> Written {
+        let Some(redactor) = self.redactor else { return self.write_clean(events, encoder, circuit, letters).await };
         let redacted: Vec<Option<Box<RawValue>>> = events.iter().map(|event| redactor.event(event)).collect();
         let mut clean = Vec::with_capacity(events.len());
         for (event, redacted) in events.iter().zip(&redacted) {
@@ -153,7 +204,7 @@ impl Writer<'_> {
                 Some(Err((json, reason))) => letters.add(&self.undecodable(json, &reason, encoder)),
             }
         }
-        let mut written = self.write_clean(&clean, encoder, letters).await;
+        let mut written = self.write_clean(&clean, encoder, circuit, letters).await;
         written.redacted = redacted.iter().flatten().count();
         written
     }
@@ -172,12 +223,19 @@ impl Writer<'_> {
         }
     }
 
-    async fn write_clean(&self, events: &[Event<'_>], encoder: &Encoder<'_>, letters: &mut Letters) -> Written {
+    async fn write_clean(
+        &self,
+        events: &[Event<'_>],
+        encoder: &Encoder<'_>,
+        circuit: Circuit,
+        letters: &mut Letters,
+    ) -> Written {
         let fresh =
             |event| Pending { event, refused: None, degraded: false, attempts: self.tried, put_off: 0, last: None };
-        let last_failure = match &self.circuit {
+        let policy = Policy::new(&circuit, events.len());
+        let last_failure = match circuit {
             Circuit::Closed | Circuit::HalfOpen => None,
-            Circuit::Open(reason) => Some(format!("the circuit is open: {reason}")),
+            Circuit::Open(reason) => Some(Stopped::Outage(format!("the circuit is open: {reason}"))),
         };
         let run = Run {
             writer: self,
@@ -186,13 +244,28 @@ impl Writer<'_> {
             written: Written::default(),
             pending: events.iter().map(fresh).collect(),
             body: Vec::new(),
-            policy: Policy::new(&self.circuit, events.len()),
+            policy,
             last_failure,
             backoff: Backoff::new(PAUSES.0, PAUSES.1),
             put_off: None,
         };
         run.finish().await
     }
+}
+
+/// Parts of a batch, so that what is held of each event beside itself is bounded.
+fn parts<'e>(mut events: &'e [Event<'e>]) -> impl Iterator<Item = &'e [Event<'e>]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |event: &&Event<'_>| {
+            bytes += event.json.len();
+            bytes <= PART.0
+        };
+        let count = events.iter().take(PART.1).take_while(fits).count().max(1).min(events.len());
+        let (part, rest) = events.split_at(count);
+        events = rest;
+        Some(part).filter(|part| !part.is_empty())
+    })
 }
 
 impl<'a> Run<'a> {
@@ -209,7 +282,7 @@ impl<'a> Run<'a> {
         if !self.pending.is_empty() {
             self.give_up();
         } else if self.written.created + self.written.duplicates == 0 {
-            self.written.outage = self.put_off; // Not an item's fault, where it befalls all of them.
+            self.written.stopped = self.put_off.map(Stopped::Outage); // Not an item's fault, where it befalls all of them.
         }
         self.written
     }
@@ -256,17 +329,19 @@ impl<'a> Run<'a> {
         async move {
             let path = format!("/_bulk?filter_path={FILTER_PATH}");
             let outcome = match domain.send_bulk(&path, body, timeout).await {
-                Err(error) => RequestOutcome::Outage(error.to_string()),
+                Err(error) => RequestOutcome::Failed(Stopped::Outage(error.to_string())),
                 Ok(answer) => {
                     let said = || format!("the domain answered {}: {}", answer.status, answer.excerpt());
                     match answer.status.as_u16() {
                         200 => match bulk::outcomes(&answer.body) {
                             Ok(outcomes) if outcomes.len() == sent.items.len() => RequestOutcome::Answered(outcomes),
-                            _ => RequestOutcome::Outage(said()),
+                            _ => RequestOutcome::Failed(Stopped::Odd(said())),
                         },
+                        400 if bulk::names_no_index(&answer.body) => RequestOutcome::Failed(Stopped::Outage(said())),
                         400 | 413 => RequestOutcome::Split(said()),
                         429 => RequestOutcome::Throttled,
-                        _ => RequestOutcome::Outage(said()),
+                        401 | 403 | 407 | 500.. => RequestOutcome::Failed(Stopped::Outage(said())),
+                        _ => RequestOutcome::Failed(Stopped::Odd(said())),
                     }
                 }
             };
@@ -298,14 +373,14 @@ impl<'a> Run<'a> {
                 self.put_back(sent.items);
             }
             RequestOutcome::Throttled => {
-                self.last_failure = Some("the domain asks to come back later".to_owned());
+                self.last_failure = Some(Stopped::Outage("the domain asks to come back later".to_owned()));
                 self.put_back(sent.items);
                 if self.policy.throttled() {
                     self.pause().await;
                 }
             }
-            RequestOutcome::Outage(reason) => {
-                self.last_failure = Some(reason);
+            RequestOutcome::Failed(stopped) => {
+                self.last_failure = Some(stopped);
                 self.put_back(sent.items);
                 if self.policy.failed(sent.round) {
                     self.pause().await;
@@ -335,33 +410,35 @@ impl<'a> Run<'a> {
                 self.written.duplicates += 1;
                 self.written.degraded += usize::from(item.degraded);
             }
-            ItemOutcome::Retry(reason) if item.put_off + 1 == MAX_ITEM_TRIES => {
-                self.dead_letter(&item, LetterKind::Outage, &reason);
-                self.put_off = Some(reason);
+            ItemOutcome::Retry(refusal) if item.put_off + 1 == MAX_ITEM_TRIES => {
+                self.dead_letter(&item, LetterKind::Outage, &refusal.to_string());
+                self.put_off = Some(refusal.to_string());
             }
-            ItemOutcome::Retry(reason) => {
+            ItemOutcome::Retry(refusal) => {
                 self.written.retries += 1;
-                self.pending.push_back(Pending { last: Some(reason), put_off: item.put_off + 1, ..item });
+                self.pending.push_back(Pending { last: Some(refusal.to_string()), put_off: item.put_off + 1, ..item });
             }
-            ItemOutcome::Degrade(reason) if item.refused.is_none() => {
-                let index = self.encoder.target.index(item.event.timestamp);
-                self.conflicts().learn(index.as_str(), &reason);
-                self.pending.push_back(Pending { refused: Some(reason), ..item });
+            ItemOutcome::Degrade(refusal) if item.refused.is_none() => {
+                if let Some(path) = refusal.path(|path| self.encoder.has(item.event, path)) {
+                    let index = self.encoder.target.index(item.event.timestamp);
+                    self.conflicts().learn(&self.encoder.origin.log_group, index.as_str(), path);
+                }
+                self.pending.push_back(Pending { refused: Some(refusal.to_string()), ..item });
             }
-            ItemOutcome::Degrade(reason) | ItemOutcome::DeadLetter(reason) => {
-                self.dead_letter(&item, LetterKind::Rejected, &reason);
+            ItemOutcome::Degrade(refusal) | ItemOutcome::DeadLetter(refusal) => {
+                self.dead_letter(&item, LetterKind::Rejected, &refusal.to_string());
             }
-            ItemOutcome::Outage(reason) => self.dead_letter(&item, LetterKind::Outage, &reason),
+            ItemOutcome::Outage(refusal) => self.dead_letter(&item, LetterKind::Outage, &refusal.to_string()),
         }
     }
 
     fn give_up(&mut self) {
-        let reason = self.last_failure.take();
+        let stopped = self.last_failure.take().unwrap_or(Stopped::Time);
         for item in std::mem::take(&mut self.pending) {
-            let reason = reason.as_deref().or(item.last.as_deref()).unwrap_or("no time was left");
-            self.dead_letter(&item, LetterKind::Outage, reason);
+            let reason = item.last.clone().filter(|_| stopped == Stopped::Time).unwrap_or_else(|| stopped.to_string());
+            self.dead_letter(&item, LetterKind::Outage, &reason);
         }
-        self.written.outage = Some(reason.unwrap_or_else(|| "no time was left".to_owned()));
+        self.written.stopped = Some(stopped);
     }
 
     fn dead_letter(&mut self, item: &Pending<'_>, kind: LetterKind, reason: &str) {
@@ -418,7 +495,7 @@ mod tests {
         let raw: Vec<Box<RawValue>> = (0..count).map(|n| serde_json::value::to_raw_value(&json(n)).unwrap()).collect();
         let events: Vec<Event<'_>> = raw.iter().map(|raw| Event::parse(raw).unwrap()).collect();
         let indices = Indices { prefix: "logctl".parse().unwrap(), period: Period::Day };
-        let encoder = Encoder::new(Target::ByTime(&indices), &origin, 1);
+        let encoder = Encoder::new(by_time(&indices), &origin, 1);
         let domain = Domain::new(HttpClient::new(None).unwrap(), &server.uri(), Auth::None);
         let mut letters = Letters::default();
         let writer = Writer {
@@ -433,6 +510,10 @@ mod tests {
         let dead = read(letters);
         assert_eq!(written.created + written.duplicates + dead.len(), count);
         Outcome { written, dead, requests: server.received_requests().await.unwrap().len() }
+    }
+
+    fn by_time(indices: &Indices) -> Target<'_> {
+        Target::ByTime { indices, delivered: 1_795_392_000_000 }
     }
 
     fn read(letters: Letters) -> Vec<Value> {
@@ -452,7 +533,7 @@ mod tests {
         let domain = Domain::new(HttpClient::new(None).unwrap(), &server.uri(), Auth::None);
         let indices = Indices { prefix: "logctl".parse().unwrap(), period: Period::Day };
         let origin = Origin::default();
-        let encoder = Encoder::new(Target::ByTime(&indices), &origin, 1);
+        let encoder = Encoder::new(by_time(&indices), &origin, 1);
         let redactor = Redactor::new("email", "").unwrap();
         let writer = Writer {
             domain: &domain,
@@ -470,7 +551,10 @@ mod tests {
         let written = writer.write(&events, &encoder, &mut letters).await;
         let dead = read(letters);
         assert_eq!((written.created, written.redacted, dead.len()), (1, 1, 1));
-        assert_eq!((&dead[0]["kind"], &dead[0]["reason"]), (&json!("undecodable"), &json!("its id is empty")));
+        assert_eq!(
+            (&dead[0]["kind"], &dead[0]["reason"]),
+            (&json!("undecodable"), &json!("its id is none of CloudWatch"))
+        );
         let sent = server.received_requests().await.unwrap();
         let mut stored = format!("{dead:?} ");
         let mut sent = flate2::read::MultiGzDecoder::new(sent[0].body.as_slice());
@@ -502,7 +586,7 @@ mod tests {
     async fn a_refused_event_is_degraded_once_and_then_given_up() {
         let Outcome { written, dead, .. } =
             written(vec![reply(&[(400, "mapper"), (400, "mapper")]), reply(&[(201, ""), (400, "no")])], 2).await;
-        assert_eq!((written.created, written.degraded, written.outage), (1, 1, None));
+        assert_eq!((written.created, written.degraded, written.stopped), (1, 1, None));
         assert_eq!((&dead[0]["kind"], &dead[0]["reason"]), (&json!("rejected"), &json!("no: r")));
         assert_eq!((&dead[0]["event"]["id"], &dead[0]["index"]), (&json!("1"), &json!("logctl-2026.11.23")));
     }
@@ -517,21 +601,48 @@ mod tests {
 
     #[tokio::test]
     async fn a_domain_that_refuses_everything_is_an_outage() {
-        for answer in
-            [ResponseTemplate::new(503).set_body_string("<html>"), ResponseTemplate::new(200).set_body_string("hm")]
-        {
+        let explicit = json!({"error": {"root_cause": [], "type": "illegal_argument_exception",
+            "reason": "explicit index in bulk is not allowed"}, "status": 400});
+        for answer in [
+            ResponseTemplate::new(503).set_body_string("<html>"),
+            ResponseTemplate::new(403).set_body_string("no permissions"),
+            ResponseTemplate::new(400).set_body_json(explicit),
+        ] {
             let Outcome { written, dead, requests } = written(vec![answer], 2).await;
-            assert!(written.outage.is_some());
+            assert!(written.outage().is_some());
             assert!(dead.iter().all(|letter| letter["kind"] == "outage"), "{dead:?}");
             assert!(dead.iter().all(|letter| letter["attempts"] == 4), "{dead:?}");
             assert_eq!(requests, 4);
         }
     }
 
+    /// An answer that nobody understands may be the fault of what was sent, and is no reason to send nothing else.
+    #[tokio::test]
+    async fn an_odd_answer_is_no_outage() {
+        let html = || ResponseTemplate::new(200).set_body_string("hm");
+        for answer in [html(), reply(&[(201, ""), (201, ""), (201, "")]), ResponseTemplate::new(404)] {
+            let Outcome { written, dead, requests } = written(vec![answer], 2).await;
+            assert!(matches!(written.stopped, Some(Stopped::Odd(_))), "{written:?}");
+            assert_eq!((written.outage(), dead.len(), requests), (None, 2, 4));
+            assert_eq!(dead[0]["kind"], "outage");
+        }
+    }
+
+    #[test]
+    fn parts_are_bounded_and_lose_nothing() {
+        let event = |json| Event { json, id: "1", timestamp: 1, message: "", extracted_fields: None };
+        let long = "x".repeat(PART.0 / 2 + 1);
+        let events: Vec<Event<'_>> =
+            [long.as_str(), "y", &long].into_iter().chain(std::iter::repeat_n("z", PART.1 + 1)).map(event).collect();
+        let sizes: Vec<usize> = parts(&events).map(<[_]>::len).collect();
+        assert_eq!(sizes, [2, PART.1, 2]);
+        assert_eq!(parts(&[]).count(), 0);
+    }
+
     #[tokio::test]
     async fn an_index_that_is_closed_to_us_is_no_outage_of_the_domain() {
         let Outcome { written, dead, .. } = written(vec![reply(&[(201, ""), (403, "security")])], 2).await;
-        assert_eq!((written.created, written.outage), (1, None));
+        assert_eq!((written.created, written.stopped), (1, None));
         assert_eq!(dead[0]["kind"], "outage");
     }
 }
