@@ -21,7 +21,7 @@ use super::{
     sandbox::{Sandbox, now, root},
 };
 
-const OWNER: &str = "000000000000";
+pub const OWNER: &str = "000000000000";
 const BUCKET: &str = "faults";
 
 /// A sandbox with a bucket, and proxies in front of the engine and of AWS.
@@ -150,7 +150,7 @@ impl Rig {
 }
 
 /// The metrics of its last invocation.
-fn metrics(function: &Function) -> Value {
+pub fn metrics(function: &Function) -> Value {
     serde_json::from_str(&function.last_line()).unwrap()
 }
 
@@ -164,25 +164,38 @@ pub fn events(messages: &[String]) -> (String, BTreeSet<String>) {
     timed(messages, now())
 }
 
-fn timed(messages: &[String], timestamp: i64) -> (String, BTreeSet<String>) {
+pub fn timed(messages: &[String], timestamp: i64) -> (String, BTreeSet<String>) {
+    let times = vec![timestamp; messages.len()];
+    from("/faults", messages, &times)
+}
+
+/// Events of a log group with these messages, at these times.
+pub fn from(group: &str, messages: &[String], times: &[i64]) -> (String, BTreeSet<String>) {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let first = NUMBER.fetch_add(messages.len(), Ordering::Relaxed);
     let id = |at: usize| format!("{:056}", first + at);
-    let event = |(at, message): (usize, &String)| json!({"id": id(at), "timestamp": timestamp, "message": message});
-    let events: Vec<Value> = messages.iter().enumerate().map(event).collect();
-    (invocation(&payload(&json!(events).to_string())), (0..messages.len()).map(id).collect())
+    let event =
+        |(at, (message, time)): (usize, (&String, &i64))| json!({"id": id(at), "timestamp": time, "message": message});
+    let events: Vec<Value> = messages.iter().zip(times).enumerate().map(event).collect();
+    let payload = payload_of(OWNER, group, &json!(["f"]), &json!(events).to_string());
+    (invocation(&payload), (0..messages.len()).map(id).collect())
 }
 
 /// The text of a payload with these events, as JSON.
 fn payload(events: &str) -> Vec<u8> {
+    payload_of(OWNER, "/faults", &json!(["f"]), events)
+}
+
+/// The same, of any origin.
+pub fn payload_of(owner: &str, group: &str, filters: &Value, events: &str) -> Vec<u8> {
     format!(
-        r#"{{"messageType":"DATA_MESSAGE","owner":"{OWNER}","logGroup":"/faults","logStream":"s","subscriptionFilters":["f"],"logEvents":{events}}}"#
+        r#"{{"messageType":"DATA_MESSAGE","owner":"{owner}","logGroup":"{group}","logStream":"s","subscriptionFilters":{filters},"logEvents":{events}}}"#
     )
     .into_bytes()
 }
 
 pub fn invocation(payload: &[u8]) -> String {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     gzip.write_all(payload).unwrap();
     wrap(&gzip.finish().unwrap())
 }
@@ -223,6 +236,15 @@ fn network_faults() -> Vec<(&'static str, Vec<Fault>, bool)> {
                 403,
                 "application/json",
                 r#"{"message":"The security token included in the request is expired"}"#,
+            )),
+            true,
+        ),
+        (
+            "a domain where no item may name its index",
+            forever(Answer(
+                400,
+                "application/json",
+                r#"{"error":{"type":"illegal_argument_exception","reason":"explicit index in bulk is not allowed"}}"#,
             )),
             true,
         ),

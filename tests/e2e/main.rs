@@ -15,4 +15,5 @@ mod real_logs;
 mod sandbox;
 mod story;
 mod trouble;
+mod trust;
 mod updates;

@@ -40,7 +40,7 @@ pub enum Fault {
 struct Script {
     next: VecDeque<Fault>,
     always: Option<Fault>,
-    /// Only requests whose first line contains this.
+    /// Only requests whose head contains this.
     only: &'static str,
     seen: usize,
 }
@@ -74,13 +74,13 @@ impl Proxy {
         self.signers.lock().unwrap().clone()
     }
 
-    /// Breaks the next requests whose first line contains `only`, each with one of `faults`.
+    /// Breaks the next requests whose head contains `only`, each with one of `faults`.
     pub fn next(&self, only: &'static str, faults: &[Fault]) {
         let next = faults.iter().cloned().collect();
         *self.script.lock().unwrap() = Script { next, only, ..Script::default() };
     }
 
-    /// Breaks every request whose first line contains `only`.
+    /// Breaks every request whose head contains `only`.
     pub fn always(&self, only: &'static str, fault: Fault) {
         *self.script.lock().unwrap() = Script { always: Some(fault), only, ..Script::default() };
     }
@@ -106,7 +106,7 @@ impl Proxy {
             *self.signers.lock().unwrap().entry(key.to_owned()).or_default() += 1;
             let fault = {
                 let mut script = self.script.lock().unwrap();
-                let fault = if request.start.contains(script.only) {
+                let fault = if head.contains(script.only) {
                     script.next.pop_front().or_else(|| script.always.clone())
                 } else {
                     None

@@ -116,6 +116,21 @@ impl Sandbox {
         child.wait().unwrap();
     }
 
+    /// The most memory that a run of logctl has held, in bytes.
+    pub fn peak_memory_of(&self, arguments: &str) -> u64 {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let mut child = self.command(&arguments, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut peak = 0;
+        while child.try_wait().unwrap().is_none() {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+            let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+            let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+            peak = kilobytes.map_or(peak, |kilobytes| kilobytes * 1024);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        peak
+    }
+
     /// Runs logctl with arguments that hold spaces, and with more variables; an empty one is taken away.
     pub fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
         Run::of(&self.command(arguments, variables).output().unwrap())
@@ -228,6 +243,10 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         self.wait(self.logs().create_log_group().log_group_name(name).send()).unwrap();
     }
 
+    pub fn delete_group(&self, name: &str) {
+        self.wait(self.logs().delete_log_group().log_group_name(name).send()).unwrap();
+    }
+
     /// Puts messages into a stream, which is made where it is missing, and returns when they happened.
     pub fn put_events(&self, group: &str, messages: &[String]) {
         let client = self.logs();
@@ -296,16 +315,43 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         self.wait(aws.call("secretsmanager", &format!("secretsmanager.{operation}"), input)).unwrap()
     }
 
-    /// Gives the account an alias.
-    pub fn name_account(&self, alias: &str) {
+    /// Sends a request to AWS, signed for a service with the sandbox's own keys, and returns what it is answered.
+    pub fn signed(&self, service: &str, method: hyper::Method, path: &str, body: String) -> String {
         let credentials = aws_credential_types::Credentials::from_keys("test", "test", None);
         let signer = logctl_sink::aws::Signer::new(credentials, "us-east-1".to_owned(), std::time::SystemTime::now);
-        let url = format!("{}/?Action=CreateAccountAlias&Version=2010-05-08&AccountAlias={alias}", self.aws_endpoint());
-        let mut request = hyper::Request::post(url).body(bytes::Bytes::new()).unwrap();
-        signer.sign(&mut request, "iam").unwrap();
+        let url = format!("{}{path}", self.aws_endpoint());
+        let mut request = hyper::Request::builder().method(method).uri(url).body(bytes::Bytes::from(body)).unwrap();
+        signer.sign(&mut request, service).unwrap();
         let http = logctl_sink::http::HttpClient::new(None).unwrap();
         let answer = self.wait(http.send(request, Duration::from_secs(5))).unwrap();
         assert!(answer.status.is_success(), "{}", answer.excerpt());
+        String::from_utf8(answer.body.to_vec()).unwrap()
+    }
+
+    /// Calls an operation of IAM: `Action=…&…`.
+    pub fn iam(&self, parameters: &str) -> String {
+        let path = format!("/?Version=2010-05-08&{parameters}");
+        self.signed("iam", hyper::Method::POST, &path, String::new())
+    }
+
+    /// Gives the account an alias.
+    pub fn name_account(&self, alias: &str) {
+        self.iam(&format!("Action=CreateAccountAlias&AccountAlias={alias}"));
+    }
+
+    /// Makes a user with this policy, and returns the configuration of their clients.
+    pub fn user(&self, name: &str, policy: &Value) -> SdkConfig {
+        self.iam(&format!("Action=CreateUser&UserName={name}"));
+        let policy =
+            percent_encoding::utf8_percent_encode(&policy.to_string(), percent_encoding::NON_ALPHANUMERIC).to_string();
+        self.iam(&format!("Action=PutUserPolicy&UserName={name}&PolicyName=p&PolicyDocument={policy}"));
+        let answer = self.iam(&format!("Action=CreateAccessKey&UserName={name}"));
+        let text = |name: &str| logctl_sink::aws::xml::texts(&answer, name).next().unwrap();
+        let keys = aws_credential_types::Credentials::from_keys(text("AccessKeyId"), text("SecretAccessKey"), None);
+        self.config
+            .to_builder()
+            .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(keys))
+            .build()
     }
 
     /// A variable of the sandbox's environment.
