@@ -4,6 +4,7 @@
 #![expect(clippy::missing_panics_doc, clippy::expect_used, reason = "to panic is what they are for")]
 
 use serde_json::{Value, json, value::RawValue};
+use strum::VariantNames as _;
 
 use crate::{
     bulk,
@@ -14,6 +15,7 @@ use crate::{
     fields, ids,
     index_name::{Indices, Period},
     payload::{self, Payload},
+    redact::{Detector, Redactor},
 };
 
 /// How far payloads may expand here.
@@ -152,6 +154,23 @@ pub fn dead_letter(line: &str) {
     }
 }
 
+/// Any text with every detector on: the first look misses nothing that the second one finds, and JSON stays JSON.
+pub fn redaction(text: &str) {
+    let redactor = Redactor::new(&Detector::VARIANTS.join(","), "").expect("detectors").expect("some");
+    assert!(redactor.agrees(text), "{text}");
+    let redacted = redactor.text(text);
+    let is_json = |text: &str| {
+        let parts = text.trim_start().starts_with(['{', '[', '"']);
+        parts && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    };
+    assert!(!is_json(text) || is_json(&redacted), "{text} became {redacted}");
+    let event = json!({"id": "37", "timestamp": 0, "message": text, "extractedFields": {"a": text}}).to_string();
+    let event = Event::parse(serde_json::from_str(&event).expect("JSON")).map_err(|_| ());
+    if let Some(redacted) = event.ok().and_then(|event| redactor.event(&event)) {
+        Event::parse(&redacted).expect("an event stays one");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -178,6 +197,13 @@ mod tests {
         }
 
         #[test]
+        fn of_redaction(text in SECRETS) {
+            redaction(&text);
+            redaction(&json!({"a": text, "password": [text], "level": 7}).to_string());
+            redaction(&json!({"a": json!({ "b": text }).to_string()}).to_string());
+        }
+
+        #[test]
         fn of_bulk_replies(text in NEARLY, status: u16) {
             bulk_reply(text.as_bytes());
             bulk_reply(format!(r#"{{"items":[{{"create":{{"status":{status},"error":{{"reason":{text}}}}}}}]}}"#).as_bytes());
@@ -191,6 +217,9 @@ mod tests {
         }
     }
 
+    /// Signs and words that mean something to a detector, in any order.
+    const SECRETS: &str = r#"([{}\[\]:,"\\='@%&;.?!<>() _-]|\\"|\\\\|\\n|\\u0040|\\/|%40|%20|&#64;|://|4111111111111111|4111 1111|378282246310005|[0-9]{1,20}|DE89 3704 0044 0532 0130 00|NO9386011117947|eyJ[a-z]{9}|\.|AKIAIOSFODNN7EXAMPLE|[Bb]earer |Basic |dXNlcjpwYXNz|password|apiKey|secretAccessKey|card|pan|sk_live_|a1B2c3D4e5F6g7H8i9|-----BEGIN |PRIVATE KEY-----|-----END |ana|shop\.example|[é\u{a0}]|[a-z]{1,9}|true|null){0,30}"#;
+
     /// What the fuzz targets begin with, and what they have found.
     #[test]
     fn of_the_seeds() {
@@ -200,6 +229,7 @@ mod tests {
             ("message", |bytes| message(&String::from_utf8_lossy(bytes))),
             ("bulk_reply", bulk_reply),
             ("dead_letter", |bytes| dead_letter(&String::from_utf8_lossy(bytes))),
+            ("redaction", |bytes| redaction(&String::from_utf8_lossy(bytes))),
         ] {
             let files: Vec<_> = std::fs::read_dir(seeds.join(target)).unwrap().collect();
             assert!(!files.is_empty(), "{target}");

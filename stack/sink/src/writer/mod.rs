@@ -195,7 +195,14 @@ impl Writer<'_> {
         letters: &mut Letters,
     ) -> Written {
         let Some(redactor) = self.redactor else { return self.write_clean(events, encoder, circuit, letters).await };
-        let redacted: Vec<Option<Box<RawValue>>> = events.iter().map(|event| redactor.event(event)).collect();
+        let in_time = |_: &&Event<'_>| Instant::now() < self.deadline;
+        let redacted: Vec<Option<Box<RawValue>>> =
+            events.iter().take_while(in_time).map(|event| redactor.event(event)).collect();
+        // They are redacted when they are read again, before anybody indexes them.
+        let (events, unread) = events.split_at(redacted.len());
+        for event in unread {
+            keep(event, encoder, LetterKind::Outage, self.tried + 1, "no time was left to redact it", letters);
+        }
         let mut clean = Vec::with_capacity(events.len());
         for (event, redacted) in events.iter().zip(&redacted) {
             match redacted.as_deref().map(|json| Event::parse(json).map_err(|reason| (json, reason))) {
@@ -206,6 +213,9 @@ impl Writer<'_> {
         }
         let mut written = self.write_clean(&clean, encoder, circuit, letters).await;
         written.redacted = redacted.iter().flatten().count();
+        if !unread.is_empty() {
+            written.stopped.get_or_insert(Stopped::Time);
+        }
         written
     }
 
@@ -442,22 +452,33 @@ impl<'a> Run<'a> {
     }
 
     fn dead_letter(&mut self, item: &Pending<'_>, kind: LetterKind, reason: &str) {
-        let Pending { event, attempts, .. } = item;
-        let index = self.encoder.target.index(event.timestamp);
-        // What the scanner took and a strict reader does not is written anew.
-        let strict: Option<&RawValue> = serde_json::from_str(event.json).ok();
-        let rewritten = if strict.is_none() { event.rewritten().ok() } else { None };
-        self.letters.add(&DeadLetter {
-            kind,
-            reason: reason.into(),
-            at: self.encoder.ingested,
-            attempts: *attempts,
-            index: Some(index.as_str().into()),
-            origin: Some(Cow::Borrowed(self.encoder.origin)),
-            event: strict.or(rewritten.as_deref()),
-            payload: None,
-        });
+        keep(item.event, self.encoder, kind, item.attempts, reason, self.letters);
     }
+}
+
+/// Adds the letter of an event.
+fn keep(
+    event: &Event<'_>,
+    encoder: &Encoder<'_>,
+    kind: LetterKind,
+    attempts: u32,
+    reason: &str,
+    letters: &mut Letters,
+) {
+    let index = encoder.target.index(event.timestamp);
+    // What the scanner took and a strict reader does not is written anew.
+    let strict: Option<&RawValue> = serde_json::from_str(event.json).ok();
+    let rewritten = if strict.is_none() { event.rewritten().ok() } else { None };
+    letters.add(&DeadLetter {
+        kind,
+        reason: reason.into(),
+        at: encoder.ingested,
+        attempts,
+        index: Some(index.as_str().into()),
+        origin: Some(Cow::Borrowed(encoder.origin)),
+        event: strict.or(rewritten.as_deref()),
+        payload: None,
+    });
 }
 
 #[cfg(test)]
@@ -561,6 +582,33 @@ mod tests {
         sent.read_to_string(&mut stored).unwrap();
         assert!(stored.contains("to nobody") && stored.contains("to [redacted:email]"), "{stored}");
         assert!(!stored.contains("ana@"), "{stored}");
+    }
+
+    /// What is not redacted in time is indexed by nobody, and waits.
+    #[tokio::test]
+    async fn an_event_that_is_not_redacted_in_time_is_not_indexed() {
+        let server = MockServer::start().await;
+        let domain = Domain::new(HttpClient::new(None).unwrap(), &server.uri(), Auth::None);
+        let indices = Indices { prefix: "logctl".parse().unwrap(), period: Period::Day };
+        let origin = Origin::default();
+        let encoder = Encoder::new(by_time(&indices), &origin, 1);
+        let redactor = Redactor::new("email", "").unwrap();
+        let writer = Writer {
+            domain: &domain,
+            conflicts: &Mutex::default(),
+            deadline: Instant::now(),
+            circuit: Circuit::Closed,
+            tried: 0,
+            redactor: redactor.as_ref(),
+        };
+        let json = r#"{"id":"1","timestamp":1,"message":"to ana@shop.de"}"#;
+        let event = Event::parse(serde_json::from_str(json).unwrap()).unwrap();
+        let mut letters = Letters::default();
+        let written = writer.write(&[event], &encoder, &mut letters).await;
+        assert_eq!((written.created, written.redacted, written.stopped), (0, 0, Some(Stopped::Time)));
+        let dead = read(letters);
+        assert_eq!((&dead[0]["kind"], &dead[0]["reason"]), (&json!("outage"), &json!("no time was left to redact it")));
+        assert_eq!(server.received_requests().await.unwrap().len(), 0);
     }
 
     fn reply(items: &[(u16, &str)]) -> ResponseTemplate {

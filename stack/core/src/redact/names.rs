@@ -1,0 +1,85 @@
+//! Names behind which something stands that must not be stored.
+
+use super::{Detector, Detectors};
+
+/// What folded names end with, and whose detector that is. The more particular come first.
+const ENDINGS: [(&str, Detector); 14] = [
+    ("secretaccesskey", Detector::AwsKey),
+    ("awssecretkey", Detector::AwsKey),
+    ("sessiontoken", Detector::AwsKey),
+    ("securitytoken", Detector::AwsKey),
+    ("apikey", Detector::ApiKey),
+    ("apisecret", Detector::ApiKey),
+    ("password", Detector::Password),
+    ("passwd", Detector::Password),
+    ("passwort", Detector::Password),
+    ("pwd", Detector::Password),
+    ("passphrase", Detector::Password),
+    ("secret", Detector::Password),
+    ("secretkey", Detector::Password),
+    ("passcode", Detector::Password),
+];
+
+/// Signs of a name that are looked at; what counts is its end.
+const MAX: usize = 32;
+
+/// What stands behind `name`, if that is told by one of `on`. Names are compared by letters and digits alone, in any case.
+pub(super) fn told(name: &str, on: Detectors) -> Option<Detector> {
+    let last = name.bytes().rfind(u8::is_ascii_alphanumeric)?;
+    if !matches!(last | 0x20, b'y' | b'n' | b't' | b'd' | b'e') {
+        return None;
+    }
+    let mut folded = [0; MAX];
+    let mut at = MAX;
+    for byte in name.bytes().rev().filter(u8::is_ascii_alphanumeric).take(MAX) {
+        at -= 1;
+        folded[at] = byte.to_ascii_lowercase();
+    }
+    let folded = &folded[at..];
+    ENDINGS
+        .iter()
+        .find(|(ending, _)| folded.ends_with(ending.as_bytes()))
+        .map(|(_, detector)| *detector)
+        .filter(|detector| on.has(*detector))
+}
+
+/// Whether a name is one of a card's number.
+pub(super) fn is_of_card(name: &str) -> bool {
+    let folded = name.to_ascii_lowercase();
+    let own = folded.rsplit(|c: char| !c.is_ascii_alphanumeric()).find(|part| !part.is_empty()).unwrap_or_default();
+    folded.contains("card") || matches!(own, "pan" | "acct" | "account" | "cc") || name.ends_with("Pan")
+}
+
+/// Signs that a name is made of.
+pub(super) fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use test_case::test_case;
+
+    use super::*;
+
+    #[test_case("password", Some(Detector::Password))]
+    #[test_case("userPassword", Some(Detector::Password))]
+    #[test_case("client_secret", Some(Detector::Password))]
+    #[test_case("AWS_SECRET_ACCESS_KEY", Some(Detector::AwsKey))]
+    #[test_case("X-Amz-Security-Token", Some(Detector::AwsKey))]
+    #[test_case("x-api-key", Some(Detector::ApiKey))]
+    #[test_case("password_hash", None)]
+    #[test_case("secretary", None)]
+    #[test_case("key", None)]
+    #[test_case("", None)]
+    fn names(name: &str, detector: Option<Detector>) {
+        assert_eq!(told(name, Detectors(u16::MAX)), detector);
+    }
+
+    #[test_case("cardNumber", true)]
+    #[test_case("pan", true)]
+    #[test_case("X-PAN", true)]
+    #[test_case("company", false)]
+    fn names_of_cards(name: &str, card: bool) {
+        assert_eq!(is_of_card(name), card);
+    }
+}

@@ -1,0 +1,496 @@
+//! One way through a text: at each sign that something may begin or end with, the detectors that know it look around.
+//!
+//! How far they look is bounded, so that the way is as long as the text.
+
+use super::{Detector, Detectors, names, numbers};
+
+/// Characters of the part of an address before its `@`, and of its domain, where percent signs stand for characters.
+const MAX_LOCAL: usize = 64 * 3;
+const MAX_DOMAIN: usize = 255 * 3;
+/// Signs of a name that are looked at.
+const MAX_NAME: usize = 64;
+/// Signs before the host of a URL.
+const MAX_LOGIN: usize = 512;
+/// Blanks and quotes between a name and its value.
+const MAX_GAP: usize = 8;
+
+/// What a sign may mean; 0 is nothing.
+pub(super) const PLAIN: u8 = 0;
+pub(super) const SIGN: u8 = 1;
+pub(super) const DIGIT: u8 = 2;
+pub(super) const OPEN: u8 = 3;
+pub(super) const QUOTE: u8 = 4;
+const BACKSLASH: u8 = 5;
+/// By sign.
+pub(super) const CLASSES: [u8; 256] = {
+    let mut classes = [PLAIN; 256];
+    let mut digit = b'0';
+    while digit <= b'9' {
+        classes[digit as usize] = DIGIT;
+        digit += 1;
+    }
+    let signs = b"@%&JI=: -_.zK";
+    let mut at = 0;
+    while at < signs.len() {
+        classes[signs[at] as usize] = SIGN;
+        at += 1;
+    }
+    classes[b'{' as usize] = OPEN;
+    classes[b'[' as usize] = OPEN;
+    classes[b'"' as usize] = QUOTE;
+    classes[b'\\' as usize] = BACKSLASH;
+    classes
+};
+
+/// Something that must not be stored: where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hit {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) detector: Detector,
+}
+
+/// A text that is looked through.
+pub(super) struct Scan<'t> {
+    bytes: &'t [u8],
+    on: Detectors,
+    /// Whether what stands around something is left out of account, since escapes hide it: more is found then than there is.
+    loose: bool,
+    /// The name of the member whose value this is.
+    name: Option<&'t str>,
+    /// Up to here no web token is looked for any more.
+    no_token: usize,
+    /// What stands before is redacted.
+    floor: usize,
+}
+
+/// Whether something in `text` may have to be redacted. Escapes may stand in it.
+pub(super) fn may_hold(text: &str, on: Detectors) -> bool {
+    if on == Detectors::default() {
+        return false;
+    }
+    let mut scan = Scan { bytes: text.as_bytes(), on, loose: true, name: None, no_token: 0, floor: 0 };
+    let mut at = 0;
+    while let Some(class) = text.as_bytes().get(at).map(|byte| CLASSES[usize::from(*byte)]) {
+        at = match class {
+            DIGIT => match scan.digits(at, 0) {
+                Ok(next) => next,
+                Err(_) => return true,
+            },
+            SIGN if scan.at(at, 0).is_some() => return true,
+            BACKSLASH => match scan.escape(at) {
+                Some(next) => next,
+                None => return true,
+            },
+            _ => at + 1,
+        };
+    }
+    false
+}
+
+impl<'t> Scan<'t> {
+    pub(super) fn new(text: &'t str, on: Detectors, name: Option<&'t str>) -> Self {
+        Self { bytes: text.as_bytes(), on, loose: false, name, no_token: 0, floor: 0 }
+    }
+
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or_default()
+    }
+
+    /// The sign that stands so many before `at`.
+    fn back(&self, at: usize, by: usize) -> u8 {
+        at.checked_sub(by).map_or(0, |at| self.byte(at))
+    }
+
+    fn starts_with(&self, at: usize, text: &str) -> bool {
+        self.bytes.get(at..).is_some_and(|rest| rest.starts_with(text.as_bytes()))
+    }
+
+    /// Whether the word before `end` is `word`, in any case.
+    fn ends_with(&self, end: usize, word: &str) -> bool {
+        let before = end.checked_sub(word.len()).and_then(|start| self.bytes.get(start..end));
+        before.is_some_and(|before| before.eq_ignore_ascii_case(word.as_bytes()))
+    }
+
+    /// Whether a word may begin at `at`: no letter or digit stands before it, unless that is part of an escape.
+    fn begins(&self, at: usize) -> bool {
+        if self.loose || at == self.floor || !self.back(at, 1).is_ascii_alphanumeric() {
+            return true;
+        }
+        let percent =
+            self.back(at, 3) == b'%' && self.back(at, 2).is_ascii_hexdigit() && self.back(at, 1).is_ascii_hexdigit();
+        let escape = self.back(at, 2) == b'\\' && matches!(self.back(at, 1), b'n' | b'r' | b't');
+        percent || escape
+    }
+
+    /// Whether a word may end before `at`.
+    fn ends(&self, at: usize) -> bool {
+        self.loose || !self.byte(at).is_ascii_alphanumeric()
+    }
+
+    /// How many of the signs from `from` on are such, at most `most`.
+    fn count(&self, from: usize, most: usize, is: impl Fn(u8) -> bool) -> usize {
+        self.bytes.get(from..).unwrap_or_default().iter().take(most).take_while(|byte| is(**byte)).count()
+    }
+
+    fn hit(&self, detector: Detector, start: usize, end: usize) -> Option<Hit> {
+        (self.on.has(detector) && start < end).then_some(Hit { start, end, detector })
+    }
+
+    /// What an escape may hide: the end of a harmless one.
+    fn escape(&self, at: usize) -> Option<usize> {
+        let end = at + self.count(at, usize::MAX, |byte| byte == b'\\');
+        match self.byte(end) {
+            b'u' => ["001b", "003c", "003e"].iter().any(|code| self.starts_with(end + 1, code)).then_some(end + 5),
+            b'/' => (self.back(at, 1) != b':').then_some(end + 1),
+            _ => Some(end),
+        }
+    }
+
+    /// Looks around the sign at `at`; nothing before `floor` counts any more.
+    pub(super) fn at(&mut self, at: usize, floor: usize) -> Option<Hit> {
+        self.floor = floor;
+        match self.byte(at) {
+            b'@' => self.email(at, at + 1),
+            b'%' if self.starts_with(at, "%40") => self.email(at, at + 3),
+            b'%' if self.starts_with(at, "%20") => self.login(at),
+            b'&' if self.starts_with(at, "&#64;") => self.email(at, at + 5),
+            b'J' if self.ends_with(at, "ey") => self.web_token(at - 2),
+            b'I' => self.key_id(at),
+            b' ' => self.login(at),
+            b'=' => self.named(at).or_else(|| self.login(at)),
+            b':' if self.starts_with(at, "://") => self.url(at + 3),
+            b':' => self.named(at).or_else(|| self.login(at)),
+            b'-' if self.byte(at + 1) == b'-' => self.private_key(at),
+            b'-' | b'_' | b'.' | b'z' | b'K' => self.key(at),
+            _ => None,
+        }
+        .filter(|hit| hit.start >= floor)
+    }
+
+    /// Looks at the run of digits at `at`: what it is part of, or where it ends.
+    pub(super) fn digits(&mut self, at: usize, floor: usize) -> Result<usize, Hit> {
+        self.floor = floor;
+        // Of `%20` the digits are none of the number's.
+        let at = if self.back(at, 1) == b'%' { at + 2 } else { at };
+        let end = at + numbers::run(self.bytes, at);
+        if self.on.has(Detector::Iban)
+            && at >= floor + 2
+            && self.begins(at - 2)
+            && let Some(end) = numbers::iban(self.bytes, at - 2)
+        {
+            return Err(Hit { start: at - 2, end, detector: Detector::Iban });
+        }
+        if self.on.has(Detector::Card)
+            && end >= at + 4
+            && let Some(end) = self.card(at, end)
+        {
+            return Err(Hit { start: at, end, detector: Detector::Card });
+        }
+        Ok(end.max(at))
+    }
+
+    /// The end of a card's number that begins with the run of digits from `at` to `end`.
+    fn card(&self, at: usize, end: usize) -> Option<usize> {
+        // The format code of a magnetic stripe stands directly before it.
+        let begins = self.begins(at) || (self.back(at, 1) == b'B' && self.back(at, 2) == b'%');
+        if !begins || (!self.loose && self.hangs_on_a_name(at)) {
+            return None;
+        }
+        if let Some(end) = numbers::printed_card(self.bytes, at).filter(|end| self.ends(*end)) {
+            return Some(end);
+        }
+        let fraction = self.back(at, 1) == b'.' && self.back(at, 2).is_ascii_digit();
+        let whole = self.ends(end) && !fraction && numbers::is_card(&self.bytes[at..end]);
+        // Longer numbers are far more often something else.
+        let told = end - at <= 16 || self.loose || self.is_behind_card(at);
+        (whole && told).then_some(end)
+    }
+
+    /// Whether a name is glued to the front of a number: `blk_4111…`, which is the name's. That of a card is none.
+    fn hangs_on_a_name(&self, at: usize) -> bool {
+        let sign = if self.back(at, 1) == b'-' && self.back(at, 2) == b'_' { at - 1 } else { at };
+        self.back(sign, 1) == b'_' && self.back(sign, 2).is_ascii_alphanumeric() && !self.is_behind_card(at)
+    }
+
+    /// Whether the word before `at`, or the name of the member, is that of a card's number.
+    fn is_behind_card(&self, at: usize) -> bool {
+        let gap = self.bytes[..at].iter().rev().take(MAX_GAP).take_while(|byte| !byte.is_ascii_alphanumeric()).count();
+        let end = at - gap;
+        let from = end.saturating_sub(MAX_NAME);
+        let length = self.bytes[from..end].iter().rev().take_while(|byte| names::is_of_name(**byte)).count();
+        let word = std::str::from_utf8(&self.bytes[end - length..end]).unwrap_or_default();
+        names::is_of_card(word) || (at <= MAX_GAP && self.name.is_some_and(names::is_of_card))
+    }
+
+    /// An address around its `@`, which stands from `at` to `after`.
+    fn email(&self, at: usize, after: usize) -> Option<Hit> {
+        if !self.on.has(Detector::Email) {
+            return None;
+        }
+        let is_local = |byte: u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"._%+-".contains(&byte);
+        let from = at.saturating_sub(MAX_LOCAL).max(self.floor);
+        let local = self.bytes[from..at].iter().rev().take_while(|byte| is_local(**byte)).count();
+        let mut start = at - local;
+        // Not in the middle of a character.
+        while start < at && self.byte(start) & 0xc0 == 0x80 {
+            start += 1;
+        }
+        let is_domain =
+            |byte: u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || matches!(byte, b'-' | b'.' | b'%');
+        let mut end = after + self.count(after, MAX_DOMAIN, is_domain);
+        while end > after && (matches!(self.byte(end - 1), b'.' | b'-' | b'%') || self.byte(end) & 0xc0 == 0x80) {
+            end -= 1;
+        }
+        let domain = &self.bytes[after..end];
+        let top = domain.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+        let named = top.len() >= 2
+            && top.len() < domain.len()
+            && (!top[0].is_ascii_digit())
+            && top.iter().any(|byte| !byte.is_ascii_digit());
+        let whole = domain.first().is_some_and(|byte| *byte != b'.' && *byte != b'-');
+        if start < at && named && whole { self.hit(Detector::Email, start, end) } else { None }
+    }
+
+    /// A web token that begins at `at`: parts of base64url between dots, three of them, or five where it is encrypted.
+    fn web_token(&mut self, at: usize) -> Option<Hit> {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if !self.on.has(Detector::Jwt) || at < self.no_token || (!self.loose && !self.begins(at)) {
+            return None;
+        }
+        let mut end = at + self.count(at, usize::MAX, is_part);
+        self.no_token = end;
+        let mut dots = 0;
+        while dots < 4
+            && self.byte(end) == b'.'
+            && (is_part(self.byte(end + 1)) || (dots == 0 && self.byte(end + 1) == b'.'))
+        {
+            end += 1;
+            end += self.count(end, usize::MAX, is_part);
+            dots += 1;
+        }
+        self.no_token = self.no_token.max(end);
+        if dots >= 2 { self.hit(Detector::Jwt, at, end) } else { None }
+    }
+
+    /// The id of a key of AWS around the `I` at `at`.
+    fn key_id(&self, at: usize) -> Option<Hit> {
+        if self.byte(at + 1) != b'A' || !(self.ends_with(at, "AK") || self.ends_with(at, "AS")) {
+            return None;
+        }
+        let start = at - 2;
+        let is_sign = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        let fits = self.begins(start) && self.count(start + 4, 16, is_sign) == 16 && self.ends(start + 20);
+        if fits { self.hit(Detector::AwsKey, start, start + 20) } else { None }
+    }
+
+    /// What stands behind `Bearer` or `Basic`, where `at` is behind that word.
+    fn login(&self, at: usize) -> Option<Hit> {
+        let (word, detector) = match self.back(at, 1) {
+            b'r' | b'R' => ("bearer", Detector::Bearer),
+            b'c' | b'C' => ("basic", Detector::BasicAuth),
+            _ => return None,
+        };
+        if !self.on.has(detector) || !self.ends_with(at, word) || !self.begins(at - word.len()) {
+            return None;
+        }
+        let mut start = at;
+        for _ in 0..self.max_gap() {
+            start += if self.starts_with(start, "%20") {
+                3
+            } else {
+                usize::from(matches!(self.byte(start), b' ' | b':' | b'=' | b'"' | b'\'' | b'\\'))
+            };
+        }
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"._~+/%=-".contains(&byte);
+        let mut end = start + self.count(start, usize::MAX, |byte| is_token(byte) || byte == b'\\');
+        while end > start && matches!(self.byte(end - 1), b'.' | b'\\') {
+            end -= 1;
+        }
+        let token = &self.bytes[start..end];
+        if looks_made(token) { self.hit(detector, start, end) } else { None }
+    }
+
+    /// What stands behind a name and the sign at `at`.
+    fn named(&self, at: usize) -> Option<Hit> {
+        let name_end = self.before_gap(at);
+        let from = name_end.saturating_sub(MAX_NAME);
+        let length = self.bytes[from..name_end].iter().rev().take_while(|byte| names::is_of_name(**byte)).count();
+        let name = std::str::from_utf8(&self.bytes[name_end - length..name_end]).unwrap_or_default();
+        let detector = names::told(name, self.on)?;
+        if self.loose {
+            return self.hit(detector, at, at + 1); // Escapes may stand anywhere around the value.
+        }
+        let (start, end) = self.value(at + 1);
+        let value = &self.bytes[start..end];
+        let harmless =
+            value.is_empty() || value.starts_with(b"[redacted") || [&b"null"[..], b"true", b"false"].contains(&value);
+        if harmless { None } else { self.hit(detector, start, end) }
+    }
+
+    /// Signs that are looked at between a name and its value. Each escape doubles the backslashes.
+    fn max_gap(&self) -> usize {
+        if self.loose { MAX_NAME } else { MAX_GAP }
+    }
+
+    /// Where the blanks and quotes begin that stand before `at`.
+    fn before_gap(&self, at: usize) -> usize {
+        let mut start = at;
+        while start > 0 && at - start < self.max_gap() {
+            let escaped =
+                self.loose && self.back(start, 2) == b'\\' && matches!(self.back(start, 1), b'n' | b'r' | b't');
+            start -= match self.back(start, 1) {
+                b' ' | b'"' | b'\'' | b'\\' => 1,
+                byte if self.loose && byte.is_ascii_whitespace() => 1,
+                _ if escaped => 2,
+                _ => break,
+            };
+        }
+        start
+    }
+
+    /// The value at `at`, quotes apart.
+    fn value(&self, at: usize) -> (usize, usize) {
+        let mut start = at + self.count(at, MAX_GAP, |byte| byte == b' ' || byte == b'\t');
+        let slashes = self.count(start, MAX_GAP, |byte| byte == b'\\');
+        let quote = self.byte(start + slashes);
+        if matches!(quote, b'"' | b'\'') {
+            start += slashes + 1;
+            // Up to the quote that stands behind as many backslashes: behind more it is part of the value.
+            let mut end = start;
+            let mut seen = 0;
+            while let Some(byte) = self.bytes.get(end) {
+                if *byte == quote && seen <= slashes {
+                    return (start, end - seen);
+                }
+                seen = if *byte == b'\\' { seen + 1 } else { 0 };
+                end += 1;
+            }
+            return (start, end);
+        }
+        // Something that is no text has values of its own.
+        if matches!(quote, b'{' | b'[') {
+            return (start, start);
+        }
+        let ends = |byte: u8| byte.is_ascii_whitespace() || b"&,;\"'<>)]}|`\\".contains(&byte);
+        (start, start + self.count(start, usize::MAX, |byte| !ends(byte)))
+    }
+
+    /// The password before the host of a URL, where `at` is behind `://`.
+    fn url(&self, at: usize) -> Option<Hit> {
+        let length = self.count(at, MAX_LOGIN, |byte| !byte.is_ascii_whitespace() && !b"/?#\"'<>`\\".contains(&byte));
+        let authority = &self.bytes[at..at + length];
+        let host = authority.iter().rposition(|byte| *byte == b'@')?;
+        let password = authority[..host].iter().position(|byte| *byte == b':')? + 1;
+        let redacted = authority[password..host].starts_with(b"[redacted");
+        if redacted { None } else { self.hit(Detector::Password, at + password, at + host) }
+    }
+
+    /// A private key whose first line begins at `at`, up to its last line, or the end.
+    fn private_key(&self, at: usize) -> Option<Hit> {
+        if !self.on.has(Detector::PrivateKey) || !self.starts_with(at, "-----BEGIN ") {
+            return None;
+        }
+        let is_label = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ';
+        let label_end = at + 11 + self.count(at + 11, MAX_NAME, is_label);
+        if !self.starts_with(label_end, "-----") || !self.bytes[..label_end].ends_with(b"PRIVATE KEY") {
+            return None;
+        }
+        let rest = &self.bytes[at..];
+        let end = memchr::memmem::find(rest, b"-----END ").map_or(self.bytes.len(), |last| {
+            let line = at + last + 9;
+            let dashes =
+                self.bytes[line..self.bytes.len().min(line + 64)].windows(5).position(|dashes| dashes == b"-----");
+            dashes.map_or(self.bytes.len(), |dashes| line + dashes + 5)
+        });
+        self.hit(Detector::PrivateKey, at, end)
+    }
+
+    /// A key whose prefix ends with the sign at `at`.
+    fn key(&self, at: usize) -> Option<Hit> {
+        if !self.on.has(Detector::ApiKey) {
+            return None;
+        }
+        let (start, body) = (at + 1, at + 1);
+        let kind = KEYS.iter().find(|kind| {
+            let tail = kind.prefix.as_bytes();
+            tail.last() == Some(&self.byte(at)) && start >= tail.len() && self.bytes[start - tail.len()..start] == *tail
+        })?;
+        let begin = start - kind.prefix.len();
+        let length = self.count(body, usize::MAX, kind.signs);
+        let fits = if kind.exactly { length == kind.least } else { length >= kind.least };
+        if fits && (self.loose || self.begins(begin)) { self.hit(Detector::ApiKey, begin, body + length) } else { None }
+    }
+}
+
+/// The keys of a provider: what they begin with, and the signs that follow, at least or exactly so many.
+struct Kind {
+    prefix: &'static str,
+    signs: fn(u8) -> bool,
+    least: usize,
+    exactly: bool,
+}
+
+const fn kind(prefix: &'static str, signs: fn(u8) -> bool, least: usize) -> Kind {
+    Kind { prefix, signs, least, exactly: false }
+}
+
+fn alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+fn word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+fn dotted(byte: u8) -> bool {
+    word(byte) || byte == b'.'
+}
+
+fn hex(byte: u8) -> bool {
+    byte.is_ascii_hexdigit()
+}
+
+/// Of `Stripe`, `GitHub`, `GitLab`, `Slack`, `Google`, `SendGrid`, `Twilio`, `npm`, `Anthropic` and `OpenAI`, `Mailgun`,
+/// `Shopify` and `DigitalOcean`.
+const KEYS: [Kind; 31] = [
+    kind("sk_live_", alphanumeric, 16),
+    kind("sk_test_", alphanumeric, 16),
+    kind("rk_live_", alphanumeric, 16),
+    kind("rk_test_", alphanumeric, 16),
+    kind("ghp_", alphanumeric, 30),
+    kind("gho_", alphanumeric, 30),
+    kind("ghu_", alphanumeric, 30),
+    kind("ghs_", alphanumeric, 30),
+    kind("ghr_", alphanumeric, 30),
+    kind("github_pat_", word, 30),
+    kind("glpat-", word, 20),
+    kind("xoxb-", word, 20),
+    kind("xoxp-", word, 20),
+    kind("xoxa-", word, 20),
+    kind("xoxe-", word, 20),
+    kind("xoxr-", word, 20),
+    kind("xoxs-", word, 20),
+    kind("xapp-", word, 20),
+    kind("AIz", word, 36),
+    kind("SG.", dotted, 40),
+    Kind { prefix: "SK", signs: hex, least: 32, exactly: true },
+    kind("npm_", alphanumeric, 30),
+    kind("sk-", word, 32),
+    Kind { prefix: "key-", signs: hex, least: 32, exactly: true },
+    kind("shpat_", hex, 32),
+    kind("shpca_", hex, 32),
+    kind("shppa_", hex, 32),
+    kind("shpss_", hex, 32),
+    kind("dop_v1_", hex, 60),
+    kind("doo_v1_", hex, 60),
+    kind("dor_v1_", hex, 60),
+];
+
+/// Whether a token was made by a machine: words of a sentence are shorter, of letters alone, in one case but for the first.
+fn looks_made(token: &[u8]) -> bool {
+    let odd = |byte: &u8| {
+        byte.is_ascii_digit() || byte.is_ascii_uppercase() || matches!(byte, b'+' | b'/' | b'_' | b'~' | b'%')
+    };
+    token.len() >= 8 && (token.len() >= 24 || token.iter().skip(1).any(odd))
+}

@@ -1,0 +1,257 @@
+//! A text written anew without what must not be stored.
+//!
+//! JSON is found wherever it stands, alone, behind a prefix, in a text of JSON, cut off or broken: its texts and names are
+//! looked through unescaped, the members that are told by their names are replaced whole, and everything else is copied.
+
+use super::{
+    Detector, Redactor, names, numbers,
+    scan::{CLASSES, DIGIT, OPEN, QUOTE, SIGN, Scan},
+};
+use crate::json::text::unescape;
+
+/// JSON may stand in texts of JSON this deep.
+const MAX_DEPTH: usize = 6;
+
+/// What is written so far.
+struct Out<'t> {
+    text: &'t str,
+    written: String,
+    /// Up to here the text is copied or replaced.
+    done: usize,
+    changed: bool,
+}
+
+impl<'t> Out<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { text, written: String::new(), done: 0, changed: false }
+    }
+
+    /// Writes something else for what stands from `start` to `end`.
+    fn replace(&mut self, start: usize, end: usize, by: &str) {
+        self.written.push_str(&self.text[self.done..start]);
+        self.written.push_str(by);
+        self.done = end;
+        self.changed = true;
+    }
+
+    fn finish(mut self) -> Option<String> {
+        self.written.push_str(&self.text[self.done..]);
+        self.changed.then_some(self.written)
+    }
+}
+
+fn mark(detector: Detector) -> String {
+    format!("[redacted:{detector}]")
+}
+
+/// Appends a text as JSON has it between quotes.
+pub(super) fn escape(text: &str, json: &mut String) {
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escaped = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0..0x20 => "",
+            _ => continue,
+        };
+        json.push_str(&text[from..at]);
+        if escaped.is_empty() {
+            json.push_str(&format!("\\u{byte:04x}"));
+        } else {
+            json.push_str(escaped);
+        }
+        from = at + 1;
+    }
+    json.push_str(&text[from..]);
+}
+
+/// The text without what must not be stored; `None` where that is nothing. `name` is the member whose value it is.
+pub(super) fn rewrite(redactor: &Redactor, text: &str, name: Option<&str>, depth: usize) -> Option<String> {
+    let bytes = text.as_bytes();
+    let mut out = Out::new(text);
+    let mut scan = Scan::new(text, redactor.detectors, name);
+    let mut at = 0;
+    // Whether quotes still come in pairs, and the rest of the text was unescaped in vain.
+    let (mut quotes, mut unescaped) = (true, false);
+    while at < bytes.len() {
+        at = match CLASSES[usize::from(bytes[at])] {
+            DIGIT => match scan.digits(at, out.done) {
+                Ok(next) => next,
+                Err(hit) => {
+                    out.replace(hit.start, hit.end, &mark(hit.detector));
+                    hit.end
+                }
+            },
+            SIGN => match scan.at(at, out.done) {
+                Some(hit) => {
+                    out.replace(hit.start, hit.end, &mark(hit.detector));
+                    hit.end
+                }
+                None => at + 1,
+            },
+            OPEN if depth < MAX_DEPTH && opens_json(&bytes[at..]) => walk(redactor, &mut out, at, depth),
+            // An object that is escaped, without the quotes of a text around it.
+            OPEN if depth < MAX_DEPTH && !unescaped && opens_escaped(&bytes[at..]) => {
+                unescaped = true;
+                match rewrite(redactor, &unescape(&text[at..]), None, depth + 1) {
+                    Some(redacted) => {
+                        let mut escaped = String::new();
+                        escape(&redacted, &mut escaped);
+                        out.replace(at, bytes.len(), &escaped);
+                        bytes.len()
+                    }
+                    None => at + 1,
+                }
+            }
+            QUOTE if depth < MAX_DEPTH && quotes => match end_of_text(bytes, at + 1) {
+                Some(end) if memchr::memchr(b'\\', &bytes[at + 1..end]).is_some() => {
+                    string(redactor, &mut out, at + 1, end, None, depth);
+                    end + 1
+                }
+                Some(_) => at + 1,
+                None => {
+                    quotes = false;
+                    at + 1
+                }
+            },
+            _ => at + 1,
+        };
+    }
+    let rewritten = out.finish();
+    redactor.match_patterns(rewritten.as_deref().unwrap_or(text)).or(rewritten)
+}
+
+/// Redacts what stands between quotes from `start` to `end`.
+fn string(redactor: &Redactor, out: &mut Out<'_>, start: usize, end: usize, name: Option<&str>, depth: usize) {
+    let raw = &out.text[start..end];
+    if let Some(redacted) = rewrite(redactor, &unescape(raw), name, depth + 1) {
+        let mut escaped = String::new();
+        escape(&redacted, &mut escaped);
+        out.replace(start, end, &escaped);
+    }
+}
+
+fn skip_space(bytes: &[u8], at: usize) -> usize {
+    at + bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+}
+
+/// Whether an object or a list of JSON begins there.
+fn opens_json(bytes: &[u8]) -> bool {
+    let next = bytes.get(skip_space(bytes, 1)).copied().unwrap_or_default();
+    next == b'"' || (bytes[0] == b'[' && matches!(next, b'{' | b'['))
+}
+
+/// Whether an escaped object begins there.
+fn opens_escaped(bytes: &[u8]) -> bool {
+    let slashes = bytes[1..].iter().take_while(|byte| **byte == b'\\').count();
+    slashes > 0 && bytes.get(1 + slashes) == Some(&b'"')
+}
+
+/// Where the quote stands that ends the text of JSON which begins at `at`.
+fn end_of_text(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[at] == b'"' {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
+/// An object or a list that is open.
+struct Level<'t> {
+    is_object: bool,
+    /// The name of the member that comes, as it stands there.
+    name: Option<&'t str>,
+    /// What is told by that name.
+    told: Option<Detector>,
+}
+
+/// Goes through JSON that begins at `at`, and tells where it ends, or ceases to be any.
+fn walk(redactor: &Redactor, out: &mut Out<'_>, mut at: usize, depth: usize) -> usize {
+    let text = out.text;
+    let bytes = text.as_bytes();
+    let mut levels: Vec<Level<'_>> = Vec::new();
+    loop {
+        at = skip_space(bytes, at);
+        let Some(byte) = bytes.get(at) else { return at };
+        match byte {
+            b'{' | b'[' => {
+                let is_object = *byte == b'{';
+                let (name, told) =
+                    levels.last().filter(|_| !is_object).map_or((None, None), |level| (level.name, level.told));
+                levels.push(Level { is_object, name, told });
+                at += 1;
+            }
+            b'}' | b']' => {
+                levels.pop();
+                at += 1;
+                if levels.is_empty() {
+                    return at;
+                }
+            }
+            b',' => {
+                if let Some(level) = levels.last_mut().filter(|level| level.is_object) {
+                    (level.name, level.told) = (None, None);
+                }
+                at += 1;
+            }
+            b':' => at += 1,
+            b'"' => {
+                let start = at + 1;
+                let end = end_of_text(bytes, start).unwrap_or(bytes.len());
+                let next = skip_space(bytes, (end + 1).min(bytes.len()));
+                let Some(level) = levels.last_mut() else { return at };
+                let is_name = level.is_object && level.name.is_none() && bytes.get(next) == Some(&b':');
+                if is_name {
+                    let raw = &text[start..end];
+                    level.name = Some(raw);
+                    level.told = names::told(&unescape(raw), redactor.detectors);
+                    string(redactor, out, start, end, None, depth);
+                } else if let Some(detector) = level.told.filter(|_| !is_harmless(&text[start..end])) {
+                    out.replace(start, end, &mark(detector));
+                } else {
+                    let name = level.name;
+                    string(redactor, out, start, end, name, depth);
+                }
+                at = (end + 1).min(bytes.len());
+            }
+            b'-' | b'0'..=b'9' => {
+                let end = at
+                    + bytes[at..]
+                        .iter()
+                        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'))
+                        .count();
+                let Some(level) = levels.last() else { return at };
+                let number = &bytes[at..end];
+                let is_card = || {
+                    let long = number.len() > 16 && !level.name.is_some_and(names::is_of_card);
+                    redactor.detectors.has(Detector::Card)
+                        && numbers::run(bytes, at) == number.len()
+                        && !long
+                        && numbers::is_card(number)
+                };
+                if let Some(detector) = level.told.or_else(|| is_card().then_some(Detector::Card)) {
+                    out.replace(at, end, &format!("\"{}\"", mark(detector)));
+                }
+                at = end;
+            }
+            b't' | b'f' | b'n' => {
+                let literals = ["true", "false", "null"];
+                let Some(literal) = literals.iter().find(|literal| text[at..].starts_with(**literal)) else {
+                    return at;
+                };
+                at += literal.len();
+            }
+            _ => return at,
+        }
+    }
+}
+
+/// Whether a value tells nothing: it is empty, or redacted already.
+fn is_harmless(value: &str) -> bool {
+    value.is_empty() || value.starts_with("[redacted")
+}
