@@ -15,10 +15,7 @@ use regex_lite::Regex;
 use serde_json::value::RawValue;
 use strum::{Display, EnumString, VariantNames};
 
-use crate::{
-    event::Event,
-    json::text::{unescape, unescape_into},
-};
+use crate::{event::Event, json::text::unescape};
 use text::escape;
 
 /// Something that has a form or a name of its own.
@@ -98,17 +95,16 @@ impl Redactor {
     /// cannot be written anew comes back as a text that is no event: whoever reads it must not fall back to the event itself.
     #[must_use]
     pub fn event(&self, event: &Event<'_>) -> Option<Box<RawValue>> {
-        let mut room = Vec::new();
-        let message = if memchr::memchr(b'\\', event.message.as_bytes()).is_none() {
-            event.message
-        } else {
-            unescape_into(event.message, &mut room).text
-        };
-        let redacted = self.text(message);
         let columns = event.extracted_fields.and_then(|fields| match self.text(fields) {
             Cow::Borrowed(_) => None,
             Cow::Owned(fields) => Some(fields),
         });
+        let looks_clean = self.patterns.is_empty() && !scan::may_hold(event.message, self.detectors);
+        if looks_clean && columns.is_none() {
+            return None;
+        }
+        let message = unescape(event.message);
+        let redacted = self.text(&message);
         if matches!(redacted, Cow::Borrowed(_)) && columns.is_none() {
             return None;
         }
@@ -150,7 +146,10 @@ impl Redactor {
     /// Whether the first look finds what the careful one does: for properties.
     #[cfg(any(test, feature = "properties"))]
     pub(crate) fn agrees(&self, text: &str) -> bool {
-        scan::may_hold(text, self.detectors) || text::rewrite(self, text, None, 0).is_none()
+        let mut escaped = String::new();
+        escape(text, &mut escaped);
+        let may_hold = scan::may_hold(text, self.detectors) && scan::may_hold(&escaped, self.detectors);
+        may_hold || text::rewrite(self, text, None, 0).is_none()
     }
 
     fn match_unescaped(&self, text: &str) -> bool {

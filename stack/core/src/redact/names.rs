@@ -43,6 +43,15 @@ pub(super) fn told(name: &str, on: Detectors) -> Option<Detector> {
         .filter(|detector| on.has(*detector))
 }
 
+/// Whether one of those names may end with two signs: most do not.
+pub(super) fn may_end(before: u8, last: u8) -> bool {
+    matches!(
+        (before | 0x20, last | 0x20),
+        (b'e', b'y' | b'n' | b't') | (b'r', b'd' | b't') | (b'w', b'd') | (b's' | b'd', b'e')
+    ) || !before.is_ascii_alphabetic()
+        || !last.is_ascii_alphabetic()
+}
+
 /// Whether a name is one of a card's number.
 pub(super) fn is_of_card(name: &str) -> bool {
     let folded = name.to_ascii_lowercase();

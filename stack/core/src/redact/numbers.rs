@@ -1,7 +1,7 @@
 //! Numbers of cards and of bank accounts.
 
 /// Digits that a card's number may have.
-const CARD: std::ops::RangeInclusive<usize> = 12..=19;
+pub(super) const CARD: std::ops::RangeInclusive<usize> = 12..=19;
 /// The sizes of the groups in which such numbers are printed.
 const PRINTED: [&[usize]; 5] = [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[6, 13]];
 /// Groups that are looked at at once.

@@ -77,6 +77,8 @@ pub(super) fn may_hold(text: &str, on: Detectors) -> bool {
                 Ok(next) => next,
                 Err(_) => return true,
             },
+            // Most blanks stand behind another word than those before a token.
+            SIGN if text.as_bytes()[at] == b' ' && !matches!(scan.back(at, 1) | 0x20, b'r' | b'c') => at + 1,
             SIGN if scan.at(at, 0).is_some() => return true,
             BACKSLASH => match scan.escape(at) {
                 Some(next) => next,
@@ -174,15 +176,18 @@ impl<'t> Scan<'t> {
         // Of `%20` the digits are none of the number's.
         let at = if self.back(at, 1) == b'%' { at + 2 } else { at };
         let end = at + numbers::run(self.bytes, at);
-        if self.on.has(Detector::Iban)
+        let country = end >= at + 2 && self.back(at, 1).is_ascii_alphabetic() && self.back(at, 2).is_ascii_alphabetic();
+        if country
             && at >= floor + 2
+            && self.on.has(Detector::Iban)
             && self.begins(at - 2)
             && let Some(end) = numbers::iban(self.bytes, at - 2)
         {
             return Err(Hit { start: at - 2, end, detector: Detector::Iban });
         }
-        if self.on.has(Detector::Card)
-            && end >= at + 4
+        if end >= at + 4
+            && matches!(self.byte(at), b'2'..=b'6')
+            && self.on.has(Detector::Card)
             && let Some(end) = self.card(at, end)
         {
             return Err(Hit { start: at, end, detector: Detector::Card });
@@ -197,8 +202,12 @@ impl<'t> Scan<'t> {
         if !begins || (!self.loose && self.hangs_on_a_name(at)) {
             return None;
         }
-        if let Some(end) = numbers::printed_card(self.bytes, at).filter(|end| self.ends(*end)) {
+        let grouped = matches!(end - at, 4 | 6);
+        if grouped && let Some(end) = numbers::printed_card(self.bytes, at).filter(|end| self.ends(*end)) {
             return Some(end);
+        }
+        if end - at < *numbers::CARD.start() {
+            return None;
         }
         let fraction = self.back(at, 1) == b'.' && self.back(at, 2).is_ascii_digit();
         let whole = self.ends(end) && !fraction && numbers::is_card(&self.bytes[at..end]);
@@ -313,6 +322,10 @@ impl<'t> Scan<'t> {
 
     /// What stands behind a name and the sign at `at`.
     fn named(&self, at: usize) -> Option<Hit> {
+        let quote = usize::from(self.back(at, 1) == b'"');
+        if !names::may_end(self.back(at, 2 + quote), self.back(at, 1 + quote)) {
+            return None;
+        }
         let name_end = self.before_gap(at);
         let from = name_end.saturating_sub(MAX_NAME);
         let length = self.bytes[from..name_end].iter().rev().take_while(|byte| names::is_of_name(**byte)).count();
@@ -411,15 +424,17 @@ impl<'t> Scan<'t> {
         if !self.on.has(Detector::ApiKey) {
             return None;
         }
-        let (start, body) = (at + 1, at + 1);
+        if BEFORE_LAST[usize::from(self.byte(at))] & 1_u128.unbounded_shl(u32::from(self.back(at, 1))) == 0 {
+            return None;
+        }
         let kind = KEYS.iter().find(|kind| {
-            let tail = kind.prefix.as_bytes();
-            tail.last() == Some(&self.byte(at)) && start >= tail.len() && self.bytes[start - tail.len()..start] == *tail
+            let start = (at + 1).checked_sub(kind.prefix.len());
+            start.is_some_and(|start| self.starts_with(start, kind.prefix))
         })?;
-        let begin = start - kind.prefix.len();
-        let length = self.count(body, usize::MAX, kind.signs);
+        let begin = at + 1 - kind.prefix.len();
+        let length = self.count(at + 1, usize::MAX, kind.signs);
         let fits = if kind.exactly { length == kind.least } else { length >= kind.least };
-        if fits && (self.loose || self.begins(begin)) { self.hit(Detector::ApiKey, begin, body + length) } else { None }
+        if fits && self.begins(begin) { self.hit(Detector::ApiKey, begin, at + 1 + length) } else { None }
     }
 }
 
@@ -486,6 +501,18 @@ const KEYS: [Kind; 31] = [
     kind("doo_v1_", hex, 60),
     kind("dor_v1_", hex, 60),
 ];
+
+/// By the last sign of a prefix, the signs that may stand before it, as bits: most are told by that.
+const BEFORE_LAST: [u128; 256] = {
+    let mut before = [0; 256];
+    let mut at = 0;
+    while at < KEYS.len() {
+        let prefix = KEYS[at].prefix.as_bytes();
+        before[prefix[prefix.len() - 1] as usize] |= 1 << prefix[prefix.len() - 2];
+        at += 1;
+    }
+    before
+};
 
 /// Whether a token was made by a machine: words of a sentence are shorter, of letters alone, in one case but for the first.
 fn looks_made(token: &[u8]) -> bool {
