@@ -20,7 +20,7 @@ pub fn all() -> Redactor {
 type Hostile = (&'static str, fn(usize) -> String);
 
 /// What would cost a careless detector the square of the length.
-const HOSTILE: [Hostile; 12] = [
+const HOSTILE: [Hostile; 15] = [
     ("letters behind x@", |length| format!("x@{}", "a".repeat(length))),
     ("at signs", |length| "@".repeat(length)),
     ("letters and at signs", |length| "ab@cd.".repeat(length / 6)),
@@ -28,6 +28,9 @@ const HOSTILE: [Hostile; 12] = [
     ("groups of digits", |length| "4111 ".repeat(length / 5)),
     ("beginnings of tokens", |length| "eyJ".repeat(length / 3)),
     ("beginnings of keys", |length| "sk-".repeat(length / 3)),
+    ("keys within words", |length| "ask-".repeat(length / 4)),
+    ("tokens within words", |length| "xeyJ".repeat(length / 4)),
+    ("names of what is redacted", |length| "password=[redactedx".repeat(length / 19)),
     ("names of secrets", |length| "password:".repeat(length / 9)),
     ("quotes", |length| "\"\\\"".repeat(length / 3)),
     ("braces", |length| "{\"a".repeat(length / 3)),

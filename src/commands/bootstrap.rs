@@ -333,6 +333,20 @@ fn check_rules(args: &BootstrapArgs) -> Result<(), Error> {
             .hint("use fewer and wider globs"));
         }
     }
+    for arn in args.replay_principal.iter().flatten().filter(|arn| !arn.is_empty()) {
+        let wrong = |what| Error::new(Kind::Usage, format!("--replay-principal {arn}: {what}"));
+        if arn.contains(":assumed-role/") {
+            return Err(wrong("this is a session").hint("name its role: arn:aws:iam::ACCOUNT:role/NAME"));
+        }
+        if !(arn.starts_with("arn:") && arn.contains(":iam::")) {
+            return Err(wrong("this is no ARN of a role or user").hint("it looks like arn:aws:iam::ACCOUNT:role/NAME"));
+        }
+    }
+    for account in args.accounts.iter().flatten().filter(|account| !account.is_empty()) {
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Error::new(Kind::Usage, format!("--accounts {account}: an account has twelve digits")));
+        }
+    }
     let patterns = args.redact_pattern.as_deref().unwrap_or_default().join("\n");
     Redactor::new("", &patterns).map_err(|problem| Error::new(Kind::Usage, format!("--redact-pattern: {problem}")))?;
     Ok(())

@@ -219,11 +219,8 @@ async fn replay(
     let redactor = Redactor::new(&settings.redact, &settings.redact_patterns).map_err(wrong)?;
     let indices = &settings.indices();
     let conflicts = Mutex::new(Conflicts::default());
-    let others = settings.accounts.split(',').filter(|other| !other.is_empty()).map(str::to_owned);
-    let gate = &Gate {
-        accounts: std::iter::once(aws.target.account.clone()).chain(others).collect(),
-        own: OwnGroups::new(aws.signed().await?, Some(stack.name.clone())),
-    };
+    let own = OwnGroups::new(aws.signed().await?, &aws.target.account, Some(stack.name.clone()));
+    let gate = &Gate::new(own, &settings.accounts);
     let progress = ui.progress("indexing dead letters", Some(survey.objects.len()));
     let (mut writer, mut bucket) = (domain.writer(aws).await?, bucket(aws, stack).await?);
     let mut made = Instant::now();
@@ -259,11 +256,13 @@ async fn replay(
             Err(ReplayError::Bucket(error)) => {
                 let error = aws.explain_signed("cannot replay the dead letters", &error);
                 return Err(match error.kind {
-                    Kind::Denied => error.hint(format!(
-                        "the bucket admits its own stack, who deployed it, and whom bootstrap was told: \
-                         logctl bootstrap --replay-principal {}",
-                        aws.principal()
-                    )),
+                    Kind::Denied => error
+                        .hint(format!(
+                            "the bucket admits its own stack, who deployed it first, and whom bootstrap was told: \
+                             logctl bootstrap --replay-principal {}",
+                            aws.principal()
+                        ))
+                        .hint("it takes s3:GetObject, PutObject, DeleteObject and DeleteObjectVersion there"),
                     _ => error.hint("what was indexed is taken away from them; the same command does the rest"),
                 });
             }

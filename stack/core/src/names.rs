@@ -1,6 +1,6 @@
 //! Names that AWS or logctl give to things, checked once where they come in.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, EnumIter, IntoEnumIterator as _};
@@ -119,15 +119,23 @@ impl StackName {
     }
 }
 
-/// The tag that a function of a stack carries; its value is the stack's name.
-pub const STACK_TAG: &str = "logctl:stack";
+/// Whether these tags are those of a function of a stack called `stack`: the stack's own tag, or, of stacks that had none yet,
+/// those that CloudFormation gives.
+#[must_use]
+pub fn is_of_stack(tags: &BTreeMap<String, String>, stack: &str) -> bool {
+    let tag = |name: &str| tags.get(name).map(String::as_str);
+    let resources = ["LogsForwarder", "LogGroupCreated", "DomainAccess"];
+    tag("logctl:stack") == Some(stack)
+        || (tag("aws:cloudformation:stack-name") == Some(stack)
+            && tag("aws:cloudformation:logical-id").is_some_and(|id| resources.contains(&id)))
+}
 
 /// The stack and the function that a name tells of, whether there is such a stack or not.
 #[must_use]
 pub fn function_of(name: &str) -> Option<(&str, Function)> {
     let (stack, suffix) = name.strip_prefix("logctl-")?.rsplit_once('-')?;
     let function = Function::iter().find(|function| function.as_ref() == suffix)?;
-    (!stack.is_empty()).then_some((stack, function))
+    stack.parse::<StackName>().is_ok().then_some((stack, function))
 }
 
 /// The function that writes into a log group, as Lambda names groups.
@@ -182,6 +190,7 @@ mod tests {
     #[test_case("/aws/lambda/logctl-logctl-forwarder", true; "of the default stack")]
     #[test_case("/aws/lambda/logctl-team-a-subscriber", true; "of another stack")]
     #[test_case("/aws/lambda/logctl--domain", false; "no stack name")]
+    #[test_case("/aws/lambda/logctl-a.b-domain", false; "not a stack's name")]
     #[test_case("/aws/lambda/logctl-demo", false; "not one of the functions")]
     #[test_case("/aws/lambda/forwarder", false; "somebody's forwarder")]
     fn groups_of_functions(name: &str, ours: bool) {

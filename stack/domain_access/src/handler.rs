@@ -18,8 +18,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::template;
 
-/// How long one request may take. Three of them, the patience below and the answer fit into the function's time.
-const TIMEOUT: Duration = Duration::from_secs(15);
+/// How long one request may take. Six of them, the answer among them, and the patience below fit into the function's time.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a domain is asked again that does not let us in: the permissions of a role that was made a moment ago take effect
 /// late.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -14,6 +14,8 @@ use crate::handler::Subscriber;
 
 /// How long after the first look a subscription delivers for sure, so that the second look leaves that out.
 const DELIVERS: Duration = Duration::from_mins(2);
+/// How far ahead of their arrival events may lie.
+const AHEAD: Duration = Duration::from_hours(2);
 /// Bytes of messages that are handed over at most; the line in the log says so where there is more.
 const MAX_BYTES: usize = 50 << 20;
 /// Bytes of one payload before it is compressed. Even what does not compress stays below the 1 MB of an asynchronous
@@ -69,18 +71,22 @@ impl Subscriber {
         seen: Option<i64>,
         deadline: Instant,
     ) -> Result<HandedOver, AwsError> {
-        let until = seen.map(|seen| seen + i64::try_from(DELIVERS.as_millis()).unwrap_or_default());
+        let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or_default();
+        let until = seen.map(|seen| seen + milliseconds(DELIVERS));
         let mut done = HandedOver::default();
         let mut bytes = 0;
         let mut token: Option<String> = None;
         loop {
             let mut input = json!({"logGroupName": group});
+            if let Some(until) = until {
+                input["endTime"] = json!(until + milliseconds(AHEAD));
+            }
             if let Some(token) = &token {
                 input["nextToken"] = json!(token);
             }
             let mut page: Page = self.call("FilterLogEvents", &input, deadline).await?;
-            page.events.retain(|event| until.is_none_or(|until| event.ingestion_time.is_none_or(|at| at < until)));
             bytes += page.events.iter().map(|event| event.message.len()).sum::<usize>();
+            page.events.retain(|event| until.is_none_or(|until| event.ingestion_time.is_none_or(|at| at < until)));
             for (stream, events) in by_stream(page.events) {
                 for batch in batches(events) {
                     match self.invoke_forwarder(group, &stream, &batch, deadline).await {
@@ -91,7 +97,7 @@ impl Subscriber {
                 }
             }
             token = page.next_token;
-            if token.is_none() || bytes > MAX_BYTES {
+            if token.is_none() || bytes > MAX_BYTES || Instant::now() >= deadline {
                 return Ok(HandedOver { cut: token.is_some(), ..done });
             }
         }

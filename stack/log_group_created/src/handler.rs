@@ -122,9 +122,10 @@ impl Subscriber {
         let aws = environment.aws(&environment.http()?)?;
         let name: StackName = environment.require("LOGCTL_STACK")?;
         let forwarder: String = environment.require("LOGCTL_FORWARDER")?;
-        let domain = environment.optional("LOGCTL_DOMAIN_ARN")?;
+        let domain: Option<String> = environment.optional("LOGCTL_DOMAIN_ARN")?;
+        let account = forwarder.split(':').nth(4).unwrap_or_default();
         Ok(Self {
-            own: OwnGroups::new(aws.clone(), Some(name.clone())).beside(&forwarder, domain),
+            own: OwnGroups::new(aws.clone(), account, Some(name.clone())).with_domain(domain.as_deref()),
             aws,
             stack: Stack {
                 filter_name: name.filter_name(),
@@ -154,6 +155,13 @@ impl Subscriber {
             return Ok(());
         }
         let failed = |kind, error: AwsError| Failure::new(kind, format!("{group}: {error}"));
+        if look.seen.is_some() {
+            // Whatever has become of its filter since: what was missed is handed over, and nothing subscribed again.
+            let handed_over =
+                self.handed_over(&look, deadline).await.map_err(|error| failed("NotHandedOver", error))?;
+            log(&json!({"group": group, "outcome": "second look", "handed_over": handed_over}));
+            return Ok(());
+        }
         let mut unread = Unread::default();
         let outcome = self.subscribe(&look, &mut unread, deadline).await;
         let outcome = outcome.map_err(|error| failed("NotSubscribed", error))?;
@@ -166,17 +174,21 @@ impl Subscriber {
         }
         if outcome.delivers() {
             // Before the first look, which may fail.
-            if look.seen.is_none() {
-                let second = Look { seen: Some(milliseconds((self.clock)())), ..look.clone() };
-                self.look_again(&second, SOON, deadline).await.map_err(|error| failed("NoSecondLook", error))?;
-            }
-            line["handed_over"] = match self.hand_over(group, look.seen, deadline).await {
-                Err(error) if error.code() == Some(NOT_FOUND) => json!("deleted"),
-                handed_over => json!(handed_over.map_err(|error| failed("NotHandedOver", error))?),
-            };
+            let second = Look { seen: Some(milliseconds((self.clock)())), ..look.clone() };
+            self.look_again(&second, SOON, deadline).await.map_err(|error| failed("NoSecondLook", error))?;
+            let handed_over = self.handed_over(&look, deadline).await;
+            line["handed_over"] = handed_over.map_err(|error| failed("NotHandedOver", error))?;
         }
         log(&line);
         Ok(())
+    }
+
+    /// Hands over what a group holds, and says what that was.
+    async fn handed_over(&self, look: &Look, deadline: Instant) -> Result<Value, AwsError> {
+        match self.hand_over(&look.group, look.seen, deadline).await {
+            Err(error) if error.code() == Some(NOT_FOUND) => Ok(json!("deleted")),
+            handed_over => Ok(json!(handed_over?)),
+        }
     }
 
     /// ARN of LogsForwarder.
@@ -322,7 +334,7 @@ mod tests {
                 let answer = ResponseTemplate::new(*status).set_body_json(body);
                 let mock = match *operation {
                     "DescribeDomain" => Mock::given(path_regex("^/2021-01-01/opensearch/domain/logs$")),
-                    "GetFunction" => Mock::given(path_regex("^/2015-03-31/functions/[^/]*$")),
+                    "ListTags" => Mock::given(path_regex("^/2017-03-31/tags/[^/]*$")),
                     _ => Mock::given(header("x-amz-target", format!("Logs_20140328.{operation}").as_str())),
                 };
                 mock.respond_with(answer).mount(&server).await;
@@ -375,7 +387,7 @@ mod tests {
                 Some(target) => target.to_str().unwrap().rsplit('.').next().unwrap().to_owned(),
                 None if request.url.path().ends_with("/invocations") => "Invoke".to_owned(),
                 None if request.url.path().contains("/domain/") => "DescribeDomain".to_owned(),
-                None => "GetFunction".to_owned(),
+                None => "ListTags".to_owned(),
             };
             requests.iter().map(operation).collect()
         }
@@ -393,7 +405,7 @@ mod tests {
     }
 
     fn function(stack: &str) -> (&'static str, u16, Value) {
-        ("GetFunction", 200, json!({"Configuration": {}, "Tags": {"logctl:stack": stack}}))
+        ("ListTags", 200, json!({"Tags": {"logctl:stack": stack}}))
     }
 
     fn filters(filters: &[(&str, &str)]) -> (&'static str, u16, Value) {
@@ -476,10 +488,10 @@ mod tests {
     #[tokio::test]
     async fn a_group_that_may_become_a_function_of_logctl_waits() {
         let group = "/aws/lambda/logctl-other-forwarder";
-        let none = ("GetFunction", 404, json!({"__type": "ResourceNotFoundException"}));
+        let none = ("ListTags", 404, json!({"__type": "ResourceNotFoundException"}));
         let account = Account::new(&[none.clone(), filters(&[])]).await;
         account.create(created(group)).await.unwrap();
-        assert_eq!(account.asked().await, ["GetFunction", "SendMessage"]);
+        assert_eq!(account.asked().await, ["ListTags", "SendMessage"]);
         let (look, delay) = account.queued().await.unwrap();
         assert_eq!((look.group.as_str(), look.seen, delay), (group, None, 900));
         // An hour later there is still no such function.
@@ -531,11 +543,8 @@ mod tests {
         let account = Account::new(&[function("other"), domain("/slow"), filters(found), no_policy(), delete]).await;
         account.create(detail).await.unwrap();
         let asked = account.asked().await;
-        let changes: Vec<&str> = asked
-            .iter()
-            .map(String::as_str)
-            .filter(|name| !name.starts_with("Desc") && *name != "GetFunction")
-            .collect();
+        let changes: Vec<&str> =
+            asked.iter().map(String::as_str).filter(|name| !name.starts_with("Desc") && *name != "ListTags").collect();
         assert_eq!(changes, then);
     }
 

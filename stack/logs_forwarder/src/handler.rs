@@ -50,6 +50,8 @@ pub struct Forwarder {
     pub(crate) conflicts: Mutex<Conflicts>,
     pub(crate) redactor: Option<Redactor>,
     breaker: Mutex<Breaker>,
+    /// When the domain has answered properly for the last time.
+    pub(crate) answered: Mutex<Option<Instant>>,
     /// Where the last redrive had no more time.
     pub(crate) redriven_to: Mutex<HashMap<String, String>>,
     verbose: bool,
@@ -82,12 +84,8 @@ impl Forwarder {
         let stack: StackName = environment.require("LOGCTL_STACK")?;
         let account: String = environment.require("LOGCTL_ACCOUNT")?;
         let others: String = environment.optional("LOGCTL_ACCOUNTS")?.unwrap_or_default();
-        let others = others.split(',').filter(|other| !other.is_empty()).map(str::to_owned);
         Ok(Self {
-            gate: Gate {
-                accounts: std::iter::once(account.clone()).chain(others).collect(),
-                own: OwnGroups::new(aws.clone(), Some(stack.clone())),
-            },
+            gate: Gate::new(OwnGroups::new(aws.clone(), &account, Some(stack.clone())), &others),
             domain: environment.domain(&http)?,
             bucket: Bucket { aws, name: environment.require("LOGCTL_DEAD_LETTERS")?, owner: account },
             indices: Indices {
@@ -99,6 +97,7 @@ impl Forwarder {
             conflicts: Mutex::default(),
             redactor: environment.redactor()?,
             breaker: Mutex::default(),
+            answered: Mutex::default(),
             redriven_to: Mutex::default(),
             verbose: environment.is_verbose(),
             stack,
@@ -182,6 +181,9 @@ impl Forwarder {
     pub(crate) fn record(&self, written: &Written) {
         if written.outage().is_none() && written.created + written.duplicates == 0 {
             return; // Nothing was asked of the domain, or nothing is known of it.
+        }
+        if written.outage().is_none() {
+            *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         breaker.record(written.outage(), Instant::now());

@@ -10,7 +10,7 @@ use std::{
 
 use logctl_core::{
     coverage::Chain,
-    names::{STACK_TAG, StackName, function_of, function_of_group},
+    names::{StackName, function_of, function_of_group, is_of_stack},
 };
 use tokio::time::Instant;
 
@@ -24,6 +24,8 @@ const MAX_KNOWN: usize = 1_000;
 /// Tells the groups of functions of logctl. It lives as long as its sandbox.
 pub struct OwnGroups {
     aws: AwsClient,
+    /// The account whose groups these are.
+    account: String,
     stack: Option<StackName>,
     /// Name of the search domain, where it is one of this account and Region.
     domain: Option<String>,
@@ -32,18 +34,31 @@ pub struct OwnGroups {
 }
 
 impl OwnGroups {
-    /// Seen from `stack`, whose functions are known to be there.
+    /// Those of an account, seen from `stack`, whose functions are known to be there.
     #[must_use]
-    pub fn new(aws: AwsClient, stack: Option<StackName>) -> Self {
-        Self { aws, stack, domain: None, known: Mutex::default(), of_domain: Mutex::default() }
+    pub fn new(aws: AwsClient, account: &str, stack: Option<StackName>) -> Self {
+        Self {
+            aws,
+            account: account.to_owned(),
+            stack,
+            domain: None,
+            known: Mutex::default(),
+            of_domain: Mutex::default(),
+        }
     }
 
-    /// With the domain of this ARN, if it stands beside `neighbour`, another ARN: what it publishes elsewhere is not here.
+    /// With the domain of this ARN, if it is one of this account and Region: what another publishes is not here.
     #[must_use]
-    pub fn beside(self, neighbour: &str, domain: Option<String>) -> Self {
-        let place = |arn: &str| arn.split(':').skip(3).take(2).map(str::to_owned).collect::<Vec<_>>();
-        let here = domain.filter(|domain| place(domain) == place(neighbour));
-        Self { domain: here.and_then(|arn| Some(arn.rsplit_once(":domain/")?.1.to_owned())), ..self }
+    pub fn with_domain(self, arn: Option<&str>) -> Self {
+        let here = format!(":{}:{}:domain/", self.aws.region(), self.account);
+        let domain = arn.and_then(|arn| arn.split_once(&here)).map(|(_, name)| name.to_owned());
+        Self { domain, ..self }
+    }
+
+    /// The account whose groups these are.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
     }
 
     /// The groups to which the search domain publishes its own logs.
@@ -76,8 +91,8 @@ impl OwnGroups {
         if let Some(known) = self.known(function) {
             return Ok(known);
         }
-        let chain = match self.aws.function_tags(function).await? {
-            Some(tags) if tags.get(STACK_TAG).is_some_and(|tag| tag == stack) => Chain::Function,
+        let chain = match self.aws.function_tags(&self.account, function).await? {
+            Some(tags) if is_of_stack(&tags, stack) => Chain::Function,
             Some(_) => Chain::No,
             None => Chain::NoFunction,
         };

@@ -137,10 +137,7 @@ impl Redactor {
             // What is escaped hides from a pattern.
             || (!self.patterns.is_empty() && self.match_unescaped(text));
         let rewritten = if may_hold { text::rewrite(self, text, None, 0) } else { None };
-        match self.match_patterns(rewritten.as_deref().unwrap_or(text)) {
-            Some(redacted) => Cow::Owned(redacted),
-            None => rewritten.map_or(Cow::Borrowed(text), Cow::Owned),
-        }
+        rewritten.map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
     /// Whether the first look finds what the careful one does: for properties.

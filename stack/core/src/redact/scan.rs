@@ -335,9 +335,7 @@ impl<'t> Scan<'t> {
             return self.hit(detector, at, at + 1); // Escapes may stand anywhere around the value.
         }
         let (start, end) = self.value(at + 1);
-        let value = &self.bytes[start..end];
-        let harmless =
-            value.is_empty() || value.starts_with(b"[redacted") || [&b"null"[..], b"true", b"false"].contains(&value);
+        let harmless = [&b""[..], b"null", b"true", b"false"].contains(&&self.bytes[start..end]);
         if harmless { None } else { self.hit(detector, start, end) }
     }
 
@@ -369,6 +367,9 @@ impl<'t> Scan<'t> {
         let quote = self.byte(start + slashes);
         if matches!(quote, b'"' | b'\'') {
             start += slashes + 1;
+            if self.starts_with(start, "[redacted") {
+                return (start, start);
+            }
             // Up to the quote that stands behind as many backslashes: behind more it is part of the value.
             let mut end = start;
             let mut seen = 0;
@@ -381,7 +382,7 @@ impl<'t> Scan<'t> {
             }
             return (start, end);
         }
-        // Something that is no text has values of its own.
+        // Something that is no text has values of its own, and what is redacted has none.
         if matches!(quote, b'{' | b'[') {
             return (start, start);
         }
@@ -432,9 +433,12 @@ impl<'t> Scan<'t> {
             start.is_some_and(|start| self.starts_with(start, kind.prefix))
         })?;
         let begin = at + 1 - kind.prefix.len();
+        if !self.begins(begin) {
+            return None; // Before its end is looked for: that may be far.
+        }
         let length = self.count(at + 1, usize::MAX, kind.signs);
         let fits = if kind.exactly { length == kind.least } else { length >= kind.least };
-        if fits && self.begins(begin) { self.hit(Detector::ApiKey, begin, at + 1 + length) } else { None }
+        if fits { self.hit(Detector::ApiKey, begin, at + 1 + length) } else { None }
     }
 }
 

@@ -58,6 +58,13 @@ fn own_patterns() {
     assert_eq!(redactor.text("customer-17 pin=1234 pin=x"), "[redacted] [redacted] pin=x");
 }
 
+#[test_case(r#"{"customer":12345678,"n":1.50}"#, r#"{"customer":"[redacted]","n":1.50}"#; "a number")]
+#[test_case(r#"id 12345678 {"c":"no 12345678","12345678":[12345678]} 12345678"#, r#"id [redacted] {"c":"no [redacted]","[redacted]":["[redacted]"]} [redacted]"#; "around and within")]
+fn own_patterns_leave_json_json(text: &str, expected: &str) {
+    let redactor = Redactor::new("", r"\d{8}").unwrap().unwrap();
+    assert_eq!(redactor.text(text), expected);
+}
+
 #[test_case("phone", "", "there is no detector `phone`; there are email, card, iban, jwt, aws-key, bearer, basic-auth, password, private-key, api-key"; "unknown")]
 #[test_case("", "(", "`(` does not compile"; "no regex")]
 #[test_case("", "x*", "`x*` matches everywhere"; "matches nothing")]

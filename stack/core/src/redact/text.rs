@@ -18,24 +18,47 @@ struct Out<'t> {
     written: String,
     /// Up to here the text is copied or replaced.
     done: usize,
+    /// What is written from here on is no JSON, and nothing of it was matched with patterns yet.
+    plain: usize,
     changed: bool,
 }
 
 impl<'t> Out<'t> {
     fn new(text: &'t str) -> Self {
-        Self { text, written: String::new(), done: 0, changed: false }
+        Self { text, written: String::new(), done: 0, plain: 0, changed: false }
+    }
+
+    fn copy(&mut self, end: usize) {
+        self.written.push_str(&self.text[self.done..end]);
+        self.done = end;
     }
 
     /// Writes something else for what stands from `start` to `end`.
     fn replace(&mut self, start: usize, end: usize, by: &str) {
-        self.written.push_str(&self.text[self.done..start]);
+        self.copy(start);
         self.written.push_str(by);
         self.done = end;
         self.changed = true;
     }
 
-    fn finish(mut self) -> Option<String> {
-        self.written.push_str(&self.text[self.done..]);
+    /// Matches patterns with what stands before `end` and is no JSON.
+    fn end_plain(&mut self, end: usize, redactor: &Redactor) {
+        self.copy(end);
+        if let Some(redacted) = redactor.match_patterns(&self.written[self.plain..]) {
+            self.written.truncate(self.plain);
+            self.written.push_str(&redacted);
+            self.changed = true;
+        }
+    }
+
+    /// JSON ends before `end`: it was matched text by text.
+    fn begin_plain(&mut self, end: usize) {
+        self.copy(end);
+        self.plain = self.written.len();
+    }
+
+    fn finish(mut self, redactor: &Redactor) -> Option<String> {
+        self.end_plain(self.text.len(), redactor);
         self.changed.then_some(self.written)
     }
 }
@@ -92,7 +115,12 @@ pub(super) fn rewrite(redactor: &Redactor, text: &str, name: Option<&str>, depth
                 }
                 None => at + 1,
             },
-            OPEN if depth < MAX_DEPTH && opens_json(&bytes[at..]) => walk(redactor, &mut out, at, depth),
+            OPEN if depth < MAX_DEPTH && opens_json(&bytes[at..]) => {
+                out.end_plain(at, redactor);
+                let end = walk(redactor, &mut out, at, depth);
+                out.begin_plain(end.max(out.done));
+                end
+            }
             // An object that is escaped, without the quotes of a text around it.
             OPEN if depth < MAX_DEPTH && !unescaped && opens_escaped(&bytes[at..]) => {
                 unescaped = true;
@@ -120,8 +148,7 @@ pub(super) fn rewrite(redactor: &Redactor, text: &str, name: Option<&str>, depth
             _ => at + 1,
         };
     }
-    let rewritten = out.finish();
-    redactor.match_patterns(rewritten.as_deref().unwrap_or(text)).or(rewritten)
+    out.finish(redactor)
 }
 
 /// Redacts what stands between quotes from `start` to `end`.
@@ -236,6 +263,8 @@ fn walk(redactor: &Redactor, out: &mut Out<'_>, mut at: usize, depth: usize) -> 
                 };
                 if let Some(detector) = level.told.or_else(|| is_card().then_some(Detector::Card)) {
                     out.replace(at, end, &format!("\"{}\"", mark(detector)));
+                } else if let Some(redacted) = redactor.match_patterns(&text[at..end]) {
+                    out.replace(at, end, &format!("\"{redacted}\""));
                 }
                 at = end;
             }

@@ -32,17 +32,20 @@ const TAIL: &str = "
 * **Secrets that are encoded**: compressed, in base64, in hexadecimal, split over several events or fields. Percent signs are read
   where an address or a number holds them, `&#64;` in addresses.
 * **Values that are true, false or null** behind the name of a secret, and objects: their members are looked at one by one.
-* Patterns of your own are matched against whole messages and against each text of JSON in them, unescaped.
+* **Patterns of your own** are matched with each text, name and number of JSON by itself, unescaped, and with what stands around JSON:
+  never across a quote or a comma of it.
 
 ## Where text lies that nobody has redacted
 
-Everything in the bucket of dead letters is encrypted at rest, and others than the stack, who deployed it and whom `bootstrap
+Everything in the bucket of dead letters is encrypted at rest, and others than the stack, who deployed it first and whom `bootstrap
 --replay-principal` names cannot write there. What is kept there as it came:
 
 * **A payload that cannot be decoded**: nobody can look into it. It is never indexed.
 * **Events for which no time was left** before the function's deadline. They are redacted when they are read, before they are indexed.
+  An object that was deleted or replaced stays in the bucket as an earlier version for seven days.
 * **The record that Lambda itself writes of an invocation that failed** three times holds the whole payload. The forwarder reads it
-  within two minutes, redacts its events, and deletes the record for good, earlier versions included.
+  within two minutes, redacts its events, and deletes the record for good, with the version that it read. One that it cannot read is set
+  aside as it is.
 ";
 
 /// The page, with the forms that are not hidden.

@@ -8,7 +8,7 @@ mod sign;
 pub mod xml;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -167,18 +167,26 @@ impl AwsClient {
         Ok(found.subscription_filters)
     }
 
-    /// The tags of a function; `None` where there is none of that name.
+    /// The Region that it asks.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.signer.region
+    }
+
+    /// The tags of a function of `account`; `None` where there is none of that name. `ListTags` tells nothing else of it.
     ///
     /// # Errors
     /// When that cannot be had; nothing is retried here.
-    pub async fn function_tags(&self, name: &str) -> Result<Option<HashMap<String, String>>, AwsError> {
+    pub async fn function_tags(&self, account: &str, name: &str) -> Result<Option<BTreeMap<String, String>>, AwsError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Output {
             #[serde(default)]
-            tags: HashMap<String, String>,
+            tags: BTreeMap<String, String>,
         }
-        let path = format!("2015-03-31/functions/{}", utf8_percent_encode(name, ESCAPED));
+        let (partition, region) = (self.partition(), self.region());
+        let arn = format!("arn:{partition}:lambda:{region}:{account}:function:{name}");
+        let path = format!("2017-03-31/tags/{}", utf8_percent_encode(&arn, ESCAPED));
         let found: Result<Output, _> = self.get("lambda", &path).await;
         match found {
             Ok(Output { tags }) => Ok(Some(tags)),
@@ -259,6 +267,19 @@ impl AwsClient {
         let answer = self.send(service, request).await?;
         let body: &[u8] = if answer.body.is_empty() { b"{}" } else { &answer.body };
         serde_json::from_slice(body).map_err(|cause| AwsError::Response { service, cause })
+    }
+
+    /// The part of AWS that the Region belongs to, by the Regions' names.
+    fn partition(&self) -> &'static str {
+        let partitions = [
+            ("cn-", "aws-cn"),
+            ("us-gov-", "aws-us-gov"),
+            ("eusc-", "aws-eusc"),
+            ("us-iso-", "aws-iso"),
+            ("us-isob-", "aws-iso-b"),
+        ];
+        let found = partitions.iter().find(|(prefix, _)| self.region().starts_with(prefix));
+        found.map_or("aws", |(_, partition)| partition)
     }
 
     fn url(&self, service: &str) -> String {

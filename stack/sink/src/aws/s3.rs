@@ -22,8 +22,10 @@ const IN_KEYS: &AsciiSet = &ESCAPED.remove(b'/');
 
 /// The header that tells why an object was set aside.
 const REASON: &str = "x-amz-meta-reason";
-/// Characters of such a reason.
-const MAX_REASON: usize = 500;
+/// Characters of such a reason: escaped, they stay below the 2 KB that S3 keeps beside an object.
+const MAX_REASON: usize = 400;
+/// How long a copy may take; S3 makes it by itself, and an object may be large.
+const COPY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An object.
 #[derive(Debug)]
@@ -70,19 +72,32 @@ impl Bucket {
         self.send(Method::PUT, &escaped(key), &[], body).await.map(drop)
     }
 
-    /// Puts an object under another key, whatever its size, with the reason why; the old one is gone.
+    /// Puts an object under another key with the reason why, without reading it; the old one is gone, `for_good` where no
+    /// version of it may stay.
     ///
     /// # Errors
     /// When S3 refuses that or cannot be reached.
-    pub async fn set_aside(&self, key: &str, to: &str, reason: &str) -> Result<(), AwsError> {
-        let reason: String = reason.chars().take(MAX_REASON).collect();
+    pub async fn set_aside(&self, key: &str, to: &str, reason: &str, for_good: bool) -> Result<(), AwsError> {
+        let plain = |sign: char| if sign.is_ascii_graphic() || sign == ' ' { sign } else { '?' };
+        let reason: String = reason.chars().map(plain).take(MAX_REASON).collect();
         let headers = [
             ("x-amz-copy-source", format!("/{}/{}", self.name, escaped(key))),
             ("x-amz-metadata-directive", "REPLACE".to_owned()),
             (REASON, utf8_percent_encode(&reason, IN_HEADERS).to_string()),
         ];
-        self.send(Method::PUT, &escaped(to), &headers, Bytes::new()).await?;
-        self.delete(key).await
+        let patient = Self { aws: self.aws.clone().with_timeout(COPY_TIMEOUT), ..self.clone() };
+        let copied = patient.send(Method::PUT, &escaped(to), &headers, Bytes::new()).await?;
+        // A copy that fails on the way is answered with 200 all the same.
+        let text = String::from_utf8_lossy(&copied.body);
+        if !text.contains("<CopyObjectResult") {
+            let code = texts(&text, "Code").next().unwrap_or_else(|| "InternalError".to_owned());
+            return Err(AwsError::Service { code, message: copied.excerpt() });
+        }
+        let version = copied.headers.get("x-amz-copy-source-version-id").and_then(|version| version.to_str().ok());
+        match version {
+            Some(version) if for_good => self.delete_version(key, version).await,
+            _ => self.delete(key).await,
+        }
     }
 
     /// Reads an object.

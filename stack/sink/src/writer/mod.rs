@@ -34,6 +34,8 @@ use policy::Policy;
 const MAX_BODY: usize = 5 << 20;
 /// Bytes and events that are written at once.
 const PART: (usize, usize) = (16 << 20, 50_000);
+/// Characters of a reason that are kept: an engine may quote a whole event.
+const MAX_REASON: usize = 1_000;
 /// How often an item may be refused for the moment, while others are not, before it is left to a redrive.
 const MAX_ITEM_TRIES: u32 = 8;
 /// The pauses between tries: the first, and the longest.
@@ -102,7 +104,11 @@ impl Written {
         self.degraded += other.degraded;
         self.retries += other.retries;
         self.redacted += other.redacted;
-        self.stopped = self.stopped.take().or(other.stopped);
+        // An outage counts more than what else has stopped a part.
+        self.stopped = match (self.stopped.take(), other.stopped) {
+            (Some(Stopped::Odd(_) | Stopped::Time) | None, Some(stopped @ Stopped::Outage(_))) => Some(stopped),
+            (before, stopped) => before.or(stopped),
+        };
     }
 
     /// Why the domain as a whole took no more, if that is so.
@@ -168,7 +174,9 @@ impl Writer<'_> {
         for unreadable in &batch.unreadable {
             let redacted = self.redactor.and_then(|redactor| redactor.json(unreadable.json));
             let json = redacted.as_deref().unwrap_or(unreadable.json);
-            letters.add(&self.undecodable(json, &unreadable.reason, encoder));
+            // It quotes what it is about.
+            let reason = self.redactor.map_or(Cow::Borrowed(&*unreadable.reason), |it| it.text(&unreadable.reason));
+            letters.add(&self.undecodable(json, &reason, encoder));
         }
         self.write(&batch.events, encoder, letters).await
     }
@@ -223,7 +231,7 @@ impl Writer<'_> {
     fn undecodable<'l>(&self, json: &'l RawValue, reason: &'l str, encoder: &'l Encoder<'_>) -> DeadLetter<'l> {
         DeadLetter {
             kind: LetterKind::Undecodable,
-            reason: reason.into(),
+            reason: reason.chars().take(MAX_REASON).collect(),
             at: encoder.ingested,
             attempts: self.tried + 1,
             index: None,
@@ -424,7 +432,11 @@ impl<'a> Run<'a> {
                 self.dead_letter(&item, LetterKind::Outage, &refusal.to_string());
                 self.put_off = Some(refusal.to_string());
             }
-            ItemOutcome::Retry(refusal) => {
+            // One event tells nothing about the domain.
+            ItemOutcome::Failed(refusal) if item.put_off + 1 == MAX_ITEM_TRIES => {
+                self.dead_letter(&item, LetterKind::Outage, &refusal.to_string());
+            }
+            ItemOutcome::Retry(refusal) | ItemOutcome::Failed(refusal) => {
                 self.written.retries += 1;
                 self.pending.push_back(Pending { last: Some(refusal.to_string()), put_off: item.put_off + 1, ..item });
             }
@@ -471,7 +483,7 @@ fn keep(
     let rewritten = if strict.is_none() { event.rewritten().ok() } else { None };
     letters.add(&DeadLetter {
         kind,
-        reason: reason.into(),
+        reason: reason.chars().take(MAX_REASON).collect(),
         at: encoder.ingested,
         attempts,
         index: Some(index.as_str().into()),
@@ -685,6 +697,16 @@ mod tests {
         let sizes: Vec<usize> = parts(&events).map(<[_]>::len).collect();
         assert_eq!(sizes, [2, PART.1, 2]);
         assert_eq!(parts(&[]).count(), 0);
+    }
+
+    /// An event at which the engine fails waits by itself.
+    #[tokio::test]
+    async fn an_item_that_fails_is_no_outage() {
+        let Outcome { written, dead, .. } = written(vec![reply(&[(500, "null_pointer_exception")])], 1).await;
+        assert_eq!((written.stopped, dead.len()), (None, 1));
+        assert_eq!(dead[0]["kind"], "outage");
+        let Outcome { written, .. } = self::written(vec![reply(&[(503, "unavailable_shards_exception")])], 1).await;
+        assert!(written.outage().is_some());
     }
 
     #[tokio::test]
