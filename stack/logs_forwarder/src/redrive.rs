@@ -164,6 +164,7 @@ impl Forwarder {
                 *(if waits { &mut run.done.waiting } else { &mut run.done.objects }) += 1;
                 // The domain answers properly: the other one was odd.
                 if let Some((odd, reason)) = run.odd.take_if(|_| self.answers()) {
+                    run.done.waiting -= 1;
                     self.set_aside(&odd, &reason, run).await?;
                 }
                 Ok(Next::Goes)
