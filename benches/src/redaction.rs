@@ -20,7 +20,7 @@ pub fn all() -> Redactor {
 type Hostile = (&'static str, fn(usize) -> String);
 
 /// What would cost a careless detector the square of the length.
-const HOSTILE: [Hostile; 15] = [
+const HOSTILE: [Hostile; 20] = [
     ("letters behind x@", |length| format!("x@{}", "a".repeat(length))),
     ("at signs", |length| "@".repeat(length)),
     ("letters and at signs", |length| "ab@cd.".repeat(length / 6)),
@@ -31,6 +31,13 @@ const HOSTILE: [Hostile; 15] = [
     ("keys within words", |length| "ask-".repeat(length / 4)),
     ("tokens within words", |length| "xeyJ".repeat(length / 4)),
     ("names of what is redacted", |length| "password=[redactedx".repeat(length / 19)),
+    ("names of directories", |length| "pwd=/".repeat(length / 5)),
+    ("names of paths", |length| "secret=x/".repeat(length / 9)),
+    ("signs with percents", |length| "a%40".repeat(length / 4)),
+    ("long names of numbers", |length| {
+        format!(r#"{{"{}":[{}1]}}"#, "k".repeat(length / 2), "41111111111111113,".repeat(length / 36))
+    }),
+    ("elements", |length| "<password>".repeat(length / 10)),
     ("names of secrets", |length| "password:".repeat(length / 9)),
     ("quotes", |length| "\"\\\"".repeat(length / 3)),
     ("braces", |length| "{\"a".repeat(length / 3)),

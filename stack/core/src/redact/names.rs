@@ -3,7 +3,7 @@
 use super::{Detector, Detectors};
 
 /// What folded names end with, and whose detector that is. The more particular come first.
-const ENDINGS: [(&str, Detector); 14] = [
+const ENDINGS: [(&str, Detector); 23] = [
     ("secretaccesskey", Detector::AwsKey),
     ("awssecretkey", Detector::AwsKey),
     ("sessiontoken", Detector::AwsKey),
@@ -18,6 +18,15 @@ const ENDINGS: [(&str, Detector); 14] = [
     ("secret", Detector::Password),
     ("secretkey", Detector::Password),
     ("passcode", Detector::Password),
+    ("passwordconfirm", Detector::Password),
+    ("secretstring", Detector::Password),
+    ("accountkey", Detector::ApiKey),
+    ("sharedaccesskey", Detector::ApiKey),
+    ("accesstoken", Detector::Bearer),
+    ("refreshtoken", Detector::Bearer),
+    ("idtoken", Detector::Bearer),
+    ("authtoken", Detector::Bearer),
+    ("bearertoken", Detector::Bearer),
 ];
 
 /// Signs of a name that are looked at; what counts is its end.
@@ -25,9 +34,21 @@ const MAX: usize = 32;
 
 /// What stands behind `name`, if that is told by one of `on`. Names are compared by letters and digits alone, in any case.
 pub(super) fn told(name: &str, on: Detectors) -> Option<Detector> {
-    let last = name.bytes().rfind(u8::is_ascii_alphanumeric)?;
-    if !matches!(last | 0x20, b'y' | b'n' | b't' | b'd' | b'e') {
+    if name.starts_with("[redacted") {
         return None;
+    }
+    // `password1` is one, too.
+    let name = name.trim_end_matches(|sign: char| !sign.is_ascii_alphabetic());
+    let last = name.bytes().last()?;
+    if !matches!(last | 0x20, b'y' | b'n' | b't' | b'd' | b'e' | b's' | b'm' | b'g') {
+        return None;
+    }
+    let short = ["pass", "Pass", "PASS"].iter().any(|pass| {
+        let before = name.strip_suffix(pass).map(str::as_bytes);
+        before.is_some_and(|before| before.last().is_none_or(|byte| !byte.is_ascii_alphabetic() || *pass == "Pass"))
+    });
+    if short && on.has(Detector::Password) {
+        return Some(Detector::Password);
     }
     let mut folded = [0; MAX];
     let mut at = MAX;
@@ -47,14 +68,21 @@ pub(super) fn told(name: &str, on: Detectors) -> Option<Detector> {
 pub(super) fn may_end(before: u8, last: u8) -> bool {
     matches!(
         (before | 0x20, last | 0x20),
-        (b'e', b'y' | b'n' | b't') | (b'r', b'd' | b't') | (b'w', b'd') | (b's' | b'd', b'e')
+        (b'e', b'y' | b'n' | b't')
+            | (b'r', b'd' | b't' | b'm')
+            | (b'w', b'd')
+            | (b's' | b'd', b'e')
+            | (b's', b's')
+            | (b'n', b'g')
     ) || !before.is_ascii_alphabetic()
         || !last.is_ascii_alphabetic()
 }
 
 /// Whether a name is one of a card's number.
 pub(super) fn is_of_card(name: &str) -> bool {
-    let folded = name.to_ascii_lowercase();
+    let from =
+        (name.len().saturating_sub(MAX)..=name.len()).find(|at| name.is_char_boundary(*at)).unwrap_or(name.len());
+    let folded = name[from..].to_ascii_lowercase();
     let own = folded.rsplit(|c: char| !c.is_ascii_alphanumeric()).find(|part| !part.is_empty()).unwrap_or_default();
     folded.contains("card") || matches!(own, "pan" | "acct" | "account" | "cc") || name.ends_with("Pan")
 }

@@ -10,7 +10,8 @@ const MAX_GROUPS: usize = 8;
 const MAX_IBAN: usize = 34;
 
 /// What may stand between two groups of a printed number.
-const JOINERS: [&[u8]; 5] = [b" ", b"-", b".", "\u{a0}".as_bytes(), b"%20"];
+const JOINERS: [&[u8]; 9] =
+    [b" ", b"-", b".", "\u{a0}".as_bytes(), b"%20", b"+", b"%2D", "\u{2011}".as_bytes(), "\u{202f}".as_bytes()];
 
 /// The joiner that stands at `at`.
 fn joiner(bytes: &[u8], at: usize) -> Option<&'static [u8]> {

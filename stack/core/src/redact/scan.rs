@@ -7,6 +7,23 @@ use super::{Detector, Detectors, names, numbers};
 /// Characters of the part of an address before its `@`, and of its domain, where percent signs stand for characters.
 const MAX_LOCAL: usize = 64 * 3;
 const MAX_DOMAIN: usize = 255 * 3;
+/// What the names of files, units and hosts end with, and the domains of addresses do not.
+const NO_TOPS: [&[u8]; 14] = [
+    b"png",
+    b"jpg",
+    b"jpeg",
+    b"gif",
+    b"svg",
+    b"webp",
+    b"css",
+    b"js",
+    b"mjs",
+    b"service",
+    b"socket",
+    b"timer",
+    b"slice",
+    b"internal",
+];
 /// Signs of a name that are looked at.
 const MAX_NAME: usize = 64;
 /// Signs before the host of a URL.
@@ -29,7 +46,7 @@ pub(super) const CLASSES: [u8; 256] = {
         classes[digit as usize] = DIGIT;
         digit += 1;
     }
-    let signs = b"@%&JI=: -_.zK";
+    let signs = b"@%&JI=:> -_.zK";
     let mut at = 0;
     while at < signs.len() {
         classes[signs[at] as usize] = SIGN;
@@ -77,8 +94,7 @@ pub(super) fn may_hold(text: &str, on: Detectors) -> bool {
                 Ok(next) => next,
                 Err(_) => return true,
             },
-            // Most blanks stand behind another word than those before a token.
-            SIGN if text.as_bytes()[at] == b' ' && !matches!(scan.back(at, 1) | 0x20, b'r' | b'c') => at + 1,
+            SIGN if scan.is_quiet(at) => at + 1,
             SIGN if scan.at(at, 0).is_some() => return true,
             BACKSLASH => match scan.escape(at) {
                 Some(next) => next,
@@ -122,12 +138,59 @@ impl<'t> Scan<'t> {
         let percent =
             self.back(at, 3) == b'%' && self.back(at, 2).is_ascii_hexdigit() && self.back(at, 1).is_ascii_hexdigit();
         let escape = self.back(at, 2) == b'\\' && matches!(self.back(at, 1), b'n' | b'r' | b't');
-        percent || escape
+        percent || escape || self.colour_before(at) > 0
+    }
+
+    /// How long the colour is that ends before `at`: `ESC [ 3 1 m`.
+    fn colour_before(&self, at: usize) -> usize {
+        if self.back(at, 1) != b'm' {
+            return 0;
+        }
+        let digits = self.bytes[..at - 1]
+            .iter()
+            .rev()
+            .take(MAX_GAP)
+            .take_while(|byte| byte.is_ascii_digit() || **byte == b';')
+            .count();
+        let start = at - 1 - digits;
+        if self.back(start, 1) == b'[' && self.back(start, 2) == 0x1b { digits + 3 } else { 0 }
+    }
+
+    /// How long the colours are that begin at `at`.
+    fn colours(&self, at: usize) -> usize {
+        let mut end = at;
+        while self.byte(end) == 0x1b && self.byte(end + 1) == b'[' {
+            let digits = self.count(end + 2, MAX_GAP, |byte| byte.is_ascii_digit() || byte == b';');
+            if self.byte(end + 2 + digits) != b'm' {
+                break;
+            }
+            end += digits + 3;
+        }
+        end - at
     }
 
     /// Whether a word may end before `at`.
     fn ends(&self, at: usize) -> bool {
         self.loose || !self.byte(at).is_ascii_alphanumeric()
+    }
+
+    /// Whether the sign at `at` can mean nothing, by what stands directly beside it: so it is with most.
+    #[inline]
+    fn is_quiet(&self, at: usize) -> bool {
+        let (sign, before) = (self.byte(at), self.back(at, 1));
+        match sign {
+            b' ' => !matches!(before | 0x20, b'r' | b'c'),
+            b':' | b'=' => {
+                let quote = usize::from(before == b'"');
+                let (last, next) = (self.back(at, 1 + quote), self.byte(at + 1));
+                next != b'/' && !matches!(last | 0x20, b'r' | b'c') && !names::may_end(self.back(at, 2 + quote), last)
+            }
+            b'-' if self.byte(at + 1) == b'-' => false,
+            b'-' | b'_' | b'.' | b'z' | b'K' => {
+                BEFORE_LAST[usize::from(sign)] & 1_u128.unbounded_shl(u32::from(before)) == 0
+            }
+            _ => false,
+        }
     }
 
     /// How many of the signs from `from` on are such, at most `most`.
@@ -143,7 +206,14 @@ impl<'t> Scan<'t> {
     fn escape(&self, at: usize) -> Option<usize> {
         let end = at + self.count(at, usize::MAX, |byte| byte == b'\\');
         match self.byte(end) {
-            b'u' => ["001b", "003c", "003e"].iter().any(|code| self.starts_with(end + 1, code)).then_some(end + 5),
+            // A colour hides nothing, unless a name or a token stands around it.
+            b'u' if self.starts_with(end + 1, "001b[") => {
+                let next = end + 6 + self.count(end + 6, MAX_GAP, |byte| byte.is_ascii_digit() || byte == b';') + 1;
+                let colour_follows = self.byte(next) == b'\\';
+                (!colour_follows && !b"=:\"' ".contains(&self.byte(next)) && self.back(at, 1) != b' ')
+                    .then_some(end + 5)
+            }
+            b'u' => ["003c", "003e"].iter().any(|code| self.starts_with(end + 1, code)).then_some(end + 5),
             b'/' => (self.back(at, 1) != b':').then_some(end + 1),
             _ => Some(end),
         }
@@ -156,14 +226,16 @@ impl<'t> Scan<'t> {
             b'@' => self.email(at, at + 1),
             b'%' if self.starts_with(at, "%40") => self.email(at, at + 3),
             b'%' if self.starts_with(at, "%20") => self.login(at),
+            b'%' if self.starts_with(at, "%3D") => self.named(at, at + 3),
+            b'>' => self.element(at),
             b'&' if self.starts_with(at, "&#64;") => self.email(at, at + 5),
             b'J' if self.ends_with(at, "ey") => self.web_token(at - 2),
             b'I' => self.key_id(at),
             b' ' => self.login(at),
-            b'=' => self.named(at).or_else(|| self.login(at)),
+            b'=' => self.named(at, at + 1).or_else(|| self.login(at)),
             b':' if self.starts_with(at, "://") => self.url(at + 3),
-            b':' => self.named(at).or_else(|| self.login(at)),
-            b'-' if self.byte(at + 1) == b'-' => self.private_key(at),
+            b':' => self.named(at, at + 1).or_else(|| self.login(at)),
+            b'-' if self.byte(at + 1) == b'-' => self.private_key(at).or_else(|| self.option(at + 2)),
             b'-' | b'_' | b'.' | b'z' | b'K' => self.key(at),
             _ => None,
         }
@@ -174,14 +246,15 @@ impl<'t> Scan<'t> {
     pub(super) fn digits(&mut self, at: usize, floor: usize) -> Result<usize, Hit> {
         self.floor = floor;
         // Of `%20` the digits are none of the number's.
-        let at = if self.back(at, 1) == b'%' { at + 2 } else { at };
+        let escape = self.back(at, 1) == b'%' && self.byte(at + 1).is_ascii_hexdigit();
+        let at = if escape { at + 2 } else { at };
         let end = at + numbers::run(self.bytes, at);
         let country = end >= at + 2 && self.back(at, 1).is_ascii_alphabetic() && self.back(at, 2).is_ascii_alphabetic();
         if country
             && at >= floor + 2
             && self.on.has(Detector::Iban)
-            && self.begins(at - 2)
-            && let Some(end) = numbers::iban(self.bytes, at - 2)
+            && (self.begins(at - 2) || self.ends_with(at - 2, "IBAN"))
+            && let Some(end) = numbers::iban(self.bytes, at - 2).filter(|end| self.ends(*end))
         {
             return Err(Hit { start: at - 2, end, detector: Detector::Iban });
         }
@@ -210,7 +283,9 @@ impl<'t> Scan<'t> {
             return None;
         }
         let fraction = self.back(at, 1) == b'.' && self.back(at, 2).is_ascii_digit();
-        let whole = self.ends(end) && !fraction && numbers::is_card(&self.bytes[at..end]);
+        // An account of AWS in an ARN.
+        let account = end - at == 12 && self.back(at, 1) == b':' && self.byte(end) == b':';
+        let whole = self.ends(end) && !fraction && !account && numbers::is_card(&self.bytes[at..end]);
         // Longer numbers are far more often something else.
         let told = end - at <= 16 || self.loose || self.is_behind_card(at);
         (whole && told).then_some(end)
@@ -239,7 +314,9 @@ impl<'t> Scan<'t> {
         }
         let is_local = |byte: u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"._%+-".contains(&byte);
         let from = at.saturating_sub(MAX_LOCAL).max(self.floor);
-        let local = self.bytes[from..at].iter().rev().take_while(|byte| is_local(**byte)).count();
+        // Of several signs in a row each ends what is before it.
+        let before = memchr::memmem::rfind(&self.bytes[from..at], b"%40").map_or(from, |found| from + found + 3);
+        let local = self.bytes[before..at].iter().rev().take_while(|byte| is_local(**byte)).count();
         let mut start = at - local;
         // Not in the middle of a character.
         while start < at && self.byte(start) & 0xc0 == 0x80 {
@@ -247,7 +324,9 @@ impl<'t> Scan<'t> {
         }
         let is_domain =
             |byte: u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || matches!(byte, b'-' | b'.' | b'%');
-        let mut end = after + self.count(after, MAX_DOMAIN, is_domain);
+        let window = &self.bytes[after..self.bytes.len().min(after + MAX_DOMAIN)];
+        let most = memchr::memmem::find(window, b"%40").unwrap_or(window.len());
+        let mut end = after + self.count(after, most, is_domain);
         while end > after && (matches!(self.byte(end - 1), b'.' | b'-' | b'%') || self.byte(end) & 0xc0 == 0x80) {
             end -= 1;
         }
@@ -258,7 +337,10 @@ impl<'t> Scan<'t> {
             && (!top[0].is_ascii_digit())
             && top.iter().any(|byte| !byte.is_ascii_digit());
         let whole = domain.first().is_some_and(|byte| *byte != b'.' && *byte != b'-');
-        if start < at && named && whole { self.hit(Detector::Email, start, end) } else { None }
+        // Names of files, units and hosts, and who fetches a repository.
+        let elsewhere =
+            !self.loose && (NO_TOPS.iter().any(|no| top.eq_ignore_ascii_case(no)) || self.bytes[start..at] == *b"git");
+        if start < at && named && whole && !elsewhere { self.hit(Detector::Email, start, end) } else { None }
     }
 
     /// A web token that begins at `at`: parts of base64url between dots, three of them, or five where it is encrypted.
@@ -267,19 +349,28 @@ impl<'t> Scan<'t> {
         if !self.on.has(Detector::Jwt) || at < self.no_token || (!self.loose && !self.begins(at)) {
             return None;
         }
-        let mut end = at + self.count(at, usize::MAX, is_part);
-        self.no_token = end;
-        let mut dots = 0;
+        // Some pad their parts.
+        let part = |from: usize| {
+            let end = from + self.count(from, usize::MAX, is_part);
+            let padding = self.count(end, 2, |byte| byte == b'=');
+            if self.byte(end + padding) == b'.' { end + padding } else { end }
+        };
+        let (mut end, mut dots) = (part(at), 0);
+        let second = end + 1;
         while dots < 4
             && self.byte(end) == b'.'
             && (is_part(self.byte(end + 1)) || (dots == 0 && self.byte(end + 1) == b'.'))
         {
-            end += 1;
-            end += self.count(end, usize::MAX, is_part);
+            end = part(end + 1);
             dots += 1;
         }
-        self.no_token = self.no_token.max(end);
-        if dots >= 2 { self.hit(Detector::Jwt, at, end) } else { None }
+        self.no_token = end;
+        // One that is cut off, or not signed, has two parts that look alike.
+        if dots >= 2 || (dots == 1 && self.starts_with(second, "eyJ")) {
+            self.hit(Detector::Jwt, at, end)
+        } else {
+            None
+        }
     }
 
     /// The id of a key of AWS around the `I` at `at`.
@@ -305,23 +396,50 @@ impl<'t> Scan<'t> {
         }
         let mut start = at;
         for _ in 0..self.max_gap() {
-            start += if self.starts_with(start, "%20") {
-                3
-            } else {
-                usize::from(matches!(self.byte(start), b' ' | b':' | b'=' | b'"' | b'\'' | b'\\'))
+            start += match self.byte(start) {
+                b'%' if self.starts_with(start, "%20") => 3,
+                b' ' | b':' | b'=' | b'"' | b'\'' | b'\\' => 1,
+                0x1b => self.colours(start),
+                _ => 0,
             };
         }
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"._~+/%=-".contains(&byte);
+        if self.loose && self.starts_with(start, "u001b") {
+            return self.hit(detector, at, start);
+        }
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"._~+/%=|-".contains(&byte);
         let mut end = start + self.count(start, usize::MAX, |byte| is_token(byte) || byte == b'\\');
         while end > start && matches!(self.byte(end - 1), b'.' | b'\\') {
             end -= 1;
         }
         let token = &self.bytes[start..end];
-        if looks_made(token) { self.hit(detector, start, end) } else { None }
+        let made = match detector {
+            Detector::BasicAuth => is_login(token),
+            _ => looks_made(token),
+        };
+        if made { self.hit(detector, start, end) } else { None }
+    }
+
+    /// The value of an option of a command line, whose name begins at `at`: `--password x`.
+    fn option(&self, at: usize) -> Option<Hit> {
+        let end = at + self.count(at, MAX_NAME, names::is_of_name);
+        let name = std::str::from_utf8(&self.bytes[at..end]).unwrap_or_default();
+        let detector = names::told(name, self.on).filter(|_| self.byte(end) == b' ' && self.byte(end + 1) != b'-')?;
+        let (start, end) = self.value(end, usize::MAX);
+        self.hit(detector, start, end)
+    }
+
+    /// What stands in the element of XML whose tag ends at `at`.
+    fn element(&self, at: usize) -> Option<Hit> {
+        let from = at.saturating_sub(MAX_NAME);
+        let length = self.bytes[from..at].iter().rev().take_while(|byte| names::is_of_name(**byte)).count();
+        let name = std::str::from_utf8(&self.bytes[at - length..at]).unwrap_or_default();
+        let detector = names::told(name, self.on).filter(|_| matches!(self.back(at - length, 1), b'<' | b':'))?;
+        let end = at + 1 + self.count(at + 1, usize::MAX, |byte| byte != b'<');
+        if self.starts_with(at + 1, "[redacted") { None } else { self.hit(detector, at + 1, end) }
     }
 
     /// What stands behind a name and the sign at `at`.
-    fn named(&self, at: usize) -> Option<Hit> {
+    fn named(&self, at: usize, after: usize) -> Option<Hit> {
         let quote = usize::from(self.back(at, 1) == b'"');
         if !names::may_end(self.back(at, 2 + quote), self.back(at, 1 + quote)) {
             return None;
@@ -331,12 +449,26 @@ impl<'t> Scan<'t> {
         let length = self.bytes[from..name_end].iter().rev().take_while(|byte| names::is_of_name(**byte)).count();
         let name = std::str::from_utf8(&self.bytes[name_end - length..name_end]).unwrap_or_default();
         let detector = names::told(name, self.on)?;
+        if self.ends_with(name_end - length, "[redacted:") {
+            return None; // The mark of a detector that is called so.
+        }
         if self.loose {
             return self.hit(detector, at, at + 1); // Escapes may stand anywhere around the value.
         }
-        let (start, end) = self.value(at + 1);
-        let harmless = [&b""[..], b"null", b"true", b"false"].contains(&&self.bytes[start..end]);
-        if harmless { None } else { self.hit(detector, start, end) }
+        let before = self.back(name_end - length, 1);
+        let (start, end) = self.value(after, MAX_NAME);
+        let value = &self.bytes[start..end];
+        let prose = self.byte(at) == b':' && (before == b'/' || is_prose(value));
+        let harmless = [&b""[..], b"null", b"true", b"false"].contains(&value)
+            // A working directory; a part of an ARN; a Secret of Kubernetes, or one that is talked of.
+            || (name.to_ascii_lowercase().ends_with("pwd") && value.starts_with(b"/"))
+            || (name.eq_ignore_ascii_case("secret")
+                && (before == b':' || value.contains(&b'/') || !value.iter().copied().any(is_odd)));
+        if harmless || prose {
+            return None;
+        }
+        let (start, end) = self.value(after, usize::MAX);
+        self.hit(detector, start, end)
     }
 
     /// Signs that are looked at between a name and its value. Each escape doubles the backslashes.
@@ -351,7 +483,9 @@ impl<'t> Scan<'t> {
             let escaped =
                 self.loose && self.back(start, 2) == b'\\' && matches!(self.back(start, 1), b'n' | b'r' | b't');
             start -= match self.back(start, 1) {
-                b' ' | b'"' | b'\'' | b'\\' => 1,
+                b' ' | b'\t' | b'"' | b'\'' | b'\\' | b']' => 1,
+                b'D' if self.ends_with(start, "%5D") => 3,
+                b'm' if self.colour_before(start) > 0 => self.colour_before(start),
                 byte if self.loose && byte.is_ascii_whitespace() => 1,
                 _ if escaped => 2,
                 _ => break,
@@ -360,9 +494,23 @@ impl<'t> Scan<'t> {
         start
     }
 
-    /// The value at `at`, quotes apart.
-    fn value(&self, at: usize) -> (usize, usize) {
-        let mut start = at + self.count(at, MAX_GAP, |byte| byte == b' ' || byte == b'\t');
+    /// The value at `at`, quotes apart, as far as the first `most` signs of it.
+    fn value(&self, at: usize, most: usize) -> (usize, usize) {
+        let mut start = at;
+        loop {
+            let skip = self.count(start, MAX_GAP, |byte| b" \t=:>".contains(&byte)) + self.colours(start);
+            if skip == 0 || start - at > MAX_NAME {
+                break;
+            }
+            start += skip;
+        }
+        // What wraps a text: `b'x'`, `Some("x")`, `['x']`.
+        let wrapper = self.count(start, MAX_GAP + 4, |byte| byte.is_ascii_alphanumeric());
+        let opening = usize::from(matches!(self.byte(start + wrapper), b'(' | b'[' | b'{'));
+        let wrapper = if opening == 1 || wrapper <= 1 { wrapper } else { 0 };
+        if matches!(self.byte(start + wrapper + opening), b'"' | b'\'') {
+            start += wrapper + opening;
+        }
         let slashes = self.count(start, MAX_GAP, |byte| byte == b'\\');
         let quote = self.byte(start + slashes);
         if matches!(quote, b'"' | b'\'') {
@@ -373,7 +521,7 @@ impl<'t> Scan<'t> {
             // Up to the quote that stands behind as many backslashes: behind more it is part of the value.
             let mut end = start;
             let mut seen = 0;
-            while let Some(byte) = self.bytes.get(end) {
+            while let Some(byte) = self.bytes.get(end).filter(|_| end - start < most) {
                 if *byte == quote && seen <= slashes {
                     return (start, end - seen);
                 }
@@ -382,17 +530,24 @@ impl<'t> Scan<'t> {
             }
             return (start, end);
         }
-        // Something that is no text has values of its own, and what is redacted has none.
+        // A list or a set of one; an object has values of its own, and what is redacted has none.
         if matches!(quote, b'{' | b'[') {
-            return (start, start);
+            let length = self.count(start + 1, MAX_LOGIN, |byte| !b"]}:=\"[{".contains(&byte));
+            let closed = matches!(self.byte(start + 1 + length), b']' | b'}');
+            return if closed && !self.starts_with(start, "[redacted") {
+                (start + 1, start + 1 + length)
+            } else {
+                (start, start)
+            };
         }
         let ends = |byte: u8| byte.is_ascii_whitespace() || b"&,;\"'<>)]}|`\\".contains(&byte);
-        (start, start + self.count(start, usize::MAX, |byte| !ends(byte)))
+        (start, start + self.count(start, most, |byte| !ends(byte)))
     }
 
     /// The password before the host of a URL, where `at` is behind `://`.
     fn url(&self, at: usize) -> Option<Hit> {
-        let length = self.count(at, MAX_LOGIN, |byte| !byte.is_ascii_whitespace() && !b"/?#\"'<>`\\".contains(&byte));
+        let length =
+            self.count(at, MAX_LOGIN, |byte| !byte.is_ascii_whitespace() && !b"/?#\"'<>`\\,;|(".contains(&byte));
         let authority = &self.bytes[at..at + length];
         let host = authority.iter().rposition(|byte| *byte == b'@')?;
         let password = authority[..host].iter().position(|byte| *byte == b':')? + 1;
@@ -407,7 +562,9 @@ impl<'t> Scan<'t> {
         }
         let is_label = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ';
         let label_end = at + 11 + self.count(at + 11, MAX_NAME, is_label);
-        if !self.starts_with(label_end, "-----") || !self.bytes[..label_end].ends_with(b"PRIVATE KEY") {
+        let label = &self.bytes[at..label_end];
+        let private = label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK");
+        if !self.starts_with(label_end, "-----") || !private {
             return None;
         }
         let rest = &self.bytes[at..];
@@ -433,12 +590,20 @@ impl<'t> Scan<'t> {
             start.is_some_and(|start| self.starts_with(start, kind.prefix))
         })?;
         let begin = at + 1 - kind.prefix.len();
-        if !self.begins(begin) {
-            return None; // Before its end is looked for: that may be far.
+        // Before its end is looked for: that may be far.
+        if !self.begins(begin) || (!self.loose && matches!(self.back(begin, 1), b'-' | b'.')) {
+            return None;
         }
-        let length = self.count(at + 1, usize::MAX, kind.signs);
-        let fits = if kind.exactly { length == kind.least } else { length >= kind.least };
-        if fits { self.hit(Detector::ApiKey, begin, at + 1 + length) } else { None }
+        // What tells stands at its beginning.
+        let head = self.count(at + 1, MAX_NAME, kind.signs);
+        let body = &self.bytes[at + 1..at + 1 + head];
+        // Words between hyphens are no key.
+        let mixed = kind.prefix != "sk-" || body.iter().any(u8::is_ascii_uppercase);
+        let fits = mixed && if kind.exactly { head == kind.least } else { head >= kind.least };
+        if !fits {
+            return None;
+        }
+        self.hit(Detector::ApiKey, begin, at + 1 + self.count(at + 1, usize::MAX, kind.signs))
     }
 }
 
@@ -462,6 +627,10 @@ fn word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
+fn base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
+}
+
 fn dotted(byte: u8) -> bool {
     word(byte) || byte == b'.'
 }
@@ -471,8 +640,8 @@ fn hex(byte: u8) -> bool {
 }
 
 /// Of `Stripe`, `GitHub`, `GitLab`, `Slack`, `Google`, `SendGrid`, `Twilio`, `npm`, `Anthropic` and `OpenAI`, `Mailgun`,
-/// `Shopify` and `DigitalOcean`.
-const KEYS: [Kind; 31] = [
+/// `Shopify`, `DigitalOcean`, `Hugging Face`, `Vault`, `PyPI`, `Docker` and `Groq`.
+const KEYS: [Kind; 38] = [
     kind("sk_live_", alphanumeric, 16),
     kind("sk_test_", alphanumeric, 16),
     kind("rk_live_", alphanumeric, 16),
@@ -501,6 +670,13 @@ const KEYS: [Kind; 31] = [
     kind("shpca_", hex, 32),
     kind("shppa_", hex, 32),
     kind("shpss_", hex, 32),
+    kind("hf_", alphanumeric, 30),
+    kind("whsec_", base64, 24),
+    kind("hvs.", word, 24),
+    kind("pypi-", word, 50),
+    kind("dckr_pat_", word, 20),
+    kind("glrt-", word, 20),
+    kind("gsk_", alphanumeric, 40),
     kind("dop_v1_", hex, 60),
     kind("doo_v1_", hex, 60),
     kind("dor_v1_", hex, 60),
@@ -518,10 +694,48 @@ const BEFORE_LAST: [u128; 256] = {
     before
 };
 
-/// Whether a token was made by a machine: words of a sentence are shorter, of letters alone, in one case but for the first.
+fn is_odd(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte.is_ascii_uppercase() || matches!(byte, b'+' | b'/' | b'_' | b'~' | b'%' | b'|')
+}
+
+/// Whether a token was made by a machine: words of a sentence are shorter, of letters alone, in one case but for the first. A
+/// name with its value is none.
 fn looks_made(token: &[u8]) -> bool {
-    let odd = |byte: &u8| {
-        byte.is_ascii_digit() || byte.is_ascii_uppercase() || matches!(byte, b'+' | b'/' | b'_' | b'~' | b'%')
-    };
-    token.len() >= 8 && (token.len() >= 24 || token.iter().skip(1).any(odd))
+    let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
+    let pair = token[..token.len() - padding].contains(&b'=');
+    token.len() >= 8 && !pair && (token.len() >= 24 || token.iter().skip(1).copied().any(is_odd))
+}
+
+/// Whether a token is name and password in base64, or long enough to be one that is cut off.
+fn is_login(token: &[u8]) -> bool {
+    let plain: Vec<u8> = token.iter().copied().take_while(u8::is_ascii_alphanumeric).take(24).collect();
+    let whole = plain.len() / 4 * 4;
+    let decoded = base64_simd::STANDARD.decode_to_vec(&plain[..whole]).unwrap_or_default();
+    decoded.contains(&b':') || (token.len() >= 16 && token.iter().any(u8::is_ascii_digit) && looks_made(token))
+}
+
+/// Whether what stands behind `password:` goes on with the sentence.
+fn is_prose(value: &[u8]) -> bool {
+    let words = [
+        "yes",
+        "no",
+        "none",
+        "required",
+        "invalid",
+        "missing",
+        "incorrect",
+        "wrong",
+        "expired",
+        "empty",
+        "too",
+        "must",
+        "should",
+        "is",
+        "not",
+        "cannot",
+        "failed",
+        "ok",
+    ];
+    let word = words.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
+    word || (value.len() <= 4 && value.iter().all(u8::is_ascii_digit))
 }

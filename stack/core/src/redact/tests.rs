@@ -52,6 +52,48 @@ fn json_stays_json(text: &str, expected: &str) {
     assert_eq!(all().text(text), expected);
 }
 
+/// What an attacker has found in logs of many kinds.
+#[test_case("GET /search?q=caf%C3%A9%2", "GET /search?q=caf%C3%A9%2"; "cut off in an escape")]
+#[test_case("LIKE %5 ana@shop.example", "LIKE %5 [redacted:email]"; "a percent sign and a digit")]
+#[test_case(r#"[1,"x",4111111111111111]"#, r#"[1,"x","[redacted:card]"]"#; "a list that begins with a number")]
+#[test_case("[4111 1111 1111 1111] ok", "[[redacted:card]] ok"; "brackets around a number")]
+#[test_case(r#"msg="foo" path=C:\Users\Dave password=x1 user="bob""#, r#"msg="foo" path=C:\Users\Dave password=[redacted:password] user="bob""#; "backslashes that are no escapes")]
+#[test_case(r#"body={\"password\":\"x\"} other="y" path=C:\Users"#, r#"body={\"password\":\"[redacted:password]\"} other="y" path=C:\Users"#; "an escaped object ends")]
+#[test_case(r#"{"a":NaN,"card":4111111111111111}"#, r#"{"a":NaN,"card":"[redacted:card]"}"#; "a number of python")]
+#[test_case("\u{1b}[31m4111111111111111\u{1b}[0m", "\u{1b}[31m[redacted:card]\u{1b}[0m"; "in colours")]
+#[test_case("password\u{1b}[0m\u{1b}[2m=\u{1b}[0m\"hunter2\"", "password\u{1b}[0m\u{1b}[2m=\u{1b}[0m\"[redacted:password]\""; "colours around a name")]
+#[test_case(r#"{"level":"info","password":hunter2}"#, r#"{"level":"info","password":"[redacted:password]"}"#; "a value without quotes")]
+#[test_case(r#"{"a":"b" "password":"hunter2"}"#, r#"{"a":"b" "password":"[redacted:password]"}"#; "a comma is missing")]
+#[test_case("<user><password>hunter2</password></user>", "<user><password>[redacted:password]</password></user>"; "xml")]
+#[test_case(r#"{"password"=>"hunter2"}"#, r#"{"password"=>"[redacted:password]"}"#; "ruby")]
+#[test_case("[password] => hunter2", "[password] => [redacted:password]"; "php")]
+#[test_case("{'password': b'hunter2', 'n': 1}", "{'password': b'[redacted:password]', 'n': 1}"; "python")]
+#[test_case("User { password: Some(\"hunter2\") }", "User { password: Some(\"[redacted:password]\") }"; "rust")]
+#[test_case("map[X-Api-Key:[a1b2c3]]", "map[X-Api-Key:[[redacted:api-key]]]"; "go")]
+#[test_case("user%5Bpassword%5D=hunter2&n=1", "user%5Bpassword%5D=[redacted:password]&n=1"; "a form")]
+#[test_case("mysql --password hunter2 -h db", "mysql --password [redacted:password] -h db"; "an option")]
+#[test_case("DB_PASS=hunter2", "DB_PASS=[redacted:password]"; "a short name")]
+#[test_case("access_token=abc123def456&x=1", "access_token=[redacted:bearer]&x=1"; "a token by its name")]
+#[test_case("IBANDE89370400440532013000", "IBAN[redacted:iban]"; "iban glued to its word")]
+fn found_by_an_attacker(text: &str, expected: &str) {
+    assert_eq!(all().text(text), expected);
+}
+
+#[test_case("PWD=/var/task OLDPWD=/home/bob"; "a working directory")]
+#[test_case("arn:aws:secretsmanager:eu-west-1:676100000006:secret:prod/db-AbCdEf"; "an arn")]
+#[test_case("*v1.Secret: failed to list secret=default/my-tls"; "kubernetes")]
+#[test_case("Access denied for user 'a'@'b' (using password: YES)"; "mysql")]
+#[test_case("POST /forgot-password: 200"; "a path")]
+#[test_case("logo@2x.png user@1000.service git@github.com:a/b rabbit@ip-10-0-0-1.ec2.internal"; "no addresses")]
+#[test_case("tier=basic request_id=abc-123 tokenType=Bearer expires_in=3600"; "other pairs")]
+#[test_case("Basic AuthenticationProvider and Basic 2.4.1-SNAPSHOT"; "other words")]
+#[test_case("arn:aws:iam::676100000006:role/x"; "an account")]
+#[test_case("cache-key-0123456789abcdef0123456789abcdef sk-order-2026-01-01-customer-123456789012"; "words between hyphens")]
+#[test_case("compass=north bypass=on"; "words that end alike")]
+fn nothing_of_it_is_damaged(text: &str) {
+    assert_eq!(all().text(text), text);
+}
+
 #[test]
 fn own_patterns() {
     let redactor = Redactor::new("", "customer-\\d+\n\npin=\\d{4}").unwrap().unwrap();

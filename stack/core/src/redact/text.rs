@@ -8,6 +8,7 @@ use super::{
     scan::{CLASSES, DIGIT, OPEN, QUOTE, SIGN, Scan},
 };
 use crate::json::text::unescape;
+use serde::de::IgnoredAny;
 
 /// JSON may stand in texts of JSON this deep.
 const MAX_DEPTH: usize = 6;
@@ -124,15 +125,9 @@ pub(super) fn rewrite(redactor: &Redactor, text: &str, name: Option<&str>, depth
             // An object that is escaped, without the quotes of a text around it.
             OPEN if depth < MAX_DEPTH && !unescaped && opens_escaped(&bytes[at..]) => {
                 unescaped = true;
-                match rewrite(redactor, &unescape(&text[at..]), None, depth + 1) {
-                    Some(redacted) => {
-                        let mut escaped = String::new();
-                        escape(&redacted, &mut escaped);
-                        out.replace(at, bytes.len(), &escaped);
-                        bytes.len()
-                    }
-                    None => at + 1,
-                }
+                let end = end_of_escaped(bytes, at);
+                string(redactor, &mut out, at, end, None, depth);
+                out.done.max(at + 1)
             }
             QUOTE if depth < MAX_DEPTH && quotes => match end_of_text(bytes, at + 1) {
                 Some(end) if memchr::memchr(b'\\', &bytes[at + 1..end]).is_some() => {
@@ -154,6 +149,13 @@ pub(super) fn rewrite(redactor: &Redactor, text: &str, name: Option<&str>, depth
 /// Redacts what stands between quotes from `start` to `end`.
 fn string(redactor: &Redactor, out: &mut Out<'_>, start: usize, end: usize, name: Option<&str>, depth: usize) {
     let raw = &out.text[start..end];
+    if !is_escaped(raw) {
+        // No text of JSON, and so nothing in it is an escape.
+        if let Some(redacted) = rewrite(redactor, raw, name, depth + 1) {
+            out.replace(start, end, &redacted);
+        }
+        return;
+    }
     if let Some(redacted) = rewrite(redactor, &unescape(raw), name, depth + 1) {
         let mut escaped = String::new();
         escape(&redacted, &mut escaped);
@@ -168,13 +170,36 @@ fn skip_space(bytes: &[u8], at: usize) -> usize {
 /// Whether an object or a list of JSON begins there.
 fn opens_json(bytes: &[u8]) -> bool {
     let next = bytes.get(skip_space(bytes, 1)).copied().unwrap_or_default();
-    next == b'"' || (bytes[0] == b'[' && matches!(next, b'{' | b'['))
+    next == b'"' || (bytes[0] == b'[' && matches!(next, b'{' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'))
 }
 
 /// Whether an escaped object begins there.
 fn opens_escaped(bytes: &[u8]) -> bool {
     let slashes = bytes[1..].iter().take_while(|byte| **byte == b'\\').count();
     slashes > 0 && bytes.get(1 + slashes) == Some(&b'"')
+}
+
+/// Whether a text may stand between the quotes of JSON.
+fn is_escaped(raw: &str) -> bool {
+    let mut bytes = raw.bytes();
+    while let Some(byte) = bytes.next() {
+        let fits = match byte {
+            b'\\' => bytes.next().is_none_or(|escape| b"\"\\/bfnrtu".contains(&escape)),
+            byte => byte >= 0x20,
+        };
+        if !fits {
+            return false;
+        }
+    }
+    true
+}
+
+/// Where the escaped object ends that begins at `at`: with the last brace before a quote that is none of its own, or with the
+/// text, where it is cut off.
+fn end_of_escaped(bytes: &[u8], at: usize) -> usize {
+    let mut quotes = memchr::memchr_iter(b'"', &bytes[at..]);
+    let own = quotes.find(|quote| bytes[at + quote - 1] != b'\\').map_or(bytes.len(), |quote| at + quote);
+    memchr::memrchr(b'}', &bytes[at..own]).map_or(own, |brace| at + brace + 1)
 }
 
 /// Where the quote stands that ends the text of JSON which begins at `at`.
@@ -232,7 +257,7 @@ fn walk(redactor: &Redactor, out: &mut Out<'_>, mut at: usize, depth: usize) -> 
                 let end = end_of_text(bytes, start).unwrap_or(bytes.len());
                 let next = skip_space(bytes, (end + 1).min(bytes.len()));
                 let Some(level) = levels.last_mut() else { return at };
-                let is_name = level.is_object && level.name.is_none() && bytes.get(next) == Some(&b':');
+                let is_name = level.is_object && bytes.get(next) == Some(&b':');
                 if is_name {
                     let raw = &text[start..end];
                     level.name = Some(raw);
@@ -253,6 +278,11 @@ fn walk(redactor: &Redactor, out: &mut Out<'_>, mut at: usize, depth: usize) -> 
                         .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'))
                         .count();
                 let Some(level) = levels.last() else { return at };
+                // Numbers without a comma between them are a text's, and so are groups.
+                let is_number = serde_json::from_str::<IgnoredAny>(&text[at..end]).is_ok();
+                if !is_number || !matches!(bytes.get(skip_space(bytes, end)), None | Some(b',' | b']' | b'}')) {
+                    return at.max(out.done);
+                }
                 let number = &bytes[at..end];
                 let is_card = || {
                     let long = number.len() > 16 && !level.name.is_some_and(names::is_of_card);
@@ -268,12 +298,21 @@ fn walk(redactor: &Redactor, out: &mut Out<'_>, mut at: usize, depth: usize) -> 
                 }
                 at = end;
             }
-            b't' | b'f' | b'n' => {
-                let literals = ["true", "false", "null"];
-                let Some(literal) = literals.iter().find(|literal| text[at..].starts_with(**literal)) else {
-                    return at;
-                };
-                at += literal.len();
+            // Texts and words as other languages write them.
+            b'\'' | b'A'..=b'Z' | b'a'..=b'z' | b'_' => {
+                let quoted = usize::from(*byte == b'\'');
+                let ends = |byte: &u8| if quoted == 1 { *byte == b'\'' } else { b",]}\"' \n\r\t".contains(byte) };
+                let length = bytes[at + quoted..].iter().take_while(|byte| !ends(byte)).count();
+                let word = &text[at + quoted..at + quoted + length];
+                let end = (at + length + 2 * quoted).min(bytes.len());
+                let Some(level) = levels.last() else { return at };
+                let literal = ["true", "false", "null", "NaN", "Infinity", "None", "True", "False", "nil", "undefined"]
+                    .contains(&word);
+                if !literal {
+                    let Some(detector) = level.told.filter(|_| !is_harmless(word)) else { return at };
+                    out.replace(at, end, &format!("\"{}\"", mark(detector)));
+                }
+                at = end;
             }
             _ => return at,
         }
