@@ -38,7 +38,10 @@ pub(super) fn told(name: &str, on: Detectors) -> Option<Detector> {
         return None;
     }
     // `password1` is one, too.
-    let name = name.trim_end_matches(|sign: char| !sign.is_ascii_alphabetic());
+    let name = name.trim_end_matches(|sign: char| sign.is_ascii_digit() || " _-.".contains(sign));
+    // Of several words the last one counts.
+    let word = name.bytes().rev().take_while(|byte| is_of_name(*byte)).count();
+    let name = &name[name.len() - word..];
     let last = name.bytes().last()?;
     if !matches!(last | 0x20, b'y' | b'n' | b't' | b'd' | b'e' | b's' | b'm' | b'g') {
         return None;
@@ -105,6 +108,10 @@ mod tests {
     #[test_case("X-Amz-Security-Token", Some(Detector::AwsKey))]
     #[test_case("x-api-key", Some(Detector::ApiKey))]
     #[test_case("password_hash", None)]
+    #[test_case("password://", None; "a scheme")]
+    #[test_case("password1 ", Some(Detector::Password); "a number behind it")]
+    #[test_case("user password", Some(Detector::Password))]
+    #[test_case("pas\0sword", None; "a name in pieces")]
     #[test_case("secretary", None)]
     #[test_case("key", None)]
     #[test_case("", None)]
