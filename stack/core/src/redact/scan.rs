@@ -395,7 +395,7 @@ impl<'t> Scan<'t> {
             return None;
         }
         let mut start = at;
-        for _ in 0..self.max_gap() {
+        for _ in 0..MAX_NAME {
             start += match self.byte(start) {
                 b'%' if self.starts_with(start, "%20") => 3,
                 b' ' | b':' | b'=' | b'"' | b'\'' | b'\\' => 1,
