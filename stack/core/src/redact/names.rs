@@ -29,7 +29,8 @@ const ENDINGS: [(&str, Detector); 23] = [
     ("bearertoken", Detector::Bearer),
 ];
 
-/// Signs of a name that are looked at; what counts is its end.
+/// Signs of a name that are looked at, and of those the ones that count: its end.
+pub(super) const LOOK: usize = 64;
 const MAX: usize = 32;
 
 /// What stands behind `name`, if that is told by one of `on`. Names are compared by letters and digits alone, in any case.
@@ -37,7 +38,9 @@ pub(super) fn told(name: &str, on: Detectors) -> Option<Detector> {
     if name.starts_with("[redacted") {
         return None;
     }
-    // `password1` is one, too.
+    // As much of it as a look back sees. `password1` is one, too.
+    let from = (name.len().saturating_sub(LOOK)..=name.len()).find(|at| name.is_char_boundary(*at)).unwrap_or(0);
+    let name = &name[from..];
     let name = name.trim_end_matches(|sign: char| sign.is_ascii_digit() || " _-.".contains(sign));
     // Of several words the last one counts.
     let word = name.bytes().rev().take_while(|byte| is_of_name(*byte)).count();

@@ -25,7 +25,7 @@ const NO_TOPS: [&[u8]; 14] = [
     b"internal",
 ];
 /// Signs of a name that are looked at.
-const MAX_NAME: usize = 64;
+const MAX_NAME: usize = names::LOOK;
 /// Signs before the host of a URL.
 const MAX_LOGIN: usize = 512;
 /// Blanks and quotes between a name and its value.
