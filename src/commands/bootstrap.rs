@@ -122,6 +122,7 @@ const MAX_RULES: usize = 1500;
 /// Unmet by `--check`; failed with the first cause of a rollback; interrupted by Ctrl-C or a declined prompt.
 pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     check_rules(args)?;
+    check_trust(args)?;
     let authority = args.ca.as_deref().map(read_certificate).transpose()?;
     ui.can_confirm(args.consent.yes || args.consent.dry_run || args.check)?;
     let archives = artifacts::load(args.functions.as_deref())?;
@@ -333,6 +334,13 @@ fn check_rules(args: &BootstrapArgs) -> Result<(), Error> {
             .hint("use fewer and wider globs"));
         }
     }
+    let patterns = args.redact_pattern.as_deref().unwrap_or_default().join("\n");
+    Redactor::new("", &patterns).map_err(|problem| Error::new(Kind::Usage, format!("--redact-pattern: {problem}")))?;
+    Ok(())
+}
+
+/// Refuses accounts and principals that AWS would take and never match.
+fn check_trust(args: &BootstrapArgs) -> Result<(), Error> {
     for arn in args.replay_principal.iter().flatten().filter(|arn| !arn.is_empty()) {
         let wrong = |what| Error::new(Kind::Usage, format!("--replay-principal {arn}: {what}"));
         if arn.contains(":assumed-role/") {
@@ -347,8 +355,6 @@ fn check_rules(args: &BootstrapArgs) -> Result<(), Error> {
             return Err(Error::new(Kind::Usage, format!("--accounts {account}: an account has twelve digits")));
         }
     }
-    let patterns = args.redact_pattern.as_deref().unwrap_or_default().join("\n");
-    Redactor::new("", &patterns).map_err(|problem| Error::new(Kind::Usage, format!("--redact-pattern: {problem}")))?;
     Ok(())
 }
 

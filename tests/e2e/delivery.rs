@@ -189,10 +189,9 @@ fn a_forged_letter_reaches_no_index_of_others() {
     assert!(sandbox.keys(&bucket).iter().all(|key| key.starts_with("rejected/")), "{:?}", sandbox.keys(&bucket));
 }
 
+/// An object of one letter.
 fn gzip(line: &serde_json::Value) -> Vec<u8> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    writeln!(gzip, "{line}").unwrap();
-    gzip.finish().unwrap()
+    logctl_sink::domain::gzip(format!("{line}\n").as_bytes())
 }
 
 /// Kills a replay of `count` letters at `kills` random moments, and lets it end: while it looks at the letters, or some time

@@ -10,6 +10,7 @@ use std::{
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use flate2::{Compression, write::GzEncoder};
+use logctl_sink::domain::gzip;
 use opensearch::http::Method;
 use serde_json::{Value, json};
 
@@ -21,12 +22,6 @@ use super::{
 };
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(bytes).unwrap();
-    gzip.finish().unwrap()
-}
 
 /// The documents with these ids.
 fn documents(rig: &Rig, ids: &BTreeSet<String>) -> Vec<Value> {

@@ -3,7 +3,7 @@
 //! All that a new group holds was put there since it was created. It goes to LogsForwarder in the format of a subscription;
 //! what the subscription delivers as well meets its own id.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use logctl_sink::{aws::AwsError, domain::gzip};
 use serde::{Deserialize, Serialize};
@@ -12,10 +12,10 @@ use tokio::time::Instant;
 
 use crate::handler::Subscriber;
 
-/// How long after the first look a subscription delivers for sure, so that the second look leaves that out.
-const DELIVERS: Duration = Duration::from_mins(2);
-/// How far ahead of their arrival events may lie.
-const AHEAD: Duration = Duration::from_hours(2);
+/// How long after the first look a subscription delivers for sure, so that the second look leaves that out, in milliseconds.
+const DELIVERS: i64 = 2 * 60 * 1000;
+/// How far ahead of their arrival events may lie, in milliseconds.
+const AHEAD: i64 = 2 * 60 * 60 * 1000;
 /// Bytes of messages that are handed over at most; the line in the log says so where there is more.
 const MAX_BYTES: usize = 50 << 20;
 /// Bytes of one payload before it is compressed. Even what does not compress stays below the 1 MB of an asynchronous
@@ -71,15 +71,14 @@ impl Subscriber {
         seen: Option<i64>,
         deadline: Instant,
     ) -> Result<HandedOver, AwsError> {
-        let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or_default();
-        let until = seen.map(|seen| seen + milliseconds(DELIVERS));
+        let until = seen.map(|seen| seen + DELIVERS);
         let mut done = HandedOver::default();
         let mut bytes = 0;
         let mut token: Option<String> = None;
         loop {
             let mut input = json!({"logGroupName": group});
             if let Some(until) = until {
-                input["endTime"] = json!(until + milliseconds(AHEAD));
+                input["endTime"] = json!(until + AHEAD);
             }
             if let Some(token) = &token {
                 input["nextToken"] = json!(token);

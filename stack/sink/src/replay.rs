@@ -8,7 +8,6 @@ use std::{
     borrow::Cow,
     io::{BufRead as _, BufReader, Cursor, Read},
     sync::Mutex,
-    time::Duration,
 };
 
 use flate2::read::MultiGzDecoder;
@@ -43,8 +42,8 @@ const CHUNK: usize = 4 << 20;
 const MAX_LINE: usize = 12 << 20;
 /// How far an object may expand.
 const MAX_OBJECT: u64 = 4 << 30;
-/// How long before its object was written a letter may have been given up.
-const MAX_AGE: Duration = Duration::from_hours(62 * 24);
+/// How long before its object was written a letter may have been given up, in milliseconds.
+const MAX_AGE: i64 = 62 * 24 * 60 * 60 * 1000;
 
 /// What the schedule calls the forwarder with.
 pub const REDRIVE: &str = "redrive";
@@ -239,29 +238,24 @@ impl<'a> Pass<'_, 'a> {
 
     async fn payload(&mut self, letter: &DeadLetter<'_>, data: &str) -> Written {
         let text = payload::unpack(data, self.replay.cap);
-        let batch = match text.as_deref().map(|text| payload::parse(text, self.replay.region)) {
-            Ok(Ok(Payload::Control)) => return Written::default(),
-            Ok(Ok(Payload::Data(batch))) => batch,
-            Ok(Err(error)) => {
-                self.refuse(letter, LetterKind::Undecodable, &error.to_string());
-                return Written::default();
-            }
+        let parsed = text
+            .as_deref()
+            .map_err(ToString::to_string)
+            .and_then(|text| payload::parse(text, self.replay.region).map_err(|error| error.to_string()));
+        let batch = match parsed {
+            Ok(Payload::Control) => return Written::default(),
+            Ok(Payload::Data(batch)) => batch,
             Err(error) => {
-                self.refuse(letter, LetterKind::Undecodable, &error.to_string());
+                self.refuse(letter, LetterKind::Undecodable, &error);
                 return Written::default();
             }
         };
         match self.replay.gate.judge(&batch.origin).await {
-            Verdict::Taken => self.batch(&batch, letter).await,
-            Verdict::Own => {
-                self.own += 1;
-                Written::default()
-            }
-            Verdict::Refused(reason) => {
-                self.refuse(letter, LetterKind::Rejected, &reason);
-                Written::default()
-            }
+            Verdict::Taken => return self.batch(&batch, letter).await,
+            Verdict::Own => self.own += 1,
+            Verdict::Refused(reason) => self.refuse(letter, LetterKind::Rejected, &reason),
         }
+        Written::default()
     }
 
     async fn batch(&mut self, batch: &Batch<'_>, letter: &DeadLetter<'_>) -> Written {
@@ -292,9 +286,8 @@ impl<'a> Pass<'_, 'a> {
     /// The indices of events that were delivered when their letter was given up, which is before its object was written,
     /// and not long before.
     fn by_time(&self, at: i64) -> Target<'a> {
-        let age = i64::try_from(MAX_AGE.as_millis()).unwrap_or_default();
         let at = if at == 0 { self.written_at } else { at };
-        Target::ByTime { indices: self.replay.indices, delivered: at.clamp(self.written_at - age, self.written_at) }
+        Target::ByTime { indices: self.replay.indices, delivered: at.clamp(self.written_at - MAX_AGE, self.written_at) }
     }
 
     fn writer(&self, tried: u32) -> Writer<'a> {

@@ -1,12 +1,13 @@
 //! The careful way of the encoder: an event is read as a whole, and what would harm the index is mended.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Encoder, known_fields::Named};
 use crate::{
     conflicts::Conflicts,
     event::Event,
     fields,
+    json::text::escaped,
     normalise::{ids_of, normalise},
 };
 
@@ -58,22 +59,17 @@ impl Encoder<'_> {
     ) {
         let decoded = event.decode();
         let normalised = normalise(&decoded);
-        let [id, message] = [&decoded.id, &decoded.message].map(|text| json!(text).to_string());
-        self.append_envelope(event, inner(&id), inner(&message), body);
+        let [id, message] = [&decoded.id, &decoded.message].map(|text| escaped(text));
+        self.append_envelope(event, &id, &message, body);
         Named::from(&normalised).append(&ids_of(&decoded, &normalised), body);
         let fields = Value::Object(shape(normalised.fields)).to_string();
-        let fields = inner(&fields);
+        let fields = &fields[1..fields.len() - 1]; // What stands between the braces.
         if !fields.is_empty() {
             body.push(b',');
             body.extend_from_slice(fields.as_bytes());
         }
         body.extend_from_slice(b"}\n");
     }
-}
-
-/// What stands between the quotes of a text, or the braces of an object.
-fn inner(json: &str) -> &str {
-    &json[1..json.len() - 1]
 }
 
 fn put_pairs(source: &mut Map<String, Value>, fields: &Map<String, Value>, reason: &str) {

@@ -18,6 +18,13 @@ pub fn unescape(escaped: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8(room).unwrap_or_default())
 }
 
+/// A text as JSON has it between quotes.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
 /// A text that was unescaped.
 pub struct Unescaped<'r> {
     /// The text.

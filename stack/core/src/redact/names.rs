@@ -1,6 +1,6 @@
 //! Names behind which something stands that must not be stored.
 
-use super::{Detector, Detectors};
+use super::{Detector, Detectors, MARK};
 
 /// What folded names end with, and whose detector that is. The more particular come first.
 const ENDINGS: [(&str, Detector); 23] = [
@@ -29,27 +29,48 @@ const ENDINGS: [(&str, Detector); 23] = [
     ("bearertoken", Detector::Bearer),
 ];
 
+/// Too short to be the end of any longer name: it stands for itself, or behind a sign, or as a word in camel case.
+const SHORT: [&str; 3] = ["pass", "Pass", "PASS"];
+
+/// By the last letter of those names, the letters that may stand before it, as bits: most names are told by that.
+const TAILS: [u32; 26] = {
+    let mut tails = [0; 26];
+    let mut at = 0;
+    while at < ENDINGS.len() {
+        let ending = ENDINGS[at].0.as_bytes();
+        tails[(ending[ending.len() - 1] - b'a') as usize] |= 1 << (ending[ending.len() - 2] - b'a');
+        at += 1;
+    }
+    tails[(b's' - b'a') as usize] |= 1 << (b's' - b'a');
+    tails
+};
+
 /// Signs of a name that are looked at, and of those the ones that count: its end.
 pub(super) const LOOK: usize = 64;
 const MAX: usize = 32;
 
+/// The end of a name, of so many signs.
+fn tail(name: &str, most: usize) -> &str {
+    let start = (name.len().saturating_sub(most)..=name.len()).find(|at| name.is_char_boundary(*at));
+    &name[start.unwrap_or_default()..]
+}
+
 /// What stands behind `name`, if that is told by one of `on`. Names are compared by letters and digits alone, in any case.
 pub(super) fn told(name: &str, on: Detectors) -> Option<Detector> {
-    if name.starts_with("[redacted") {
+    if name.starts_with(MARK) {
         return None;
     }
     // As much of it as a look back sees. `password1` is one, too.
-    let from = (name.len().saturating_sub(LOOK)..=name.len()).find(|at| name.is_char_boundary(*at)).unwrap_or(0);
-    let name = &name[from..];
-    let name = name.trim_end_matches(|sign: char| sign.is_ascii_digit() || " _-.".contains(sign));
+    let name = tail(name, LOOK).trim_end_matches(|sign: char| sign.is_ascii_digit() || " _-.".contains(sign));
     // Of several words the last one counts.
     let word = name.bytes().rev().take_while(|byte| is_of_name(*byte)).count();
     let name = &name[name.len() - word..];
-    let last = name.bytes().last()?;
-    if !matches!(last | 0x20, b'y' | b'n' | b't' | b'd' | b'e' | b's' | b'm' | b'g') {
+    if let [.., before, last] = name.as_bytes()
+        && !may_end(*before, *last)
+    {
         return None;
     }
-    let short = ["pass", "Pass", "PASS"].iter().any(|pass| {
+    let short = SHORT.iter().any(|pass| {
         let before = name.strip_suffix(pass).map(str::as_bytes);
         before.is_some_and(|before| before.last().is_none_or(|byte| !byte.is_ascii_alphabetic() || *pass == "Pass"))
     });
@@ -70,25 +91,19 @@ pub(super) fn told(name: &str, on: Detectors) -> Option<Detector> {
         .filter(|detector| on.has(*detector))
 }
 
-/// Whether one of those names may end with two signs: most do not.
+/// Whether one of those names may end with two signs; also where they are no letters, which count for nothing.
+#[inline]
 pub(super) fn may_end(before: u8, last: u8) -> bool {
-    matches!(
-        (before | 0x20, last | 0x20),
-        (b'e', b'y' | b'n' | b't')
-            | (b'r', b'd' | b't' | b'm')
-            | (b'w', b'd')
-            | (b's' | b'd', b'e')
-            | (b's', b's')
-            | (b'n', b'g')
-    ) || !before.is_ascii_alphabetic()
-        || !last.is_ascii_alphabetic()
+    let [before, last] = [before | 0x20, last | 0x20];
+    if !before.is_ascii_lowercase() || !last.is_ascii_lowercase() {
+        return true;
+    }
+    TAILS[usize::from(last - b'a')] & (1 << (before - b'a')) != 0
 }
 
 /// Whether a name is one of a card's number.
 pub(super) fn is_of_card(name: &str) -> bool {
-    let from =
-        (name.len().saturating_sub(MAX)..=name.len()).find(|at| name.is_char_boundary(*at)).unwrap_or(name.len());
-    let folded = name[from..].to_ascii_lowercase();
+    let folded = tail(name, MAX).to_ascii_lowercase();
     let own = folded.rsplit(|c: char| !c.is_ascii_alphanumeric()).find(|part| !part.is_empty()).unwrap_or_default();
     folded.contains("card") || matches!(own, "pan" | "acct" | "account" | "cc") || name.ends_with("Pan")
 }

@@ -1,8 +1,11 @@
 //! One way through a text: at each sign that something may begin or end with, the detectors that know it look around.
 //!
-//! How far they look is bounded, so that the way is as long as the text.
+//! How far they look is bounded, unless they find something: then the way goes on behind that.
 
-use super::{Detector, Detectors, names, numbers};
+use super::{
+    Detector, Detectors, MARK, keys, names, numbers,
+    tokens::{is_login, is_odd, is_prose, looks_made},
+};
 
 /// Characters of the part of an address before its `@`, and of its domain, where percent signs stand for characters.
 const MAX_LOCAL: usize = 64 * 3;
@@ -31,33 +34,45 @@ const MAX_LOGIN: usize = 512;
 /// Blanks and quotes between a name and its value.
 const MAX_GAP: usize = 8;
 
-/// What a sign may mean; 0 is nothing.
-pub(super) const PLAIN: u8 = 0;
-pub(super) const SIGN: u8 = 1;
-pub(super) const DIGIT: u8 = 2;
-pub(super) const OPEN: u8 = 3;
-pub(super) const QUOTE: u8 = 4;
-const BACKSLASH: u8 = 5;
-/// By sign.
-pub(super) const CLASSES: [u8; 256] = {
-    let mut classes = [PLAIN; 256];
+/// What a sign may mean.
+#[derive(Clone, Copy)]
+pub(super) enum Class {
+    /// Nothing.
+    Plain,
+    /// Something may begin, end or be told there.
+    Sign,
+    Digit,
+    /// An object or a list may begin.
+    Open,
+    Quote,
+    Backslash,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Plain; 256];
     let mut digit = b'0';
     while digit <= b'9' {
-        classes[digit as usize] = DIGIT;
+        classes[digit as usize] = Class::Digit;
         digit += 1;
     }
     let signs = b"@%&JI=:> -_.zK";
     let mut at = 0;
     while at < signs.len() {
-        classes[signs[at] as usize] = SIGN;
+        classes[signs[at] as usize] = Class::Sign;
         at += 1;
     }
-    classes[b'{' as usize] = OPEN;
-    classes[b'[' as usize] = OPEN;
-    classes[b'"' as usize] = QUOTE;
-    classes[b'\\' as usize] = BACKSLASH;
+    classes[b'{' as usize] = Class::Open;
+    classes[b'[' as usize] = Class::Open;
+    classes[b'"' as usize] = Class::Quote;
+    classes[b'\\' as usize] = Class::Backslash;
     classes
 };
+
+/// What a sign may mean.
+#[inline]
+pub(super) fn class(sign: u8) -> Class {
+    CLASSES[usize::from(sign)]
+}
 
 /// Something that must not be stored: where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,22 +103,29 @@ pub(super) fn may_hold(text: &str, on: Detectors) -> bool {
     }
     let mut scan = Scan { bytes: text.as_bytes(), on, loose: true, name: None, no_token: 0, floor: 0 };
     let mut at = 0;
-    while let Some(class) = text.as_bytes().get(at).map(|byte| CLASSES[usize::from(*byte)]) {
-        at = match class {
-            DIGIT => match scan.digits(at, 0) {
+    loop {
+        // Most signs mean nothing.
+        at += scan.bytes[at..]
+            .iter()
+            .take_while(|byte| matches!(class(**byte), Class::Plain | Class::Open | Class::Quote))
+            .count();
+        let Some(sign) = scan.bytes.get(at) else { return false };
+        at = match class(*sign) {
+            Class::Digit => match scan.digits(at, 0) {
                 Ok(next) => next,
                 Err(_) => return true,
             },
-            SIGN if scan.is_quiet(at) => at + 1,
-            SIGN if scan.at(at, 0).is_some() => return true,
-            BACKSLASH => match scan.escape(at) {
+            Class::Sign if scan.is_quiet(at) => at + 1,
+            Class::Sign if scan.at(at, 0).is_some() => return true,
+            // Most escapes are of a quote or a line break.
+            Class::Backslash if !matches!(scan.byte(at + 1), b'\\' | b'u' | b'/') => at + 1,
+            Class::Backslash => match scan.escape(at) {
                 Some(next) => next,
                 None => return true,
             },
-            _ => at + 1,
+            Class::Plain | Class::Sign | Class::Open | Class::Quote => at + 1,
         };
     }
-    false
 }
 
 impl<'t> Scan<'t> {
@@ -181,14 +203,10 @@ impl<'t> Scan<'t> {
         match sign {
             b' ' => !matches!(before | 0x20, b'r' | b'c'),
             b':' | b'=' => {
-                let quote = usize::from(before == b'"');
-                let (last, next) = (self.back(at, 1 + quote), self.byte(at + 1));
-                next != b'/' && !matches!(last | 0x20, b'r' | b'c') && !names::may_end(self.back(at, 2 + quote), last)
+                self.byte(at + 1) != b'/' && !matches!(before | 0x20, b'r' | b'c') && !self.may_follow_a_name(at)
             }
             b'-' if self.byte(at + 1) == b'-' => false,
-            b'-' | b'_' | b'.' | b'z' | b'K' => {
-                BEFORE_LAST[usize::from(sign)] & 1_u128.unbounded_shl(u32::from(before)) == 0
-            }
+            b'-' | b'_' | b'.' | b'z' | b'K' => !keys::may_end(before, sign),
             _ => false,
         }
     }
@@ -243,6 +261,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Looks at the run of digits at `at`: what it is part of, or where it ends.
+    #[inline]
     pub(super) fn digits(&mut self, at: usize, floor: usize) -> Result<usize, Hit> {
         self.floor = floor;
         // Of `%20` the digits are none of the number's.
@@ -301,10 +320,7 @@ impl<'t> Scan<'t> {
     fn is_behind_card(&self, at: usize) -> bool {
         let gap = self.bytes[..at].iter().rev().take(MAX_GAP).take_while(|byte| !byte.is_ascii_alphanumeric()).count();
         let end = at - gap;
-        let from = end.saturating_sub(MAX_NAME);
-        let length = self.bytes[from..end].iter().rev().take_while(|byte| names::is_of_name(**byte)).count();
-        let word = std::str::from_utf8(&self.bytes[end - length..end]).unwrap_or_default();
-        names::is_of_card(word) || (at <= MAX_GAP && self.name.is_some_and(names::is_of_card))
+        names::is_of_card(self.name_before(end)) || (at <= MAX_GAP && self.name.is_some_and(names::is_of_card))
     }
 
     /// An address around its `@`, which stands from `at` to `after`.
@@ -334,7 +350,7 @@ impl<'t> Scan<'t> {
         let top = domain.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
         let named = top.len() >= 2
             && top.len() < domain.len()
-            && (!top[0].is_ascii_digit())
+            && !top[0].is_ascii_digit()
             && top.iter().any(|byte| !byte.is_ascii_digit());
         let whole = domain.first().is_some_and(|byte| *byte != b'.' && *byte != b'-');
         // Names of files, units and hosts, and who fetches a repository.
@@ -430,32 +446,28 @@ impl<'t> Scan<'t> {
 
     /// What stands in the element of XML whose tag ends at `at`.
     fn element(&self, at: usize) -> Option<Hit> {
-        let from = at.saturating_sub(MAX_NAME);
-        let length = self.bytes[from..at].iter().rev().take_while(|byte| names::is_of_name(**byte)).count();
-        let name = std::str::from_utf8(&self.bytes[at - length..at]).unwrap_or_default();
-        let detector = names::told(name, self.on).filter(|_| matches!(self.back(at - length, 1), b'<' | b':'))?;
+        let name = self.name_before(at);
+        let detector = names::told(name, self.on).filter(|_| matches!(self.back(at - name.len(), 1), b'<' | b':'))?;
         let end = at + 1 + self.count(at + 1, usize::MAX, |byte| byte != b'<');
-        if self.starts_with(at + 1, "[redacted") { None } else { self.hit(detector, at + 1, end) }
+        if self.starts_with(at + 1, MARK) { None } else { self.hit(detector, at + 1, end) }
     }
 
     /// What stands behind a name and the sign at `at`.
     fn named(&self, at: usize, after: usize) -> Option<Hit> {
-        let quote = usize::from(self.back(at, 1) == b'"');
-        if !names::may_end(self.back(at, 2 + quote), self.back(at, 1 + quote)) {
+        if !self.may_follow_a_name(at) {
             return None;
         }
         let name_end = self.before_gap(at);
-        let from = name_end.saturating_sub(MAX_NAME);
-        let length = self.bytes[from..name_end].iter().rev().take_while(|byte| names::is_of_name(**byte)).count();
-        let name = std::str::from_utf8(&self.bytes[name_end - length..name_end]).unwrap_or_default();
+        let name = self.name_before(name_end);
+        let begin = name_end - name.len();
         let detector = names::told(name, self.on)?;
-        if self.ends_with(name_end - length, "[redacted:") {
+        if self.ends_with(begin, "[redacted:") {
             return None; // The mark of a detector that is called so.
         }
         if self.loose {
             return self.hit(detector, at, at + 1); // Escapes may stand anywhere around the value.
         }
-        let before = self.back(name_end - length, 1);
+        let before = self.back(begin, 1);
         let (start, end) = self.value(after, MAX_NAME);
         let value = &self.bytes[start..end];
         let prose = self.byte(at) == b':' && (before == b'/' || is_prose(value));
@@ -469,6 +481,24 @@ impl<'t> Scan<'t> {
         }
         let (start, end) = self.value(after, usize::MAX);
         self.hit(detector, start, end)
+    }
+
+    /// The name that ends before `end`; empty where none does.
+    fn name_before(&self, end: usize) -> &'t str {
+        let from = end.saturating_sub(MAX_NAME);
+        let length = self.bytes[from..end].iter().rev().take_while(|byte| names::is_of_name(**byte)).count();
+        std::str::from_utf8(&self.bytes[end - length..end]).unwrap_or_default()
+    }
+
+    /// Whether a name that tells something may end before `at`, where a quote may stand between, escaped once at most.
+    #[inline]
+    fn may_follow_a_name(&self, at: usize) -> bool {
+        let quote = match (self.back(at, 2), self.back(at, 1)) {
+            (b'\\', b'"') => 2,
+            (_, b'"') => 1,
+            _ => 0,
+        };
+        names::may_end(self.back(at, 2 + quote), self.back(at, 1 + quote))
     }
 
     /// Signs that are looked at between a name and its value. Each escape doubles the backslashes.
@@ -515,7 +545,7 @@ impl<'t> Scan<'t> {
         let quote = self.byte(start + slashes);
         if matches!(quote, b'"' | b'\'') {
             start += slashes + 1;
-            if self.starts_with(start, "[redacted") {
+            if self.starts_with(start, MARK) {
                 return (start, start);
             }
             // Up to the quote that stands behind as many backslashes: behind more it is part of the value.
@@ -534,7 +564,7 @@ impl<'t> Scan<'t> {
         if matches!(quote, b'{' | b'[') {
             let length = self.count(start + 1, MAX_LOGIN, |byte| !b"]}:=\"[{".contains(&byte));
             let closed = matches!(self.byte(start + 1 + length), b']' | b'}');
-            return if closed && !self.starts_with(start, "[redacted") {
+            return if closed && !self.starts_with(start, MARK) {
                 (start + 1, start + 1 + length)
             } else {
                 (start, start)
@@ -551,7 +581,7 @@ impl<'t> Scan<'t> {
         let authority = &self.bytes[at..at + length];
         let host = authority.iter().rposition(|byte| *byte == b'@')?;
         let password = authority[..host].iter().position(|byte| *byte == b':')? + 1;
-        let redacted = authority[password..host].starts_with(b"[redacted");
+        let redacted = authority[password..host].starts_with(MARK.as_bytes());
         if redacted { None } else { self.hit(Detector::Password, at + password, at + host) }
     }
 
@@ -582,13 +612,7 @@ impl<'t> Scan<'t> {
         if !self.on.has(Detector::ApiKey) {
             return None;
         }
-        if BEFORE_LAST[usize::from(self.byte(at))] & 1_u128.unbounded_shl(u32::from(self.back(at, 1))) == 0 {
-            return None;
-        }
-        let kind = KEYS.iter().find(|kind| {
-            let start = (at + 1).checked_sub(kind.prefix.len());
-            start.is_some_and(|start| self.starts_with(start, kind.prefix))
-        })?;
+        let kind = keys::kind_of(&self.bytes[..=at])?;
         let begin = at + 1 - kind.prefix.len();
         // Before its end is looked for: that may be far.
         if !self.begins(begin) || (!self.loose && matches!(self.back(begin, 1), b'-' | b'.')) {
@@ -596,146 +620,9 @@ impl<'t> Scan<'t> {
         }
         // What tells stands at its beginning.
         let head = self.count(at + 1, MAX_NAME, kind.signs);
-        let body = &self.bytes[at + 1..at + 1 + head];
-        // Words between hyphens are no key.
-        let mixed = kind.prefix != "sk-" || body.iter().any(u8::is_ascii_uppercase);
-        let fits = mixed && if kind.exactly { head == kind.least } else { head >= kind.least };
-        if !fits {
+        if !kind.fits(&self.bytes[at + 1..at + 1 + head]) {
             return None;
         }
         self.hit(Detector::ApiKey, begin, at + 1 + self.count(at + 1, usize::MAX, kind.signs))
     }
-}
-
-/// The keys of a provider: what they begin with, and the signs that follow, at least or exactly so many.
-struct Kind {
-    prefix: &'static str,
-    signs: fn(u8) -> bool,
-    least: usize,
-    exactly: bool,
-}
-
-const fn kind(prefix: &'static str, signs: fn(u8) -> bool, least: usize) -> Kind {
-    Kind { prefix, signs, least, exactly: false }
-}
-
-fn alphanumeric(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-}
-
-fn word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
-}
-
-fn base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
-}
-
-fn dotted(byte: u8) -> bool {
-    word(byte) || byte == b'.'
-}
-
-fn hex(byte: u8) -> bool {
-    byte.is_ascii_hexdigit()
-}
-
-/// Of `Stripe`, `GitHub`, `GitLab`, `Slack`, `Google`, `SendGrid`, `Twilio`, `npm`, `Anthropic` and `OpenAI`, `Mailgun`,
-/// `Shopify`, `DigitalOcean`, `Hugging Face`, `Vault`, `PyPI`, `Docker` and `Groq`.
-const KEYS: [Kind; 38] = [
-    kind("sk_live_", alphanumeric, 16),
-    kind("sk_test_", alphanumeric, 16),
-    kind("rk_live_", alphanumeric, 16),
-    kind("rk_test_", alphanumeric, 16),
-    kind("ghp_", alphanumeric, 30),
-    kind("gho_", alphanumeric, 30),
-    kind("ghu_", alphanumeric, 30),
-    kind("ghs_", alphanumeric, 30),
-    kind("ghr_", alphanumeric, 30),
-    kind("github_pat_", word, 30),
-    kind("glpat-", word, 20),
-    kind("xoxb-", word, 20),
-    kind("xoxp-", word, 20),
-    kind("xoxa-", word, 20),
-    kind("xoxe-", word, 20),
-    kind("xoxr-", word, 20),
-    kind("xoxs-", word, 20),
-    kind("xapp-", word, 20),
-    kind("AIz", word, 36),
-    kind("SG.", dotted, 40),
-    Kind { prefix: "SK", signs: hex, least: 32, exactly: true },
-    kind("npm_", alphanumeric, 30),
-    kind("sk-", word, 32),
-    Kind { prefix: "key-", signs: hex, least: 32, exactly: true },
-    kind("shpat_", hex, 32),
-    kind("shpca_", hex, 32),
-    kind("shppa_", hex, 32),
-    kind("shpss_", hex, 32),
-    kind("hf_", alphanumeric, 30),
-    kind("whsec_", base64, 24),
-    kind("hvs.", word, 24),
-    kind("pypi-", word, 50),
-    kind("dckr_pat_", word, 20),
-    kind("glrt-", word, 20),
-    kind("gsk_", alphanumeric, 40),
-    kind("dop_v1_", hex, 60),
-    kind("doo_v1_", hex, 60),
-    kind("dor_v1_", hex, 60),
-];
-
-/// By the last sign of a prefix, the signs that may stand before it, as bits: most are told by that.
-const BEFORE_LAST: [u128; 256] = {
-    let mut before = [0; 256];
-    let mut at = 0;
-    while at < KEYS.len() {
-        let prefix = KEYS[at].prefix.as_bytes();
-        before[prefix[prefix.len() - 1] as usize] |= 1 << prefix[prefix.len() - 2];
-        at += 1;
-    }
-    before
-};
-
-fn is_odd(byte: u8) -> bool {
-    byte.is_ascii_digit() || byte.is_ascii_uppercase() || matches!(byte, b'+' | b'/' | b'_' | b'~' | b'%' | b'|')
-}
-
-/// Whether a token was made by a machine: words of a sentence are shorter, of letters alone, in one case but for the first. A
-/// name with its value is none.
-fn looks_made(token: &[u8]) -> bool {
-    let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
-    let pair = token[..token.len() - padding].contains(&b'=');
-    token.len() >= 8 && !pair && (token.len() >= 24 || token.iter().skip(1).copied().any(is_odd))
-}
-
-/// Whether a token is name and password in base64, or long enough to be one that is cut off.
-fn is_login(token: &[u8]) -> bool {
-    let plain: Vec<u8> = token.iter().copied().take_while(u8::is_ascii_alphanumeric).take(24).collect();
-    let whole = plain.len() / 4 * 4;
-    let decoded = base64_simd::STANDARD.decode_to_vec(&plain[..whole]).unwrap_or_default();
-    decoded.contains(&b':') || (token.len() >= 16 && token.iter().any(u8::is_ascii_digit) && looks_made(token))
-}
-
-/// Whether what stands behind `password:` goes on with the sentence.
-fn is_prose(value: &[u8]) -> bool {
-    let words = [
-        "yes",
-        "no",
-        "none",
-        "required",
-        "invalid",
-        "missing",
-        "incorrect",
-        "wrong",
-        "expired",
-        "empty",
-        "too",
-        "must",
-        "should",
-        "is",
-        "not",
-        "cannot",
-        "failed",
-        "ok",
-    ];
-    let word = words.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
-    word || (value.len() <= 4 && value.iter().all(u8::is_ascii_digit))
 }

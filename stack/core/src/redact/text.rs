@@ -3,12 +3,13 @@
 //! JSON is found wherever it stands, alone, behind a prefix, in a text of JSON, cut off or broken: its texts and names are
 //! looked through unescaped, the members that are told by their names are replaced whole, and everything else is copied.
 
-use super::{
-    Detector, Redactor, names, numbers,
-    scan::{CLASSES, DIGIT, OPEN, QUOTE, SIGN, Scan},
-};
-use crate::json::text::unescape;
 use serde::de::IgnoredAny;
+
+use super::{
+    Detector, MARK, Redactor, names, numbers,
+    scan::{Class, Scan, class},
+};
+use crate::json::text::{escaped, unescape};
 
 /// JSON may stand in texts of JSON this deep.
 const MAX_DEPTH: usize = 6;
@@ -65,31 +66,7 @@ impl<'t> Out<'t> {
 }
 
 fn mark(detector: Detector) -> String {
-    format!("[redacted:{detector}]")
-}
-
-/// Appends a text as JSON has it between quotes.
-pub(super) fn escape(text: &str, json: &mut String) {
-    let mut from = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escaped = match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            b'\n' => "\\n",
-            b'\r' => "\\r",
-            b'\t' => "\\t",
-            0..0x20 => "",
-            _ => continue,
-        };
-        json.push_str(&text[from..at]);
-        if escaped.is_empty() {
-            json.push_str(&format!("\\u{byte:04x}"));
-        } else {
-            json.push_str(escaped);
-        }
-        from = at + 1;
-    }
-    json.push_str(&text[from..]);
+    format!("{MARK}:{detector}]")
 }
 
 /// The text without what must not be stored; `None` where that is nothing. `name` is the member whose value it is.
@@ -101,35 +78,35 @@ pub(super) fn rewrite(redactor: &Redactor, text: &str, name: Option<&str>, depth
     // Whether quotes still come in pairs, and the rest of the text was unescaped in vain.
     let (mut quotes, mut unescaped) = (true, false);
     while at < bytes.len() {
-        at = match CLASSES[usize::from(bytes[at])] {
-            DIGIT => match scan.digits(at, out.done) {
+        at = match class(bytes[at]) {
+            Class::Digit => match scan.digits(at, out.done) {
                 Ok(next) => next,
                 Err(hit) => {
                     out.replace(hit.start, hit.end, &mark(hit.detector));
                     hit.end
                 }
             },
-            SIGN => match scan.at(at, out.done) {
+            Class::Sign => match scan.at(at, out.done) {
                 Some(hit) => {
                     out.replace(hit.start, hit.end, &mark(hit.detector));
                     hit.end
                 }
                 None => at + 1,
             },
-            OPEN if depth < MAX_DEPTH && opens_json(&bytes[at..]) => {
+            Class::Open if depth < MAX_DEPTH && opens_json(&bytes[at..]) => {
                 out.end_plain(at, redactor);
                 let end = walk(redactor, &mut out, at, depth);
                 out.begin_plain(end.max(out.done));
                 end
             }
             // An object that is escaped, without the quotes of a text around it.
-            OPEN if depth < MAX_DEPTH && !unescaped && opens_escaped(&bytes[at..]) => {
+            Class::Open if depth < MAX_DEPTH && !unescaped && opens_escaped(&bytes[at..]) => {
                 unescaped = true;
                 let end = end_of_escaped(bytes, at);
                 string(redactor, &mut out, at, end, None, depth);
                 out.done.max(at + 1)
             }
-            QUOTE if depth < MAX_DEPTH && quotes => match end_of_text(bytes, at + 1) {
+            Class::Quote if depth < MAX_DEPTH && quotes => match end_of_text(bytes, at + 1) {
                 Some(end) if memchr::memchr(b'\\', &bytes[at + 1..end]).is_some() => {
                     string(redactor, &mut out, at + 1, end, None, depth);
                     end + 1
@@ -157,9 +134,7 @@ fn string(redactor: &Redactor, out: &mut Out<'_>, start: usize, end: usize, name
         return;
     }
     if let Some(redacted) = rewrite(redactor, &unescape(raw), name, depth + 1) {
-        let mut escaped = String::new();
-        escape(&redacted, &mut escaped);
-        out.replace(start, end, &escaped);
+        out.replace(start, end, &escaped(&redacted));
     }
 }
 
@@ -272,46 +247,13 @@ fn walk(redactor: &Redactor, out: &mut Out<'_>, mut at: usize, depth: usize) -> 
                 at = (end + 1).min(bytes.len());
             }
             b'-' | b'0'..=b'9' => {
-                let end = at
-                    + bytes[at..]
-                        .iter()
-                        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'))
-                        .count();
-                let Some(level) = levels.last() else { return at };
-                // Numbers without a comma between them are a text's, and so are groups.
-                let is_number = serde_json::from_str::<IgnoredAny>(&text[at..end]).is_ok();
-                if !is_number || !matches!(bytes.get(skip_space(bytes, end)), None | Some(b',' | b']' | b'}')) {
+                let Some(end) = levels.last().and_then(|level| number(redactor, out, at, level)) else {
                     return at.max(out.done);
-                }
-                let number = &bytes[at..end];
-                let is_card = || {
-                    let long = number.len() > 16 && !level.name.is_some_and(names::is_of_card);
-                    redactor.detectors.has(Detector::Card)
-                        && numbers::run(bytes, at) == number.len()
-                        && !long
-                        && numbers::is_card(number)
                 };
-                if let Some(detector) = level.told.or_else(|| is_card().then_some(Detector::Card)) {
-                    out.replace(at, end, &format!("\"{}\"", mark(detector)));
-                } else if let Some(redacted) = redactor.match_patterns(&text[at..end]) {
-                    out.replace(at, end, &format!("\"{redacted}\""));
-                }
                 at = end;
             }
-            // Texts and words as other languages write them.
             b'\'' | b'A'..=b'Z' | b'a'..=b'z' | b'_' => {
-                let quoted = usize::from(*byte == b'\'');
-                let ends = |byte: &u8| if quoted == 1 { *byte == b'\'' } else { b",]}\"' \n\r\t".contains(byte) };
-                let length = bytes[at + quoted..].iter().take_while(|byte| !ends(byte)).count();
-                let word = &text[at + quoted..at + quoted + length];
-                let end = (at + length + 2 * quoted).min(bytes.len());
-                let Some(level) = levels.last() else { return at };
-                let literal = ["true", "false", "null", "NaN", "Infinity", "None", "True", "False", "nil", "undefined"]
-                    .contains(&word);
-                if !literal {
-                    let Some(detector) = level.told.filter(|_| !is_harmless(word)) else { return at };
-                    out.replace(at, end, &format!("\"{}\"", mark(detector)));
-                }
+                let Some(end) = levels.last().and_then(|level| word(out, at, level)) else { return at };
                 at = end;
             }
             _ => return at,
@@ -319,7 +261,50 @@ fn walk(redactor: &Redactor, out: &mut Out<'_>, mut at: usize, depth: usize) -> 
     }
 }
 
+/// Redacts the number that begins at `at`, which becomes a text then, and tells where it ends. Numbers without a comma between
+/// them are a text's, and so are groups.
+fn number(redactor: &Redactor, out: &mut Out<'_>, at: usize, level: &Level<'_>) -> Option<usize> {
+    let bytes = out.text.as_bytes();
+    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+    let end = at + bytes[at..].iter().take_while(is_part).count();
+    let number = &out.text[at..end];
+    let alone = matches!(bytes.get(skip_space(bytes, end)), None | Some(b',' | b']' | b'}'));
+    if !alone || serde_json::from_str::<IgnoredAny>(number).is_err() {
+        return None;
+    }
+    let is_card = || {
+        redactor.detectors.has(Detector::Card)
+            && numbers::run(bytes, at) == number.len()
+            && (number.len() <= 16 || level.name.is_some_and(names::is_of_card))
+            && numbers::is_card(number.as_bytes())
+    };
+    if let Some(detector) = level.told.or_else(|| is_card().then_some(Detector::Card)) {
+        out.replace(at, end, &format!("\"{}\"", mark(detector)));
+    } else if let Some(redacted) = redactor.match_patterns(number) {
+        out.replace(at, end, &format!("\"{redacted}\""));
+    }
+    Some(end)
+}
+
+/// Redacts the text or word that begins at `at` as other languages write them, where the member's name tells of it, and tells
+/// where it ends.
+fn word(out: &mut Out<'_>, at: usize, level: &Level<'_>) -> Option<usize> {
+    const LITERALS: [&str; 10] =
+        ["true", "false", "null", "NaN", "Infinity", "None", "True", "False", "nil", "undefined"];
+    let bytes = out.text.as_bytes();
+    let quotes = usize::from(bytes[at] == b'\'');
+    let ends = |byte: &u8| if quotes == 1 { *byte == b'\'' } else { b",]}\"' \n\r\t".contains(byte) };
+    let length = bytes[at + quotes..].iter().take_while(|byte| !ends(byte)).count();
+    let word = &out.text[at + quotes..at + quotes + length];
+    let end = (at + length + 2 * quotes).min(bytes.len());
+    if !LITERALS.contains(&word) {
+        let detector = level.told.filter(|_| !is_harmless(word))?;
+        out.replace(at, end, &format!("\"{}\"", mark(detector)));
+    }
+    Some(end)
+}
+
 /// Whether a value tells nothing: it is empty, or redacted already.
 fn is_harmless(value: &str) -> bool {
-    value.is_empty() || value.starts_with("[redacted")
+    value.is_empty() || value.starts_with(MARK)
 }

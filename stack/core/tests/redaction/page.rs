@@ -37,14 +37,14 @@ const TAIL: &str = "
 
 ## Where text lies that nobody has redacted
 
-Everything in the bucket of dead letters is encrypted at rest, and others than the stack, who deployed it first and whom `bootstrap
+The bucket of dead letters is encrypted at rest, and others than the stack, who deployed it first and whom `bootstrap
 --replay-principal` names cannot write there. What is kept there as it came:
 
 * **A payload that cannot be decoded**: nobody can look into it. It is never indexed.
 * **Events for which no time was left** before the function's deadline. They are redacted when they are read, before they are indexed.
   An object that was deleted or replaced stays in the bucket as an earlier version for seven days.
 * **The record that Lambda itself writes of an invocation that failed** three times holds the whole payload. The forwarder reads it
-  within two minutes, redacts its events, and deletes the record for good, with the version that it read. One that it cannot read is set
+  with its next redrive, of which there is one every two minutes, redacts its events, and deletes the record for good, with the version that it read. One that it cannot read is set
   aside as it is.
 ";
 
