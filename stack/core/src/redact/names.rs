@@ -60,11 +60,12 @@ pub(super) fn told(name: &str, on: Detectors) -> Option<Detector> {
     if name.starts_with(MARK) {
         return None;
     }
-    // As much of it as a look back sees. `password1` is one, too.
-    let name = tail(name, LOOK).trim_end_matches(|sign: char| sign.is_ascii_digit() || " _-.".contains(sign));
-    // Of several words the last one counts.
+    // As much of it as a look back sees. Of several words the last one counts.
+    let name = tail(name, LOOK).trim_end_matches(' ');
     let word = name.bytes().rev().take_while(|byte| is_of_name(*byte)).count();
+    // `password1` is one, too.
     let name = &name[name.len() - word..];
+    let name = name.trim_end_matches(|sign: char| sign.is_ascii_digit() || "_-.".contains(sign));
     if let [.., before, last] = name.as_bytes()
         && !may_end(*before, *last)
     {
