@@ -6,9 +6,9 @@ use aws_credential_types::Credentials;
 use bytes::Bytes;
 use hyper::Request;
 use logctl_core::{
-    conflicts::Conflicts,
     document::{Encoder, Target},
     index_name::{Indices, Period},
+    mapping::Mappings,
     payload::{self, DEFAULT_CAP, Payload},
 };
 use logctl_sink::{aws::Signer, domain::gzip};
@@ -16,10 +16,13 @@ use logctl_sink::{aws::Signer, domain::gzip};
 /// Bytes of one request, as in the forwarder.
 const MAX_BODY: usize = 5 << 20;
 
+/// The mapping of an index that has no event yet, on the newest engine.
+const NEW: &[u8] = br#"{"i":{"mappings":{"disable_objects":true}}}"#;
+
 /// What lives as long as a sandbox.
 pub struct Ours {
     indices: Indices,
-    conflicts: Conflicts,
+    mappings: Mappings,
     signer: Signer,
     body: Vec<u8>,
 }
@@ -29,7 +32,7 @@ impl Ours {
         let credentials = Credentials::from_keys("AKIAIOSFODNN7EXAMPLE", "secret", Some("session".repeat(100)));
         Self {
             indices: Indices { prefix: "logctl".parse().expect("a prefix"), period: Period::Day },
-            conflicts: Conflicts::default(),
+            mappings: Mappings::default(),
             signer: Signer::new(credentials, "eu-west-1".to_owned(), SystemTime::now),
             body: Vec::with_capacity(MAX_BODY),
         }
@@ -46,7 +49,11 @@ impl Ours {
         let encoder = if normalises { encoder } else { encoder.bare() };
         self.body.clear();
         for event in &batch.events {
-            encoder.encode(event, &self.conflicts, &mut self.body);
+            let index = encoder.index(event.timestamp);
+            if self.mappings.wants_reading(&index, 0) {
+                self.mappings.read(&index, Some(NEW), 0);
+            }
+            encoder.encode(event, &mut self.mappings, &mut self.body);
             if self.body.len() > MAX_BODY {
                 each(&self.body);
                 self.body.clear();

@@ -5,10 +5,10 @@ use std::{collections::HashSet, path::Path, process::Command, sync::Mutex, time:
 use bytes::Bytes;
 use hyper::Method;
 use logctl_core::{
-    conflicts::Conflicts,
     dead_letter::LetterKind,
     document::{Encoder, Target},
     index_name::{IndexName, Indices, Period},
+    mapping::Mappings,
     payload::{self, DEFAULT_CAP, Payload as Decoded},
 };
 use logctl_sink::{
@@ -80,6 +80,7 @@ pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Opti
     assert_eq!(made["acknowledged"], true, "{made}");
 
     let [ours, alone] = ["ours", "alone"].map(outliers);
+    let mappings = Mutex::new(Mappings::default());
     let mut letters = Letters::default();
     let mut written = Written::default();
     for payload in payloads {
@@ -92,7 +93,7 @@ pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Opti
             let encoder = Encoder::new(Target::One(index), &batch.origin, 1_795_392_000_000);
             let writer = Writer {
                 domain: &engine.domain,
-                conflicts: &Mutex::new(Conflicts::default()),
+                mappings: &mappings,
                 deadline: Instant::now() + Duration::from_mins(5),
                 circuit: Circuit::Closed,
                 tried: 0,

@@ -7,6 +7,7 @@ use std::{path::PathBuf, time::Duration};
 use aws_sdk_cloudformation::types::Parameter;
 use logctl_core::{
     auth::AuthMode,
+    compression::Compression,
     endpoint::Endpoint,
     globs::Glob,
     index_name::Period,
@@ -93,6 +94,12 @@ pub struct BootstrapArgs {
     /// Copies of each shard, from-to; 0-2 where the domain spans three zones with standby
     #[arg(long, value_name = "FROM-TO")]
     pub replicas: Option<String>,
+    /// How many names one index types, so that they can be sorted and charted; all others are found all the same
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(0..=MAX_TYPED_NAMES))]
+    pub typed_names: Option<u64>,
+    /// How the domain compresses what it stores; zstd saves more, where the domain has it
+    #[arg(long, value_name = "CODEC", value_parser = named::<Compression>())]
+    pub compression: Option<Compression>,
     /// Folder with the functions' archives [default: those inside this logctl]
     #[arg(long, value_name = "FOLDER", env = "LOGCTL_FUNCTIONS", hide_env_values = true)]
     pub functions: Option<PathBuf>,
@@ -113,6 +120,8 @@ pub struct BootstrapArgs {
     pub format: ReportFormat,
 }
 
+/// Names that an index may type: each counts twice, and an object of more than 512 is too much for a query.
+const MAX_TYPED_NAMES: u64 = 500;
 /// Bytes that each of the two lists of globs may have; the template's limit.
 const MAX_RULES: usize = 1500;
 
@@ -216,6 +225,8 @@ impl BootstrapArgs {
             ("IndexPrefix", self.index_prefix.as_ref().map(ToString::to_string)),
             ("IndexPeriod", self.index_period.map(|period| period.to_string())),
             ("Replicas", self.replicas.clone()),
+            ("TypedNames", self.typed_names.map(|names| names.to_string())),
+            ("Compression", self.compression.map(|codec| codec.to_string())),
         ];
         typed.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
@@ -302,6 +313,11 @@ async fn watch(operation: Operation, aws: &Aws, plan: &Plan, cx: &Context<'_>, u
     let shown = ui.show(&Outcome::deployed(plan));
     let took = jiff::SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
     ui.status(format_args!("deployed stack {stack} in {}, in {}", plan.target, rough(took)));
+    let left_out = DeployedStack::find(aws, stack).await?.map(|stack| stack.left_out).unwrap_or_default();
+    if !left_out.is_empty() {
+        let names = left_out.replace(',', ", ");
+        ui.status(format_args!("the domain does not know {names}; its indices are made without"));
+    }
     ui.hint("new log groups are subscribed as they come; subscribe those that exist with: logctl backfill");
     shown
 }
@@ -435,6 +451,8 @@ mod tests {
             "redact" => "email",
             "index-period" => "day",
             "index-prefix" => "shop",
+            "typed-names" => "20",
+            "compression" => "zstd",
             _ => "typed",
         };
         let flags = SETTINGS.iter().filter_map(|setting| Some((setting.parameter, setting.flag?)));

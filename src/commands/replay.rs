@@ -7,9 +7,9 @@ mod report;
 use std::sync::Mutex;
 
 use logctl_core::{
-    conflicts::Conflicts,
     dead_letter::{ASIDE, DeadLetter, FAILED_INVOCATIONS, LetterKind},
     index_name::Indices,
+    mapping::Mappings,
     redact::Redactor,
 };
 use logctl_sink::{
@@ -218,7 +218,7 @@ async fn replay(
     let domain = settings.domain().ok_or_else(|| wrong("it names no domain".to_owned()))?;
     let redactor = Redactor::new(&settings.redact, &settings.redact_patterns).map_err(wrong)?;
     let indices = &settings.indices();
-    let conflicts = Mutex::new(Conflicts::default());
+    let mappings = Mutex::new(Mappings::new(settings.typed_names));
     let own = OwnGroups::new(aws.signed().await?, &aws.target.account, Some(stack.name.clone()));
     let gate = &Gate::new(own, &settings.accounts);
     let progress = ui.progress("indexing dead letters", Some(survey.objects.len()));
@@ -241,7 +241,7 @@ async fn replay(
             indices,
             region: &aws.target.region,
             cap: settings.max_payload,
-            conflicts: &conflicts,
+            mappings: &mappings,
             circuit: Circuit::Closed,
             redactor: redactor.as_ref(),
         };

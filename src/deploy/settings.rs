@@ -4,9 +4,11 @@ use std::{collections::HashMap, str::FromStr};
 
 use logctl_core::{
     auth::AuthMode,
+    compression::Compression,
     endpoint::Endpoint,
     globs::Rules,
     index_name::{Indices, Period},
+    mapping::DEFAULT_TYPED_NAMES,
     names::IndexPrefix,
     payload::DEFAULT_CAP,
 };
@@ -38,6 +40,10 @@ pub struct StackSettings {
     pub period: Period,
     /// Copies of each shard, from-to.
     pub replicas: String,
+    /// Names that are typed in one index.
+    pub typed_names: usize,
+    /// How the domain compresses what it stores.
+    pub compression: Compression,
     /// Globs of the log groups to stream, separated by commas.
     pub include: String,
     /// Globs of the log groups never to stream, separated by commas.
@@ -71,6 +77,8 @@ impl Default for StackSettings {
             prefix: IndexPrefix::default(),
             period: Period::default(),
             replicas: "0-1".to_owned(),
+            typed_names: DEFAULT_TYPED_NAMES,
+            compression: Compression::default(),
             include: String::new(),
             exclude: String::new(),
             rule_enabled: true,
@@ -101,7 +109,7 @@ enum Field {
 }
 
 /// Every parameter that has a field. The others are the archives of the functions, and sizes that are left to the template.
-pub static SETTINGS: [Setting; 18] = [
+pub static SETTINGS: [Setting; 20] = [
     typed(
         "DomainEndpoint",
         Some("endpoint"),
@@ -115,6 +123,18 @@ pub static SETTINGS: [Setting; 18] = [
     typed("IndexPrefix", Some("index-prefix"), |it| it.prefix.to_string(), |it, text| set(&mut it.prefix, text)),
     typed("IndexPeriod", Some("index-period"), |it| it.period.to_string(), |it, text| set(&mut it.period, text)),
     text("Replicas", "replicas", |it| &mut it.replicas),
+    typed(
+        "TypedNames",
+        Some("typed-names"),
+        |it| it.typed_names.to_string(),
+        |it, text| set(&mut it.typed_names, text),
+    ),
+    typed(
+        "Compression",
+        Some("compression"),
+        |it| it.compression.to_string(),
+        |it, text| set(&mut it.compression, text),
+    ),
     text("Include", "include", |it| &mut it.include),
     text("Exclude", "exclude", |it| &mut it.exclude),
     typed(
@@ -378,6 +398,8 @@ mod tests {
             period: Period::Week,
             rule_enabled: false,
             max_payload: 1 << 20,
+            typed_names: 20,
+            compression: Compression::Zstd,
             ..StackSettings::default()
         };
         let parameters = settings.to_parameters().map(|(name, value)| (name.to_owned(), value)).collect();

@@ -80,6 +80,8 @@ pub struct DeployedStack {
     pub forwarder: Option<String>,
     /// The bucket of dead letters.
     pub dead_letters: Option<String>,
+    /// What of the index template its domain does not know, separated by commas.
+    pub left_out: String,
 }
 
 impl DeployedStack {
@@ -164,6 +166,7 @@ impl DeployedStack {
             parameters: parameters.into_keys().collect(),
             forwarder: outputs.remove("Forwarder").filter(|_| !going),
             dead_letters: outputs.remove("DeadLetters"),
+            left_out: outputs.remove("LeftOut").unwrap_or_default(),
         })
     }
 

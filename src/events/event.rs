@@ -1,6 +1,7 @@
 //! An event as the index returns it.
 
 use jiff::Timestamp;
+use logctl_core::{event::LogEvent, event_id::event_id, fields, normalise::normalise, pairs};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -58,14 +59,7 @@ impl Event {
         let source = &hit["_source"];
         let text = |name: &str| source[name].as_str().map(str::to_owned);
         let time = |name: &str| source[name].as_i64().map(from_milliseconds);
-        let fields = source.as_object().map(|source| {
-            source
-                .iter()
-                .filter(|(name, _)| !name.starts_with('@'))
-                .map(|(name, v)| (name.clone(), v.clone()))
-                .collect()
-        });
-        let id = text("@id").unwrap_or_else(|| hit["_id"].as_str().unwrap_or_default().to_owned());
+        let id = event_id(hit["_id"].as_str().unwrap_or_default()).into_owned();
         let at = time("@timestamp").unwrap_or(Timestamp::UNIX_EPOCH);
         Self {
             cursor: format!("{}:{id}", at.as_millisecond()),
@@ -81,11 +75,38 @@ impl Event {
             request_id: text("@request_id"),
             trace_id: text("@trace_id"),
             message: text("@message").unwrap_or_default(),
-            fields: fields.unwrap_or_default(),
+            fields: fields_of(source),
             degraded: text("@degraded"),
             index: hit["_index"].as_str().unwrap_or_default().to_owned(),
         }
     }
+}
+
+/// The fields of an event, whether its index types them or not: those that it does not are read from the message once more,
+/// or from their pairs where they do not stand there.
+fn fields_of(source: &Value) -> Map<String, Value> {
+    let members = source.as_object().into_iter().flatten();
+    let typed = members.filter(|(name, _)| !name.starts_with('@')).map(|(name, value)| (name.clone(), value.clone()));
+    let Some(pairs) = source["@kv"].as_array() else { return typed.collect() };
+    let message = source["@message"].as_str().unwrap_or_default().into();
+    let event = LogEvent { id: "".into(), timestamp: 0, message, extracted_fields: None };
+    let mut all = normalise(&event).fields;
+    for (name, value) in typed {
+        all.entry(name).or_insert(value);
+    }
+    let mut rest: Map<String, Value> = Map::new();
+    for (name, value) in pairs.iter().filter_map(Value::as_str).filter_map(pairs::split) {
+        if fields::get(&all, &name).is_some() {
+            continue;
+        }
+        match rest.get_mut(&*name) {
+            None => _ = rest.insert(name, value.into()),
+            Some(Value::Array(values)) => values.push(value.into()),
+            Some(one) => *one = Value::Array(vec![one.take(), value.into()]),
+        }
+    }
+    all.append(&mut rest);
+    all
 }
 
 fn as_rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
@@ -97,5 +118,21 @@ fn optional_rfc3339<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> R
     match time {
         Some(time) => as_rfc3339(time, serializer),
         None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use test_case::test_case;
+
+    use super::*;
+
+    #[test_case(&json!({"a": 1, "@message": "m"}), &json!({"a": 1}); "all typed")]
+    #[test_case(&json!({"a": 1, "@kv": ["o.b=2"], "@message": r#"{"a":1,"o":{"b":2},"n":null}"#}), &json!({"a": 1, "o": {"b": 2}, "n": null}); "pairs that the message tells")]
+    #[test_case(&json!({"col": "x", "@kv": [r"a\=b=1=2", "l=1", "l=2", "l=3"], "@message": "x 1"}), &json!({"col": "x", "a=b": "1=2", "l": ["1", "2", "3"]}); "pairs that only columns told")]
+    fn fields(source: &Value, expected: &Value) {
+        let event = Event::from_hit(&json!({"_id": "1", "_source": source}));
+        assert_eq!(Value::Object(event.fields), *expected);
     }
 }

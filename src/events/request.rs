@@ -48,7 +48,8 @@ pub struct Found {
 impl Search {
     /// The request for one page, the newest first.
     ///
-    /// Everything is a filter, since nobody wants a score. The id breaks ties between events of one millisecond.
+    /// Everything is a filter, since nobody wants a score. Events of one millisecond are told apart by when they were indexed,
+    /// and those of several indices by that.
     #[must_use]
     pub fn body(&self, size: usize, after: Option<&Value>) -> Value {
         let bounds = json!({
@@ -59,7 +60,8 @@ impl Search {
             "query": {"bool": {"filter": [{"range": {"@timestamp": bounds}}, self.clause]}},
             "sort": [
                 {"@timestamp": {"order": "desc", "unmapped_type": "date"}},
-                {"@id": {"order": "desc", "unmapped_type": "keyword"}},
+                {"_seq_no": {"order": "desc"}},
+                {"_index": {"order": "desc"}},
             ],
             "track_total_hits": if after.is_none() { json!(COUNTED) } else { json!(false) },
         });
@@ -172,8 +174,8 @@ mod tests {
         let hits: Vec<_> = ids
             .iter()
             .map(|id| {
-                json!({"_id": id.to_string(), "_index": "i", "sort": [id, id.to_string()],
-                "_source": {"@id": id.to_string(), "@timestamp": id, "@message": "m"}})
+                json!({"_id": id.to_string(), "_index": "i", "sort": [id, id, "i"],
+                "_source": {"@timestamp": id, "@message": "m"}})
             })
             .collect();
         ResponseTemplate::new(200).set_body_json(json!({
@@ -192,7 +194,7 @@ mod tests {
     async fn pages_follow_one_another_and_come_out_oldest_first() {
         let server = MockServer::start().await;
         let first: Vec<u64> = (1000..2000).rev().collect();
-        Mock::given(body_partial_json(json!({"search_after": [1000, "1000"], "size": 500})))
+        Mock::given(body_partial_json(json!({"search_after": [1000, 1000, "i"], "size": 500})))
             .respond_with(answer(&[999, 998], 0))
             .with_priority(1)
             .mount(&server)

@@ -1,14 +1,17 @@
 //! Tree → the engine's query DSL.
 
-use logctl_core::{fields::known::Known, ids, level::Level};
+use logctl_core::{
+    event_id::document_id,
+    fields::known::Known,
+    ids,
+    level::Level,
+    pairs::{escape, is_compared, sortable},
+};
 use serde_json::{Value as Json, json};
 use strum::IntoEnumIterator as _;
 
 use super::tree::{Comparison, Field, Query, Value};
 use crate::error::{Error, Kind};
-
-/// Longer values are not in the keyword fields (`ignore_above` of the index template).
-const KEYWORD_LIMIT: usize = 1024;
 
 /// The clause that matches what `query` means.
 ///
@@ -100,11 +103,24 @@ fn is_level(field: &Field) -> bool {
 }
 
 fn exists(field: &Field) -> Json {
-    let mut names = aliases(field);
+    let names = aliases(field);
+    let (fixed, own): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|name| name.starts_with('@'));
+    let mut clauses: Vec<Json> = fixed.into_iter().map(|name| json!({"exists": {"field": name}})).collect();
     if is_message(field) {
-        names.push("@message");
+        clauses.push(json!({"exists": {"field": "@message"}}));
     }
-    any(names.into_iter().map(|name| json!({"exists": {"field": name}})).collect())
+    if !own.is_empty() {
+        clauses.push(has(&own));
+    }
+    any(clauses)
+}
+
+/// An event that has one of these names: all of them stand in `@kvk`, typed or not. Indices that were made before there were
+/// such names type all that they have.
+fn has(names: &[&str]) -> Json {
+    let typed: Vec<Json> = names.iter().map(|name| json!({"exists": {"field": name}})).collect();
+    let before = json!({"bool": {"filter": [any(typed)], "must_not": [{"exists": {"field": "@kvk"}}]}});
+    any(vec![json!({"terms": {"@kvk": names}}), before])
 }
 
 fn is_message(field: &Field) -> bool {
@@ -118,38 +134,76 @@ fn equal(field: &Field, value: &Value) -> Json {
         return json!({"term": {"@level": level.as_ref()}});
     }
     if field.name == "@id" {
-        return json!({"ids": {"values": [value.text]}});
+        // Documents had the id of their event before it was written shorter.
+        return json!({"ids": {"values": [document_id(&value.text), value.text]}});
     }
-    let mut clauses = Vec::new();
+    let names = aliases(field);
     let wild = !value.quoted && value.text.contains(['*', '?']);
-    for name in aliases(field) {
-        if wild {
-            clauses.push(json!({"wildcard": {name: {"value": value.text}}}));
-        } else if value.text.chars().count() <= KEYWORD_LIMIT {
-            clauses.push(json!({"terms": {name: spellings(&value.text)}}));
-        }
-        if !value.quoted
-            && !name.starts_with('@')
-            && let Some(number) = exact_number(&value.text)
-        {
-            clauses.push(json!({"term": {format!("{name}.num"): number}}));
-        }
-    }
+    let mut clauses = if wild { like(&names, &value.text) } else { same(&names, value) };
     if field.name.starts_with('@') {
         return any(clauses);
     }
-    let name = &field.name;
-    clauses.push(json!({"term": {"@kv": format!("{name}={}", value.text)}}));
     if !wild && !field.literal && value.text.chars().any(char::is_alphanumeric) {
         // The plain-text line says it, too: `name=value`, `name: value`, `"name":"value"` are the same words. They count only
         // where the event has no such field: as words, `pay` would be found in `pay-gateway`.
-        let said = phrase(&format!("{name} {}", value.text));
-        clauses.push(json!({"bool": {"filter": [said], "must_not": [{"exists": {"field": name}}]}}));
+        let said = phrase(&format!("{} {}", field.name, value.text));
+        clauses.push(json!({"bool": {"filter": [said], "must_not": [has(&[&field.name])]}}));
         if is_message(field) {
             clauses.push(phrase(&value.text));
         }
     }
+    if !is_compared(&value.text) {
+        // No longer value is compared, so the message is looked through.
+        let own: Vec<&str> = names.iter().copied().filter(|name| !name.starts_with('@')).collect();
+        clauses.push(json!({"bool": {"filter": [has(&own), phrase(&value.text)]}}));
+    }
     any(clauses)
+}
+
+/// Whether a name may be a field of its own: what ends so is the number of the field before it.
+fn is_field(name: &str) -> bool {
+    name.rsplit_once('.').is_none_or(|(_, last)| last != "num")
+}
+
+/// Names whose value matches a pattern.
+fn like(names: &[&str], pattern: &str) -> Vec<Json> {
+    let typed = names.iter().filter(|name| is_field(name));
+    let mut clauses: Vec<Json> = typed.map(|name| json!({"wildcard": {*name: {"value": pattern}}})).collect();
+    for name in names.iter().filter(|name| !name.starts_with('@')) {
+        let name = escape(name).replace('\\', r"\\").replace('*', r"\*").replace('?', r"\?");
+        clauses.push(json!({"wildcard": {"@kv": {"value": format!("{name}={pattern}")}}}));
+    }
+    clauses
+}
+
+/// Names that have this very value, whatever its number looks like.
+fn same(names: &[&str], value: &Value) -> Vec<Json> {
+    if !is_compared(&value.text) {
+        return Vec::new();
+    }
+    let spellings = spellings(&value.text);
+    let number = if value.quoted { None } else { exact_number(&value.text) };
+    let mut clauses = Vec::new();
+    for name in names.iter().filter(|name| is_field(name)) {
+        clauses.push(json!({"terms": {*name: spellings}}));
+        match number.filter(|_| !name.starts_with('@')) {
+            // The engines tell the two zeros apart.
+            Some(0.0) => clauses.push(json!({"range": {format!("{name}.num"): {"gte": -0.0, "lte": 0.0}}})),
+            Some(number) => clauses.push(json!({"term": {format!("{name}.num"): number}})),
+            None => {}
+        }
+    }
+    let own = || names.iter().filter(|name| !name.starts_with('@'));
+    let pairs: Vec<String> =
+        own().flat_map(|name| spellings.iter().map(move |value| format!("{}={value}", escape(name)))).collect();
+    if !pairs.is_empty() {
+        clauses.push(json!({"terms": {"@kv": pairs}}));
+    }
+    if let Some(number) = number {
+        let pairs: Vec<String> = own().map(|name| format!("{}={}", escape(name), sortable(number))).collect();
+        clauses.push(json!({"terms": {"@kvn": pairs}}));
+    }
+    clauses
 }
 
 /// Ids are found in either case.
@@ -189,8 +243,22 @@ fn range(field: &Field, comparison: Comparison, value: &Value) -> Result<Json, E
         )
         .hint("compare with a number, as in durationMs>1500, or look for one value with ="));
     };
-    let bounded = |name: &str| json!({"range": {format!("{name}.num"): {sign: bound}}});
-    Ok(any(aliases(field).into_iter().map(bounded).collect()))
+    let mut clauses = Vec::new();
+    for name in aliases(field).into_iter().filter(|name| !name.starts_with('@')) {
+        if is_field(name) {
+            // The engines tell the two zeros apart: both are above what is below zero, and below what is above.
+            let zero = if matches!(sign, "gte" | "lt") { -0.0 } else { 0.0 };
+            let bound = if bound == 0.0 { zero } else { bound };
+            clauses.push(json!({"range": {format!("{name}.num"): {sign: bound}}}));
+        }
+        let pair = |end: &str| format!("{}={end}", escape(name));
+        let (bound, other, end) = match sign {
+            "gt" | "gte" => (pair(&sortable(bound)), "lt", pair("g")),
+            _ => (pair(&sortable(bound)), "gte", pair("")),
+        };
+        clauses.push(json!({"range": {"@kvn": {sign: bound, other: end}}}));
+    }
+    Ok(any(clauses))
 }
 
 /// A level by name, or by number as the field counts.
@@ -245,7 +313,7 @@ mod tests {
     fn a_field_without_aliases() {
         assert_eq!(
             compiled("orderId=A-1"),
-            json!({"bool":{"minimum_should_match":1,"should":[{"terms":{"orderId":["A-1"]}},{"term":{"@kv":"orderId=A-1"}},{"bool":{"filter":[{"match_phrase":{"@message":{"query":"orderId A-1","zero_terms_query":"all"}}}],"must_not":[{"exists":{"field":"orderId"}}]}}]}})
+            json!({"bool":{"minimum_should_match":1,"should":[{"terms":{"orderId":["A-1"]}},{"terms":{"@kv":["orderId=A-1"]}},{"bool":{"filter":[{"match_phrase":{"@message":{"query":"orderId A-1","zero_terms_query":"all"}}}],"must_not":[has(&["orderId"])]}}]}})
         );
     }
 
@@ -253,7 +321,7 @@ mod tests {
     fn a_number_is_found_in_every_form() {
         assert_eq!(
             compiled(".amount=1000"),
-            json!({"bool":{"minimum_should_match":1,"should":[{"terms":{"amount":["1000"]}},{"term":{"amount.num":1000.0}},{"term":{"@kv":"amount=1000"}}]}})
+            json!({"bool":{"minimum_should_match":1,"should":[{"terms":{"amount":["1000"]}},{"term":{"amount.num":1000.0}},{"terms":{"@kv":["amount=1000"]}},{"terms":{"@kvn":["amount=c08f4"]}}]}})
         );
     }
 
@@ -289,7 +357,7 @@ mod tests {
     fn comparisons_use_the_numbers() {
         assert_eq!(
             compiled("durationMs>=1.5"),
-            json!({"bool":{"minimum_should_match":1,"should":[{"range":{"durationMs.num":{"gte":1.5}}}]}})
+            json!({"bool":{"minimum_should_match":1,"should":[{"range":{"durationMs.num":{"gte":1.5}}},{"range":{"@kvn":{"gte":"durationMs=bff8","lt":"durationMs=g"}}}]}})
         );
         let error = compile(&parse(&["durationMs>fast".to_owned()]).unwrap()).unwrap_err();
         assert_eq!(error.message, "`fast` is no number, and durationMs compares numbers");
@@ -298,8 +366,30 @@ mod tests {
     #[test]
     fn not_equal_wants_the_field() {
         let clause = compiled("user!=x");
-        assert_eq!(clause["bool"]["filter"][0]["bool"]["should"][0], json!({"exists": {"field": "user"}}));
+        assert_eq!(clause["bool"]["filter"][0]["bool"]["should"][0], has(&["user"]));
         assert!(clause["bool"]["must_not"].is_array());
+    }
+
+    #[test]
+    fn names_with_signs_are_asked_for_as_they_are_written() {
+        let clauses = json!(like(&["a=b*c"], "x*")).to_string();
+        assert!(clauses.contains(r#""value":"a\\\\=b\\*c=x*""#), "{clauses}");
+        let clauses = json!(same(&["x.num"], &Value { text: "0".into(), quoted: false }));
+        assert_eq!(clauses, json!([{"terms": {"@kv": ["x.num=0"]}}, {"terms": {"@kvn": ["x.num=8"]}}]));
+    }
+
+    #[test_case("n>=0", json!({"gte": -0.0}), json!({"gte": "n=8", "lt": "n=g"}))]
+    #[test_case("n<0", json!({"lt": -0.0}), json!({"lt": "n=8", "gte": "n="}))]
+    #[test_case("n>0", json!({"gt": 0.0}), json!({"gt": "n=8", "lt": "n=g"}))]
+    fn both_zeros_are_one(query: &str, typed: Json, pair: Json) {
+        let expected = json!([{"range": {"n.num": typed}}, {"range": {"@kvn": pair}}]);
+        assert_eq!(compiled(query)["bool"]["should"], expected);
+    }
+
+    #[test]
+    fn an_event_is_found_by_its_id() {
+        let id = "37462871928374619283746192837461928374619283746192837461";
+        assert_eq!(compiled(&format!("@id={id}")), json!({"ids": {"values": [document_id(id), id]}}));
     }
 
     #[test_case("/aws/lambda/pay", json!({"term": {"@log_group": "/aws/lambda/pay"}}); "a name")]

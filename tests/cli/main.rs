@@ -260,7 +260,7 @@ fn a_request_is_explained_without_being_sent() {
     let output = logctl(&["search", "--explain", "status>=500", "-g", "/aws/*", "-s", "15m"], &[]);
     let request: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(request["query"]["bool"]["filter"][0]["range"]["@timestamp"]["lt"], 1_795_428_000_000_i64);
-    assert_eq!(request["sort"][1]["@id"]["order"], "desc");
+    assert_eq!(request["sort"][1]["_seq_no"]["order"], "desc");
 }
 
 #[test]

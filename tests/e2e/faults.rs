@@ -12,6 +12,7 @@ use std::{
 };
 
 use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
+use logctl_core::event_id::{document_id, event_id};
 use opensearch::http::Method;
 use serde_json::{Value, json};
 
@@ -91,11 +92,11 @@ impl Rig {
     pub fn indexed(&self, ids: &BTreeSet<String>) -> BTreeMap<String, usize> {
         self.sandbox.engine(Method::Post, "/_refresh", None);
         let mut found = BTreeMap::new();
-        for part in ids.iter().collect::<Vec<_>>().chunks(5_000) {
-            let query = json!({"size": 10_000, "_source": ["@id"], "query": {"ids": {"values": part}}});
+        for part in ids.iter().map(|id| document_id(id)).collect::<Vec<_>>().chunks(5_000) {
+            let query = json!({"size": 10_000, "_source": false, "query": {"ids": {"values": part}}});
             let answer = self.searched(&query);
             for hit in answer["hits"]["hits"].as_array().unwrap_or_else(|| panic!("{answer}")) {
-                *found.entry(hit["_source"]["@id"].as_str().unwrap().to_owned()).or_default() += 1;
+                *found.entry(event_id(hit["_id"].as_str().unwrap()).into_owned()).or_default() += 1;
             }
         }
         found
@@ -173,7 +174,7 @@ pub fn timed(messages: &[String], timestamp: i64) -> (String, BTreeSet<String>) 
 pub fn from(group: &str, messages: &[String], times: &[i64]) -> (String, BTreeSet<String>) {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let first = NUMBER.fetch_add(messages.len(), Ordering::Relaxed);
-    let id = |at: usize| format!("{:056}", first + at);
+    let id = |at: usize| format!("3{:055}", first + at);
     let event =
         |(at, (message, time)): (usize, (&String, &i64))| json!({"id": id(at), "timestamp": time, "message": message});
     let events: Vec<Value> = messages.iter().zip(times).enumerate().map(event).collect();
@@ -600,7 +601,7 @@ fn what_is_redacted_is_nowhere() {
     rig.engine.heal();
     well(&rig.function_with(&rules).invoke("\"redrive\""));
     assert_eq!(rig.account_for("redacted", &sent), 0);
-    let query = json!({"query": {"ids": {"values": ids}}});
+    let query = json!({"query": {"ids": {"values": ids.iter().map(|id| document_id(id)).collect::<Vec<_>>()}}});
     let found = rig.sandbox.engine(Method::Post, "/_search", Some(query)).to_string();
     assert!(found.contains("[redacted:email]") && !found.contains("ana@") && !found.contains("customer-17"), "{found}");
 

@@ -11,6 +11,7 @@ mod function;
 mod http;
 mod long;
 mod proxy;
+mod questions;
 mod real_logs;
 mod sandbox;
 mod story;

@@ -2,6 +2,7 @@
 
 use std::{io::Read as _, path::PathBuf};
 
+use logctl_core::event_id::document_id;
 use opensearch::http::Method;
 use serde_json::json;
 
@@ -44,8 +45,7 @@ fn every_line_is_found_by_its_own_words() {
         for part in named.chunks(500) {
             let mut searches = String::new();
             for (id, line) in part {
-                let query =
-                    json!({"bool": {"filter": [{"ids": {"values": [id]}}, {"match_phrase": {"@message": line}}]}});
+                let query = json!({"bool": {"filter": [{"ids": {"values": [document_id(id)]}}, {"match_phrase": {"@message": line}}]}});
                 searches += &format!("{{\"index\":\"logctl-*\"}}\n{}\n", json!({"size": 0, "query": query}));
             }
             let answer = rig.sandbox.engine_text(Method::Post, "/_msearch?max_concurrent_searches=4", searches);

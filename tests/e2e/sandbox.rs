@@ -12,6 +12,7 @@ use std::{
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use logctl_core::event_id::event_id;
 use opensearch::{
     auth::Credentials,
     cert::{Certificate, CertificateValidation},
@@ -438,7 +439,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         let mut after: Option<Value> = None;
         loop {
             let mut query = json!({
-                "size": 10_000, "_source": false, "sort": [{"@timestamp": "asc"}, {"@id": "asc"}],
+                "size": 10_000, "_source": false, "sort": [{"@timestamp": "asc"}, {"_seq_no": "asc"}],
                 "query": {"range": {"@timestamp": {"gte": since}}},
             });
             if let Some(after) = after {
@@ -447,7 +448,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
             let answer = self.engine(Method::Post, "/logctl-*/_search?allow_no_indices=true", Some(query));
             let hits = answer["hits"]["hits"].as_array().cloned().unwrap_or_default();
             for hit in &hits {
-                *ids.entry(hit["_id"].as_str().unwrap().to_owned()).or_default() += 1;
+                *ids.entry(event_id(hit["_id"].as_str().unwrap()).into_owned()).or_default() += 1;
             }
             after = hits.last().map(|hit| hit["sort"].clone());
             if after.is_none() {

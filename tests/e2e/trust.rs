@@ -10,6 +10,7 @@ use std::{
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use flate2::{Compression, write::GzEncoder};
+use logctl_core::event_id::document_id;
 use logctl_sink::domain::gzip;
 use opensearch::http::Method;
 use serde_json::{Value, json};
@@ -26,6 +27,7 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 /// The documents with these ids.
 fn documents(rig: &Rig, ids: &BTreeSet<String>) -> Vec<Value> {
     rig.sandbox.engine(Method::Post, "/_refresh", None);
+    let ids: Vec<_> = ids.iter().map(|id| document_id(id)).collect();
     let query = json!({"size": 1_000, "query": {"ids": {"values": ids}}});
     let found = rig.sandbox.engine(Method::Post, "/_search", Some(query));
     found["hits"]["hits"].as_array().unwrap_or_else(|| panic!("{found}")).clone()
@@ -389,7 +391,11 @@ fn keys_to_the_bucket_are_keys_to_nothing_else() {
         "origin": forged["origin"], "event": forged["event"]});
     sandbox.put_object(&bucket, "rejected/2026-01-01/3-x.ndjson.gz", gzip(format!("{forged}\n").as_bytes()));
     sandbox.logctl("replay --yes --kind rejected").says("1 had been indexed before");
-    let found = sandbox.engine(Method::Post, "/logctl-*/_search", Some(json!({"query": {"ids": {"values": [id]}}})));
+    let found = sandbox.engine(
+        Method::Post,
+        "/logctl-*/_search",
+        Some(json!({"query": {"ids": {"values": [document_id(&id)]}}})),
+    );
     assert_eq!(found["hits"]["hits"][0]["_source"]["@message"], "order 1");
 }
 

@@ -158,14 +158,24 @@ impl Refusal {
         }
     }
 
+    /// Whether the index takes no new name, since it has too many.
+    #[must_use]
+    pub fn is_of_the_limit(&self) -> bool {
+        self.kind == "illegal_argument_exception" && self.reason.starts_with("Limit of total fields [")
+    }
+
     /// The path that a mapping refuses, dotted: one of those that `has` knows, since whoever names the fields writes the
     /// rest of the reason. The texts are those of `OpenSearch` 2 and 3 and Elasticsearch 7.10.
     pub fn path(&self, has: impl Fn(&str) -> bool) -> Option<&str> {
         if !matches!(self.kind.as_str(), "mapper_parsing_exception" | "document_parsing_exception") {
             return None;
         }
-        let begins =
-            ["failed to parse field [", "object mapping for [", "Could not dynamically add mapping for field ["];
+        let begins = [
+            "failed to parse field [",
+            "object mapping for [",
+            "Could not dynamically add mapping for field [",
+            "Field [",
+        ];
         let rest = begins.iter().find_map(|begin| self.reason.strip_prefix(begin))?;
         // A name may hold a bracket itself. What is wrong with a fixed field cannot be mended by pairs.
         let ends = rest.match_indices(']').map(|(at, _)| &rest[..at]);
@@ -227,6 +237,7 @@ mod tests {
     #[test_case(MAPPER, "object mapping for [error] tried to parse field [error] as object, but found a concrete value", Some("error"); "a keyword where an object is")]
     #[test_case(MAPPER, "Could not dynamically add mapping for field [c.d.e]. Existing mapping for [c] must be of type object but found [keyword].", Some("c"); "an object below a keyword")]
     #[test_case(MAPPER, "failed to parse field [x]y] of type [keyword]", Some("x]y"); "a bracket in a name")]
+    #[test_case(MAPPER, "Field [a.b] is defined more than once", Some("a.b"); "a name twice")]
     #[test_case(MAPPER, "failed to parse field [@timestamp] of type [date]", None; "a fixed field is not the event's")]
     #[test_case(MAPPER, "failed to parse field [Existing mapping for [status]] of type [long]", None; "a name that quotes a refusal")]
     #[test_case(MAPPER, "failed to parse field [status] of type [long]", None; "a field that the event does not have")]

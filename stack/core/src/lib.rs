@@ -5,22 +5,26 @@
 pub mod auth;
 pub mod backoff;
 pub mod bulk;
-pub mod conflicts;
+pub mod compression;
 pub mod coverage;
 pub mod dead_letter;
 pub mod document;
 pub mod endpoint;
 pub mod event;
+pub mod event_id;
 pub mod fields;
 pub mod globs;
 pub mod ids;
 pub mod index_name;
 mod json;
 pub mod level;
+pub mod mapping;
 pub mod names;
 pub mod normalise;
+pub mod pairs;
 pub mod payload;
 #[cfg(any(test, feature = "properties"))]
 pub mod properties;
 pub mod redact;
 pub mod service;
+mod shape;

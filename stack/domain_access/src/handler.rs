@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode, Uri};
-use logctl_core::names::IndexPrefix;
+use logctl_core::{compression::Compression, names::IndexPrefix};
 use logctl_sink::{
     aws::AwsError,
     domain::Domain,
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::template;
 
-/// How long one request may take. Six of them, the answer among them, and the patience below fit into the function's time.
+/// How long one request may take. Eight of them, the answer among them, and the patience below fit into the function's time.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a domain is asked again that does not let us in: the permissions of a role that was made a moment ago take effect
 /// late.
@@ -76,19 +76,20 @@ pub async fn handle(
         ));
     }
     let done = match (&request.request_type, access) {
-        (RequestType::Delete, _) => Ok(()), // What is on the domain outlives the stack.
+        (RequestType::Delete, _) => Ok(Vec::new()), // What is on the domain outlives the stack.
         (RequestType::Create | RequestType::Update, Err(error)) => Err(error.to_string()),
         (RequestType::Create | RequestType::Update, Ok(access)) => access.set_up().await,
     };
-    let (status, reason) = match done {
-        Ok(()) => ("SUCCESS", String::new()),
-        Err(reason) => ("FAILED", reason),
+    let (status, reason, left_out) = match done {
+        Ok(left_out) => ("SUCCESS", String::new(), left_out),
+        Err(reason) => ("FAILED", reason, Vec::new()),
     };
     // One resource for the life of the stack: another id would make CloudFormation delete the old one.
     let physical = request.physical_resource_id.unwrap_or_else(|| "domain".to_owned());
     let answer = json!({
         "Status": status, "Reason": reason, "PhysicalResourceId": physical, "StackId": request.stack_id,
         "RequestId": request.request_id, "LogicalResourceId": request.logical_resource_id,
+        "Data": {"LeftOut": left_out.join(",")},
     });
     let failed = |error: &dyn std::fmt::Display| Failure::new("NoAnswerToCloudFormation", error);
     let put = hyper::Request::put(request.response_url)
@@ -120,6 +121,7 @@ pub struct DomainAccess {
     domain: Domain,
     prefix: IndexPrefix,
     replicas: String,
+    compression: Compression,
     patience: Duration,
 }
 
@@ -133,11 +135,13 @@ impl DomainAccess {
             domain: environment.domain(&environment.http()?)?,
             prefix: environment.require("LOGCTL_INDEX_PREFIX")?,
             replicas: environment.require("LOGCTL_REPLICAS")?,
+            compression: environment.optional("LOGCTL_COMPRESSION")?.unwrap_or_default(),
             patience: PATIENCE,
         })
     }
 
-    async fn set_up(&self) -> Result<(), String> {
+    /// Tells what of the template the engine does not know.
+    async fn set_up(&self) -> Result<Vec<&'static str>, String> {
         self.check_engine().await?;
         let path = format!("/_index_template/{}", template::name(&self.prefix));
         let installed = self.send(Method::GET, &path, Bytes::new()).await?;
@@ -151,24 +155,20 @@ impl DomainAccess {
     }
 
     /// Installs the template, leaving out what this engine does not know.
-    async fn install(&self, path: &str) -> Result<(), String> {
-        let mut template = template::body(&self.prefix, &self.replicas);
-        let mut optional = template::OPTIONAL.iter();
+    async fn install(&self, path: &str) -> Result<Vec<&'static str>, String> {
+        let mut template = template::body(&self.prefix, &self.replicas, self.compression);
+        let mut left_out = Vec::new();
         loop {
             let answer = self.send(Method::PUT, path, template.to_string().into()).await?;
             if answer.status.is_success() {
-                return Ok(());
+                return Ok(left_out);
             }
-            match optional.next() {
-                Some(pointer) if answer.status.as_u16() == 400 => template::without(&mut template, pointer),
-                _ => {
-                    return Err(format!(
-                        "the domain refuses the index template: {}: {}",
-                        answer.status,
-                        answer.excerpt()
-                    ));
-                }
+            let refused = || format!("the domain refuses the index template: {}: {}", answer.status, answer.excerpt());
+            if answer.status != StatusCode::BAD_REQUEST {
+                return Err(refused());
             }
+            let words = String::from_utf8_lossy(&answer.body);
+            left_out.push(template::leave_out(&mut template, &words).ok_or_else(refused)?);
         }
     }
 
@@ -296,8 +296,12 @@ mod tests {
         put().respond_with(ResponseTemplate::new(200)).mount(&server).await;
         assert_eq!(told(&server, "Create", &server.uri()).await.0, "SUCCESS");
         let requests = server.received_requests().await.unwrap();
-        let [first, second] = [2, 3].map(|at: usize| requests[at].body_json::<Value>().unwrap());
-        assert!(first.pointer(template::OPTIONAL[0]).is_some() && second.pointer(template::OPTIONAL[0]).is_none());
+        let objects = [2, 3].map(|at: usize| {
+            requests[at].body_json::<Value>().unwrap().pointer("/template/mappings/disable_objects").is_some()
+        });
+        assert_eq!(objects, [true, false]);
+        let answer: Value = requests[4].body_json().unwrap();
+        assert_eq!(answer["Data"]["LeftOut"], "disable_objects");
     }
 
     #[test_case(&engine(), ResponseTemplate::new(200).set_body_json(json!({"index_templates": []})), "that logctl did not make"; "a template of somebody else")]

@@ -8,11 +8,11 @@ use std::{
 
 use lambda_runtime::LambdaEvent;
 use logctl_core::{
-    conflicts::Conflicts,
     dead_letter::{DeadLetter, LetterKind, key},
     document::{Encoder, Target},
     event::{Batch, Origin},
     index_name::Indices,
+    mapping::{DEFAULT_TYPED_NAMES, Mappings},
     names::StackName,
     payload::{self, DEFAULT_CAP, DecodeError, Payload},
     redact::Redactor,
@@ -47,7 +47,7 @@ pub struct Forwarder {
     pub(crate) indices: Indices,
     pub(crate) region: String,
     pub(crate) cap: u64,
-    pub(crate) conflicts: Mutex<Conflicts>,
+    pub(crate) mappings: Mutex<Mappings>,
     pub(crate) redactor: Option<Redactor>,
     breaker: Mutex<Breaker>,
     /// When the domain has answered properly for the last time.
@@ -94,7 +94,9 @@ impl Forwarder {
             },
             region: environment.require("AWS_REGION")?,
             cap: environment.optional("LOGCTL_MAX_PAYLOAD")?.unwrap_or(DEFAULT_CAP),
-            conflicts: Mutex::default(),
+            mappings: Mutex::new(Mappings::new(
+                environment.optional("LOGCTL_TYPED_NAMES")?.unwrap_or(DEFAULT_TYPED_NAMES),
+            )),
             redactor: environment.redactor()?,
             breaker: Mutex::default(),
             answered: Mutex::default(),
@@ -151,7 +153,7 @@ impl Forwarder {
         let circuit_open = matches!(circuit, Circuit::Open(_));
         let writer = Writer {
             domain: &self.domain,
-            conflicts: &self.conflicts,
+            mappings: &self.mappings,
             deadline: invocation.deadline,
             circuit,
             tried: 0,

@@ -200,7 +200,7 @@ impl Forwarder {
             indices: &self.indices,
             region: &self.region,
             cap: self.cap,
-            conflicts: &self.conflicts,
+            mappings: &self.mappings,
             circuit: Circuit::HalfOpen,
             redactor: self.redactor.as_ref(),
         }

@@ -12,11 +12,11 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 use logctl_core::{
-    conflicts::Conflicts,
     dead_letter::{DeadLetter, FAILED_INVOCATIONS, FailedInvocation, LetterKind, before_aside, key_of_rest},
     document::{Encoder, Target},
     event::{Batch, Event, Origin},
     index_name::Indices,
+    mapping::Mappings,
     payload::{self, Payload},
     redact::Redactor,
 };
@@ -63,7 +63,7 @@ pub struct Replay<'a> {
     /// How far a payload may expand, in bytes.
     pub cap: u64,
     /// What the domain's indices have refused.
-    pub conflicts: &'a Mutex<Conflicts>,
+    pub mappings: &'a Mutex<Mappings>,
     /// What may be tried.
     pub circuit: Circuit,
     /// What must not be stored.
@@ -293,7 +293,7 @@ impl<'a> Pass<'_, 'a> {
     fn writer(&self, tried: u32) -> Writer<'a> {
         Writer {
             domain: self.replay.domain,
-            conflicts: self.replay.conflicts,
+            mappings: self.replay.mappings,
             deadline: self.deadline,
             circuit: self.replay.circuit.clone(),
             tried,

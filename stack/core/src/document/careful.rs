@@ -1,88 +1,56 @@
 //! The careful way of the encoder: an event is read as a whole, and what would harm the index is mended.
 
-use serde_json::{Map, Value};
+use std::sync::Arc;
 
-use super::{Encoder, known_fields::Named};
+use super::{
+    Encoded, Encoder,
+    known_fields::Named,
+    own_fields::{OwnFields, append_fields, append_pairs},
+};
 use crate::{
-    conflicts::Conflicts,
     event::Event,
-    fields,
     json::text::escaped,
+    mapping::{Layout, Mappings},
     normalise::{ids_of, normalise},
+    shape::has_name,
 };
 
-/// Pairs of `@kv`, and bytes of all of them: a list repeats its path for each of its items.
-const MAX_PAIRS: (usize, usize) = (1_000, 64 << 10);
-
 impl Encoder<'_> {
-    /// Appends an event to a bulk body. Tells whether fields of it became pairs, since its index refuses them.
-    pub(crate) fn encode_carefully(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> bool {
-        let mut refused = false;
-        self.append_carefully(event, body, |mut fields| {
-            let mut taken = Map::new();
-            for path in conflicts.paths(&self.origin.log_group, &self.index(event.timestamp)) {
-                if let Some(value) = fields::take(&mut fields, path) {
-                    taken.insert(path.clone(), value);
-                }
-            }
-            refused = !taken.is_empty();
-            if refused {
-                let paths: Vec<&str> = taken.keys().map(String::as_str).collect();
-                let reason = format!("of another type than in this index: {}", paths.join(", "));
-                put_pairs(&mut fields, &taken, &reason);
-            }
-            fields
-        });
-        refused
+    /// Appends an event to a bulk body.
+    pub(crate) fn encode_carefully(&self, event: &Event<'_>, mappings: &mut Mappings, body: &mut Vec<u8>) -> Encoded {
+        let index = self.index(event.timestamp);
+        self.append_carefully(event, None, body, |shape| mappings.layout(&index, &self.origin.log_group, shape))
     }
 
-    /// Whether the event's document has something at a dotted path.
+    /// Appends an event whose fields the engine has refused twice: all of them become pairs.
+    pub fn encode_untyped(&self, event: &Event<'_>, reason: &str, body: &mut Vec<u8>) -> Encoded {
+        self.append_carefully(event, Some(reason), body, |shape| Layout::untyped(shape).into())
+    }
+
+    /// Whether the event's document has a value at a dotted name, or below it.
     #[must_use]
-    pub fn has(&self, event: &Event<'_>, path: &str) -> bool {
-        fields::take(&mut normalise(&event.decode()).fields, path).is_some()
-    }
-
-    /// Appends an event whose fields the engine has refused: all of them become `path=value` in `@kv`.
-    pub fn encode_degraded(&self, event: &Event<'_>, reason: &str, body: &mut Vec<u8>) {
-        self.append_carefully(event, body, |fields| {
-            let mut pairs = Map::new();
-            put_pairs(&mut pairs, &fields, reason);
-            pairs
-        });
+    pub fn has(&self, event: &Event<'_>, name: &str) -> bool {
+        has_name(&OwnFields::of(&normalise(&event.decode()).fields).shape, name)
     }
 
     fn append_carefully(
         &self,
         event: &Event<'_>,
+        reason: Option<&str>,
         body: &mut Vec<u8>,
-        shape: impl FnOnce(Map<String, Value>) -> Map<String, Value>,
-    ) {
+        layout_of: impl FnOnce(&[u8]) -> Arc<Layout>,
+    ) -> Encoded {
         let decoded = event.decode();
         let normalised = normalise(&decoded);
-        let [id, message] = [&decoded.id, &decoded.message].map(|text| escaped(text));
-        self.append_envelope(event, &id, &message, body);
+        self.append_envelope(event, &escaped(&decoded.id), &escaped(&decoded.message), body);
         Named::from(&normalised).append(&ids_of(&decoded, &normalised), body);
-        let fields = Value::Object(shape(normalised.fields)).to_string();
-        let fields = &fields[1..fields.len() - 1]; // What stands between the braces.
-        if !fields.is_empty() {
-            body.push(b',');
-            body.extend_from_slice(fields.as_bytes());
-        }
+        let own = OwnFields::of(&normalised.fields);
+        let layout = layout_of(&own.shape);
+        append_fields(&layout, |at| own.leaf(at), body);
+        let left_out = normalised.left_out + append_pairs(&layout, |at| own.leaf(at), body);
+        let encoded = Encoded { degraded: reason.is_some(), ..Encoded::of(&layout, left_out) };
+        encoded.append_reason(reason, body);
         body.extend_from_slice(b"}\n");
+        encoded
     }
-}
-
-fn put_pairs(source: &mut Map<String, Value>, fields: &Map<String, Value>, reason: &str) {
-    let (mut pairs, mut bytes, mut left_out) = (Vec::new(), 0, 0);
-    fields::walk(fields, &mut |path, value| {
-        bytes += path.len() + value.len();
-        if pairs.len() < MAX_PAIRS.0 && bytes < MAX_PAIRS.1 {
-            pairs.push(Value::String(format!("{path}={value}")));
-        } else {
-            left_out += 1;
-        }
-    });
-    let more = if left_out > 0 { format!("; {left_out} more values are in the message only") } else { String::new() };
-    source.insert("@kv".to_owned(), pairs.into());
-    source.insert("@degraded".to_owned(), format!("{reason}{more}").into());
 }

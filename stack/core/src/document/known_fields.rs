@@ -121,7 +121,7 @@ impl<'t> Told<'t> {
 /// What stands at a path in an object, each dot of it being nesting.
 fn at<'t>(object: &'t str, path: &str) -> Result<Option<Member<'t>>, Surprise> {
     let mut members = Vec::new();
-    clean(object, &mut members)?;
+    clean(object, &mut members, None)?;
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     if rest.is_some() && members.iter().any(|member| member.name == path) {
         return Err(Surprise); // Partly nested and partly dotted.

@@ -3,6 +3,7 @@
 
 mod careful;
 mod known_fields;
+mod own_fields;
 mod quick;
 
 use std::{borrow::Cow, cell::RefCell, rc::Rc};
@@ -10,10 +11,11 @@ use std::{borrow::Cow, cell::RefCell, rc::Rc};
 use serde_json::json;
 
 use crate::{
-    conflicts::Conflicts,
     event::{Event, Origin},
+    event_id::document_id,
     ids::Ids,
     index_name::{self, IndexName, Indices},
+    mapping::{Layout, Mappings},
 };
 use known_fields::Named;
 
@@ -112,7 +114,8 @@ impl<'a> Encoder<'a> {
     }
 
     /// The index of an event that happened `timestamp` milliseconds after 1970.
-    pub(crate) fn index(&self, timestamp: i64) -> Rc<str> {
+    #[must_use]
+    pub fn index(&self, timestamp: i64) -> Rc<str> {
         let day = index_name::day(timestamp);
         let mut last = self.day.borrow_mut();
         if last.0 != day || last.1.is_empty() {
@@ -121,10 +124,10 @@ impl<'a> Encoder<'a> {
         Rc::clone(&last.1)
     }
 
-    /// Appends an event to a bulk body, with all its fields but those that its index refuses: these become `path=value`
-    /// in `@kv`. Tells whether there were such.
-    pub fn encode(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> bool {
-        !self.encode_quickly(event, conflicts, body) && self.encode_carefully(event, conflicts, body)
+    /// Appends an event to a bulk body, with the fields that its index types, and pairs for the others.
+    pub fn encode(&self, event: &Event<'_>, mappings: &mut Mappings, body: &mut Vec<u8>) -> Encoded {
+        let quickly = self.encode_quickly(event, mappings, body);
+        quickly.unwrap_or_else(|| self.encode_carefully(event, mappings, body))
     }
 
     /// The action, and the document up to its message. Id and message are escaped, without quotes.
@@ -134,10 +137,8 @@ impl<'a> Encoder<'a> {
             r#"{"create":{"_index":""#,
             &self.index(event.timestamp),
             r#"","_id":""#,
-            id,
-            "\"}}\n{\"@id\":\"",
-            id,
-            r#"","@timestamp":"#,
+            &document_id(id),
+            "\"}}\n{\"@timestamp\":",
             digits.format(event.valid_time()),
             &self.head,
             r#","@message":""#,
@@ -145,6 +146,34 @@ impl<'a> Encoder<'a> {
             "\"",
         ] {
             body.extend_from_slice(part.as_bytes());
+        }
+    }
+}
+
+/// What became of the fields of an event.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Encoded {
+    /// Whether some of them are pairs and not typed.
+    pub untyped: bool,
+    /// Whether that is so for want of room.
+    pub crowded: bool,
+    /// Whether something of it is in the message only, or all of it is pairs since the engine has refused it.
+    pub degraded: bool,
+    /// How many values are in the message only.
+    left_out: usize,
+}
+
+impl Encoded {
+    fn of(layout: &Layout, left_out: usize) -> Self {
+        Self { untyped: layout.untyped > 0, crowded: layout.crowded > 0, degraded: left_out > 0, left_out }
+    }
+
+    /// Appends why the event lacks something, if it does.
+    fn append_reason(self, refused: Option<&str>, body: &mut Vec<u8>) {
+        let left_out = (self.left_out > 0).then(|| format!("{} more values are in the message only", self.left_out));
+        let reasons: Vec<&str> = refused.into_iter().chain(left_out.as_deref()).collect();
+        if !reasons.is_empty() {
+            body.extend_from_slice(format!(r#","@degraded":{}"#, json!(reasons.join("; "))).as_bytes());
         }
     }
 }
@@ -204,7 +233,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::{event::LogEvent, index_name::Period};
+    use crate::{event::LogEvent, index_name::Period, properties::canonical};
 
     /// The action and the document that an encoder makes.
     fn encoded(event: &LogEvent<'_>, encode: impl FnOnce(&Encoder<'_>, &Event<'_>, &mut Vec<u8>)) -> (Value, Value) {
@@ -230,7 +259,27 @@ mod tests {
     }
 
     fn source_of(event: &LogEvent<'_>) -> Value {
-        encoded(event, |encoder, event, body| assert!(!encoder.encode(event, &Conflicts::default(), body))).1
+        encoded(event, |encoder, event, body| _ = encoder.encode(event, &mut roomy(), body)).1
+    }
+
+    const INDEX: &str = "logctl-2026.11.23";
+
+    /// An index that types every name.
+    fn roomy() -> Mappings {
+        read(r#"{"i":{"mappings":{"disable_objects":true,"properties":{"@level":{"type":"keyword"}}}}}"#, usize::MAX)
+    }
+
+    /// An index that types a few names and no more.
+    fn full() -> Mappings {
+        let mapped = json!({"properties": {"a": {"type": "keyword"}, "level": {"type": "keyword"}, "log": {"properties": {
+            "level": {"type": "keyword"}, "b": {"properties": {"c": {"type": "keyword"}}}}}, "json@y": {"type": "keyword"}}});
+        read(&json!({"i": {"mappings": mapped}}).to_string(), 0)
+    }
+
+    fn read(mapping: &str, room: usize) -> Mappings {
+        let mut mappings = Mappings::unshared(room);
+        mappings.read(INDEX, Some(mapping.as_bytes()), 0);
+        mappings
     }
 
     fn event(message: &str) -> LogEvent<'_> {
@@ -241,58 +290,59 @@ mod tests {
     fn a_json_event_has_fixed_fields_and_its_own() {
         let event = event(r#"{"level":"warn","requestId":"abc-1","amount":3}"#);
         let (action, source) = encoded(&event, |encoder, event, body| {
-            assert!(!encoder.encode(event, &Conflicts::default(), body));
+            assert_eq!(encoder.encode(event, &mut roomy(), body), Encoded::default());
         });
         assert_eq!(action, json!({"create": {"_index": "logctl-2026.11.23", "_id": "37"}}));
         assert_eq!(
-            source,
+            canonical(source),
             json!({
-                "@id": "37", "@timestamp": 1_795_392_000_000_i64, "@ingested": 1_795_392_001_000_i64,
+                "@timestamp": 1_795_392_000_000_i64, "@ingested": 1_795_392_001_000_i64,
                 "@owner": "123456789012", "@region": "eu-west-1", "@log_group": "/aws/lambda/pay", "@log_stream": "s",
                 "@service": "pay", "@message": r#"{"level":"warn","requestId":"abc-1","amount":3}"#,
-                "@ids": ["abc-1"], "@level": "warn", "@request_id": "abc-1",
+                "@ids": ["abc-1"], "@kvk": ["amount", "level", "requestId"], "@level": "warn", "@request_id": "abc-1",
                 "level": "warn", "requestId": "abc-1", "amount": 3
             })
         );
     }
 
     #[test]
-    fn a_degraded_event_keeps_its_fields_as_pairs() {
-        let event = event(r#"{"a":{"b":[1,2]},"c":"x"}"#);
-        let (_, source) =
-            encoded(&event, |encoder, event, body| encoder.encode_degraded(event, "mapping conflict", body));
-        assert_eq!(source["@kv"], json!(["a.b=1", "a.b=2", "c=x"]));
-        assert_eq!(source["@degraded"], "mapping conflict");
-        assert_eq!(source.get("a"), None);
+    fn a_refused_event_keeps_its_fields_as_pairs() {
+        let event = event(r#"{"a":{"b":[1,2,2],"=":" 0x1p4"},"c":"x","n":null}"#);
+        let (_, source) = encoded(&event, |encoder, event, body| {
+            assert!(encoder.encode_untyped(event, "refused", body).degraded);
+        });
+        let source = canonical(source);
+        assert_eq!(source["@kv"], json!([r"a.\== 0x1p4", "a.b=1", "a.b=2", "c=x"]));
+        assert_eq!(source["@kvn"], json!([r"a.\==c03", "a.b=bff", "a.b=c"]));
+        assert_eq!(source["@kvk"], json!(["a", "a.=", "a.b", "c"]));
+        assert_eq!((&source["@degraded"], source.get("a")), (&json!("refused"), None));
     }
 
     #[test]
-    fn a_path_that_conflicts_is_left_to_pairs() {
-        let mut conflicts = Conflicts::default();
-        conflicts.learn("/aws/lambda/pay", "logctl-2026.11.23", "a.b");
-        conflicts.learn("/aws/lambda/pay", "logctl-2026.11.23", "z");
-        let event = event(r#"{"a":{"b":{"c":1},"d":2}}"#);
-        let (_, source) = encoded(&event, |encoder, event, body| assert!(encoder.encode(event, &conflicts, body)));
-        assert_eq!((&source["@kv"], &source["a"]), (&json!(["a.b.c=1"]), &json!({"d": 2})));
-        assert_eq!(source["@degraded"], "of another type than in this index: a.b");
+    fn names_that_are_not_typed_are_pairs() {
+        let mut mappings = full();
+        let event = event(r#"{"a":1,"log":{"level":"x","other":[2,3]},"b":"y"}"#);
+        let (_, source) = encoded(&event, |encoder, event, body| {
+            let encoded = encoder.encode(event, &mut mappings, body);
+            assert_eq!((encoded.untyped, encoded.crowded, encoded.degraded), (true, true, false));
+        });
+        assert_eq!((&source["a"], &source["log"]), (&json!(1), &json!({"level": "x"})));
+        let source = canonical(source);
+        assert_eq!(source["@kv"], json!(["b=y", "log.other=2", "log.other=3"]));
+        assert_eq!(source["@kvk"], json!(["a", "b", "log", "log.level", "log.other"]));
+        assert_eq!(source.get("@degraded"), None);
     }
 
     #[test]
     fn pairs_are_bounded() {
-        let message = json!({"n".repeat(256): vec![1; 100_000]}).to_string();
-        let (_, source) = encoded(&event(&message), |encoder, event, body| encoder.encode_degraded(event, "r", body));
+        let values: Vec<u32> = (0..10_000).collect();
+        let message = json!({"n".repeat(256): values}).to_string();
+        let (_, source) =
+            encoded(&event(&message), |encoder, event, body| _ = encoder.encode_untyped(event, "r", body));
         let pairs = source["@kv"].as_array().unwrap();
-        assert!(pairs.len() > 100 && json!(pairs).to_string().len() < 80 << 10, "{}", pairs.len());
-        assert_eq!(source["@degraded"], format!("r; {} more values are in the message only", 100_000 - pairs.len()));
-    }
-
-    #[test]
-    fn a_conflict_of_a_name_with_a_prefix_is_known() {
-        let mut conflicts = Conflicts::default();
-        conflicts.learn("/aws/lambda/pay", "logctl-2026.11.23", "json@x");
-        let (fast, quick, careful) = both_with(&event(r#"{"@x":1,"b":2}"#), &conflicts);
-        assert_eq!((fast, &quick), (false, &careful));
-        assert_eq!((&careful["@kv"], &careful["b"]), (&json!(["json@x=1"]), &json!(2)));
+        assert!(pairs.len() > 1_000 && source.to_string().len() < 2 << 20, "{}", pairs.len());
+        assert_eq!(source["@degraded"], format!("r; {} more values are in the message only", 10_000 - pairs.len()));
+        assert_eq!(source["@kvk"], json!(["n".repeat(256)]));
     }
 
     #[test_case("/aws/lambda/pay", "pay")]
@@ -327,23 +377,28 @@ mod tests {
             .prop_map(|members| Value::Object(members.into_iter().collect()))
     }
 
-    /// What both ways make of an event, which must mean the same.
+    /// What both ways make of an event, which must mean the same, whatever the index types.
     fn both(event: &LogEvent<'_>) -> (bool, Value, Value) {
-        both_with(event, &Conflicts::default())
+        let (fast, quick, careful) = both_with(event, roomy);
+        for mappings in [full, Mappings::default] {
+            let (also_fast, quick, careful) = both_with(event, mappings);
+            assert_eq!((also_fast, quick), (fast, careful));
+        }
+        (fast, quick, careful)
     }
 
-    fn both_with(event: &LogEvent<'_>, conflicts: &Conflicts) -> (bool, Value, Value) {
-        let mut fast = false;
+    fn both_with(event: &LogEvent<'_>, mappings: fn() -> Mappings) -> (bool, Value, Value) {
+        let (mut fast, mut outcomes) = (false, Vec::new());
         let (_, quick) = encoded(event, |encoder, event, body| {
-            fast = encoder.encode_quickly(event, conflicts, body);
-            if !fast {
-                encoder.encode_carefully(event, conflicts, body);
-            }
+            let quickly = encoder.encode_quickly(event, &mut mappings(), body);
+            fast = quickly.is_some();
+            outcomes.push(quickly.unwrap_or_else(|| encoder.encode_carefully(event, &mut mappings(), body)));
         });
         let (_, careful) = encoded(event, |encoder, event, body| {
-            encoder.encode_carefully(event, conflicts, body);
+            outcomes.push(encoder.encode_carefully(event, &mut mappings(), body));
         });
-        (fast, quick, careful)
+        assert_eq!(outcomes[0], outcomes[1]);
+        (fast, canonical(quick), canonical(careful))
     }
 
     const ID: &str = "8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f";
@@ -399,7 +454,7 @@ mod tests {
     }
 
     #[test_case(&json!({"time": "t", "event": r#"{"order":{"n":7},"level":"WARN"}"#}), r#"t {"order":{"n":7},"level":"WARN"}"#; "json in a column")]
-    #[test_case(&json!({"level": "INFO", "event": "{\"level\":\"WARN\",\"_x\":1}\n"}), r#"INFO {"level":"WARN","_x":1}"#; "a name that both have, and one of the engine")]
+    #[test_case(&json!({"severity": "INFO", "event": "{\"level\":\"WARN\",\"_x\":1}\n"}), r#"INFO {"level":"WARN","_x":1}"#; "a name of the engine")]
     #[test_case(&json!({"a": format!("x\n{ID}")}), "m"; "an id behind an escape")]
     #[test_case(&json!({"a": "{b}"}), "m"; "a brace and no json")]
     fn columns_are_taken_fast(columns: &Value, message: &str) {
@@ -420,20 +475,12 @@ mod tests {
             prop_assert_eq!(quick, careful);
         }
 
-        /// The same where an index has refused something, and of columns that do not come out of the message.
+        /// The same of columns that do not come out of the message.
         #[test]
-        fn both_paths_agree_about_conflicts_and_columns(value in any_json(), columns: bool) {
-            let mut conflicts = Conflicts::default();
-            for path in ["a", "json@y", "log.level", "json_x"] {
-                conflicts.learn("/aws/lambda/pay", "logctl-2026.11.23", path);
-            }
-            let message = if columns { "m".to_owned() } else { value.to_string() };
-            let extracted_fields = value.as_object().filter(|_| columns).cloned();
-            let event = LogEvent { extracted_fields, ..event(&message) };
-            for conflicts in [Conflicts::default(), conflicts] {
-                let (_, quick, careful) = both_with(&event, &conflicts);
-                prop_assert_eq!(quick, careful);
-            }
+        fn both_paths_agree_about_columns_alone(value in any_json()) {
+            let event = LogEvent { extracted_fields: value.as_object().cloned(), ..event("m") };
+            let (_, quick, careful) = both(&event);
+            prop_assert_eq!(quick, careful);
         }
 
         #[test]
@@ -448,7 +495,6 @@ mod tests {
             let event = LogEvent { timestamp, ..event(&message) };
             let source = source_of(&event);
             prop_assert_eq!(&source["@message"], &json!(message));
-            prop_assert_eq!(&source["@id"], "37");
         }
 
         /// Fields of a message never replace a fixed one, and arrive under their own names.

@@ -2,21 +2,25 @@
 //!
 //! It makes the same document as the careful way or none: whatever surprises it is left to that.
 
+use std::{borrow::Cow, sync::Arc};
+
 use super::{
-    Encoder, Scratch,
+    Encoded, Encoder, Scratch,
     known_fields::{Named, Told},
+    own_fields::{OwnFields, append_fields, append_pairs},
 };
 use crate::{
-    conflicts::Conflicts,
     event::Event,
     fields::{self, MAX_NAMES},
     ids::{self, Ids},
     json::{
-        Member, Surprise,
-        object::{Clean, clean},
+        Member, Record, Surprise,
+        object::{Clean, clean, prefix},
         text::unescape_into,
     },
-    normalise::{self, Normalised},
+    mapping::{Layout, Mappings},
+    normalise,
+    shape::CLOSE,
 };
 
 /// Members for which there is room at once.
@@ -24,16 +28,26 @@ const MEMBERS: usize = 24;
 
 impl Encoder<'_> {
     /// Appends the event, if nothing about it is unusual.
-    pub(crate) fn encode_quickly(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> bool {
+    pub(crate) fn encode_quickly(
+        &self,
+        event: &Event<'_>,
+        mappings: &mut Mappings,
+        body: &mut Vec<u8>,
+    ) -> Option<Encoded> {
         let start = body.len();
-        let done = self.append_quickly(event, conflicts, body).is_ok();
-        if !done {
+        let done = self.append_quickly(event, mappings, body);
+        if done.is_err() {
             body.truncate(start);
         }
-        done
+        done.ok()
     }
 
-    fn append_quickly(&self, event: &Event<'_>, conflicts: &Conflicts, body: &mut Vec<u8>) -> Result<(), Surprise> {
+    fn append_quickly(
+        &self,
+        event: &Event<'_>,
+        mappings: &mut Mappings,
+        body: &mut Vec<u8>,
+    ) -> Result<Encoded, Surprise> {
         let mut scratch = self.scratch.borrow_mut();
         let Scratch { text, ids } = &mut *scratch;
         if event.id.contains('\\') {
@@ -42,14 +56,15 @@ impl Encoder<'_> {
         self.append_envelope(event, event.id, event.message, body);
         let message = plain(event.message, text)?;
         ids.clear();
-        let quick = Quick { encoder: self, event, message, conflicts };
-        match event.extracted_fields {
+        let mut quick = Quick { encoder: self, event, message, mappings };
+        let encoded = match event.extracted_fields {
             Some(columns) => quick.append_columns(columns, ids, body)?,
             None if message.trim().ends_with('}') => quick.append_json(ids, body)?,
-            None => quick.append_text(ids, body)?,
-        }
+            None => quick.append_text(ids, body),
+        };
+        encoded.append_reason(None, body);
         body.extend_from_slice(b"}\n");
-        Ok(())
+        Ok(encoded)
     }
 }
 
@@ -59,30 +74,36 @@ struct Quick<'a> {
     event: &'a Event<'a>,
     /// Its message, unescaped.
     message: &'a str,
-    conflicts: &'a Conflicts,
+    mappings: &'a mut Mappings,
 }
 
-impl Quick<'_> {
+impl<'a> Quick<'a> {
     /// A message that is JSON, alone or behind a prefix.
-    fn append_json(&self, ids: &mut Ids, body: &mut Vec<u8>) -> Result<(), Surprise> {
+    fn append_json(&mut self, ids: &mut Ids, body: &mut Vec<u8>) -> Result<Encoded, Surprise> {
         let (prefix, object) = split_prefix(self.message.trim())?;
         let mut members = Vec::with_capacity(MEMBERS);
-        let object = clean(object, &mut members)?;
-        self.check_conflicts(&members)?;
-        if self.encoder.normalises() {
-            let prefix = (!prefix.is_empty()).then(|| normalise::of_prefix(prefix));
-            self.tell(&Named::new(&Told::by(&members)?, prefix.as_ref()), &Ids::default(), ids, body);
+        let object = clean(object, &mut members, self.record())?;
+        if !self.encoder.normalises() {
+            append_members(&object, &members, object.scanner.renames, body);
+            return Ok(Encoded::default());
         }
-        append_members(&object, &members, object.scanner.renames, body);
-        Ok(())
+        let prefix = (!prefix.is_empty()).then(|| normalise::of_prefix(prefix));
+        self.tell(&Named::new(&Told::by(&members)?, prefix.as_ref()), &Ids::default(), ids, body);
+        let layout = self.layout(object.shape());
+        let leaf = |at| object.scanner.leaf(at);
+        if layout.whole {
+            append_members(&object, &members, object.scanner.renames, body);
+        } else {
+            append_leaves(&layout, leaf, object.scanner.breaks, body);
+        }
+        Ok(Encoded::of(&layout, append_pairs(&layout, leaf, body)))
     }
 
     /// The columns that a filter has cut out of the message. Where one of them holds JSON, the members of the message's are
     /// fields as well.
-    fn append_columns(&self, columns: &str, ids: &mut Ids, body: &mut Vec<u8>) -> Result<(), Surprise> {
+    fn append_columns(&mut self, columns: &str, ids: &mut Ids, body: &mut Vec<u8>) -> Result<Encoded, Surprise> {
         let mut members = Vec::with_capacity(MEMBERS);
-        let columns = clean(columns, &mut members)?;
-        let count = members.len();
+        let columns = clean(columns, &mut members, self.record())?;
         if members.iter().any(|column| column.value.starts_with(['{', '['])) {
             return Err(Surprise); // Columns are texts, since AWS cuts them out of one.
         }
@@ -93,62 +114,85 @@ impl Quick<'_> {
             holds_json |= text.trim_end().ends_with('}');
             ids::scan(text, |id| of_columns.keep(id));
         }
+        let count = members.len();
         let json = self.json_beside(&columns, holds_json, &mut members)?;
-        self.check_conflicts(&members)?;
-        if self.encoder.normalises() {
-            self.tell(&Named::new(&Told::by(&members)?, None), &of_columns, ids, body);
+        if !self.encoder.normalises() {
+            append_members(&columns, &members[..count], columns.scanner.renames, body);
+            if let Some(json) = json {
+                append_members(&json, &members[count..], true, body);
+            }
+            return Ok(Encoded::default());
         }
-        append_members(&columns, &members[..count], columns.scanner.renames, body);
-        if let Some(json) = json {
-            append_members(&json, &members[count..], true, body);
+        self.tell(&Named::new(&Told::by(&members)?, None), &of_columns, ids, body);
+        // Both make one object.
+        let mut shape = columns.shape().to_vec();
+        let mut breaks = columns.scanner.breaks;
+        if let Some(json) = &json {
+            shape.truncate(shape.len() - [CLOSE].len());
+            shape.extend(json.shape().iter().skip(1));
+            breaks |= json.scanner.breaks;
         }
-        Ok(())
+        let layout = self.layout(&shape);
+        let of_columns = columns.scanner.leaves();
+        let leaf = |at: usize| match &json {
+            Some(json) if at >= of_columns => json.scanner.leaf(at - of_columns),
+            _ => columns.scanner.leaf(at),
+        };
+        append_leaves(&layout, leaf, breaks, body);
+        Ok(Encoded::of(&layout, append_pairs(&layout, leaf, body)))
+    }
+
+    /// Where the shape of an object is noted, if anybody asks for it.
+    fn record(&self) -> Option<Record> {
+        self.encoder.normalises().then(Record::default)
+    }
+
+    fn layout(&mut self, shape: &[u8]) -> Arc<Layout> {
+        let index = self.encoder.index(self.event.timestamp);
+        self.mappings.layout(&index, &self.encoder.origin.log_group, shape)
     }
 
     /// The JSON of the message, where a column holds some. Its members are added to those of the columns, which come first.
-    fn json_beside<'t>(
-        &'t self,
+    fn json_beside(
+        &self,
         columns: &Clean<'_>,
         holds_json: bool,
-        members: &mut Vec<Member<'t>>,
-    ) -> Result<Option<Clean<'t>>, Surprise> {
+        members: &mut Vec<Member<'a>>,
+    ) -> Result<Option<Clean<'a>>, Surprise> {
         let message = self.message.trim();
         if !holds_json || !message.ends_with('}') {
             return Ok(None);
         }
         let mut inside = Vec::new();
-        let json = clean(split_prefix(message)?.1, &mut inside)?;
+        let json = clean(split_prefix(message)?.1, &mut inside, self.record())?;
         // An escape may hide an id from who looks at the message.
         let hides = |member: &Member<'_>| memchr::memchr(b'\\', member.value.as_bytes()).is_some();
         if columns.scanner.names + json.scanner.names > MAX_NAMES || inside.iter().any(hides) {
             return Err(Surprise);
         }
-        inside.retain(|member| members.iter().all(|column| column.name != member.name));
+        if inside.iter().any(|member| members.iter().any(|column| column.name == member.name)) {
+            return Err(Surprise); // The column counts.
+        }
         members.append(&mut inside);
         Ok(Some(json))
     }
 
     /// A message that is no JSON.
-    fn append_text(&self, ids: &mut Ids, body: &mut Vec<u8>) -> Result<(), Surprise> {
+    fn append_text(&mut self, ids: &mut Ids, body: &mut Vec<u8>) -> Encoded {
         if !self.encoder.normalises() {
-            return Ok(());
+            return Encoded::default();
         }
-        let Normalised { fields, .. } = {
-            let mut normalised = normalise::of_message(self.message.trim());
-            self.tell(&Named::from(&normalised), &Ids::default(), ids, body);
-            normalised.fields = fields::tidy(std::mem::take(&mut normalised.fields));
-            normalised
-        };
-        if !fields.is_empty() {
-            let index = self.encoder.index(self.event.timestamp);
-            if !self.conflicts.paths(&self.encoder.origin.log_group, &index).is_empty() {
-                return Err(Surprise);
-            }
-            let fields = serde_json::to_string(&fields).map_err(|_| Surprise)?;
-            body.push(b',');
-            body.extend_from_slice(&fields.as_bytes()[1..fields.len() - 1]);
+        let normalised = normalise::of_message(self.message.trim());
+        self.tell(&Named::from(&normalised), &Ids::default(), ids, body);
+        if normalised.fields.is_empty() {
+            return Encoded::default();
         }
-        Ok(())
+        let tidy = fields::tidy(normalised.fields);
+        let own = OwnFields::of(&tidy.fields);
+        let layout = self.layout(&own.shape);
+        append_fields(&layout, |at| own.leaf(at), body);
+        let left_out = append_pairs(&layout, |at| own.leaf(at), body);
+        Encoded::of(&layout, left_out + tidy.left_out)
     }
 
     /// Appends what an event says of itself: its names, and the ids of its message and of more.
@@ -160,24 +204,6 @@ impl Quick<'_> {
         more.iter().for_each(|id| ids.keep(id));
         named.append(ids, body);
     }
-
-    /// An event with a field that its index refuses is left to the careful way.
-    fn check_conflicts(&self, members: &[Member<'_>]) -> Result<(), Surprise> {
-        if self.conflicts.is_empty() {
-            return Ok(());
-        }
-        let (group, index) = (&self.encoder.origin.log_group, self.encoder.index(self.event.timestamp));
-        let concerned = |member: &Member<'_>| match prefix(member.name) {
-            "" => self.conflicts.concern(group, &index, member.name),
-            prefix => self.conflicts.concern(group, &index, &format!("{prefix}{}", member.name)),
-        };
-        if members.iter().any(concerned) { Err(Surprise) } else { Ok(()) }
-    }
-}
-
-/// What a name of the root gets before it, that would otherwise be one of ours or the engine's.
-fn prefix(name: &str) -> &'static str {
-    if name.starts_with(['_', '@']) { "json" } else { "" }
 }
 
 /// The message unescaped, where it is escaped at all.
@@ -218,7 +244,20 @@ fn append_members(object: &Clean<'_>, members: &[Member<'_>], apart: bool, body:
         scanner.append(inner.text, inner.at, body);
     }
     if scanner.breaks {
-        // They stand between values: inside of strings they are escaped.
-        body[start..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+        mend_breaks(&mut body[start..]);
     }
+}
+
+/// Appends the leaves that are fields.
+fn append_leaves<'l>(layout: &Layout, leaf: impl Fn(usize) -> Cow<'l, str>, breaks: bool, body: &mut Vec<u8>) {
+    let start = body.len();
+    append_fields(layout, leaf, body);
+    if breaks {
+        mend_breaks(&mut body[start..]);
+    }
+}
+
+/// Line breaks stand between values: inside of strings they are escaped.
+fn mend_breaks(json: &mut [u8]) {
+    json.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
 }

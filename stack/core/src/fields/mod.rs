@@ -15,9 +15,18 @@ use crate::ids;
 /// The name of all keys of a map whose keys are ids or numbers.
 const FOLDED: &str = "*";
 
+/// Fields that are harmless.
+#[derive(Debug, Default, PartialEq)]
+pub struct Tidy {
+    /// The fields.
+    pub fields: Map<String, Value>,
+    /// How many values are in the message only.
+    pub left_out: usize,
+}
+
 /// Makes the fields of an event harmless.
 #[must_use]
-pub fn tidy(fields: Map<String, Value>) -> Map<String, Value> {
+pub fn tidy(fields: Map<String, Value>) -> Tidy {
     let is_harmless = |(name, value): (&String, &Value)| {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let clean = (1..=MAX_NAME).contains(&name.len()) && !name.starts_with('_') && name.as_bytes().iter().all(plain);
@@ -28,62 +37,71 @@ pub fn tidy(fields: Map<String, Value>) -> Map<String, Value> {
             }
     };
     if fields.len() <= MAX_NAMES && fields.iter().all(is_harmless) {
-        return fields;
+        return Tidy { fields, left_out: 0 };
     }
-    tidy_object(fields, 1, &mut String::new(), &mut HashSet::new())
+    let mut tidying = Tidying::default();
+    Tidy { fields: tidying.object(fields, 1), left_out: tidying.left_out }
 }
 
-/// `path` is where the object stands, `paths` are those that the event has used so far.
-fn tidy_object(
-    fields: Map<String, Value>,
-    depth: usize,
-    path: &mut String,
-    paths: &mut HashSet<String>,
-) -> Map<String, Value> {
-    let mut clean = Map::new();
-    let here = path.len();
-    for (name, value) in fields {
-        let name = tidy_name(&name, depth == 1);
-        path.truncate(here);
-        path.push('.');
-        path.push_str(&name);
-        if !paths.contains(path) {
-            if paths.len() == MAX_NAMES {
-                continue;
+/// An event whose fields are made harmless.
+#[derive(Default)]
+struct Tidying {
+    /// Where the object stands that is looked at.
+    path: String,
+    /// The paths that the event has used so far.
+    paths: HashSet<String>,
+    left_out: usize,
+}
+
+impl Tidying {
+    fn object(&mut self, fields: Map<String, Value>, depth: usize) -> Map<String, Value> {
+        let mut clean = Map::new();
+        let here = self.path.len();
+        for (name, value) in fields {
+            let name = tidy_name(&name, depth == 1);
+            self.path.truncate(here);
+            self.path.push('.');
+            self.path.push_str(&name);
+            if !self.paths.contains(&self.path) {
+                if self.paths.len() == MAX_NAMES {
+                    self.left_out += 1;
+                    continue;
+                }
+                self.paths.insert(self.path.clone());
             }
-            paths.insert(path.clone());
+            let value = self.value(value, depth);
+            match clean.get_mut(&name) {
+                // What is folded into one name stays beside one another.
+                Some(folded) if name == FOLDED => self.left_out += usize::from(!fold(folded, value)),
+                _ => self.left_out += usize::from(clean.insert(name, value).is_some()),
+            }
         }
-        let value = tidy_value(value, depth, path, paths);
-        match clean.get_mut(&name) {
-            // What is folded into one name stays beside one another.
-            Some(folded) if name == FOLDED => fold(folded, value),
-            _ => drop(clean.insert(name, value)),
+        self.path.truncate(here);
+        clean
+    }
+
+    fn value(&mut self, value: Value, depth: usize) -> Value {
+        match value {
+            Value::Number(number) if !fits(&number) => Value::String(number.to_string()),
+            Value::Object(object) if depth >= MAX_DEPTH => Value::String(Value::Object(object).to_string()),
+            Value::Object(object) => Value::Object(self.object(object, depth + 1)),
+            Value::Array(items) if uniform(&items) => {
+                Value::Array(items.into_iter().map(|item| self.value(item, depth)).collect())
+            }
+            Value::Array(items) => Value::String(Value::Array(items).to_string()),
+            scalar => scalar,
         }
     }
-    path.truncate(here);
-    clean
 }
 
-/// Adds a value to those of the same name.
-fn fold(folded: &mut Value, value: Value) {
+/// Adds a value to those of the same name, if it is like them.
+fn fold(folded: &mut Value, value: Value) -> bool {
     match folded {
         Value::Array(items) if items.first().is_some_and(|first| alike(first, &value)) => items.push(value),
         first if alike(first, &value) => *first = Value::Array(vec![first.take(), value]),
-        _ => {} // It is still in the message.
+        _ => return false,
     }
-}
-
-fn tidy_value(value: Value, depth: usize, path: &mut String, paths: &mut HashSet<String>) -> Value {
-    match value {
-        Value::Number(number) if !fits(&number) => Value::String(number.to_string()),
-        Value::Object(object) if depth >= MAX_DEPTH => Value::String(Value::Object(object).to_string()),
-        Value::Object(object) => Value::Object(tidy_object(object, depth + 1, path, paths)),
-        Value::Array(items) if uniform(&items) => {
-            Value::Array(items.into_iter().map(|item| tidy_value(item, depth, path, paths)).collect())
-        }
-        Value::Array(items) => Value::String(Value::Array(items).to_string()),
-        scalar => scalar,
-    }
+    true
 }
 
 /// Integers from 2^63 overflow the engine's long, and numbers beyond f64 its double.
@@ -134,18 +152,6 @@ fn walk_value(path: &str, value: &Value, each: &mut impl FnMut(&str, String)) {
     }
 }
 
-/// Takes away what stands at a path, whether its dots are nesting or part of a name. Below a list it takes the whole list.
-pub fn take(fields: &mut Map<String, Value>, path: &str) -> Option<Value> {
-    if let Some(value) = fields.remove(path) {
-        return Some(value);
-    }
-    path.match_indices('.').find_map(|(at, _)| match fields.get_mut(&path[..at])? {
-        Value::Object(object) => take(object, &path[at + 1..]),
-        Value::Array(_) => fields.remove(&path[..at]),
-        _ => None,
-    })
-}
-
 /// The value at a path, whether its dots are nesting or part of a name.
 #[must_use]
 pub fn get<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
@@ -182,7 +188,7 @@ mod tests {
     #[test_case(json!({"a": [[1]]}), json!({"a": "[[1]]"}); "nested array")]
     #[test_case(json!({"a": [{"b": 1}, {"b": 2}]}), json!({"a": [{"b": 1}, {"b": 2}]}); "array of objects")]
     fn cleaned(dirty: Value, expected: Value) {
-        assert_eq!(Value::Object(tidy(object(dirty))), expected);
+        assert_eq!(Value::Object(tidy(object(dirty)).fields), expected);
     }
 
     #[test]
@@ -191,26 +197,25 @@ mod tests {
         for _ in 0..20 {
             deep = json!({ "a": deep });
         }
-        let clean = Value::Object(tidy(object(deep)));
+        let clean = Value::Object(tidy(object(deep)).fields);
         let leaf = clean.pointer("/a/a/a/a/a/a/a/a").unwrap();
         assert!(leaf.as_str().unwrap().starts_with(r#"{"a":"#));
     }
 
     #[test]
     fn names_are_counted() {
-        let many: Map<_, _> = (0..1000).map(|n| (format!("k{n}"), json!(n))).collect();
-        assert_eq!(tidy(many).len(), MAX_NAMES);
-        let items: Vec<Value> = (0..1000).map(|n| json!({"a": n, "b": n})).collect();
-        assert_eq!(tidy(object(json!({"items": items}))), object(json!({"items": items})), "each name counts once");
+        let many: Map<_, _> = (0..MAX_NAMES + 7).map(|n| (format!("k{n}"), json!(n))).collect();
+        let tidy = super::tidy(many);
+        assert_eq!((tidy.fields.len(), tidy.left_out), (MAX_NAMES, 7));
+        let items: Vec<Value> = (0..2 * MAX_NAMES).map(|n| json!({"a": n, "b": n})).collect();
+        let items = object(json!({ "items": items }));
+        assert_eq!(super::tidy(items.clone()), Tidy { fields: items, left_out: 0 }, "each name counts once");
     }
 
-    #[test_case("a.b", json!({"c": 1}), json!({"a": {"d": 2}, "x.y": 3, "l": [{"m": 4}]}); "nested")]
-    #[test_case("x.y", json!(3), json!({"a": {"b": {"c": 1}, "d": 2}, "l": [{"m": 4}]}); "dotted")]
-    #[test_case("l.m", json!([{"m": 4}]), json!({"a": {"b": {"c": 1}, "d": 2}, "x.y": 3}); "below a list")]
-    fn taken(path: &str, value: Value, left: Value) {
-        let mut fields = object(json!({"a": {"b": {"c": 1}, "d": 2}, "x.y": 3, "l": [{"m": 4}]}));
-        assert_eq!(take(&mut fields, path), Some(value));
-        assert_eq!(Value::Object(fields), left);
+    #[test_case(json!({"a ": 1, "a": 2}); "two names that become one")]
+    #[test_case(json!({"u": {"1": 1, "2": "x"}}); "values of two kinds under one star")]
+    fn what_is_lost_is_counted(dirty: Value) {
+        assert_eq!(tidy(object(dirty)).left_out, 1);
     }
 
     #[test]

@@ -11,12 +11,13 @@ use std::ops::Range;
 
 use memchr::memchr;
 
+use crate::shape::{NOTHING, VALUE};
 use bytes::{LONG_BLOCK, Marks, special};
 
 /// An object may be nested this deep; a deeper one becomes a text.
 pub const MAX_DEPTH: usize = 8;
 /// Names that an event may bring, each counted once for its place; later ones are left out.
-pub const MAX_NAMES: usize = 200;
+pub const MAX_NAMES: usize = 1_000;
 /// Characters of a name; longer ones are cut.
 pub const MAX_NAME: usize = 256;
 
@@ -71,13 +72,36 @@ pub struct Scanner<'t> {
     texts: Vec<Range<usize>>,
     /// Names of the object. Those of objects in a list count once for all of them, those below these each time.
     pub names: usize,
+    /// What is noted of the object on the way, if anything.
+    pub record: Option<Record>,
+}
+
+/// The shape of an object and its leaves.
+#[derive(Debug, Default)]
+pub struct Record {
+    /// The names and how they are nested; see [`shape`](crate::shape).
+    pub shape: Vec<u8>,
+    /// Where the values stand that a leaf has: scalars, and lists of scalars.
+    pub leaves: Vec<Range<usize>>,
+}
+
+impl Record {
+    /// Notes a leaf, the name of which was noted.
+    fn leaf(&mut self, value: Range<usize>, is_something: bool) {
+        if is_something {
+            self.shape.push(VALUE);
+            self.leaves.push(value);
+        } else {
+            self.shape.push(NOTHING);
+        }
+    }
 }
 
 impl<'t> Scanner<'t> {
     /// At the start of `text`.
     #[must_use]
     pub fn new(text: &'t str) -> Self {
-        Self { text, at: 0, breaks: false, renames: false, texts: Vec::new(), names: 0 }
+        Self { text, at: 0, breaks: false, renames: false, texts: Vec::new(), names: 0, record: None }
     }
 
     /// What is still to be read.

@@ -1,10 +1,15 @@
 //! Objects of which every name and value may go to the index as it is.
 
+use std::borrow::Cow;
+
 use memchr::memchr;
 use serde::de::IgnoredAny;
 
-use super::{Inner, MAX_DEPTH, MAX_NAME, MAX_NAMES, Member, Scanner, Surprise};
-use crate::ids;
+use super::{Inner, MAX_DEPTH, MAX_NAME, MAX_NAMES, Member, Record, Scanner, Surprise};
+use crate::{
+    ids,
+    shape::{CLOSE, END, LIST, OPEN},
+};
 
 /// Digits that a number may have before or behind its point to be copied as it is.
 const MAX_DIGITS: usize = 18;
@@ -17,14 +22,26 @@ pub struct Clean<'t> {
     pub inner: Inner<'t>,
 }
 
-/// Understands `object`, whose members go to `members`.
+/// Understands `object`, whose members go to `members`. Its shape and its leaves are noted in `record`, if there is one.
 ///
 /// # Errors
 /// When it holds something that may not go to the index as it is.
-pub fn clean<'t>(object: &'t str, members: &mut Vec<Member<'t>>) -> Result<Clean<'t>, Surprise> {
-    let mut scanner = Scanner::new(object);
+pub fn clean<'t>(
+    object: &'t str,
+    members: &mut Vec<Member<'t>>,
+    record: Option<Record>,
+) -> Result<Clean<'t>, Surprise> {
+    let mut scanner = Scanner { record, ..Scanner::new(object) };
     let inner = scanner.clean_object(members).filter(|_| scanner.is_done()).ok_or(Surprise)?;
     Ok(Clean { scanner, inner })
+}
+
+impl Clean<'_> {
+    /// Its shape, if that was noted.
+    #[must_use]
+    pub fn shape(&self) -> &[u8] {
+        self.scanner.record.as_ref().map_or(&[], |record| &record.shape)
+    }
 }
 
 impl<'t> Scanner<'t> {
@@ -44,15 +61,22 @@ impl<'t> Scanner<'t> {
     fn object(&mut self, depth: usize, members: &mut Vec<Member<'t>>) -> Option<()> {
         let first = members.len();
         let mut seen = 0_u64;
+        self.note(|record| record.shape.push(OPEN));
         self.skip_space();
         if self.byte()? == b'}' {
             self.at += 1;
+            self.note(|record| record.shape.push(CLOSE));
             return Some(());
         }
         loop {
             let name = self.string().filter(|name| is_clean(name, depth == 1))?;
-            self.renames |= depth == 1 && name.starts_with(['_', '@']);
+            let prefix = if depth == 1 { prefix(name) } else { "" };
+            self.renames |= !prefix.is_empty();
             self.names += 1;
+            self.note(|record| {
+                record.shape.extend_from_slice(prefix.as_bytes());
+                record.shape.extend_from_slice(name.as_bytes());
+            });
             // Two names that share a mark may be the same.
             let mark = 1 << (mark(name) % 64);
             let twice = seen & mark != 0 && members[first..].iter().any(|member| member.name == name);
@@ -73,6 +97,7 @@ impl<'t> Scanner<'t> {
                 b',' => self.at += 1,
                 b'}' => {
                     self.at += 1;
+                    self.note(|record| record.shape.push(CLOSE));
                     return Some(());
                 }
                 _ => return None,
@@ -80,31 +105,46 @@ impl<'t> Scanner<'t> {
         }
     }
 
+    /// Notes something of the object.
+    #[inline]
+    fn note(&mut self, note: impl FnOnce(&mut Record)) {
+        if let Some(record) = &mut self.record {
+            note(record);
+        }
+    }
+
     /// Goes to the end of a value. What it pushes to `members` is the caller's to take away.
     fn value(&mut self, depth: usize, members: &mut Vec<Member<'t>>) -> Option<Kind> {
-        match self.byte()? {
+        let start = self.at;
+        let kind = match self.byte()? {
             b'"' => self.string().map(|_| Kind::String),
             b'{' if depth < MAX_DEPTH => {
                 self.at += 1;
-                self.object(depth + 1, members).map(|()| Kind::Object)
+                return self.object(depth + 1, members).map(|()| Kind::Object);
             }
-            b'[' => self.array(depth, members).map(|()| Kind::Array),
+            b'[' => return self.array(depth, members).map(|()| Kind::Array),
             b't' => self.literal("true", Kind::Bool),
             b'f' => self.literal("false", Kind::Bool),
             b'n' => self.literal("null", Kind::Null),
             _ => self.number(),
-        }
+        }?;
+        let end = self.at;
+        self.note(|record| record.leaf(start..end, kind != Kind::Null));
+        Some(kind)
     }
 
     /// Goes to the end of an array. One of several kinds of values, or of arrays, becomes a text.
     fn array(&mut self, depth: usize, members: &mut Vec<Member<'t>>) -> Option<()> {
         let (start, first, texts) = (self.at, members.len(), self.texts.len());
+        let noted = self.record.as_ref().map_or((0, 0), |record| (record.shape.len(), record.leaves.len()));
         self.at += 1;
         self.skip_space();
         if self.byte()? == b']' {
             self.at += 1;
+            self.note(|record| record.leaf(start..start, false));
             return Some(());
         }
+        self.note(|record| record.shape.push(LIST));
         // Of objects, the first one's names stay on the stack while the array lasts: those that come again are not counted.
         let mut names = first;
         let mut kinds = None;
@@ -117,7 +157,9 @@ impl<'t> Scanner<'t> {
                 members.truncate(first);
                 self.texts.truncate(texts);
                 self.at = start;
-                return self.array_as_text();
+                self.array_as_text()?;
+                self.note_list(noted, start, true);
+                return Some(());
             }
             if names == first {
                 names = members.len();
@@ -132,11 +174,43 @@ impl<'t> Scanner<'t> {
                 b',' => {}
                 b']' => {
                     members.truncate(first);
+                    if kinds == Some(Kind::Object) {
+                        self.note(|record| record.shape.push(END));
+                    } else {
+                        self.note_list(noted, start, kinds != Some(Kind::Null));
+                    }
                     return Some(());
                 }
                 _ => return None,
             }
         }
+    }
+
+    /// Notes a list as one leaf, and nothing of what was noted of it before.
+    fn note_list(&mut self, noted: (usize, usize), start: usize, is_something: bool) {
+        let end = self.at;
+        self.note(|record| {
+            record.shape.truncate(noted.0);
+            record.leaves.truncate(noted.1);
+            record.leaf(start..end, is_something);
+        });
+    }
+
+    /// How many leaves were noted.
+    #[must_use]
+    pub fn leaves(&self) -> usize {
+        self.record.as_ref().map_or(0, |record| record.leaves.len())
+    }
+
+    /// A leaf as the index takes it.
+    #[must_use]
+    pub fn leaf(&self, at: usize) -> Cow<'t, str> {
+        let Some(leaf) = self.record.as_ref().and_then(|record| record.leaves.get(at)) else { return "null".into() };
+        let text = &self.text[leaf.clone()];
+        if text.starts_with('[') && self.texts.contains(leaf) {
+            return format!("\"{}\"", text.replace('"', "\\\"")).into();
+        }
+        text.into()
     }
 
     /// Goes to the end of an array that becomes a text. It must stand there just as it would be written anew.
@@ -217,6 +291,12 @@ impl<'t> Scanner<'t> {
         self.at = end;
         Some(Kind::Number)
     }
+}
+
+/// What a name of the root gets before it, that would otherwise be one of ours or the engine's.
+#[must_use]
+pub fn prefix(name: &str) -> &'static str {
+    if name.starts_with(['_', '@']) { "json" } else { "" }
 }
 
 /// What kind of value something is.

@@ -16,7 +16,7 @@ pub(super) fn read(message: &str) -> Option<Normalised> {
         level: body.level.or(prefix.level),
         request_id: body.request_id.or(prefix.request_id),
         trace_id: body.trace_id.or(prefix.trace_id),
-        fields: body.fields,
+        ..body
     })
 }
 

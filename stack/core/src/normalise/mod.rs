@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     event::LogEvent,
-    fields::{self, known::Known},
+    fields::{self, Tidy, known::Known},
     ids::{self, Ids},
     level::Level,
 };
@@ -30,18 +30,20 @@ pub struct Normalised {
     pub trace_id: Option<String>,
     /// The fields of a structured message, under their own names.
     pub fields: Map<String, Value>,
+    /// How many values of it are in the message only.
+    pub left_out: usize,
 }
 
 /// Reads one event.
 #[must_use]
 pub fn normalise(event: &LogEvent<'_>) -> Normalised {
     let message = event.message.trim();
-    let mut normalised = match &event.extracted_fields {
+    let read = match &event.extracted_fields {
         Some(extracted) => of_columns(extracted, message),
         None => of_message(message),
     };
-    normalised.fields = fields::tidy(normalised.fields);
-    normalised
+    let Tidy { fields, left_out } = fields::tidy(read.fields);
+    Normalised { fields, left_out, ..read }
 }
 
 /// The columns that a filter has cut out of the message. Where one of them holds JSON, its fields are the event's, too.
@@ -85,7 +87,7 @@ fn of_fields(fields: Map<String, Value>) -> Normalised {
     };
     let request_id = text(Known::RequestId.names()).or_else(|| lambda::platform_request_id(&fields));
     let trace_id = text(Known::TraceId.names()).map(|id| first_id(&id).unwrap_or(id));
-    Normalised { level, request_id, trace_id, fields }
+    Normalised { level, request_id, trace_id, fields, left_out: 0 }
 }
 
 /// The first id inside a header such as `Root=1-…;Sampled=1` or `00-…-…-01`.

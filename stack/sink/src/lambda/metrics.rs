@@ -36,6 +36,9 @@ impl Delivery {
             ("Bytes", "Bytes", json!(self.bytes)),
             ("Indexed", "Count", json!(written.created)),
             ("Duplicates", "Count", json!(written.duplicates)),
+            ("Untyped", "Count", json!(written.untyped)),
+            ("Crowded", "Count", json!(written.crowded)),
+            ("MappingUnread", "Count", json!(written.unread)),
             ("Degraded", "Count", json!(written.degraded)),
             ("Redacted", "Count", json!(written.redacted)),
             ("Retries", "Count", json!(written.retries)),
@@ -114,7 +117,7 @@ mod tests {
         let delivery = Delivery { events: 4, bytes: 99, oldest: Some(500), ..Delivery::default() };
         let line = line("logctl", 2_000, 7, delivery.metrics(2_000, &written, &Letters::default()));
         let definitions = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
-        assert_eq!(definitions.len(), 13);
+        assert_eq!(definitions.len(), 16);
         for definition in definitions {
             assert!(line[definition["Name"].as_str().unwrap()].is_number(), "{definition}");
         }

@@ -4,20 +4,22 @@ mod policy;
 
 use std::{
     borrow::Cow,
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use hyper::Method;
 use logctl_core::{
     backoff::Backoff,
     bulk::{self, FILTER_PATH, ItemOutcome},
-    conflicts::Conflicts,
     dead_letter::{DeadLetter, LetterKind},
-    document::Encoder,
+    document::{Encoded, Encoder},
     event::{Batch, Event},
+    mapping::Mappings,
     redact::Redactor,
 };
 use serde_json::value::RawValue;
@@ -40,15 +42,18 @@ const MAX_REASON: usize = 1_000;
 const MAX_ITEM_TRIES: u32 = 8;
 /// The pauses between tries: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-/// How long one request may take.
+/// How long one request may take, and the reading of a mapping.
 const TIMEOUT: Duration = Duration::from_secs(30);
+const READING_TIMEOUT: Duration = Duration::from_secs(5);
+/// The moment that ages of mappings are counted from.
+static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Writes events to a domain.
 pub struct Writer<'a> {
     /// The domain.
     pub domain: &'a Domain,
-    /// What its indices have refused; more is learned here.
-    pub conflicts: &'a Mutex<Conflicts>,
+    /// What is known of its indices; more is learned here.
+    pub mappings: &'a Mutex<Mappings>,
     /// When it gives up. What is not indexed by then is a dead letter of kind outage.
     pub deadline: Instant,
     /// What may be tried.
@@ -66,7 +71,13 @@ pub struct Written {
     pub created: usize,
     /// Indexed before.
     pub duplicates: usize,
-    /// Of those two, the ones that lack a typed field.
+    /// Of those two, the ones that have a field as a pair and not typed.
+    pub untyped: usize,
+    /// Of those, the ones for which there was no room.
+    pub crowded: usize,
+    /// And the ones whose index could not be asked what it types.
+    pub unread: usize,
+    /// Of the first two, the ones of which something is found in the message only, or that were refused as they were.
     pub degraded: usize,
     /// Items that were sent again.
     pub retries: usize,
@@ -101,6 +112,9 @@ impl Written {
     pub fn add(&mut self, other: Self) {
         self.created += other.created;
         self.duplicates += other.duplicates;
+        self.untyped += other.untyped;
+        self.crowded += other.crowded;
+        self.unread += other.unread;
         self.degraded += other.degraded;
         self.retries += other.retries;
         self.redacted += other.redacted;
@@ -135,10 +149,11 @@ enum RequestOutcome {
 /// An event on its way. It is encoded for each request anew, so that the bodies under way are all that is held.
 struct Pending<'a> {
     event: &'a Event<'a>,
-    /// Why its fields were refused, once they were.
-    refused: Option<String>,
-    /// Whether it was sent without some of its fields.
-    degraded: bool,
+    /// How often its fields were refused.
+    refused: u32,
+    /// What was sent of its fields, and whether that was done in the dark.
+    encoded: Encoded,
+    unread: bool,
     attempts: u32,
     /// How often the engine refused it for the moment.
     put_off: u32,
@@ -159,6 +174,8 @@ struct Run<'a> {
     letters: &'a mut Letters,
     written: Written,
     pending: VecDeque<Pending<'a>>,
+    /// The indices of the events, but for those that cannot be read for now.
+    indices: BTreeSet<String>,
     /// Room for the next body, which is used again once that is compressed.
     body: Vec<u8>,
     policy: Policy,
@@ -248,8 +265,15 @@ impl Writer<'_> {
         circuit: Circuit,
         letters: &mut Letters,
     ) -> Written {
-        let fresh =
-            |event| Pending { event, refused: None, degraded: false, attempts: self.tried, put_off: 0, last: None };
+        let fresh = |event| Pending {
+            event,
+            refused: 0,
+            encoded: Encoded::default(),
+            unread: false,
+            attempts: self.tried,
+            put_off: 0,
+            last: None,
+        };
         let policy = Policy::new(&circuit, events.len());
         let last_failure = match circuit {
             Circuit::Closed | Circuit::HalfOpen => None,
@@ -261,6 +285,7 @@ impl Writer<'_> {
             letters,
             written: Written::default(),
             pending: events.iter().map(fresh).collect(),
+            indices: events.iter().map(|event| encoder.index(event.timestamp).to_string()).collect(),
             body: Vec::new(),
             policy,
             last_failure,
@@ -291,6 +316,7 @@ impl<'a> Run<'a> {
         let mut in_flight = FuturesUnordered::new();
         loop {
             while !self.pending.is_empty() && in_flight.len() < self.policy.window && self.goes_on() {
+                self.read_mappings().await;
                 let items = self.take_body();
                 in_flight.push(self.send(Sent { items, round: self.policy.round() }));
             }
@@ -309,25 +335,45 @@ impl<'a> Run<'a> {
         self.policy.goes_on() && Instant::now() < self.writer.deadline
     }
 
-    fn conflicts(&self) -> MutexGuard<'a, Conflicts> {
-        self.writer.conflicts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn mappings(&self) -> MutexGuard<'a, Mappings> {
+        self.writer.mappings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the mappings that nobody has read, or that have changed. One that cannot be had is no reason to wait: its index
+    /// gets pairs.
+    async fn read_mappings(&mut self) {
+        let now = u64::try_from(BEGUN.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let wanted: Vec<String> = {
+            let mappings = self.mappings();
+            self.indices.iter().filter(|index| mappings.wants_reading(index, now)).cloned().collect()
+        };
+        for index in wanted {
+            let timeout = READING_TIMEOUT.min(self.writer.deadline.saturating_duration_since(Instant::now()));
+            let path = format!("/{index}/_mapping");
+            let answer = self.writer.domain.send(Method::GET, &path, Bytes::new(), timeout).await;
+            match answer.as_ref().map(|answer| answer.status.as_u16()) {
+                Ok(200) => self.mappings().read(&index, answer.ok().as_ref().map(|answer| &*answer.body), now),
+                Ok(404) => self.mappings().read(&index, Some(b"{}"), now),
+                Ok(400..500) => self.mappings().read(&index, None, now),
+                // Others may be read the next time.
+                Ok(_) | Err(_) => _ = self.indices.remove(&index),
+            }
+        }
     }
 
     /// Takes events off the queue for one request, whose body it writes: at least one, at most `limit` and [`MAX_BODY`] bytes.
     fn take_body(&mut self) -> Vec<Pending<'a>> {
-        let conflicts = self.conflicts();
+        let mut mappings = self.mappings();
         let mut items: Vec<Pending<'a>> = Vec::new();
         let body = &mut self.body;
         body.clear();
         while let Some(mut item) = self.pending.pop_front() {
             let before = body.len();
-            item.degraded = match &item.refused {
-                None => self.encoder.encode(item.event, &conflicts, body),
-                Some(reason) => {
-                    self.encoder.encode_degraded(item.event, reason, body);
-                    true
-                }
+            item.encoded = match &item.last {
+                Some(reason) if item.refused > 1 => self.encoder.encode_untyped(item.event, reason, body),
+                _ => self.encoder.encode(item.event, &mut mappings, body),
             };
+            item.unread = item.encoded.untyped && !mappings.knows(&self.encoder.index(item.event.timestamp));
             if !items.is_empty() && (body.len() > MAX_BODY || items.len() >= self.policy.limit) {
                 body.truncate(before);
                 self.pending.push_front(item);
@@ -375,6 +421,7 @@ impl<'a> Run<'a> {
                 for (item, outcome) in sent.items.into_iter().zip(outcomes) {
                     self.conclude(item, outcome);
                 }
+                self.indices.iter().for_each(|index| self.mappings().written(index));
                 if self.policy.answered(self.written.retries > retries) {
                     self.pause().await;
                 } else {
@@ -418,15 +465,15 @@ impl<'a> Run<'a> {
         sleep(pause.min(self.writer.deadline.saturating_duration_since(Instant::now()))).await;
     }
 
-    fn conclude(&mut self, item: Pending<'a>, outcome: ItemOutcome) {
+    fn conclude(&mut self, mut item: Pending<'a>, outcome: ItemOutcome) {
         match outcome {
             ItemOutcome::Created => {
                 self.written.created += 1;
-                self.written.degraded += usize::from(item.degraded);
+                self.count(&item);
             }
             ItemOutcome::Duplicate => {
                 self.written.duplicates += 1;
-                self.written.degraded += usize::from(item.degraded);
+                self.count(&item);
             }
             ItemOutcome::Retry(refusal) if item.put_off + 1 == MAX_ITEM_TRIES => {
                 self.dead_letter(&item, LetterKind::Outage, &refusal.to_string());
@@ -438,20 +485,36 @@ impl<'a> Run<'a> {
             }
             ItemOutcome::Retry(refusal) | ItemOutcome::Failed(refusal) => {
                 self.written.retries += 1;
-                self.pending.push_back(Pending { last: Some(refusal.to_string()), put_off: item.put_off + 1, ..item });
+                item.put_off += 1;
+                item.last = Some(refusal.to_string());
+                self.pending.push_back(item);
             }
-            ItemOutcome::Degrade(refusal) if item.refused.is_none() => {
-                if let Some(path) = refusal.path(|path| self.encoder.has(item.event, path)) {
-                    let index = self.encoder.target.index(item.event.timestamp);
-                    self.conflicts().learn(&self.encoder.origin.log_group, index.as_str(), path);
+            ItemOutcome::Degrade(refusal) if item.refused < 2 => {
+                let index = self.encoder.index(item.event.timestamp);
+                if refusal.is_of_the_limit() {
+                    self.mappings().is_full(&index);
+                } else {
+                    let name = refusal.path(|path| self.encoder.has(item.event, path));
+                    self.mappings().refused(&index, &self.encoder.origin.log_group, name);
                 }
-                self.pending.push_back(Pending { refused: Some(refusal.to_string()), ..item });
+                item.refused += 1;
+                item.last = Some(refusal.to_string());
+                self.pending.push_back(item);
             }
             ItemOutcome::Degrade(refusal) | ItemOutcome::DeadLetter(refusal) => {
                 self.dead_letter(&item, LetterKind::Rejected, &refusal.to_string());
             }
             ItemOutcome::Outage(refusal) => self.dead_letter(&item, LetterKind::Outage, &refusal.to_string()),
         }
+    }
+
+    /// Notes how the fields of an event that is indexed were written.
+    fn count(&mut self, item: &Pending<'_>) {
+        let Encoded { untyped, crowded, degraded, .. } = item.encoded;
+        self.written.untyped += usize::from(untyped);
+        self.written.crowded += usize::from(crowded);
+        self.written.degraded += usize::from(degraded);
+        self.written.unread += usize::from(item.unread);
     }
 
     fn give_up(&mut self) {

@@ -33,7 +33,14 @@ async fn written(answers: Vec<ResponseTemplate>, count: usize) -> Outcome {
     let deadline = Instant::now() + Duration::from_secs(20);
     let (written, dead) = write(&server, &origin, &events, deadline, None).await;
     assert_eq!(written.created + written.duplicates + dead.len(), count);
-    Outcome { written, dead, requests: server.received_requests().await.unwrap().len() }
+    Outcome { written, dead, requests: bulks(&server).await.len() }
+}
+
+/// The requests that were to write something.
+async fn bulks(server: &MockServer) -> Vec<wiremock::Request> {
+    let mut requests = server.received_requests().await.unwrap();
+    requests.retain(|request| request.url.path() == "/_bulk");
+    requests
 }
 
 /// Writes events to a domain on this machine.
@@ -49,14 +56,8 @@ async fn write(
     let encoder = Encoder::new(target, origin, 1);
     let domain = Domain::new(HttpClient::new(None).unwrap(), &server.uri(), Auth::None);
     let mut letters = Letters::default();
-    let writer = Writer {
-        domain: &domain,
-        conflicts: &Mutex::default(),
-        deadline,
-        circuit: Circuit::Closed,
-        tried: 0,
-        redactor,
-    };
+    let writer =
+        Writer { domain: &domain, mappings: &Mutex::default(), deadline, circuit: Circuit::Closed, tried: 0, redactor };
     let written = writer.write(events, &encoder, &mut letters).await;
     (written, read(letters))
 }
@@ -84,7 +85,7 @@ async fn an_event_that_cannot_be_redacted_is_stored_nowhere() {
     let (written, dead) = write(&server, &Origin::default(), &events, deadline, redactor.as_ref()).await;
     assert_eq!((written.created, written.redacted, dead.len()), (1, 1, 1));
     assert_eq!((&dead[0]["kind"], &dead[0]["reason"]), (&json!("undecodable"), &json!("its id is none of CloudWatch")));
-    let sent = server.received_requests().await.unwrap();
+    let sent = bulks(&server).await;
     let mut stored = format!("{dead:?} ");
     let mut sent = flate2::read::MultiGzDecoder::new(sent[0].body.as_slice());
     sent.read_to_string(&mut stored).unwrap();
@@ -125,12 +126,57 @@ async fn only_the_items_that_were_throttled_are_sent_again() {
 }
 
 #[tokio::test]
-async fn a_refused_event_is_degraded_once_and_then_given_up() {
-    let Outcome { written, dead, .. } =
-        written(vec![reply(&[(400, "mapper"), (400, "mapper")]), reply(&[(201, ""), (400, "no")])], 2).await;
-    assert_eq!((written.created, written.degraded, written.stopped), (1, 1, None));
+async fn a_refused_event_is_sent_again_then_untyped_and_then_given_up() {
+    let refused = || reply(&[(400, "mapper")]);
+    let both = reply(&[(400, "mapper"), (400, "mapper")]);
+    let Outcome { written, .. } =
+        self::written(vec![both, reply(&[(201, ""), (400, "mapper")]), reply(&[(201, "")])], 2).await;
+    assert_eq!((written.created, written.degraded, written.stopped), (2, 1, None));
+    let Outcome { written, dead, .. } = self::written(vec![refused(), refused(), reply(&[(400, "no")])], 1).await;
+    assert_eq!((written.created, written.stopped), (0, None));
     assert_eq!((&dead[0]["kind"], &dead[0]["reason"]), (&json!("rejected"), &json!("no: r")));
-    assert_eq!((&dead[0]["event"]["id"], &dead[0]["index"]), (&json!("1"), &json!("logctl-2026.11.23")));
+    assert_eq!((&dead[0]["event"]["id"], &dead[0]["index"]), (&json!("0"), &json!("logctl-2026.11.23")));
+}
+
+/// Writes two events, `{"n":1}` each, to a domain that answers so when it is asked for a mapping.
+async fn sent_with(mapping: ResponseTemplate) -> (Written, String, usize) {
+    let server = MockServer::start().await;
+    Mock::given(path("/logctl-2026.11.23/_mapping")).respond_with(mapping).mount(&server).await;
+    Mock::given(path("/_bulk")).respond_with(reply(&[(201, "")])).mount(&server).await;
+    let json = |n: usize| json!({"id": n.to_string(), "timestamp": 1_795_392_000_000_i64, "message": "{\"n\":1}"});
+    let raw = serde_json::value::to_raw_value(&json(7)).unwrap();
+    let event = [Event::parse(&raw).unwrap()];
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let (written, dead) = write(&server, &Origin::default(), &event, deadline, None).await;
+    assert_eq!(dead.len(), 0);
+    let mut body = String::new();
+    let sent = bulks(&server).await;
+    flate2::read::MultiGzDecoder::new(sent[0].body.as_slice()).read_to_string(&mut body).unwrap();
+    let others = server.received_requests().await.unwrap().len() - sent.len();
+    (written, body, others)
+}
+
+#[tokio::test]
+async fn what_is_typed_follows_the_mapping() {
+    let mapping = |properties: Value| {
+        ResponseTemplate::new(200).set_body_json(json!({"logctl-2026.11.23": {"mappings": {"properties": properties}}}))
+    };
+    let (written, body, asked) = sent_with(mapping(json!({}))).await;
+    assert_eq!((written.untyped, written.unread, asked), (0, 0, 1));
+    assert!(body.contains(r#""n":1"#), "{body}");
+    let (written, body, _) = sent_with(mapping(json!({"n": {"properties": {"m": {"type": "keyword"}}}}))).await;
+    assert_eq!((written.untyped, written.crowded, written.degraded), (1, 0, 0));
+    assert!(body.contains(r#""@kvk":["n"],"@kv":["n=1"],"@kvn":["n=bff"]"#) && !body.contains(r#""n":1"#), "{body}");
+}
+
+/// An index that nobody lets us ask gets pairs, and that is counted; a domain that breaks at the question is asked again.
+#[tokio::test]
+async fn an_index_that_cannot_be_read_types_nothing() {
+    for (status, unread) in [(404, 0), (403, 1), (500, 1)] {
+        let (written, body, asked) = sent_with(ResponseTemplate::new(status)).await;
+        assert_eq!((written.created, written.unread, written.untyped, asked), (1, unread, unread, 1), "{status}");
+        assert_eq!(body.contains(r#""@kv":["n=1"]"#), unread == 1, "{body}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,164 @@
+//! The fields that an event brings: typed ones under their own names, the others as pairs.
+
+use std::{borrow::Cow, collections::HashSet};
+
+use serde_json::{Map, Value, value::RawValue};
+
+use crate::{
+    json::text::unescape,
+    mapping::{Layout, Leaf},
+    pairs,
+    shape::{CLOSE, END, LIST, NOTHING, OPEN, VALUE},
+};
+
+/// Bytes of all pairs of an event.
+const MAX_PAIRS: usize = 1 << 20;
+
+/// The fields of an event that was read as a whole.
+#[derive(Debug, Default)]
+pub(super) struct OwnFields {
+    /// Their names, and how they are nested.
+    pub shape: Vec<u8>,
+    /// The values, as JSON: scalars, and lists of scalars.
+    leaves: Vec<String>,
+}
+
+impl OwnFields {
+    /// The shape and the leaves of an object that is tidy.
+    pub fn of(fields: &Map<String, Value>) -> Self {
+        let mut own = Self::default();
+        own.object(fields);
+        own
+    }
+
+    /// The value of a leaf.
+    pub fn leaf(&self, at: usize) -> Cow<'_, str> {
+        self.leaves.get(at).map_or("null".into(), |leaf| leaf.as_str().into())
+    }
+
+    fn object(&mut self, fields: &Map<String, Value>) {
+        self.shape.push(OPEN);
+        for (name, value) in fields {
+            self.shape.extend_from_slice(name.as_bytes());
+            match value {
+                Value::Object(object) => self.object(object),
+                Value::Array(items) if items.iter().any(Value::is_object) => {
+                    self.shape.push(LIST);
+                    items.iter().filter_map(Value::as_object).for_each(|item| self.object(item));
+                    self.shape.push(END);
+                }
+                Value::Array(items) if items.iter().all(Value::is_null) => self.shape.push(NOTHING),
+                Value::Null => self.shape.push(NOTHING),
+                leaf => {
+                    self.shape.push(VALUE);
+                    self.leaves.push(leaf.to_string());
+                }
+            }
+        }
+        self.shape.push(CLOSE);
+    }
+}
+
+/// Appends the fields that are typed.
+pub(super) fn append_fields<'l>(layout: &Layout, leaf: impl Fn(usize) -> Cow<'l, str>, body: &mut Vec<u8>) {
+    for (at, leaf_of) in layout.leaves.iter().enumerate() {
+        if let Leaf::Field(before) = leaf_of {
+            body.extend_from_slice(before);
+            body.extend_from_slice(leaf(at).as_bytes());
+        }
+    }
+    body.extend_from_slice(&layout.end);
+}
+
+/// Appends the names of all fields, and the pairs of those that are not typed. Tells how many values were too much.
+pub(super) fn append_pairs<'l>(layout: &Layout, leaf: impl Fn(usize) -> Cow<'l, str>, body: &mut Vec<u8>) -> usize {
+    if !layout.names.is_empty() {
+        body.extend_from_slice(br#","@kvk":["#);
+        body.extend_from_slice(&layout.names);
+        body.push(b']');
+    }
+    if layout.untyped == 0 {
+        return 0;
+    }
+    let mut pairs = Pairs { repeat: layout.repeats, ..Pairs::default() };
+    for (at, leaf_of) in layout.leaves.iter().enumerate() {
+        let Leaf::Pair(name) = leaf_of else { continue };
+        let value = leaf(at);
+        if value.starts_with('[') {
+            pairs.repeat = true;
+            let items: Vec<&RawValue> = serde_json::from_str(&value).unwrap_or_default();
+            for item in items {
+                pairs.add(name, item.get());
+            }
+        } else {
+            pairs.add(name, &value);
+        }
+    }
+    for (before, terms) in [(r#","@kv":["#, &pairs.values), (r#","@kvn":["#, &pairs.numbers)] {
+        if let Some((_comma, terms)) = terms.text.split_first() {
+            body.extend_from_slice(before.as_bytes());
+            body.extend_from_slice(terms);
+            body.push(b']');
+        }
+    }
+    pairs.left_out
+}
+
+/// Pairs of an event.
+#[derive(Default)]
+struct Pairs {
+    values: Terms,
+    numbers: Terms,
+    /// Whether a pair may come twice.
+    repeat: bool,
+    left_out: usize,
+}
+
+/// Terms, each behind a comma.
+#[derive(Default)]
+struct Terms {
+    text: Vec<u8>,
+    seen: HashSet<Box<[u8]>>,
+}
+
+impl Pairs {
+    /// Adds those of a scalar, which stands there as JSON; `name` is what stands before its value.
+    fn add(&mut self, name: &str, scalar: &str) {
+        let quoted = scalar.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let text = quoted.unwrap_or(scalar);
+        // Unescaped it is shorter.
+        if scalar == "null" || (text.len() > pairs::MAX_VALUE && !pairs::is_compared(&unescape(text))) {
+            return;
+        }
+        if self.values.text.len() + self.numbers.text.len() + name.len() + text.len() > MAX_PAIRS {
+            self.left_out += 1;
+            return;
+        }
+        self.values.put(name, text, self.repeat);
+        let number = match quoted {
+            None => scalar.parse().ok(),
+            Some(text) if may_be_number(text) => pairs::number(&unescape(text)),
+            Some(_) => None,
+        };
+        if let Some(number) = number {
+            self.numbers.put(name, &pairs::sortable(number), self.repeat);
+        }
+    }
+}
+
+impl Terms {
+    fn put(&mut self, name: &str, value: &str, once: bool) {
+        let start = self.text.len();
+        for part in [",\"", name, value, "\""] {
+            self.text.extend_from_slice(part.as_bytes());
+        }
+        if once && !self.seen.insert(self.text[start..].into()) {
+            self.text.truncate(start);
+        }
+    }
+}
+
+/// What most texts are not, by their first sign: a blank, or an escape of one, may stand before a number.
+fn may_be_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | '\\' | ' '))
+}

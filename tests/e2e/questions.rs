@@ -1,0 +1,347 @@
+//! Typed or not, every question gets the same answer: random events of several log groups, in indices that have room for
+//! few names or many, are asked by the query language, and its hits are compared with a look at each event.
+//!
+//! The look shares no code with the encoder: it knows the events before they become JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use logctl::query::{Comparison, Field, Query, Value as Operand, dsl::compile};
+use logctl_core::event_id::event_id;
+use opensearch::http::Method;
+use serde_json::{Value, json};
+
+use super::faults::{Rig, Sent, from, well};
+use super::sandbox::now;
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// Names as they stand in an event, and as they are asked for: dots are nesting, or part of a name.
+const NAMES: [(&[&str], &str); 26] = [
+    (&["status"], "status"),
+    (&["user"], "user"),
+    (&["user", "id"], "user.id"),
+    (&["user", "name"], "user.name"),
+    (&["user.id"], "user.id"),
+    (&["http", "request", "method"], "http.request.method"),
+    (&["http.request", "method"], "http.request.method"),
+    (&["http", "request"], "http.request"),
+    (&["durationMs"], "durationMs"),
+    (&["items", "price"], "items.price"),
+    (&["requestParameters", "bucketName"], "requestParameters.bucketName"),
+    (&["requestParameters"], "requestParameters"),
+    (&["responseElements", "x", "y"], "responseElements.x.y"),
+    (&["labels", "app"], "labels.app"),
+    (&["a=b"], "a=b"),
+    (&["a=b", "c=d"], "a=b.c=d"),
+    (&[r"back\slash"], r"back\slash"),
+    (&["status", "num"], "status.num"),
+    (&["durationMs", "num"], "durationMs.num"),
+    (&["num"], "num"),
+    (&["star*"], "star*"),
+    (&["u", "17"], "u.*"),
+    (&["@own"], "json@own"),
+    (&["ctrl\u{1}name"], "ctrlname"),
+    (&[".lead"], "lead"),
+    (&["naïve ключ"], "naïve ключ"),
+];
+
+/// Values as JSON, as text, and as a number where the engines read one.
+const VALUES: [(&str, &str, Option<f64>); 22] = [
+    ("1", "1", Some(1.0)),
+    ("200", "200", Some(200.0)),
+    ("-7", "-7", Some(-7.0)),
+    ("0", "0", Some(0.0)),
+    ("-0.0", "-0.0", Some(0.0)),
+    ("0.5", "0.5", Some(0.5)),
+    ("1e3", "1e3", Some(1000.0)),
+    ("9007199254740993", "9007199254740993", Some(9_007_199_254_740_992.0)),
+    (r#""200""#, "200", Some(200.0)),
+    (r#"" 7 ""#, " 7 ", Some(7.0)),
+    (r#""0x1p4""#, "0x1p4", Some(16.0)),
+    (r#""12d""#, "12d", Some(12.0)),
+    (r#""007""#, "007", Some(7.0)),
+    (r#""NaN""#, "NaN", None),
+    (r#""GET""#, "GET", None),
+    (r#""a=b""#, "a=b", None),
+    (r#""x*y?\\""#, r"x*y?\", None),
+    (r#""""#, "", None),
+    (r#""ünï\u00e9""#, "ünïé", None),
+    (r#""payment-failed""#, "payment-failed", None),
+    ("true", "true", None),
+    (r#""line\nbreak""#, "line\nbreak", None),
+];
+
+/// One value of an event.
+#[derive(Debug, Clone)]
+struct Leaf {
+    name: String,
+    text: String,
+    number: Option<f64>,
+}
+
+/// An event, and what it says.
+#[derive(Debug, Default)]
+struct Known {
+    leaves: Vec<Leaf>,
+}
+
+impl Known {
+    fn has(&self, name: &str) -> bool {
+        let below = format!("{name}.");
+        self.leaves.iter().any(|leaf| leaf.name == name || leaf.name.starts_with(&below))
+    }
+
+    fn any(&self, name: &str, test: impl Fn(&Leaf) -> bool) -> bool {
+        // Longer values are not compared.
+        self.leaves.iter().any(|leaf| leaf.name == name && leaf.text.encode_utf16().count() <= 1024 && test(leaf))
+    }
+}
+
+/// A random event: members of JSON, and what they say.
+fn event(random: &mut fastrand::Rng, marker: usize) -> (String, Known) {
+    let mut known = Known::default();
+    let mut tree: BTreeMap<String, Node> = BTreeMap::new();
+    for _ in 0..random.usize(1..9) {
+        let (path, name) = NAMES[random.usize(..NAMES.len())];
+        let (json, leaves) = value(random, name);
+        if put(&mut tree, path, json) {
+            known.leaves.extend(leaves);
+        }
+    }
+    let mut members: Vec<(String, String)> = tree.into_iter().map(|(name, node)| (name, node.json())).collect();
+    random.shuffle(&mut members);
+    let members: Vec<String> = members.iter().map(|(name, json)| format!("{}:{json}", json!(name))).collect();
+    (format!("{{\"marker\":{marker},{}}}", members.join(",")), known)
+}
+
+enum Node {
+    Leaf(String),
+    Object(BTreeMap<String, Node>),
+}
+
+impl Node {
+    fn json(&self) -> String {
+        match self {
+            Self::Leaf(json) => json.clone(),
+            Self::Object(members) => {
+                let members: Vec<String> =
+                    members.iter().map(|(name, node)| format!("{}:{}", json!(name), node.json())).collect();
+                format!("{{{}}}", members.join(","))
+            }
+        }
+    }
+}
+
+/// Puts a value at a path, where nothing stands in its way.
+fn put(tree: &mut BTreeMap<String, Node>, path: &[&str], json: String) -> bool {
+    let [name, rest @ ..] = path else { return false };
+    if rest.is_empty() {
+        return !tree.contains_key(*name) && tree.insert((*name).to_owned(), Node::Leaf(json)).is_none();
+    }
+    match tree.entry((*name).to_owned()).or_insert_with(|| Node::Object(BTreeMap::new())) {
+        Node::Object(members) => put(members, rest, json),
+        Node::Leaf(_) => false,
+    }
+}
+
+/// A value as JSON, and what it says under `name`.
+fn value(random: &mut fastrand::Rng, name: &str) -> (String, Vec<Leaf>) {
+    let one = |random: &mut fastrand::Rng| VALUES[random.usize(..VALUES.len())];
+    let leaf = |(_, text, number): (&str, &str, Option<f64>)| Leaf { name: name.into(), text: text.into(), number };
+    match random.u32(..12) {
+        0 => ("null".to_owned(), Vec::new()),
+        1 => ("[]".to_owned(), Vec::new()),
+        2 => ("{}".to_owned(), Vec::new()),
+        3 => {
+            let long = "long ".repeat(random.usize(205..300));
+            (json!(long).to_string(), vec![Leaf { name: name.into(), text: long, number: None }])
+        }
+        4 => {
+            // Of one kind, since others become a text.
+            let texts: Vec<_> =
+                (0..random.usize(1..4)).map(|_| one(random)).filter(|it| it.0.starts_with('"')).collect();
+            let items: Vec<&str> = texts.iter().map(|text| text.0).collect();
+            (format!("[{}]", items.join(",")), texts.iter().copied().map(leaf).collect())
+        }
+        5 if !name.contains('*') => {
+            let values: Vec<_> = (0..random.usize(1..4)).map(|_| one(random)).collect();
+            let items: Vec<String> = values.iter().map(|value| format!("{{\"deep\":{}}}", value.0)).collect();
+            let below = |value| Leaf { name: format!("{name}.deep"), ..leaf(value) };
+            (format!("[{}]", items.join(",")), values.into_iter().map(below).collect())
+        }
+        _ => {
+            let one = one(random);
+            (one.0.to_owned(), vec![leaf(one)])
+        }
+    }
+}
+
+/// Questions, and which events answer them.
+fn questions(events: &BTreeMap<String, Known>) -> Vec<(String, Query, BTreeSet<String>)> {
+    let mut names: BTreeSet<String> = NAMES.iter().map(|(_, name)| (*name).to_owned()).collect();
+    names.extend(["http", "requestParameters", "items", "status.deep", "user.id.deep", "absent"].map(str::to_owned));
+    let mut all = Vec::new();
+    let hits = |test: &dyn Fn(&Known) -> bool| -> BTreeSet<String> {
+        events.iter().filter(|(_, known)| test(known)).map(|(id, _)| id.clone()).collect()
+    };
+    for name in names {
+        let field = Field { name: name.clone(), literal: true };
+        let mut ask = |what: String, query: Query, test: &dyn Fn(&Known) -> bool| {
+            all.push((what, query, hits(test)));
+        };
+        ask(format!("has:{name}"), Query::Exists(field.clone()), &|known| known.has(&name));
+        let missing = Query::Not(Box::new(Query::Exists(field.clone())));
+        ask(format!("missing({name})"), missing, &|known| !known.has(&name));
+        for (text, quoted) in [
+            ("1", false),
+            ("200", false),
+            ("200", true),
+            ("1000", false),
+            ("0", false),
+            ("-0", false),
+            ("007", false),
+            ("GET", false),
+            ("a=b", false),
+            ("", true),
+            ("ünïé", false),
+            (r"x*y?\", true),
+            ("line\nbreak", true),
+            ("9007199254740993", false),
+            ("true", false),
+            (" 7 ", true),
+            ("none", false),
+        ] {
+            let compared = |comparison| Query::Test {
+                field: field.clone(),
+                comparison,
+                value: Operand { text: text.to_owned(), quoted },
+            };
+            // Where the number is not a name of something, it is found in any form.
+            let number = match text {
+                "007" | "9007199254740993" => None,
+                text if quoted || text.is_empty() => None,
+                text => text.parse::<f64>().ok(),
+            };
+            let equal = |leaf: &Leaf| leaf.text == text || (number.is_some() && leaf.number == number);
+            ask(format!("{name}={text}"), compared(Comparison::Equal), &|known| known.any(&name, equal));
+            ask(format!("{name}!={text}"), compared(Comparison::NotEqual), &|known| {
+                known.has(&name) && !known.any(&name, equal)
+            });
+        }
+        for (pattern, test) in [
+            ("pay*", (|text: &str| text.starts_with("pay")) as fn(&str) -> bool),
+            ("*b", |text| text.ends_with('b')),
+            ("?ET", |text| text == "GET"),
+        ] {
+            let query = Query::Test {
+                field: field.clone(),
+                comparison: Comparison::Equal,
+                value: Operand { text: pattern.to_owned(), quoted: false },
+            };
+            ask(format!("{name}={pattern}"), query, &|known| known.any(&name, |leaf| test(&leaf.text)));
+        }
+        for bound in ["0", "-0.0", "1", "7", "-7", "200", "0.5", "1000", "1e300"] {
+            for (sign, comparison, holds) in [
+                (">", Comparison::Above, (|a, b| a > b) as fn(f64, f64) -> bool),
+                (">=", Comparison::AtLeast, |a, b| a >= b),
+                ("<", Comparison::Below, |a, b| a < b),
+                ("<=", Comparison::AtMost, |a, b| a <= b),
+            ] {
+                let value = Operand { text: bound.to_owned(), quoted: false };
+                let query = Query::Test { field: field.clone(), comparison, value };
+                let number: f64 = bound.parse().unwrap();
+                let test = |leaf: &Leaf| leaf.number.is_some_and(|of_leaf| holds(of_leaf, number));
+                // A number is one however long it is written.
+                ask(format!("{name}{sign}{bound}"), query, &|known| known.any(&name, test));
+            }
+        }
+    }
+    all
+}
+
+/// Asks every question, and tells where the engine finds others than the look at each event.
+fn differences(rig: &Rig, events: &BTreeMap<String, Known>) -> (usize, Vec<String>) {
+    let questions = questions(events);
+    let mut differences = Vec::new();
+    for part in questions.chunks(100) {
+        let mut searches = String::new();
+        for (_, query, _) in part {
+            let marked =
+                json!({"bool": {"filter": [{"prefix": {"@log_group": "/questions"}}, compile(query).unwrap()]}});
+            searches += &format!(
+                "{{\"index\":\"logctl-*\"}}\n{}\n",
+                json!({"size": 10_000, "_source": false, "query": marked})
+            );
+        }
+        let path =
+            "/_msearch?max_concurrent_searches=2&filter_path=responses.status,responses.hits.hits._id,responses.error";
+        let answer = rig.sandbox.engine_text(Method::Post, path, searches);
+        for (found, (what, _, expected)) in answer["responses"].as_array().unwrap().iter().zip(part) {
+            if !found["error"].is_null() {
+                differences.push(format!("{what}: {}", found["error"]));
+                continue;
+            }
+            let hits = found["hits"]["hits"].as_array().map_or(&[][..], Vec::as_slice);
+            let hits: BTreeSet<String> =
+                hits.iter().map(|hit| event_id(hit["_id"].as_str().unwrap()).into_owned()).collect();
+            if hits != *expected {
+                let (more, less) = (hits.difference(expected).count(), expected.difference(&hits).count());
+                let one = hits.symmetric_difference(expected).next().unwrap();
+                differences.push(format!("{what}: {more} too many, {less} missing, as {one}: {:?}", events[one]));
+            }
+        }
+    }
+    (questions.len(), differences)
+}
+
+/// Names of one index, but for ours.
+fn mapped(rig: &Rig, index: &str) -> usize {
+    fn count(properties: &Value) -> usize {
+        let members = properties.as_object().into_iter().flatten();
+        members.map(|(_, property)| property.get("properties").map_or(1, count)).sum()
+    }
+    let mapping = rig.sandbox.engine(Method::Get, &format!("/{index}/_mapping"), None);
+    let properties = &mapping[index]["mappings"]["properties"];
+    let ours = properties.as_object().unwrap().keys().filter(|name| name.starts_with('@')).count();
+    count(properties) - ours
+}
+
+#[test]
+fn typed_or_not_every_question_gets_the_same_answer() {
+    for engine in [None, Some("opensearch-2.19"), Some("elasticsearch-7.10")] {
+        let rig = Rig::new(engine);
+        let mut random = fastrand::Rng::with_seed(7);
+        let (mut sent, mut events) = (Sent::default(), BTreeMap::new());
+        let begun = now();
+        for (back, room) in [(0, "20"), (1, "200"), (2, "2000"), (3, "0")] {
+            let time = begun - back * DAY;
+            // Two at once know different things of one index; what a stranger sends first takes what it can.
+            let mut functions = [0, 1].map(|_| rig.function_with(&[("LOGCTL_TYPED_NAMES", room)]));
+            let flood: Vec<String> = (0..100)
+                .map(|at| {
+                    format!("{{{}}}", (0..100).map(|n| format!("\"f{at}_{n}\":{n}")).collect::<Vec<_>>().join(","))
+                })
+                .collect();
+            let (invocation, ids) = from("/stranger", &flood, &vec![time; flood.len()]);
+            sent.ids.extend(ids);
+            well(&functions[0].invoke(&invocation));
+            for turn in 0..6 {
+                let (messages, known): (Vec<String>, Vec<Known>) =
+                    (0..40).map(|at| event(&mut random, turn * 40 + at)).unzip();
+                let group = format!("/questions/{}", turn % 3);
+                let (invocation, ids) = from(&group, &messages, &vec![time; messages.len()]);
+                sent.ids.extend(ids.iter().cloned());
+                events.extend(ids.into_iter().zip(known));
+                well(&functions[turn % 2].invoke(&invocation));
+            }
+        }
+        assert_eq!(rig.account_for("questions", &sent), 0, "{engine:?}");
+        let (asked, differences) = differences(&rig, &events);
+        assert!(differences.is_empty(), "{engine:?}: {} of {asked} questions: {differences:#?}", differences.len());
+        let index = |back: i64| {
+            jiff::Timestamp::from_millisecond(begun - back * DAY).unwrap().strftime("logctl-%Y.%m.%d").to_string()
+        };
+        let names = [0, 1, 2, 3].map(|back| mapped(&rig, &index(back)));
+        assert!(names[0] <= 2 * 20 && names[2] > 20 && names[3] == 0, "{engine:?}: {names:?}");
+    }
+}
