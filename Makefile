@@ -26,7 +26,7 @@ demo: build functions ## Set up everything and show the main job, without an AWS
 quick: ## What a change must pass every few minutes: formatting, lints, unit tests; no function is built
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
-	INSTA_UPDATE=no $(CARGO) test --locked --workspace --lib --bins --test cli --test layers --test redaction
+	INSTA_UPDATE=no $(CARGO) test --locked --workspace --lib --bins --test cli --test layers --test redaction --test formats
 
 test: functions ## Set up everything and run every test
 	INSTA_UPDATE=no $(CARGO) test --locked --workspace
@@ -54,7 +54,7 @@ man: build ## Write the manual pages anew
 	$(BIN) man man
 
 docs: ## Write the pages anew that tests make
-	WRITE_DOCS=1 $(CARGO) test --locked --workspace --test redaction
+	WRITE_DOCS=1 $(CARGO) test --locked --workspace --test redaction --test formats
 
 clean: ## Stop the demo's sandbox and delete what was built
 	-sandbox/sandbox down --name demo

@@ -1,12 +1,19 @@
 //! Bytes on the disk of a real node: our template and documents, and those of the generated function.
 
-use std::{collections::HashSet, path::Path, process::Command, sync::Mutex, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    process::Command,
+    sync::Mutex,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use hyper::Method;
 use logctl_core::{
     dead_letter::LetterKind,
     document::{Encoder, Target},
+    event::{Batch, Event},
     index_name::{IndexName, Indices, Period},
     mapping::Mappings,
     payload::{self, DEFAULT_CAP, Payload as Decoded},
@@ -32,6 +39,13 @@ pub struct Storage {
     /// Documents that each of them lost, of all.
     pub lost: (u64, u64, u64),
 }
+
+/// Events of one group that arrive together, where many groups write at once.
+const TOGETHER: usize = 50;
+/// Milliseconds between the arrivals of two deliveries.
+const APART: i64 = 137;
+/// When the first one arrives.
+const FIRST: i64 = 1_795_392_000_000;
 
 /// A search engine that is stopped when it is dropped.
 struct Engine<'a> {
@@ -63,7 +77,8 @@ impl Engine<'_> {
     }
 }
 
-pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Option<Storage> {
+/// Both ways of arriving: groups in turns, as in life, and one group after the other.
+pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Option<[Storage; 2]> {
     let up = Command::new(root.join("sandbox/sandbox")).args(["up", "--name", SANDBOX]).output().ok()?;
     let env = String::from_utf8(up.stdout).ok()?;
     let url = env.lines().find_map(|line| line.strip_prefix("export OPENSEARCH_URL="))?;
@@ -71,70 +86,120 @@ pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Opti
     let engine = Engine { root, domain: Domain::new(http, url, Auth::None) };
     let mut template: Value =
         serde_json::from_slice(&std::fs::read(root.join("stack/index_template.json")).ok()?).ok()?;
-    template["index_patterns"] = json!(["ours*", "alone*"]);
+    template["index_patterns"] = json!(["turns*", "rows*", "alone*"]);
     let installed = engine.ask(Method::PUT, "/_index_template/ours", &template).await;
     assert_eq!(installed["acknowledged"], true, "the newest engine takes the template: {installed}");
-    // As the engine makes it by itself, but for room for all names: otherwise it would refuse still more.
-    let limits = json!({"settings": {"index": {"mapping": {"total_fields": {"limit": 10_000}}}}});
-    let made = engine.ask(Method::PUT, "/theirs", &limits).await;
-    assert_eq!(made["acknowledged"], true, "{made}");
 
-    let [ours, alone] = ["ours", "alone"].map(outliers);
-    let mappings = Mutex::new(Mappings::default());
-    let mut letters = Letters::default();
-    let mut written = Written::default();
-    for payload in payloads {
-        let refused = send_theirs(&engine, payload, peer).await?;
-        let text = payload::unpack(&payload.data, DEFAULT_CAP).ok()?;
-        let Ok(Decoded::Data(batch)) = payload::parse(&text, "eu-west-1") else { continue };
-        // The sizes are compared over the documents that both of them hold.
-        let (lost, held): (Vec<_>, Vec<_>) = batch.events.iter().partition(|event| refused.contains(event.id));
-        for (index, events) in [(&ours, held), (&alone, lost)] {
-            let encoder = Encoder::new(Target::One(index), &batch.origin, 1_795_392_000_000);
-            let writer = Writer {
-                domain: &engine.domain,
-                mappings: &mappings,
-                deadline: Instant::now() + Duration::from_mins(5),
-                circuit: Circuit::Closed,
-                tried: 0,
-                redactor: None,
-            };
-            written.add(writer.write(&events, &encoder, &mut letters).await);
+    let texts: Vec<String> =
+        payloads.iter().map(|payload| payload::unpack(&payload.data, DEFAULT_CAP).expect("a payload")).collect();
+    let mut batches = Vec::new();
+    for (payload, text) in payloads.iter().zip(&texts) {
+        if let Ok(Decoded::Data(batch)) = payload::parse(text, "eu-west-1") {
+            batches.push((batch, theirs(payload, peer)));
         }
     }
     let all = payloads.iter().map(|payload| payload.events as u64).sum();
-    assert_eq!(letters.count(LetterKind::Outage), 0);
-    let ((ours, mine), (theirs, yours)) = (engine.weigh(ours.as_str()).await, engine.weigh("theirs").await);
-    assert_eq!(mine, yours, "both hold the same documents");
-    let (_, alone) = engine.weigh(alone.as_str()).await;
-    Some(Storage { ours, theirs, lost: (all - mine - alone, all - yours, all) })
+    Some([
+        engine.compare("turns", TOGETHER, &batches, all).await,
+        engine.compare("rows", usize::MAX, &batches, all).await,
+    ])
+}
+
+/// What the peer makes of the events of a payload, by their ids.
+fn theirs(payload: &Payload, peer: &mut Peer) -> HashMap<String, String> {
+    let dump = peer.ask(&format!("dump {}", payload.name));
+    let lines: Vec<&str> = dump["body"].as_str().unwrap_or_default().lines().collect();
+    let document = |pair: &[&str]| {
+        let action: Value = serde_json::from_str(pair[0]).expect("an action");
+        (action["index"]["_id"].as_str().expect("an id").to_owned(), pair[1].to_owned())
+    };
+    lines.chunks(2).map(document).collect()
+}
+
+impl Engine<'_> {
+    /// Indexes the batches, of each in turn as many events as arrive `together`.
+    async fn compare(
+        &self,
+        name: &str,
+        together: usize,
+        batches: &[(Batch<'_>, HashMap<String, String>)],
+        all: u64,
+    ) -> Storage {
+        // As the engine makes it by itself, but for room for all names: otherwise it would refuse still more.
+        let limits = json!({"settings": {"index": {"mapping": {"total_fields": {"limit": 10_000}}}}});
+        let dynamic = format!("theirs-{name}");
+        let made = self.ask(Method::PUT, &format!("/{dynamic}"), &limits).await;
+        assert_eq!(made["acknowledged"], true, "{made}");
+        let [ours, alone] = [name, "alone"].map(outliers);
+        let mappings = Mutex::new(Mappings::default());
+        let (mut letters, mut written) = (Letters::default(), Written::default());
+        let mut arrived = FIRST;
+        let mut parts: Vec<_> = batches.iter().map(|(batch, _)| batch.events.chunks(together)).collect();
+        while parts.iter().any(|part| part.len() > 0) {
+            for (part, (batch, documents)) in parts.iter_mut().zip(batches) {
+                let Some(events) = part.next() else { continue };
+                let refused = self.send_theirs(&dynamic, events, documents).await;
+                // The sizes are compared over the documents that both of them hold.
+                let (lost, held): (Vec<_>, Vec<_>) = events.iter().partition(|event| refused.contains(event.id));
+                for (index, events) in [(&ours, held), (&alone, lost)] {
+                    let encoder = Encoder::new(Target::One(index), &batch.origin, arrived);
+                    let writer = Writer {
+                        domain: &self.domain,
+                        mappings: &mappings,
+                        deadline: Instant::now() + Duration::from_mins(5),
+                        circuit: Circuit::Closed,
+                        tried: 0,
+                        redactor: None,
+                    };
+                    written.add(writer.write(&events, &encoder, &mut letters).await);
+                }
+                arrived += APART;
+            }
+        }
+        assert_eq!(letters.count(LetterKind::Outage), 0);
+        let ((ours, mine), (theirs, yours)) = (self.weigh(ours.as_str()).await, self.weigh(&dynamic).await);
+        assert_eq!(mine, yours, "both hold the same documents");
+        let (_, alone) = self.weigh(alone.as_str()).await;
+        self.ask(Method::DELETE, "/alone*", &Value::Null).await;
+        Storage { ours, theirs, lost: (all - mine - alone, all - yours, all) }
+    }
+
+    /// Sends the peer's documents of these events, and returns the ids of those that the engine refuses, or that it has none of.
+    async fn send_theirs(
+        &self,
+        index: &str,
+        events: &[Event<'_>],
+        documents: &HashMap<String, String>,
+    ) -> HashSet<String> {
+        let mut refused = HashSet::new();
+        for part in events.chunks(2_000) {
+            let mut bulk = String::new();
+            let mut sent = Vec::new();
+            for event in part {
+                let Some(document) = documents.get(event.id) else {
+                    refused.insert(event.id.to_owned());
+                    continue;
+                };
+                sent.push(event.id);
+                bulk += &format!("{}\n{document}\n", json!({"index": {"_index": index, "_id": event.id}}));
+            }
+            if sent.is_empty() {
+                continue;
+            }
+            let path = "/_bulk?filter_path=items.*.status,items.*._id";
+            let body = gzip(bulk.as_bytes()).into();
+            let answer = self.domain.send_bulk(path, body, Duration::from_mins(2)).await.expect("the engine answers");
+            let answer: Value = serde_json::from_slice(&answer.body).expect("an answer");
+            let items = answer["items"].as_array().expect("items").iter().map(|item| &item["index"]);
+            let failed = items.filter(|item| item["status"].as_u64().is_none_or(|status| status >= 300));
+            refused.extend(failed.filter_map(|item| item["_id"].as_str()).map(str::to_owned));
+        }
+        refused
+    }
 }
 
 /// One index of a stack with this prefix, whatever the times of its events.
 fn outliers(prefix: &str) -> IndexName {
     let indices = Indices { prefix: prefix.parse().expect("a prefix"), period: Period::Day };
     indices.name(0, i64::MAX)
-}
-
-/// Sends the peer's documents, and returns the ids of those that the engine refuses.
-async fn send_theirs(engine: &Engine<'_>, payload: &Payload, peer: &mut Peer) -> Option<HashSet<String>> {
-    let mut refused = HashSet::new();
-    let dump = peer.ask(&format!("dump {}", payload.name));
-    let Some(body) = dump["body"].as_str() else { return Some(refused) };
-    let lines: Vec<&str> = body.lines().collect();
-    for part in lines.chunks(4_000) {
-        let mut bulk = String::new();
-        for pair in part.chunks(2) {
-            let action: Value = serde_json::from_str(pair[0]).expect("an action");
-            let action = json!({"index": {"_index": "theirs", "_id": action["index"]["_id"]}});
-            bulk += &format!("{action}\n{}\n", pair[1]);
-        }
-        let path = "/_bulk?filter_path=items.*.status,items.*._id";
-        let sent = engine.domain.send_bulk(path, gzip(bulk.as_bytes()).into(), Duration::from_mins(2)).await.ok()?;
-        let answer: Value = serde_json::from_slice(&sent.body).ok()?;
-        let items = answer["items"].as_array()?.iter().map(|item| &item["index"]);
-        let failed = items.filter(|item| item["status"].as_u64().is_none_or(|status| status >= 300));
-        refused.extend(failed.filter_map(|item| item["_id"].as_str()).map(str::to_owned));
-    }
-    Some(refused)
 }

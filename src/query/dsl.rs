@@ -4,7 +4,7 @@ use logctl_core::{
     event_id::document_id,
     fields::known::Known,
     ids,
-    level::Level,
+    level::{Level, Scale},
     pairs::{escape, is_compared, sortable},
 };
 use serde_json::{Value as Json, json};
@@ -79,10 +79,11 @@ fn aliases(field: &Field) -> Vec<&str> {
     if field.literal || field.name.starts_with('@') {
         return vec![&field.name];
     }
-    let folded: String = field.name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    let (fixed, others): (&str, &[&str]) = match folded.as_str() {
-        "requestid" | "awsrequestid" | "reqid" | "xrequestid" => ("@request_id", Known::RequestId.names()),
-        "traceid" | "xraytraceid" => ("@trace_id", Known::TraceId.names()),
+    let (fixed, others): (&str, &[&str]) = match folded(&field.name).as_str() {
+        "requestid" | "awsrequestid" | "functionrequestid" | "reqid" | "xrequestid" | "xamznrequestid" => {
+            ("@request_id", Known::RequestId.names())
+        }
+        "traceid" | "xraytraceid" | "xamzntraceid" | "oteltraceid" => ("@trace_id", Known::TraceId.names()),
         "level" | "loglevel" | "severity" | "lvl" => ("@level", Known::Level.names()),
         "service" | "servicename" => ("@service", &["service", "service.name", "service_name"]),
         "group" | "loggroup" => ("@log_group", &[]),
@@ -96,6 +97,11 @@ fn aliases(field: &Field) -> Vec<&str> {
     names.extend(others.iter().copied().filter(|name| *name != field.name));
     names.dedup();
     names
+}
+
+/// A name in lower case, without signs.
+fn folded(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 fn is_level(field: &Field) -> bool {
@@ -151,6 +157,9 @@ fn equal(field: &Field, value: &Value) -> Json {
         if is_message(field) {
             clauses.push(phrase(&value.text));
         }
+    }
+    if !wild && names.iter().any(|name| matches!(*name, "@request_id" | "@trace_id")) {
+        clauses.push(text(value)); // Whatever the bare id finds.
     }
     if !is_compared(&value.text) {
         // No longer value is compared, so the message is looked through.
@@ -263,7 +272,7 @@ fn range(field: &Field, comparison: Comparison, value: &Value) -> Result<Json, E
 
 /// A level by name, or by number as the field counts.
 fn level(field: &Field, text: &str) -> Result<Level, Error> {
-    let by_number = text.parse().ok().and_then(|number| Level::from_number(&field.name, number));
+    let by_number = text.parse().ok().and_then(|number| Scale::of_name(&folded(&field.name)).level(number));
     text.parse().or_else(|expected: String| {
         by_number
             .ok_or_else(|| Error::new(Kind::Usage, format!("`{text}` is no level: {expected}")).hint("level>=warn"))

@@ -497,7 +497,7 @@ fn one_name_with_a_value_here_and_an_object_there() {
         let rig = Rig::new(engine);
         let mut function = rig.function();
         let mut sent = Sent::default();
-        let mut degraded = Vec::new();
+        let mut untyped = Vec::new();
         for (a, b) in [("before", "after"), ("after", "before")] {
             let value = format!(r#"{{"fault{a}":"plain-{a}{b}"}}"#);
             let object = format!(r#"{{"fault{a}":{{"message":"nested-{a}{b}"}}}}"#);
@@ -509,14 +509,15 @@ fn one_name_with_a_value_here_and_an_object_there() {
                     sent.ids.extend(ids);
                     well(&function.invoke(&event));
                     let line = metrics(&function);
-                    degraded.push((line["Degraded"] == 1, line["Retries"].clone()));
+                    assert_eq!(line["Degraded"], 0);
+                    untyped.push((line["Untyped"] == 1, line["Retries"].clone()));
                 }
             }
         }
         assert_eq!(rig.account_for("value and object", &sent), 0);
-        // 3.8 takes both; on the others the second name conflicts, and the function knows that the next time.
-        let conflicts = degraded.iter().filter(|(degraded, _)| *degraded).count();
-        assert_eq!(conflicts > 0, engine.is_some(), "{engine:?}: {degraded:?}");
+        // 3.8 takes both; on the others the second form is a pair.
+        let conflicts = untyped.iter().filter(|(untyped, _)| *untyped).count();
+        assert_eq!(conflicts > 0, engine.is_some(), "{engine:?}: {untyped:?}");
         let found = |query: &str| {
             let run = rig.sandbox.run(&["search", query, "-o", "json"], &[]).ok();
             run.json()["events"].as_array().map_or(0, Vec::len)
@@ -644,14 +645,24 @@ fn an_index_that_is_read_only() {
 #[test]
 fn a_limit_of_fields() {
     let rig = Rig::new(None);
-    let mut function = rig.patient_function();
-    let message = |from: usize| json!((from..from + 190).map(|n| (format!("name{n}"), n)).collect::<BTreeMap<_, _>>());
-    let messages: Vec<String> = (0..12).map(|n| message(n * 190).to_string()).collect(); // 2,280 names, each twice.
-    let (event, ids) = events(&messages);
-    let sent = Sent { ids, ..Sent::default() };
-    well(&function.invoke(&event));
+    // As many typed names as the engine takes, and more: from many groups, since each has a share.
+    let mut function = rig.function_with(&[("LOGCTL_TYPED_NAMES", "5000")]);
+    let mut sent = Sent::default();
+    let mut retries = 0;
+    for group in 0..120 {
+        let message: BTreeMap<String, u32> = (0..12).map(|n| (format!("name{group}x{n}"), group)).collect();
+        let (event, ids) = from(&format!("/limit/{group}"), &[json!(message).to_string()], &[now()]);
+        sent.ids.extend(ids);
+        well(&function.invoke(&event));
+        let line = metrics(&function);
+        assert_eq!((&line["Degraded"], &line["Crowded"]), (&json!(0), &json!(1)), "{group}");
+        retries += line["Retries"].as_u64().unwrap();
+    }
     assert_eq!(rig.account_for("the limit of fields", &sent), 0);
-    assert!(metrics(&function)["Degraded"].as_u64() > Some(0));
-    let run = rig.sandbox.run(&["search", "name2100=2100", "-o", "json"], &[]).ok();
-    assert_eq!(run.json()["events"].as_array().map(Vec::len), Some(1));
+    assert_eq!(retries, 0, "a refusal for the limit is no retry");
+    for name in ["name0x0", "name0x11", "name119x0", "name119x11"] {
+        let group = &name[4..name.find('x').unwrap()];
+        let run = rig.sandbox.run(&["search", &format!("{name}>={group}"), "-o", "json"], &[]).ok();
+        assert_eq!(run.json()["events"].as_array().map(Vec::len), Some(1), "{name}");
+    }
 }

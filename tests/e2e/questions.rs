@@ -345,3 +345,52 @@ fn typed_or_not_every_question_gets_the_same_answer() {
         assert!(names[0] <= 2 * 20 && names[2] > 20 && names[3] == 0, "{engine:?}: {names:?}");
     }
 }
+
+/// An engine was seen that finds events from outside of a range where a phrase and a NOT stand beside it and the index has
+/// many segments. Whatever the engine does, the request says the range in a way that holds.
+#[test]
+fn a_time_range_holds_beside_not() {
+    let rig = Rig::new(None);
+    let mut function = rig.function();
+    let mut random = fastrand::Rng::with_seed(11);
+    let words = ["alpha", "beta", "gamma", "delta", "card declined", "retry"];
+    let first = now() - DAY / 2;
+    let mut events: Vec<(i64, String)> = Vec::new();
+    for _ in 0..12 {
+        let some: Vec<(i64, String)> = (0..400)
+            .map(|_| {
+                let text: Vec<&str> = words.into_iter().filter(|_| random.bool()).collect();
+                (first + random.i64(0..3_600_000), format!("event {} {}", random.u32(..50), text.join(" ")))
+            })
+            .collect();
+        let (times, messages): (Vec<i64>, Vec<String>) = some.iter().cloned().unzip();
+        well(&function.invoke(&from("/questions/time", &messages, &times).0));
+        rig.sandbox.engine(Method::Post, "/logctl-*/_refresh", None); // A segment of its own.
+        events.extend(some);
+    }
+    let moment = |milliseconds| jiff::Timestamp::from_millisecond(milliseconds).unwrap();
+    let (mut searches, mut expected) = (String::new(), Vec::new());
+    for at in 0..690 {
+        let start = first + random.i64(0..3_000_000);
+        let end = start + random.i64(1..600_000);
+        let (with, without) = (words[at % words.len()], words[(at / words.len()) % words.len()]);
+        let clause = compile(&logctl::query::parse(&[format!("\"{with}\" NOT \"{without}\"")]).unwrap()).unwrap();
+        let search =
+            logctl::events::Search { indices: String::new(), clause, range: moment(start)..moment(end), limit: 10_000 };
+        searches += &format!("{{\"index\":\"logctl-*\"}}\n{}\n", search.body(10_000, None));
+        let is = |(time, text): &&(i64, String)| {
+            (start..end).contains(time) && text.contains(with) && !text.contains(without)
+        };
+        expected.push(events.iter().filter(is).count());
+    }
+    let path = "/_msearch?max_concurrent_searches=2&filter_path=responses.status,responses.hits.total.value";
+    let answer = rig.sandbox.engine_text(Method::Post, path, searches);
+    let found: Vec<usize> = answer["responses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| usize::try_from(one["hits"]["total"]["value"].as_u64().unwrap()).unwrap())
+        .collect();
+    let wrong = found.iter().zip(&expected).filter(|(found, expected)| found != expected).count();
+    assert_eq!(wrong, 0, "of {}", expected.len());
+}

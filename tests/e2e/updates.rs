@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::types::{ChangeSetType, Parameter};
 
-use super::sandbox::Sandbox;
+use opensearch::http::Method;
+use serde_json::{Value, json};
+
+use super::sandbox::{Sandbox, now};
 
 #[test]
 fn an_ordinary_update_makes_no_gap() {
@@ -83,4 +86,95 @@ fn a_deployment_that_is_not_wanted_leaves_nothing_behind() {
     assert_eq!(sandbox.stacks(), BTreeMap::from([("logctl".to_owned(), "REVIEW_IN_PROGRESS".to_owned())]));
     sandbox.in_terminal("bootstrap", "n").exits(130);
     assert_eq!(sandbox.stacks(), BTreeMap::new());
+}
+
+/// An index that was made by the template before, with the documents of that time, and one of today are searched together.
+#[test]
+fn a_new_template_stands_beside_the_indices_of_the_old_one() {
+    for (engine, unknown) in [(None, "codec"), (Some("elasticsearch-7.10"), "codec, disable_objects")] {
+        let sandbox = Sandbox::up(engine);
+        let first = sandbox.logctl("bootstrap --yes").ok();
+        if engine.is_some() {
+            first.says("the domain does not know disable_objects; its indices are made without");
+        }
+        let mut old: Value = serde_json::from_str(include_str!("../fixtures/index_template_2.json")).unwrap();
+        old["index_patterns"] = json!(["logctl-2*"]);
+        if engine.is_some() {
+            old["template"]["mappings"].as_object_mut().unwrap().remove("disable_objects");
+        }
+        let put = sandbox.engine(Method::Put, "/_index_template/logctl-logctl", Some(old));
+        assert_eq!(put["acknowledged"], true, "{put}");
+        let messages = [
+            json!({"level": "error", "requestId": "R-1234", "status": 500, "user": {"id": "u1"}, "durationMs": 12.5,
+                "requestParameters": {"bucketName": "logs"}}),
+            json!({"level": "info", "status": 200, "user": {"id": "u2"}, "zero": -0.0}),
+            json!("hello status=404"),
+        ];
+        let messages =
+            messages.map(|message| (message.as_str().map_or_else(|| message.to_string(), str::to_owned), message));
+        let before = now() - 3 * 24 * 60 * 60 * 1000;
+        let index = jiff::Timestamp::from_millisecond(before).unwrap().strftime("logctl-%Y.%m.%d").to_string();
+        let mut bulk = String::new();
+        for (at, (text, message)) in messages.iter().enumerate() {
+            let id = format!("{}{at}", "3".repeat(55));
+            let mut document = json!({"@id": id, "@timestamp": before, "@ingested": before, "@log_group": "/shop/old",
+                "@log_stream": "s", "@service": "old", "@message": text, "@ids": []});
+            for (name, value) in message.as_object().into_iter().flatten() {
+                document[name] = value.clone();
+            }
+            document["@level"] = message["level"].clone();
+            document["@request_id"] = message["requestId"].clone();
+            bulk += &format!("{}\n{document}\n", json!({"create": {"_index": index, "_id": id}}));
+        }
+        let written = sandbox.engine_text(Method::Post, "/_bulk?refresh=true", bulk);
+        assert_eq!(written["errors"], false, "{written}");
+
+        // Engines that run here have no zstd.
+        let says = format!("the domain does not know {unknown}; its indices are made without");
+        let plan = sandbox.logctl("bootstrap --dry-run --compression zstd").ok().stdout;
+        assert!(plan.contains("DomainSetUp"), "{plan}");
+        sandbox.logctl("bootstrap --yes --compression zstd").ok().says(&says);
+        let installed = sandbox.engine(Method::Get, "/_index_template/logctl-logctl", None);
+        let template = &installed["index_templates"][0]["index_template"];
+        assert_eq!(template["_meta"]["version"], 3);
+        assert_eq!(template["template"]["settings"]["index"]["codec"], "best_compression");
+
+        sandbox.create_group("/shop/new");
+        Sandbox::eventually("the rule subscribes it", || !sandbox.filters_of("/shop/new").is_empty());
+        sandbox.put_events("/shop/new", &messages.map(|(text, _)| text));
+        let found = |query: &str| {
+            let run = sandbox.run(&["search", query, "-s", "7d", "-o", "json"], &[]).ok();
+            let events = run.json()["events"].as_array().unwrap().clone();
+            ["/shop/old", "/shop/new"].map(|group| events.iter().filter(|event| event["group"] == group).count())
+        };
+        Sandbox::eventually("all are there", || found("") == [3, 3]);
+        for (query, count) in [
+            ("status>=500", 1),
+            ("status=500", 1),
+            ("status=200.0", 1),
+            ("has:user.id", 2),
+            ("has:user", 2),
+            ("missing(status)", 1),
+            ("user.id!=u1", 1),
+            ("user.id=u*", 2),
+            ("requestParameters.bucketName=logs", 1),
+            ("level>=error", 1),
+            ("requestId=R-1234", 1),
+            ("durationMs<13", 1),
+            ("zero=0", 1),
+            ("zero<0", 0),
+            ("status=404", 1),
+            ("NOT status=200", 2),
+        ] {
+            assert_eq!(found(query), [count, count], "{engine:?}: {query}");
+        }
+        // Each is found by its own id, and pages go through both.
+        let all = sandbox.run(&["search", "", "-s", "7d", "-o", "json"], &[]).ok().json();
+        for event in all["events"].as_array().unwrap() {
+            let id = event["id"].as_str().unwrap();
+            let by_id = sandbox.run(&["search", &format!("@id={id}"), "-s", "7d", "-o", "json"], &[]).ok().json();
+            assert_eq!((&by_id["total"], &by_id["events"][0]["message"]), (&json!(1), &event["message"]), "{id}");
+            assert_eq!(event["fields"], by_id["events"][0]["fields"]);
+        }
+    }
 }

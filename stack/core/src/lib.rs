@@ -27,4 +27,5 @@ pub mod payload;
 pub mod properties;
 pub mod redact;
 pub mod service;
+pub mod services;
 mod shape;

@@ -25,12 +25,12 @@ pub(crate) fn steps(shape: &[u8]) -> impl Iterator<Item = (&str, u8)> {
     })
 }
 
-/// Calls `each` with the path of each value, and with whether it stands at the root.
-pub(crate) fn each_value(shape: &[u8], mut each: impl FnMut(&str, bool)) {
+/// Calls `each` with the path of each value, and with how deep it stands: 1 is the root.
+pub(crate) fn each_value(shape: &[u8], mut each: impl FnMut(&str, usize)) {
     let mut path = Path::default();
     for (name, sign) in steps(shape) {
         match sign {
-            VALUE => path.with(name, |whole, depth| each(whole, depth == 1)),
+            VALUE => path.with(name, |whole, depth| each(whole, depth)),
             OPEN | LIST => path.enter(name),
             CLOSE | END => path.leave(),
             _ => {}

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    Encoded, Encoder,
-    known_fields::Named,
-    own_fields::{OwnFields, append_fields, append_pairs},
+    Encoded, Encoder, append_said,
+    own_fields::{append_fields, append_pairs},
 };
 use crate::{
     event::Event,
+    fields::own::OwnFields,
     json::text::escaped,
     mapping::{Layout, Mappings},
     normalise::{ids_of, normalise},
@@ -42,8 +42,8 @@ impl Encoder<'_> {
     ) -> Encoded {
         let decoded = event.decode();
         let normalised = normalise(&decoded);
-        self.append_envelope(event, &escaped(&decoded.id), &escaped(&decoded.message), body);
-        Named::from(&normalised).append(&ids_of(&decoded, &normalised), body);
+        self.append_envelope(event, [&escaped(&decoded.id), &escaped(&decoded.message)], &normalised, body);
+        append_said(&normalised, &ids_of(&decoded, &normalised), body);
         let own = OwnFields::of(&normalised.fields);
         let layout = layout_of(&own.shape);
         append_fields(&layout, |at| own.leaf(at), body);

@@ -2,7 +2,6 @@
 //! the careful one mends the rest.
 
 mod careful;
-mod known_fields;
 mod own_fields;
 mod quick;
 
@@ -16,8 +15,9 @@ use crate::{
     ids::Ids,
     index_name::{self, IndexName, Indices},
     mapping::{Layout, Mappings},
+    normalise::Normalised,
+    services::Services,
 };
-use known_fields::Named;
 
 /// Room that is used again for each event.
 #[derive(Debug, Default)]
@@ -63,8 +63,9 @@ pub struct Encoder<'a> {
     /// Without level, ids and the fields of messages that are no JSON: to be measured against other forwarders.
     #[cfg(feature = "measure")]
     bare: bool,
-    /// The members that are the same in all documents.
+    /// The members that are the same in all documents, and the service that the group's name tells.
     head: String,
+    service: String,
     scratch: RefCell<Scratch>,
     /// The day that was last asked for, and its index.
     day: RefCell<(i64, Rc<str>)>,
@@ -76,11 +77,9 @@ impl<'a> Encoder<'a> {
     pub fn new(target: Target<'a>, origin: &'a Origin, ingested: i64) -> Self {
         let mut head = format!(r#","@ingested":{ingested}"#);
         let mut put = |name: &str, value: &str| head += &format!(r#","{name}":{}"#, json!(value));
-        put("@owner", &origin.owner);
-        put("@region", &origin.region);
         put("@log_group", &origin.log_group);
         put("@log_stream", &origin.log_stream);
-        put("@service", service(&origin.log_group));
+        let service = Services::default().of_group(&origin.log_group).to_owned();
         let day = RefCell::new((i64::MIN, Rc::from("")));
         Self {
             target,
@@ -89,9 +88,16 @@ impl<'a> Encoder<'a> {
             #[cfg(feature = "measure")]
             bare: false,
             head,
+            service,
             scratch: RefCell::default(),
             day,
         }
+    }
+
+    /// The same, with the service that the rules of a stack tell.
+    #[must_use]
+    pub fn with_services(self, services: &Services) -> Self {
+        Self { service: services.of_group(&self.origin.log_group).to_owned(), ..self }
     }
 
     /// Without level, ids and the fields of messages that are no JSON, as far as the quick way goes: what other forwarders do,
@@ -131,7 +137,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// The action, and the document up to its message. Id and message are escaped, without quotes.
-    fn append_envelope(&self, event: &Event<'_>, id: &str, message: &str, body: &mut Vec<u8>) {
+    fn append_envelope(&self, event: &Event<'_>, [id, message]: [&str; 2], said: &Normalised, body: &mut Vec<u8>) {
         let mut digits = itoa::Buffer::new();
         for part in [
             r#"{"create":{"_index":""#,
@@ -147,6 +153,49 @@ impl<'a> Encoder<'a> {
         ] {
             body.extend_from_slice(part.as_bytes());
         }
+        let (account, region) = &said.source;
+        put_text("@owner", account.as_ref().unwrap_or(&self.origin.owner), body);
+        put_text("@region", region.as_ref().unwrap_or(&self.origin.region), body);
+        put_text("@service", said.service.as_ref().unwrap_or(&self.service), body);
+    }
+}
+
+/// Appends a member that is a text.
+fn put_text(name: &str, text: &str, body: &mut Vec<u8>) {
+    let put =
+        |parts: &[&str], body: &mut Vec<u8>| parts.iter().for_each(|part| body.extend_from_slice(part.as_bytes()));
+    // Ids out of text may hold anything; those that were found by their form are letters, digits and hyphens.
+    if is_quiet(text) {
+        put(&[",\"", name, "\":\"", text, "\""], body);
+    } else {
+        put(&[",\"", name, "\":", &json!(text).to_string()], body);
+    }
+}
+
+/// Appends level and ids.
+fn append_said(said: &Normalised, ids: &Ids, body: &mut Vec<u8>) {
+    if let Some(level) = &said.level {
+        put_text("@level", level.as_ref(), body);
+    }
+    for (name, id) in [("@request_id", &said.request_id), ("@trace_id", &said.trace_id)] {
+        if let Some(id) = id {
+            put_text(name, id, body);
+        }
+    }
+    let mut before = r#","@ids":["#;
+    for id in ids.iter() {
+        body.extend_from_slice(before.as_bytes());
+        if is_quiet(id) {
+            body.push(b'"');
+            body.extend_from_slice(id.as_bytes());
+            body.push(b'"');
+        } else {
+            body.extend_from_slice(json!(id).to_string().as_bytes());
+        }
+        before = ",";
+    }
+    if before == "," {
+        body.push(b']');
     }
 }
 
@@ -178,51 +227,9 @@ impl Encoded {
     }
 }
 
-impl Named<'_> {
-    /// Appends level and ids.
-    fn append(&self, ids: &Ids, body: &mut Vec<u8>) {
-        let mut put = |parts: &[&str]| parts.iter().for_each(|part| body.extend_from_slice(part.as_bytes()));
-        // Ids out of text may hold anything; those that were found by their form are letters, digits and hyphens.
-        let quiet = [&self.request_id, &self.trace_id].into_iter().flatten().all(|id| is_quiet(id));
-        if let Some(level) = &self.level {
-            put(&[r#","@level":""#, level.as_ref(), "\""]);
-        }
-        for (name, id) in [("@request_id", &self.request_id), ("@trace_id", &self.trace_id)] {
-            match id.as_deref() {
-                Some(id) if quiet => put(&[",\"", name, "\":\"", id, "\""]),
-                Some(id) => put(&[",\"", name, "\":", &json!(id).to_string()]),
-                None => {}
-            }
-        }
-        let mut before = r#","@ids":["#;
-        for id in ids.iter() {
-            if quiet {
-                put(&[before, "\"", id, "\""]);
-            } else {
-                put(&[before, &json!(id).to_string()]);
-            }
-            before = ",";
-        }
-        if before == "," {
-            put(&["]"]);
-        }
-    }
-}
-
 /// Whether a text stands in JSON as it is.
 fn is_quiet(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
-}
-
-/// The service that a log group belongs to: the name of the function, task or API where AWS's naming tells it, else the
-/// last part of the group's name.
-#[must_use]
-pub fn service(group: &str) -> &str {
-    let mut parts = group.split('/').filter(|part| !part.is_empty());
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some("aws"), Some(_), Some(name)) => name,
-        _ => group.rsplit('/').find(|part| !part.is_empty()).unwrap_or(group),
-    }
 }
 
 #[cfg(test)]
@@ -345,16 +352,6 @@ mod tests {
         assert_eq!(source["@kvk"], json!(["n".repeat(256)]));
     }
 
-    #[test_case("/aws/lambda/pay", "pay")]
-    #[test_case("/aws/ecs/orders/api", "orders")]
-    #[test_case("/ecs/orders", "orders")]
-    #[test_case("team-a/checkout", "checkout")]
-    #[test_case("plain", "plain")]
-    #[test_case("/", "/")]
-    fn services(group: &str, expected: &str) {
-        assert_eq!(service(group), expected);
-    }
-
     fn any_json() -> impl Strategy<Value = Value> {
         let name = || "(level|requestId|trace|log|http|request|request\\.id|id|record|type|a|a\\.b|_x|@y|json@y|17|\u{3000}|[a-zé]{1,3}|)";
         let leaf = prop_oneof![
@@ -418,6 +415,8 @@ mod tests {
     #[test_case(r#"{"type":"platform.start","record":{"requestId":""}}"#; "a platform line with an empty id")]
     #[test_case(r#"{"http":{"request":{"id":"R-1234"}}}"#; "the deepest name")]
     #[test_case(r#"{"json":1,"jsonPayload":{"a":1}}"#; "names that begin as prefixes do")]
+    #[test_case(r#"{"http":{"request":"x","request.id":"R-1234"}}"#; "dotted and nested")]
+    #[test_case(r#"{"type":"\u0070latform.x","record":{"requestId":"abcd-1"}}"#; "an escape in a type")]
     #[test_case("{}"; "an empty object")]
     #[test_case(""; "nothing")]
     fn both_paths_agree(message: &str) {
@@ -426,8 +425,6 @@ mod tests {
         assert_eq!(quick, careful);
     }
 
-    #[test_case(r#"{"http":{"request":"x","request.id":"R-1234"}}"#; "dotted and nested")]
-    #[test_case(r#"{"type":"\u0070latform.x","record":{"requestId":"abcd-1"}}"#; "an escape in a type")]
     #[test_case(r#"{"a":[[1e5]],"b":[[{"b":1,"b":2}]]}"#; "arrays that are written anew")]
     #[test_case("{\"名前\u{3000}\":1,\"\u{3000}\":2,\"a.\u{2003}b\":3}"; "blanks beyond ascii")]
     fn both_paths_agree_about_surprises(message: &str) {

@@ -2,62 +2,16 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use crate::{
     json::text::unescape,
     mapping::{Layout, Leaf},
     pairs,
-    shape::{CLOSE, END, LIST, NOTHING, OPEN, VALUE},
 };
 
 /// Bytes of all pairs of an event.
 const MAX_PAIRS: usize = 1 << 20;
-
-/// The fields of an event that was read as a whole.
-#[derive(Debug, Default)]
-pub(super) struct OwnFields {
-    /// Their names, and how they are nested.
-    pub shape: Vec<u8>,
-    /// The values, as JSON: scalars, and lists of scalars.
-    leaves: Vec<String>,
-}
-
-impl OwnFields {
-    /// The shape and the leaves of an object that is tidy.
-    pub fn of(fields: &Map<String, Value>) -> Self {
-        let mut own = Self::default();
-        own.object(fields);
-        own
-    }
-
-    /// The value of a leaf.
-    pub fn leaf(&self, at: usize) -> Cow<'_, str> {
-        self.leaves.get(at).map_or("null".into(), |leaf| leaf.as_str().into())
-    }
-
-    fn object(&mut self, fields: &Map<String, Value>) {
-        self.shape.push(OPEN);
-        for (name, value) in fields {
-            self.shape.extend_from_slice(name.as_bytes());
-            match value {
-                Value::Object(object) => self.object(object),
-                Value::Array(items) if items.iter().any(Value::is_object) => {
-                    self.shape.push(LIST);
-                    items.iter().filter_map(Value::as_object).for_each(|item| self.object(item));
-                    self.shape.push(END);
-                }
-                Value::Array(items) if items.iter().all(Value::is_null) => self.shape.push(NOTHING),
-                Value::Null => self.shape.push(NOTHING),
-                leaf => {
-                    self.shape.push(VALUE);
-                    self.leaves.push(leaf.to_string());
-                }
-            }
-        }
-        self.shape.push(CLOSE);
-    }
-}
 
 /// Appends the fields that are typed.
 pub(super) fn append_fields<'l>(layout: &Layout, leaf: impl Fn(usize) -> Cow<'l, str>, body: &mut Vec<u8>) {

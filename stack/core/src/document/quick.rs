@@ -6,12 +6,11 @@ use std::{borrow::Cow, sync::Arc};
 
 use super::{
     Encoded, Encoder, Scratch,
-    known_fields::{Named, Told},
-    own_fields::{OwnFields, append_fields, append_pairs},
+    own_fields::{append_fields, append_pairs},
 };
 use crate::{
     event::Event,
-    fields::{self, MAX_NAMES},
+    fields::{self, MAX_NAMES, own::OwnFields},
     ids::{self, Ids},
     json::{
         Member, Record, Surprise,
@@ -19,7 +18,7 @@ use crate::{
         text::unescape_into,
     },
     mapping::{Layout, Mappings},
-    normalise,
+    normalise::{self, Normalised},
     shape::CLOSE,
 };
 
@@ -53,7 +52,6 @@ impl Encoder<'_> {
         if event.id.contains('\\') {
             return Err(Surprise);
         }
-        self.append_envelope(event, event.id, event.message, body);
         let message = plain(event.message, text)?;
         ids.clear();
         let mut quick = Quick { encoder: self, event, message, mappings };
@@ -84,13 +82,15 @@ impl<'a> Quick<'a> {
         let mut members = Vec::with_capacity(MEMBERS);
         let object = clean(object, &mut members, self.record())?;
         if !self.encoder.normalises() {
+            self.begin(&Normalised::default(), body);
             append_members(&object, &members, object.scanner.renames, body);
             return Ok(Encoded::default());
         }
-        let prefix = (!prefix.is_empty()).then(|| normalise::of_prefix(prefix));
-        self.tell(&Named::new(&Told::by(&members)?, prefix.as_ref()), &Ids::default(), ids, body);
+        let text = if prefix.is_empty() { Normalised::default() } else { normalise::of_prefix(prefix) };
         let layout = self.layout(object.shape());
         let leaf = |at| object.scanner.leaf(at);
+        let said = normalise::read_with(layout.roles.read(leaf, 0), text);
+        self.tell(&said, &Ids::default(), ids, body);
         if layout.whole {
             append_members(&object, &members, object.scanner.renames, body);
         } else {
@@ -104,8 +104,12 @@ impl<'a> Quick<'a> {
     fn append_columns(&mut self, columns: &str, ids: &mut Ids, body: &mut Vec<u8>) -> Result<Encoded, Surprise> {
         let mut members = Vec::with_capacity(MEMBERS);
         let columns = clean(columns, &mut members, self.record())?;
-        if members.iter().any(|column| column.value.starts_with(['{', '['])) {
-            return Err(Surprise); // Columns are texts, since AWS cuts them out of one.
+        let is_unusual = |column: &Member<'_>| {
+            // Columns are texts, since AWS cuts them out of one.
+            column.value.starts_with(['{', '[']) || normalise::is_system_field(column.name)
+        };
+        if members.is_empty() || members.iter().any(is_unusual) {
+            return Err(Surprise);
         }
         let (mut of_columns, mut room) = (Ids::default(), Vec::new());
         let mut holds_json = false;
@@ -117,13 +121,13 @@ impl<'a> Quick<'a> {
         let count = members.len();
         let json = self.json_beside(&columns, holds_json, &mut members)?;
         if !self.encoder.normalises() {
+            self.begin(&Normalised::default(), body);
             append_members(&columns, &members[..count], columns.scanner.renames, body);
             if let Some(json) = json {
                 append_members(&json, &members[count..], true, body);
             }
             return Ok(Encoded::default());
         }
-        self.tell(&Named::new(&Told::by(&members)?, None), &of_columns, ids, body);
         // Both make one object.
         let mut shape = columns.shape().to_vec();
         let mut breaks = columns.scanner.breaks;
@@ -133,11 +137,14 @@ impl<'a> Quick<'a> {
             breaks |= json.scanner.breaks;
         }
         let layout = self.layout(&shape);
-        let of_columns = columns.scanner.leaves();
+        let of_columns_alone = columns.scanner.leaves();
         let leaf = |at: usize| match &json {
-            Some(json) if at >= of_columns => json.scanner.leaf(at - of_columns),
+            Some(json) if at >= of_columns_alone => json.scanner.leaf(at - of_columns_alone),
             _ => columns.scanner.leaf(at),
         };
+        let said = normalise::read_with(layout.roles.read(leaf, 0), Normalised::default());
+        let said = normalise::with_message(said, self.message.trim());
+        self.tell(&said, &of_columns, ids, body);
         append_leaves(&layout, leaf, breaks, body);
         Ok(Encoded::of(&layout, append_pairs(&layout, leaf, body)))
     }
@@ -180,29 +187,39 @@ impl<'a> Quick<'a> {
     /// A message that is no JSON.
     fn append_text(&mut self, ids: &mut Ids, body: &mut Vec<u8>) -> Encoded {
         if !self.encoder.normalises() {
+            self.begin(&Normalised::default(), body);
             return Encoded::default();
         }
-        let normalised = normalise::of_message(self.message.trim());
-        self.tell(&Named::from(&normalised), &Ids::default(), ids, body);
-        if normalised.fields.is_empty() {
+        let mut read = normalise::of_message(self.message.trim());
+        if read.fields.is_empty() {
+            self.tell(&read, &Ids::default(), ids, body);
             return Encoded::default();
         }
-        let tidy = fields::tidy(normalised.fields);
+        let tidy = fields::tidy(std::mem::take(&mut read.fields));
         let own = OwnFields::of(&tidy.fields);
         let layout = self.layout(&own.shape);
-        append_fields(&layout, |at| own.leaf(at), body);
-        let left_out = append_pairs(&layout, |at| own.leaf(at), body);
+        let leaf = |at| own.leaf(at);
+        let said = normalise::read_with(layout.roles.read(leaf, 0), read);
+        self.tell(&said, &Ids::default(), ids, body);
+        append_fields(&layout, leaf, body);
+        let left_out = append_pairs(&layout, leaf, body);
         Encoded::of(&layout, left_out + tidy.left_out)
     }
 
-    /// Appends what an event says of itself: its names, and the ids of its message and of more.
-    fn tell(&self, named: &Named<'_>, more: &Ids, ids: &mut Ids, body: &mut Vec<u8>) {
-        for id in [&named.request_id, &named.trace_id].into_iter().flatten().filter(|id| normalise::is_kept(id)) {
+    /// Appends the document up to its message.
+    fn begin(&self, said: &Normalised, body: &mut Vec<u8>) {
+        self.encoder.append_envelope(self.event, [self.event.id, self.event.message], said, body);
+    }
+
+    /// Appends the document up to its own fields, with the ids of its message and more.
+    fn tell(&self, said: &Normalised, more: &Ids, ids: &mut Ids, body: &mut Vec<u8>) {
+        self.begin(said, body);
+        for id in [&said.request_id, &said.trace_id].into_iter().flatten().filter(|id| normalise::is_kept(id)) {
             ids.keep(id);
         }
         ids::scan(self.message, |id| ids.keep(id));
         more.iter().for_each(|id| ids.keep(id));
-        named.append(ids, body);
+        super::append_said(said, ids, body);
     }
 }
 

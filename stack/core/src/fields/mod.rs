@@ -3,6 +3,7 @@
 //! Whatever is cut or changed here stays searchable in the event's message.
 
 pub mod known;
+pub mod own;
 
 use std::collections::HashSet;
 

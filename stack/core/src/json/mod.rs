@@ -9,8 +9,6 @@ pub mod text;
 
 use std::ops::Range;
 
-use memchr::memchr;
-
 use crate::shape::{NOTHING, VALUE};
 use bytes::{LONG_BLOCK, Marks, special};
 
@@ -41,13 +39,6 @@ impl<'t> Member<'t> {
     #[must_use]
     pub fn text(&self) -> Option<&'t str> {
         self.value.strip_prefix('"')?.strip_suffix('"')
-    }
-
-    /// The inside of a string that has no escapes.
-    #[must_use]
-    pub fn plain_text(&self) -> Option<&'t str> {
-        let text = self.text()?;
-        memchr(b'\\', text.as_bytes()).is_none().then_some(text)
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Typed;
 use crate::{
     json::text::escaped,
+    normalise::Roles,
     pairs,
     shape::{CLOSE, END, LIST, NOTHING, OPEN, Path, VALUE, above, each_value, steps},
 };
@@ -28,6 +29,8 @@ pub struct Layout {
     pub untyped: usize,
     /// How many of those for want of room.
     pub crowded: usize,
+    /// Which leaves tell what the event is about.
+    pub roles: Roles,
 }
 
 /// What becomes of a leaf.
@@ -52,8 +55,8 @@ impl Layout {
         let mut decide = |path: &str| {
             decided.entry(path.to_owned()).or_insert_with_key(|path| types(path));
         };
-        each_value(shape, |path, is_of_root| {
-            if is_of_root {
+        each_value(shape, |path, depth| {
+            if depth == 1 {
                 decide(path);
             } else {
                 inside.push(path.to_owned());
@@ -75,6 +78,7 @@ impl Layout {
             repeats: shape.contains(&LIST),
             untyped,
             crowded,
+            roles: Roles::of(shape),
         }
     }
 

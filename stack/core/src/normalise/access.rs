@@ -20,7 +20,13 @@ pub(super) fn read(message: &str) -> Option<Normalised> {
     let (time, rest) = rest.split_once("] \"")?;
     let (request, rest) = rest.split_once("\" ")?;
     let mut request = request.split(' ');
-    let (method, path) = (request.next()?, request.next()?);
+    let (method, mut path) = (request.next()?, request.next()?);
+    // API Gateway's route key is a method and a path: `GET GET /pets`.
+    if !path.starts_with('/')
+        && let Some(next) = request.next().filter(|next| next.starts_with('/'))
+    {
+        path = next;
+    }
     let mut rest = rest.split(' ');
     let status: u16 = rest.next()?.parse().ok()?;
     let mut fields = Map::new();
@@ -36,7 +42,10 @@ pub(super) fn read(message: &str) -> Option<Normalised> {
     if let Some(bytes) = rest.next().and_then(|bytes| bytes.parse::<u64>().ok()) {
         put("responseLength", bytes.into());
     }
-    let request_id = rest.find(|word| ids::is_id(word)).map(str::to_owned);
+    // Those of API Gateway for HTTP and of CloudFront end in equals signs.
+    let is_id =
+        |word: &&str| ids::is_id(word) || (word.len() >= 12 && word.ends_with('=') && !word.contains(['"', '/', ':']));
+    let request_id = rest.find(is_id).map(str::to_owned);
     Some(Normalised { level: Some(of_status(status)), request_id, fields, ..Normalised::default() })
 }
 

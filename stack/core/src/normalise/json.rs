@@ -2,22 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::{Normalised, of_fields, of_prefix};
+use super::{Normalised, of_prefix};
 use crate::json::text::parse_object;
 
 pub(super) fn read(message: &str) -> Option<Normalised> {
     let (at, fields) = object(message)?;
-    if at == 0 {
-        return Some(of_fields(fields));
-    }
-    let prefix = of_prefix(&message[..at]);
-    let body = of_fields(fields);
-    Some(Normalised {
-        level: body.level.or(prefix.level),
-        request_id: body.request_id.or(prefix.request_id),
-        trace_id: body.trace_id.or(prefix.trace_id),
-        ..body
-    })
+    let prefix = if at == 0 { Normalised::default() } else { of_prefix(&message[..at]) };
+    Some(Normalised { fields, ..prefix })
 }
 
 /// The object that a message ends with, and where it begins.

@@ -11,25 +11,34 @@ pub(super) fn read(message: &str) -> Option<Normalised> {
     platform_line(message).or_else(|| text_format(message)).or_else(|| timed_out(message))
 }
 
-/// The request id of the JSON form of a platform line: `{"type":"platform.…","record":{"requestId":…}}`.
-pub(super) fn platform_request_id(fields: &Map<String, Value>) -> Option<String> {
-    fields.get("type")?.as_str()?.strip_prefix("platform.")?;
-    let request_id = fields.get("record")?.get("requestId")?.as_str()?;
-    (!request_id.is_empty()).then(|| request_id.to_owned())
-}
-
-/// START, END, REPORT and the line of an initialisation.
+/// START, END, REPORT and the lines of an initialisation.
 fn platform_line(message: &str) -> Option<Normalised> {
     let (kind, rest) = message.split_once(' ')?;
-    if kind == "INIT_START" {
-        return Some(Normalised { fields: init(rest), ..Normalised::default() });
-    }
-    if !matches!(kind, "START" | "END" | "REPORT") {
-        return None;
+    match kind {
+        "INIT_START" => return Some(Normalised { fields: init(rest), ..Normalised::default() }),
+        "INIT_REPORT" | "RESTORE_REPORT" if rest.contains("Duration: ") || rest.contains("Status: ") => {
+            let fields = report(rest);
+            return Some(Normalised { level: of_report(&fields), fields, ..Normalised::default() });
+        }
+        "START" | "END" | "REPORT" => {}
+        _ => return None,
     }
     let request_id = rest.strip_prefix("RequestId: ")?.split_whitespace().next()?.to_owned();
     let fields = if kind == "REPORT" { report(rest) } else { Map::new() };
-    Some(Normalised { request_id: Some(request_id), fields, ..Normalised::default() })
+    let trace_id = text::trace_id(rest).and_then(super::first_id);
+    Some(Normalised {
+        level: of_report(&fields),
+        request_id: Some(request_id),
+        trace_id,
+        fields,
+        ..Normalised::default()
+    })
+}
+
+/// How a report says that it went.
+fn of_report(fields: &Map<String, Value>) -> Option<Level> {
+    let status = fields.get("status")?.as_str()?;
+    matches!(status, "timeout" | "error" | "failure").then_some(Level::Error)
 }
 
 /// Which runtime was started, under the names of the JSON form.
@@ -44,13 +53,24 @@ fn init(rest: &str) -> Map<String, Value> {
 /// The figures of a REPORT line, under the names of its JSON form.
 fn report(rest: &str) -> Map<String, Value> {
     let mut fields = Map::new();
-    for part in rest.split('\t') {
+    for part in rest.split(['\t', '\n']) {
         let Some((label, figure)) = part.split_once(": ") else { continue };
+        let word = match label {
+            "Status" => Some("status"),
+            "Error Type" => Some("errorType"),
+            "Phase" => Some("phase"),
+            _ => None,
+        };
+        if let Some(name) = word {
+            fields.insert(name.to_owned(), figure.trim().into());
+            continue;
+        }
         let name = match label {
             "Duration" => "durationMs",
             "Billed Duration" => "billedDurationMs",
             "Init Duration" => "initDurationMs",
             "Restore Duration" => "restoreDurationMs",
+            "Billed Restore Duration" => "billedRestoreDurationMs",
             "Memory Size" => "memorySizeMB",
             "Max Memory Used" => "maxMemoryUsedMB",
             _ => continue,

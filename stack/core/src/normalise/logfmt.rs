@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Normalised, of_fields};
+use super::Normalised;
 
 pub(super) fn read(message: &str) -> Option<Normalised> {
     let mut fields = Map::new();
@@ -17,7 +17,7 @@ pub(super) fn read(message: &str) -> Option<Normalised> {
         fields.insert(name.to_owned(), typed(&value));
         rest = after.trim_start_matches(' ');
     }
-    (fields.len() >= 2).then(|| of_fields(fields))
+    (fields.len() >= 2).then(|| Normalised { fields, ..Normalised::default() })
 }
 
 /// The value at the start of `text`, and what follows it.

@@ -7,6 +7,7 @@ mod flow;
 pub(crate) mod json;
 mod lambda;
 mod logfmt;
+mod roles;
 mod text;
 mod traceback;
 
@@ -14,10 +15,12 @@ use serde_json::{Map, Value};
 
 use crate::{
     event::LogEvent,
-    fields::{self, Tidy, known::Known},
+    fields::{self, Tidy, own::OwnFields},
     ids::{self, Ids},
     level::Level,
 };
+
+pub use roles::{Roles, Told};
 
 /// What a message says, in the index's own terms.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,39 +31,95 @@ pub struct Normalised {
     pub request_id: Option<String>,
     /// The trace it belongs to.
     pub trace_id: Option<String>,
+    /// The container it comes from.
+    pub service: Option<String>,
+    /// Account and Region of the log group, where the filter adds them.
+    pub source: (Option<String>, Option<String>),
     /// The fields of a structured message, under their own names.
     pub fields: Map<String, Value>,
     /// How many values of it are in the message only.
     pub left_out: usize,
+    /// Whether the text before its JSON tells for itself: the JSON is somebody's payload.
+    pub own: bool,
 }
+
+/// What CloudWatch adds to the columns of a filter with `emitSystemFields`.
+const SYSTEM_FIELDS: [&str; 2] = ["@aws.account", "@aws.region"];
 
 /// Reads one event.
 #[must_use]
 pub fn normalise(event: &LogEvent<'_>) -> Normalised {
     let message = event.message.trim();
-    let read = match &event.extracted_fields {
-        Some(extracted) => of_columns(extracted, message),
-        None => of_message(message),
-    };
-    let Tidy { fields, left_out } = fields::tidy(read.fields);
-    Normalised { fields, left_out, ..read }
+    match &event.extracted_fields {
+        Some(columns) => of_columns(columns.clone(), message),
+        None => whole(of_message(message), 0),
+    }
 }
 
-/// The columns that a filter has cut out of the message. Where one of them holds JSON, its fields are the event's, too.
-fn of_columns(columns: &Map<String, Value>, message: &str) -> Normalised {
+/// The columns that a filter has cut out of the message, and the message for all that they do not tell. Where one of them holds
+/// JSON, or where there are none but CloudWatch's own, the fields of the message are the event's, too.
+fn of_columns(mut columns: Map<String, Value>, message: &str) -> Normalised {
+    let source = SYSTEM_FIELDS.map(|name| columns.remove(name).and_then(|value| value.as_str().map(str::to_owned)));
     let holds_json = |value: &Value| value.as_str().is_some_and(|text| text.trim_end().ends_with('}'));
-    let mut fields = columns.clone();
-    if columns.values().any(holds_json)
-        && let Some(read) = json::read(message)
-    {
-        for (name, value) in read.fields {
-            fields.entry(name).or_insert(value);
+    let mut of_message = whole(of_message(message), 0);
+    let beside = columns.is_empty() || columns.values().any(holds_json);
+    if beside {
+        for (name, value) in std::mem::take(&mut of_message.fields) {
+            columns.entry(name).or_insert(value);
         }
     }
-    of_fields(fields)
+    let left_out = if beside { of_message.left_out } else { 0 };
+    let read = whole(Normalised { fields: columns, ..Normalised::default() }, 0);
+    Normalised { source: source.into(), left_out: read.left_out + left_out, ..with(read, of_message) }
 }
 
-/// Reads a message that comes without columns, white space at its ends aside.
+/// What columns say, and the message for what they do not tell.
+pub(crate) fn with_message(columns: Normalised, message: &str) -> Normalised {
+    let all_told = columns.level.is_some() && columns.request_id.is_some() && columns.trace_id.is_some();
+    if all_told && columns.service.is_some() { columns } else { with(columns, whole(of_message(message), 0)) }
+}
+
+fn with(columns: Normalised, message: Normalised) -> Normalised {
+    Normalised {
+        level: columns.level.or(message.level),
+        request_id: columns.request_id.or(message.request_id),
+        trace_id: columns.trace_id.or(message.trace_id),
+        service: columns.service.or(message.service),
+        ..columns
+    }
+}
+
+/// Whether columns are for the careful reader: CloudWatch's own stand among them, or there are none.
+pub(crate) fn is_system_field(name: &str) -> bool {
+    SYSTEM_FIELDS.contains(&name)
+}
+
+/// Makes the fields harmless, and adds what they tell.
+fn whole(read: Normalised, depth: usize) -> Normalised {
+    if read.fields.is_empty() {
+        return read;
+    }
+    let Tidy { fields, left_out } = fields::tidy(read.fields);
+    let own = OwnFields::of(&fields);
+    let told = Roles::of(&own.shape).read(|at| own.leaf(at), depth);
+    Normalised { fields, left_out, ..read_with(told, Normalised { fields: Map::new(), ..read }) }
+}
+
+/// What an event says whose fields have told something, and the text around them something, too.
+pub(crate) fn read_with(told: Told, text: Normalised) -> Normalised {
+    if text.own {
+        return Normalised { trace_id: text.trace_id.clone().or(told.trace_id), ..text };
+    }
+    Normalised {
+        level: told.level.or(text.level),
+        request_id: told.request_id.or(text.request_id),
+        trace_id: told.trace_id.or(text.trace_id),
+        service: told.service.or(text.service),
+        ..text
+    }
+}
+
+/// Reads a message that comes without columns, white space at its ends aside. What its fields tell is not read yet.
 pub(crate) fn of_message(message: &str) -> Normalised {
     json::read(message)
         .or_else(|| lambda::read(message))
@@ -69,25 +128,6 @@ pub(crate) fn of_message(message: &str) -> Normalised {
         .or_else(|| flow::read(message))
         .or_else(|| traceback::read(message))
         .unwrap_or_else(|| text::read(message))
-}
-
-/// Finds level and ids among the fields of a structured message.
-fn of_fields(fields: Map<String, Value>) -> Normalised {
-    let level = Known::Level.names().iter().find_map(|name| match fields::get(&fields, name)? {
-        Value::String(text) => text.parse().ok(),
-        Value::Number(number) => Level::from_number(name, number.as_i64()?),
-        _ => None,
-    });
-    let text = |names: &[&str]| {
-        names
-            .iter()
-            .find_map(|name| fields::get(&fields, name)?.as_str())
-            .filter(|id| !id.is_empty())
-            .map(str::to_owned)
-    };
-    let request_id = text(Known::RequestId.names()).or_else(|| lambda::platform_request_id(&fields));
-    let trace_id = text(Known::TraceId.names()).map(|id| first_id(&id).unwrap_or(id));
-    Normalised { level, request_id, trace_id, fields, left_out: 0 }
 }
 
 /// The first id inside a header such as `Root=1-…;Sampled=1` or `00-…-…-01`.

@@ -1,38 +1,237 @@
-//! Plain text: a level near its start, ids behind their names.
+//! Plain text: a level near its start, ids behind their names or in the place that a format gives them.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use memchr::{memchr2_iter, memmem::Finder};
 
 use super::Normalised;
-use crate::level::Level;
+use crate::{ids, level::Level};
 
 /// How many words from the start may be the level.
 const PREFIX_WORDS: usize = 8;
+/// Bytes of a line in which its level is looked for.
+const MAX_LINE: usize = 512;
 
 pub(super) fn read(message: &str) -> Normalised {
+    let message = &*without_colours(message);
+    let named = request_id(message).map(str::to_owned);
+    let placed = placed_id(message);
+    let trace_id = trace_id(message).map(|id| super::first_id(id).unwrap_or_else(|| id.to_owned()));
+    if let Some((id, rest)) = execution(message) {
+        // What stands behind it is a payload of somebody, which tells nothing of this line.
+        return Normalised {
+            level: of_execution(rest),
+            request_id: Some(id.to_owned()),
+            trace_id,
+            own: true,
+            ..Normalised::default()
+        };
+    }
     Normalised {
         level: level(message),
-        request_id: request_id(message).map(str::to_owned),
-        trace_id: trace_id(message).map(str::to_owned),
+        request_id: named.or_else(|| placed.map(str::to_owned)),
+        trace_id,
         ..Normalised::default()
     }
 }
 
-/// A level as loggers write it: in brackets, in capitals, or followed by a colon.
+/// A text without the codes that colour it in a terminal.
+pub(super) fn without_colours(text: &str) -> Cow<'_, str> {
+    if memchr::memchr(0x1b, text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut parts = text.split('\u{1b}');
+    plain.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let code = part.strip_prefix('[').map(|code| code.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';'));
+        plain.push_str(code.and_then(|rest| rest.strip_prefix('m')).unwrap_or(part));
+    }
+    Cow::Owned(plain)
+}
+
+/// `(id) text`: a line of the execution log of API Gateway.
+fn execution(message: &str) -> Option<(&str, &str)> {
+    let (id, rest) = message.strip_prefix('(')?.split_once(") ")?;
+    ids::is_id(id).then_some((id, rest))
+}
+
+fn of_execution(line: &str) -> Option<Level> {
+    let status = line
+        .strip_prefix("Method completed with status: ")
+        .or_else(|| line.strip_prefix("Received response. Status: "));
+    let failed = line.starts_with("Execution failed") || status.is_some_and(|status| status.starts_with('5'));
+    failed.then_some(Level::Error)
+}
+
+/// A level as loggers write it.
 fn level(message: &str) -> Option<Level> {
     let line = message.lines().next().unwrap_or_default();
-    line.split([' ', '\t']).filter(|word| !word.is_empty()).take(PREFIX_WORDS).find_map(|word| {
+    let line = &line[..(0..=line.len().min(MAX_LINE)).rev().find(|at| line.is_char_boundary(*at))?];
+    of_form(line).or_else(|| among_words(line)).or_else(|| labelled_level(message))
+}
+
+/// Formats in which a level is no word.
+fn of_form(line: &str) -> Option<Level> {
+    // klog: `E1124 10:00:00.123456`.
+    let klog = |line: &str| {
+        let (sign, rest) = line.split_at_checked(1)?;
+        let date = rest.get(..5)?.strip_suffix(' ')?;
+        let time = rest.as_bytes().get(5..8)?;
+        let fits = date.bytes().all(|byte| byte.is_ascii_digit()) && time[0].is_ascii_digit() && time[2] == b':';
+        match sign {
+            "I" if fits => Some(Level::Info),
+            "W" if fits => Some(Level::Warn),
+            "E" if fits => Some(Level::Error),
+            "F" if fits => Some(Level::Fatal),
+            _ => None,
+        }
+    };
+    // syslog: `<11>`, severity and facility in one number.
+    let syslog = |line: &str| {
+        let (priority, _) = line.strip_prefix('<')?.split_once('>')?;
+        let priority: u8 = priority.parse().ok().filter(|priority| *priority < 192)?;
+        Some(
+            [
+                Level::Fatal,
+                Level::Fatal,
+                Level::Fatal,
+                Level::Error,
+                Level::Warn,
+                Level::Info,
+                Level::Info,
+                Level::Debug,
+            ][usize::from(priority % 8)],
+        )
+    };
+    let failed = line.starts_with("npm ERR!")
+        // A phase of CodeBuild.
+        || (line.starts_with("[Container] ") && line.contains(" State: FAILED"));
+    klog(line).or_else(|| syslog(line)).or(failed.then_some(Level::Error))
+}
+
+/// Words that are levels in a logger's shape only: in prose they are something else.
+fn is_rare(word: &str) -> bool {
+    [
+        "alert",
+        "fine",
+        "finer",
+        "finest",
+        "note",
+        "notice",
+        "panic",
+        "emerg",
+        "emergency",
+        "fail",
+        "config",
+        "silly",
+        "severe",
+        "verbose",
+        "log",
+        "information",
+        "informational",
+    ]
+    .iter()
+    .any(|rare| word.eq_ignore_ascii_case(rare))
+}
+
+/// A level among the first words of a line: in brackets, between signs, in capitals, or followed by a colon.
+fn among_words(line: &str) -> Option<Level> {
+    let mut first = true;
+    for word in line.split([' ', '\t']).filter(|word| !word.is_empty()).take(PREFIX_WORDS) {
+        let at_start = std::mem::replace(&mut first, false);
         // Most words are of this kind.
-        if word.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()) && !word.ends_with(':') {
+        let is_plain = |c: char| c.is_ascii_alphanumeric();
+        if word.chars().all(is_plain) && !word.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            continue;
+        }
+        if let Some(level) = in_word(word, at_start) {
+            return Some(level);
+        }
+        // What stands behind a pair or a member is text of somebody.
+        if word.starts_with(['{', '"', '\'']) {
             return None;
         }
-        let bare = word.trim_matches(|c| matches!(c, '[' | ']' | '(' | ')' | '<' | '>' | '|' | ':' | ',' | '-'));
-        let marked = word.starts_with('[') && word.ends_with(']')
-            || word.ends_with(':')
-            || (bare.len() > 2 && bare.bytes().all(|b| b.is_ascii_uppercase()));
-        if marked { bare.parse().ok() } else { None }
+    }
+    None
+}
+
+/// The level in a word, which may have signs: `ERROR:root:`, `app.ERROR:`, `[core:error]`, `a|WARN|b`, `ERROR/Main]`.
+fn in_word(word: &str, at_start: bool) -> Option<Level> {
+    let bytes = word.as_bytes();
+    let mut at = 0;
+    for part in word.split(|c: char| !c.is_ascii_alphabetic()) {
+        let (begin, end) = (at, at + part.len());
+        at = end + word[end..].chars().next().map_or(0, char::len_utf8);
+        if part.len() < 3 {
+            continue;
+        }
+        let level = match part.parse::<Level>() {
+            Ok(level) => level,
+            // PostgreSQL's.
+            Err(_) if part == "LOG" => Level::Info,
+            Err(_) => continue,
+        };
+        let before = begin.checked_sub(1).map(|at| bytes[at]);
+        let after = bytes.get(end).copied();
+        let capitals = part.bytes().all(|byte| byte.is_ascii_uppercase());
+        let ends = |sign: Option<u8>| matches!(sign, Some(b':' | b']' | b'|' | b'>' | b')' | b'/'));
+        let begins = |sign: Option<u8>| matches!(sign, Some(b'[' | b'<' | b'|' | b'(' | b':' | b'.'));
+        let bracketed = begins(before) && ends(after);
+        // `[WARN ]` is cut behind its level.
+        let opened = matches!(before, Some(b'[' | b'<')) && after.is_none();
+        let labelled = after == Some(b':') && (before.is_none() || begins(before));
+        let whole = before.is_none()
+            && (after.is_none() || ends(after) || matches!(after, Some(b',' | b'-')) && end + 1 == bytes.len());
+        let is = if is_rare(part) {
+            bracketed
+                || (opened && capitals)
+                || (labelled && ((capitals && part.len() > 3) || (at_start && part.eq_ignore_ascii_case("fail"))))
+        } else {
+            bracketed || opened || labelled || (capitals && (whole || begins(before) || ends(after)))
+        };
+        if is {
+            return Some(level);
+        }
+    }
+    None
+}
+
+/// `level=error`, `"level":"ERROR"`, `'level': 'ERROR'`: of a pair in a line of another form, or of JSON that is broken.
+fn labelled_level(message: &str) -> Option<Level> {
+    static SMALL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("evel"));
+    static SEVERITY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("everity"));
+    [(&SMALL, "evel"), (&SEVERITY, "everity")].into_iter().find_map(|(finder, stem)| {
+        finder.find_iter(message.as_bytes()).take(8).find_map(|at| {
+            let begin = at.checked_sub(1)?;
+            let is_word = matches!(message.as_bytes()[begin], b'l' | b'L' | b's' | b'S');
+            let before = begin.checked_sub(1).map(|at| message.as_bytes()[at]);
+            if !is_word || before.is_some_and(|byte| byte.is_ascii_alphanumeric() && byte != b'g') {
+                return None;
+            }
+            let rest = &message[at + stem.len()..];
+            let value = rest.trim_start_matches(['"', '\'', '\\']).strip_prefix(['=', ':'])?;
+            let value = value.trim_start_matches([' ', '"', '\'', '\\']);
+            let end = value.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(value.len());
+            value[..end].parse().ok()
+        })
     })
+}
+
+/// The id that stands alone where a format puts the request: first in a line, or between the time and the level.
+fn placed_id(message: &str) -> Option<&str> {
+    let line = message.lines().next()?;
+    for word in line.split([' ', '\t']).filter(|word| !word.is_empty()).take(5) {
+        let bare = word.trim_matches(['[', ']', '(', ')']);
+        if bare.len() == 36 && ids::is_id(bare) {
+            return Some(bare);
+        }
+        let is_time = word.starts_with(|c: char| c.is_ascii_digit() || c == '[') && word.contains([':', '-', '/']);
+        if !is_time {
+            return None;
+        }
+    }
+    None
 }
 
 /// The word behind `requestId`, `request_id` or `request-id`, in any case and also as `awsRequestId`, where that is followed by
@@ -40,7 +239,7 @@ fn level(message: &str) -> Option<Level> {
 fn request_id(message: &str) -> Option<&str> {
     // A `q` is rare.
     let mut stems = memchr2_iter(b'q', b'Q', message.as_bytes()).filter_map(|at| at.checked_sub("re".len()));
-    stems.find_map(|at| labelled(message, at, "request", &["aws"]))
+    stems.find_map(|at| labelled(message, at, "request", &["aws", "function_", "function"]))
 }
 
 /// The same for `traceId`, `trace_id` and `trace-id`.
@@ -49,7 +248,7 @@ pub(super) fn trace_id(message: &str) -> Option<&str> {
     static CAPITAL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("RACE"));
     [&SMALL, &CAPITAL].into_iter().find_map(|finder| {
         let mut stems = finder.find_iter(message.as_bytes()).filter_map(|at| at.checked_sub("t".len()));
-        stems.find_map(|at| labelled(message, at, "trace", &[]))
+        stems.find_map(|at| labelled(message, at, "trace", &["xray_", "xray", "otel"]))
     })
 }
 
@@ -71,8 +270,8 @@ fn labelled<'m>(message: &'m str, at: usize, stem: &str, prefixes: &[&str]) -> O
     if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
         return None;
     }
-    let value = rest.trim_start_matches('"').strip_prefix(['=', ':'])?;
-    let value = value.trim_start_matches([' ', '"', '\'']);
+    let value = rest.trim_start_matches(['"', '\'', '\\']).strip_prefix(['=', ':'])?;
+    let value = value.trim_start_matches([' ', '"', '\'', '\\']);
     let end = value.find(|c: char| !(c.is_ascii_alphanumeric() || "-_./:+=".contains(c))).unwrap_or(value.len());
     let id = value[..end].trim_end_matches(['.', ':']);
     (id.len() >= 4).then_some(id)
@@ -86,12 +285,37 @@ mod tests {
 
     #[test_case("charging requestId=abc-1, amount 3", Some("abc-1"); "equals sign")]
     #[test_case("charging RequestId: abc-1.", Some("abc-1"); "colon")]
-    #[test_case("x 'request_id': 'abc-1'", None; "python's quotes are not read")]
+    #[test_case("x 'request_id': 'abc-1'", Some("abc-1"); "quotes of python")]
     #[test_case("myrequestid=abc-1", None; "another word")]
     #[test_case("requestid of nothing", None; "no value")]
     #[test_case("requestid of nothing, awsRequestId=abc-1", Some("abc-1"); "a later label")]
     #[test_case("X-Request-ID: abc-1", Some("abc-1"); "a header")]
+    #[test_case("8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f boom", Some("8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f"); "first in the line, as appsync has it")]
+    #[test_case("order 8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f boom", None; "an id of an order")]
     fn request_ids(message: &str, expected: Option<&str>) {
         assert_eq!(read(message).request_id.as_deref(), expected);
+    }
+
+    #[test_case("health ALERT mail sent", None; "alert in prose")]
+    #[test_case("a FINE of 200 EUR", None; "fine in prose")]
+    #[test_case("SELECT NOTE FROM t", None; "note in a query")]
+    #[test_case("note: run with RUST_BACKTRACE", None; "a note")]
+    #[test_case("[Note] InnoDB: started", Some(Level::Info); "mysql")]
+    #[test_case("2026-11-24T10:00:00.123456Z 0 [Warning] [MY-010068] [Server] CA certificate", Some(Level::Warn); "mysql 8")]
+    #[test_case("2026-11-24 10:00:00 UTC::@:[20175]:FATAL:  password authentication failed", Some(Level::Fatal); "postgres")]
+    #[test_case("2026-11-24 10:00:00|WARN|com.shop.Cart|slow", Some(Level::Warn); "between bars")]
+    #[test_case("Nov 24, 2026 10:00:00 AM com.shop.Cart add", None; "the first line of java.util.logging")]
+    #[test_case("SEVERE: cannot start", Some(Level::Error); "the second")]
+    #[test_case("<11>1 2026-11-24T10:00:00Z host app - - - boom", Some(Level::Error); "syslog")]
+    #[test_case("npm ERR! code ELIFECYCLE", Some(Level::Error); "npm")]
+    #[test_case("W1124 10:00:00.123456       1 reflector.go:533] watch ended", Some(Level::Warn); "klog")]
+    #[test_case("E1124 is a flight", None; "not klog")]
+    #[test_case("[Thu Nov 24 10:00:00.123 2026] [proxy:error] [pid 7] AH00957", Some(Level::Error); "apache 2.4")]
+    #[test_case("I, [2026-11-24T10:00:00.123456 #7]  INFO -- : started", Some(Level::Info); "ruby")]
+    #[test_case("10:00:00.123 [error] GenServer terminating", Some(Level::Error); "elixir")]
+    #[test_case("crit: Microsoft.Hosting[0]", Some(Level::Fatal); "dotnet")]
+    #[test_case("user error: handling is fun", Some(Level::Error); "a word with its colon")]
+    fn levels(message: &str, expected: Option<Level>) {
+        assert_eq!(level(message), expected);
     }
 }

@@ -6,16 +6,50 @@ use super::Normalised;
 use crate::level::Level;
 
 pub(super) fn read(message: &str) -> Option<Normalised> {
-    memchr::memchr(b'\n', message.as_bytes())?;
-    let python = message.starts_with("Traceback (most recent call last)");
-    let holds = |part: &str| memmem::find(message.as_bytes(), part.as_bytes()).is_some();
-    let java = || message.starts_with("Exception in thread ") || holds("\n\tat ");
-    let node = || holds("\n    at ") && message.lines().next().is_some_and(|line| line.contains("Error"));
-    let error = python || java() || node();
+    let first = message.lines().next()?;
+    let several = || memchr::memchr(b'\n', message.as_bytes()).is_some();
+    let error = is_first_line(first) || (several() && has_frames(message, first));
     error.then(|| {
         let read = super::text::read(message);
         Normalised { level: Some(read.level.unwrap_or(Level::Error)), ..read }
     })
+}
+
+/// The first line of what a runtime writes when a program fails, frames or not.
+fn is_first_line(line: &str) -> bool {
+    let begins = [
+        "Traceback (most recent call last)",
+        "Exception in thread ",
+        "Unhandled exception",
+        "Unhandled Exception",
+        "PHP Fatal error:",
+        "Fatal error: Uncaught ",
+        "panic: ",
+        "fatal error: ",
+        "** (",
+    ];
+    begins.iter().any(|begin| line.starts_with(begin))
+        || (line.starts_with("thread '") && line.contains("' panicked at "))
+        || is_exception(line)
+}
+
+/// `java.lang.OutOfMemoryError: Java heap space`, `System.InvalidOperationException: x`.
+fn is_exception(line: &str) -> bool {
+    let in_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '$');
+    let (name, rest) = line.split_at(line.find(|c| !in_name(c)).unwrap_or(line.len()));
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let kind = ["Error", "Exception"].iter().any(|end| last.len() > end.len() && last.ends_with(end));
+    kind && last.starts_with(|c: char| c.is_ascii_uppercase()) && (rest.is_empty() || rest.starts_with(": "))
+}
+
+fn has_frames(message: &str, first: &str) -> bool {
+    let holds = |part: &str| memmem::find(message.as_bytes(), part.as_bytes()).is_some();
+    let begins =
+        ["\n\tat ", "\n   at ", "\nTraceback (most recent call last)", "\nCaused by: ", "\ngoroutine ", "\n\tfrom "];
+    begins.iter().any(|begin| holds(begin))
+        || (holds("\n    at ") && (first.contains("Error") || first.contains("Exception")))
+        // Below the line of a logger.
+        || message.lines().skip(1).take(40).any(is_exception)
 }
 
 #[cfg(test)]

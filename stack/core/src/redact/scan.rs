@@ -576,8 +576,7 @@ impl<'t> Scan<'t> {
 
     /// The password before the host of a URL, where `at` is behind `://`.
     fn url(&self, at: usize) -> Option<Hit> {
-        let length =
-            self.count(at, MAX_LOGIN, |byte| !byte.is_ascii_control() && !b" /?#\"'<>`\\,;|(".contains(&byte));
+        let length = self.count(at, MAX_LOGIN, |byte| !byte.is_ascii_control() && !b" /?#\"'<>`\\,;|(".contains(&byte));
         let authority = &self.bytes[at..at + length];
         let host = authority.iter().rposition(|byte| *byte == b'@')?;
         let password = authority[..host].iter().position(|byte| *byte == b':')? + 1;
