@@ -13,6 +13,7 @@ use logctl_core::{
     index_name::Period,
     names::IndexPrefix,
     redact::{Detector, Redactor},
+    services::Services,
 };
 use tokio::time::Instant;
 
@@ -100,6 +101,9 @@ pub struct BootstrapArgs {
     /// How the domain compresses what it stores; zstd saves more, where the domain has it
     #[arg(long, value_name = "CODEC", value_parser = named::<Compression>())]
     pub compression: Option<Compression>,
+    /// What tells the service of a log group that is not AWS's: a glob with {service}, as in /acme/{service}/*; '' for none
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub service_rule: Option<Vec<String>>,
     /// Folder with the functions' archives [default: those inside this logctl]
     #[arg(long, value_name = "FOLDER", env = "LOGCTL_FUNCTIONS", hide_env_values = true)]
     pub functions: Option<PathBuf>,
@@ -220,6 +224,7 @@ impl BootstrapArgs {
             ("Accounts", joined(&self.accounts, ",")),
             ("ReplayPrincipals", joined(&self.replay_principal, ",")),
             ("AlarmTopic", self.alarm_topic.clone()),
+            ("Services", joined(&self.service_rule, ",")),
             ("Include", joined(&self.include, ",")),
             ("Exclude", joined(&self.exclude, ",")),
             ("IndexPrefix", self.index_prefix.as_ref().map(ToString::to_string)),
@@ -350,6 +355,8 @@ fn check_rules(args: &BootstrapArgs) -> Result<(), Error> {
             .hint("use fewer and wider globs"));
         }
     }
+    let rules = args.service_rule.as_deref().unwrap_or_default().join(",");
+    Services::new(&rules).map_err(|problem| Error::new(Kind::Usage, format!("--service-rule: {problem}")))?;
     let patterns = args.redact_pattern.as_deref().unwrap_or_default().join("\n");
     Redactor::new("", &patterns).map_err(|problem| Error::new(Kind::Usage, format!("--redact-pattern: {problem}")))?;
     Ok(())
@@ -453,6 +460,7 @@ mod tests {
             "index-prefix" => "shop",
             "typed-names" => "20",
             "compression" => "zstd",
+            "service-rule" => "/acme/{service}/*",
             _ => "typed",
         };
         let flags = SETTINGS.iter().filter_map(|setting| Some((setting.parameter, setting.flag?)));

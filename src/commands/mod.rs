@@ -38,7 +38,7 @@ use crate::{
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "each says what it does where its arguments stand, and a comment here would hide that")]
 pub enum Command {
-    Bootstrap(BootstrapArgs),
+    Bootstrap(Box<BootstrapArgs>),
     Backfill(BackfillArgs),
     Audit(AuditArgs),
     Search(SearchArgs),

@@ -11,6 +11,7 @@ use logctl_core::{
     index_name::Indices,
     mapping::Mappings,
     redact::Redactor,
+    services::Services,
 };
 use logctl_sink::{
     aws::s3::{Bucket, Object},
@@ -218,6 +219,7 @@ async fn replay(
     let domain = settings.domain().ok_or_else(|| wrong("it names no domain".to_owned()))?;
     let redactor = Redactor::new(&settings.redact, &settings.redact_patterns).map_err(wrong)?;
     let indices = &settings.indices();
+    let services = Services::new(&settings.services).map_err(wrong)?;
     let mappings = Mutex::new(Mappings::new(settings.typed_names));
     let own = OwnGroups::new(aws.signed().await?, &aws.target.account, Some(stack.name.clone()));
     let gate = &Gate::new(own, &settings.accounts);
@@ -242,6 +244,7 @@ async fn replay(
             region: &aws.target.region,
             cap: settings.max_payload,
             mappings: &mappings,
+            services: &services,
             circuit: Circuit::Closed,
             redactor: redactor.as_ref(),
         };

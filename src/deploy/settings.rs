@@ -44,6 +44,8 @@ pub struct StackSettings {
     pub typed_names: usize,
     /// How the domain compresses what it stores.
     pub compression: Compression,
+    /// Globs that tell the service of a group, separated by commas.
+    pub services: String,
     /// Globs of the log groups to stream, separated by commas.
     pub include: String,
     /// Globs of the log groups never to stream, separated by commas.
@@ -79,6 +81,7 @@ impl Default for StackSettings {
             replicas: "0-1".to_owned(),
             typed_names: DEFAULT_TYPED_NAMES,
             compression: Compression::default(),
+            services: String::new(),
             include: String::new(),
             exclude: String::new(),
             rule_enabled: true,
@@ -109,7 +112,7 @@ enum Field {
 }
 
 /// Every parameter that has a field. The others are the archives of the functions, and sizes that are left to the template.
-pub static SETTINGS: [Setting; 20] = [
+pub static SETTINGS: [Setting; 21] = [
     typed(
         "DomainEndpoint",
         Some("endpoint"),
@@ -135,6 +138,7 @@ pub static SETTINGS: [Setting; 20] = [
         |it| it.compression.to_string(),
         |it, text| set(&mut it.compression, text),
     ),
+    text("Services", "service-rule", |it| &mut it.services),
     text("Include", "include", |it| &mut it.include),
     text("Exclude", "exclude", |it| &mut it.exclude),
     typed(

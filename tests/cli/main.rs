@@ -86,6 +86,8 @@ fn a_sandbox_that_is_down_is_noticed_soon() {
 #[test_case(&["replay", "--yes", "--since", "2999-01-01"], "--since is in the future"; "letters of the future")]
 #[test_case(&["audit", "--fail-on", "full,broken"], "an audit cannot tell yet whether a group is full"; "a condition that never holds")]
 #[test_case(&["audit", "--state", "broken"], "an audit cannot tell yet whether a group is broken"; "a list that is always empty")]
+#[test_case(&["bootstrap", "--yes", "--service-rule", "/acme/*"], "--service-rule: the service rule `/acme/*` has no {service}, as in /acme/{service}/*"; "a rule that names no service")]
+#[test_case(&["bootstrap", "--yes", "--typed-names", "501"], "501 is not in 0..=500"; "more names than an index has room for")]
 #[test_case(&["audit", "--expect-account", "prod"], "an account has twelve digits"; "no account")]
 #[test_case(&["search", "x", "--endpoint", "http://search.shop.example"], "plain http:// is for this machine only"; "logs in the clear")]
 #[test_case(&["audit", "--profile", "prod"], "--profile: there is no AWS profile prod"; "no such profile")]

@@ -7,6 +7,7 @@ mod archives;
 mod auth;
 mod delivery;
 mod faults;
+mod formats;
 mod function;
 mod http;
 mod long;

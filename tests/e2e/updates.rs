@@ -91,7 +91,9 @@ fn a_deployment_that_is_not_wanted_leaves_nothing_behind() {
 /// An index that was made by the template before, with the documents of that time, and one of today are searched together.
 #[test]
 fn a_new_template_stands_beside_the_indices_of_the_old_one() {
-    for (engine, unknown) in [(None, "codec"), (Some("elasticsearch-7.10"), "codec, disable_objects")] {
+    for (engine, unknown) in
+        [(None, "codec, compression_level"), (Some("elasticsearch-7.10"), "codec, compression_level, disable_objects")]
+    {
         let sandbox = Sandbox::up(engine);
         let first = sandbox.logctl("bootstrap --yes").ok();
         if engine.is_some() {

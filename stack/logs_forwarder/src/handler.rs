@@ -16,6 +16,7 @@ use logctl_core::{
     names::StackName,
     payload::{self, DEFAULT_CAP, DecodeError, Payload},
     redact::Redactor,
+    services::Services,
 };
 use logctl_sink::{
     aws::s3::Bucket,
@@ -49,6 +50,7 @@ pub struct Forwarder {
     pub(crate) cap: u64,
     pub(crate) mappings: Mutex<Mappings>,
     pub(crate) redactor: Option<Redactor>,
+    pub(crate) services: Services,
     breaker: Mutex<Breaker>,
     /// When the domain has answered properly for the last time.
     pub(crate) answered: Mutex<Option<Instant>>,
@@ -98,6 +100,7 @@ impl Forwarder {
                 environment.optional("LOGCTL_TYPED_NAMES")?.unwrap_or(DEFAULT_TYPED_NAMES),
             )),
             redactor: environment.redactor()?,
+            services: environment.services()?,
             breaker: Mutex::default(),
             answered: Mutex::default(),
             redriven_to: Mutex::default(),
@@ -147,7 +150,7 @@ impl Forwarder {
 
     async fn index(&self, batch: &Batch<'_>, bytes: usize, invocation: &Invocation<'_>) -> Result<(), Failure> {
         let target = Target::ByTime { indices: &self.indices, delivered: invocation.at };
-        let encoder = Encoder::new(target, &batch.origin, invocation.at);
+        let encoder = Encoder::new(target, &batch.origin, invocation.at).with_services(&self.services);
         let mut letters = Letters::default();
         let circuit = self.circuit();
         let circuit_open = matches!(circuit, Circuit::Open(_));

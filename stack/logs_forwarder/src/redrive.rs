@@ -201,6 +201,7 @@ impl Forwarder {
             region: &self.region,
             cap: self.cap,
             mappings: &self.mappings,
+            services: &self.services,
             circuit: Circuit::HalfOpen,
             redactor: self.redactor.as_ref(),
         }

@@ -19,6 +19,7 @@ use logctl_core::{
     mapping::Mappings,
     payload::{self, Payload},
     redact::Redactor,
+    services::Services,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -62,8 +63,10 @@ pub struct Replay<'a> {
     pub region: &'a str,
     /// How far a payload may expand, in bytes.
     pub cap: u64,
-    /// What the domain's indices have refused.
+    /// What is known of the domain's indices.
     pub mappings: &'a Mutex<Mappings>,
+    /// How groups are named for their services.
+    pub services: &'a Services,
     /// What may be tried.
     pub circuit: Circuit,
     /// What must not be stored.
@@ -231,7 +234,7 @@ impl<'a> Pass<'_, 'a> {
             }
         }
         let target = index.as_ref().map_or_else(|| self.by_time(first.at), Target::One);
-        let encoder = Encoder::new(target, origin, self.now);
+        let encoder = Encoder::new(target, origin, self.now).with_services(self.replay.services);
         written.add(self.writer(first.attempts).write(&events, &encoder, &mut self.rest).await);
         written
     }
@@ -260,6 +263,7 @@ impl<'a> Pass<'_, 'a> {
 
     async fn batch(&mut self, batch: &Batch<'_>, letter: &DeadLetter<'_>) -> Written {
         let encoder = Encoder::new(self.by_time(letter.at), &batch.origin, self.now);
+        let encoder = encoder.with_services(self.replay.services);
         self.writer(letter.attempts).write_batch(batch, &encoder, &mut self.rest).await
     }
 

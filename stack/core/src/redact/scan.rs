@@ -460,7 +460,13 @@ impl<'t> Scan<'t> {
         let name_end = self.before_gap(at);
         let name = self.name_before(name_end);
         let begin = name_end - name.len();
-        let detector = names::told(name, self.on)?;
+        // Of an escape before it a letter or a code may be left: `\\npass`.
+        let behind_escape = || {
+            let escape = if name.starts_with('u') { 5 } else { 1 };
+            let rest = name.get(escape..).filter(|_| self.loose && self.back(begin, 1) == b'\\');
+            rest.and_then(|name| names::told(name, self.on))
+        };
+        let detector = names::told(name, self.on).or_else(behind_escape)?;
         if self.ends_with(begin, "[redacted:") {
             return None; // The mark of a detector that is called so.
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::{str::FromStr, time::SystemTime};
 
 use aws_credential_types::Credentials;
-use logctl_core::{auth::AuthMode, endpoint::Endpoint, redact::Redactor};
+use logctl_core::{auth::AuthMode, endpoint::Endpoint, redact::Redactor, services::Services};
 
 use crate::{
     aws::{AwsClient, Signer},
@@ -107,6 +107,15 @@ impl Environment<'_> {
         let error = |name| move |problem| ConfigError { name, problem };
         Redactor::new(&detectors, "").map_err(error("LOGCTL_REDACT"))?;
         Redactor::new(&detectors, &patterns).map_err(error("LOGCTL_REDACT_PATTERNS"))
+    }
+
+    /// How groups are named for their services, beside AWS's own names: `LOGCTL_SERVICES`.
+    ///
+    /// # Errors
+    /// When a rule cannot be read.
+    pub fn services(&self) -> Result<Services, ConfigError> {
+        let rules = (self.get)("LOGCTL_SERVICES").unwrap_or_default();
+        Services::new(&rules).map_err(|problem| ConfigError { name: "LOGCTL_SERVICES", problem })
     }
 
     /// Whether `LOGCTL_LOG=debug` asks for more lines than one.
