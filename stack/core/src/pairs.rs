@@ -40,7 +40,10 @@ pub fn split(pair: &str) -> Option<(String, &str)> {
 pub fn sortable(number: f64) -> String {
     let bits = (number + 0.0).to_bits(); // Minus zero is zero.
     let ordered = if number < 0.0 { !bits } else { bits | 1 << 63 };
-    format!("{ordered:016x}").trim_end_matches('0').to_owned()
+    let nibbles = ordered.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let mut text: String = nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect();
+    text.truncate(text.trim_end_matches('0').len());
+    text
 }
 
 /// The number that the engines read from a text, as Java's `Double.parseDouble` does: finite, and no word.

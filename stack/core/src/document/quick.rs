@@ -24,6 +24,8 @@ use crate::{
 
 /// Members for which there is room at once.
 const MEMBERS: usize = 24;
+/// Bytes of a shape for which there is room at once.
+const SHAPE: usize = 512;
 
 impl Encoder<'_> {
     /// Appends the event, if nothing about it is unusual.
@@ -151,7 +153,8 @@ impl<'a> Quick<'a> {
 
     /// Where the shape of an object is noted, if anybody asks for it.
     fn record(&self) -> Option<Record> {
-        self.encoder.normalises().then(Record::default)
+        let room = || Record { shape: Vec::with_capacity(SHAPE), leaves: Vec::with_capacity(MEMBERS) };
+        self.encoder.normalises().then(room)
     }
 
     fn layout(&mut self, shape: &[u8]) -> Arc<Layout> {

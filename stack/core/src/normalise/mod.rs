@@ -61,30 +61,28 @@ pub fn normalise(event: &LogEvent<'_>) -> Normalised {
 fn of_columns(mut columns: Map<String, Value>, message: &str) -> Normalised {
     let source = SYSTEM_FIELDS.map(|name| columns.remove(name).and_then(|value| value.as_str().map(str::to_owned)));
     let holds_json = |value: &Value| value.as_str().is_some_and(|text| text.trim_end().ends_with('}'));
-    let mut of_message = whole(of_message(message), 0);
-    let beside = columns.is_empty() || columns.values().any(holds_json);
-    if beside {
-        for (name, value) in std::mem::take(&mut of_message.fields) {
+    let mut left_out = 0;
+    if columns.is_empty() || columns.values().any(holds_json) {
+        let of_message = whole(of_message(message), 0);
+        left_out = of_message.left_out;
+        for (name, value) in of_message.fields {
             columns.entry(name).or_insert(value);
         }
     }
-    let left_out = if beside { of_message.left_out } else { 0 };
-    let read = whole(Normalised { fields: columns, ..Normalised::default() }, 0);
-    Normalised { source: source.into(), left_out: read.left_out + left_out, ..with(read, of_message) }
+    let read = with_message(whole(Normalised { fields: columns, ..Normalised::default() }, 0), message);
+    Normalised { source: source.into(), left_out: read.left_out + left_out, ..read }
 }
 
-/// What columns say, and the message for what they do not tell.
+/// What columns say, and the message as a text for what they do not tell.
 pub(crate) fn with_message(columns: Normalised, message: &str) -> Normalised {
-    let all_told = columns.level.is_some() && columns.request_id.is_some() && columns.trace_id.is_some();
-    if all_told && columns.service.is_some() { columns } else { with(columns, whole(of_message(message), 0)) }
-}
-
-fn with(columns: Normalised, message: Normalised) -> Normalised {
+    if columns.level.is_some() && columns.request_id.is_some() && columns.trace_id.is_some() {
+        return columns;
+    }
+    let text = of_prefix(message);
     Normalised {
-        level: columns.level.or(message.level),
-        request_id: columns.request_id.or(message.request_id),
-        trace_id: columns.trace_id.or(message.trace_id),
-        service: columns.service.or(message.service),
+        level: columns.level.or(text.level),
+        request_id: columns.request_id.or(text.request_id),
+        trace_id: columns.trace_id.or(text.trace_id),
         ..columns
     }
 }

@@ -50,7 +50,7 @@ impl Roles {
     pub fn of(shape: &[u8]) -> Self {
         let mut roles = Self::default();
         let mut ranked: Vec<(Known, [usize; 3], Scale)> = Vec::new();
-        let mut names: Vec<String> = Vec::new();
+        let (mut names, mut all_folded) = (Vec::new(), Vec::new());
         let mut leaf = 0;
         each_value(shape, |path, depth| {
             let own = path.rsplit('.').next().unwrap_or_default();
@@ -77,15 +77,13 @@ impl Roles {
                 roles.statuses.push(leaf);
             }
             names.push(path.to_owned());
+            if depth == 1 {
+                all_folded.push(folded.to_owned());
+            }
             leaf += 1;
         });
-        let has = |name: &str| names.iter().any(|known| known == name);
-        let any = |wanted: &[&str]| {
-            names.iter().any(|name| {
-                let mut room = [0; 24];
-                fold(name, &mut room).is_some_and(|folded| wanted.contains(&folded))
-            })
-        };
+        let has = |name: &str| names.iter().any(|known: &String| known == name);
+        let any = |wanted: &[&str]| all_folded.iter().any(|folded: &String| wanted.contains(&&**folded));
         // Two scales share a number: the neighbours decide.
         let neighbours = if has("channel") {
             Some(Scale::Monolog)
@@ -154,8 +152,8 @@ impl Roles {
             let Some(text) = text(&leaf(*message)) else { continue };
             let text = text.trim();
             let is_json = text.ends_with('}') && text.contains('{');
-            // Nothing is to be had of a text, where all is told.
-            if !is_json && told.level.is_some() && told.request_id.is_some() {
+            // A text is asked only where nothing else tells.
+            if !is_json && (told.level.is_some() || told.request_id.is_some()) {
                 continue;
             }
             let inner = super::whole(super::of_message(text), depth + 1);

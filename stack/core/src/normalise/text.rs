@@ -50,6 +50,11 @@ pub(super) fn without_colours(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
+/// A message up to its first line break.
+pub(super) fn first_line(message: &str) -> &str {
+    &message[..memchr::memchr(b'\n', message.as_bytes()).unwrap_or(message.len())]
+}
+
 /// `(id) text`: a line of the execution log of API Gateway.
 fn execution(message: &str) -> Option<(&str, &str)> {
     let (id, rest) = message.strip_prefix('(')?.split_once(") ")?;
@@ -66,7 +71,7 @@ fn of_execution(line: &str) -> Option<Level> {
 
 /// A level as loggers write it.
 fn level(message: &str) -> Option<Level> {
-    let line = message.lines().next().unwrap_or_default();
+    let line = first_line(message);
     let line = &line[..(0..=line.len().min(MAX_LINE)).rev().find(|at| line.is_char_boundary(*at))?];
     of_form(line).or_else(|| among_words(line)).or_else(|| labelled_level(message))
 }
@@ -141,8 +146,8 @@ fn among_words(line: &str) -> Option<Level> {
     for word in line.split([' ', '\t']).filter(|word| !word.is_empty()).take(PREFIX_WORDS) {
         let at_start = std::mem::replace(&mut first, false);
         // Most words are of this kind.
-        let is_plain = |c: char| c.is_ascii_alphanumeric();
-        if word.chars().all(is_plain) && !word.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        let is_plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if is_plain && word.bytes().any(|byte| !byte.is_ascii_uppercase()) {
             continue;
         }
         if let Some(level) = in_word(word, at_start) {
@@ -159,13 +164,16 @@ fn among_words(line: &str) -> Option<Level> {
 /// The level in a word, which may have signs: `ERROR:root:`, `app.ERROR:`, `[core:error]`, `a|WARN|b`, `ERROR/Main]`.
 fn in_word(word: &str, at_start: bool) -> Option<Level> {
     let bytes = word.as_bytes();
-    let mut at = 0;
-    for part in word.split(|c: char| !c.is_ascii_alphabetic()) {
-        let (begin, end) = (at, at + part.len());
-        at = end + word[end..].chars().next().map_or(0, char::len_utf8);
-        if part.len() < 3 {
+    let mut end = 0;
+    while let Some(start) = bytes[end..].iter().position(u8::is_ascii_alphabetic) {
+        let begin = end + start;
+        let length = bytes[begin..].iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(bytes.len() - begin);
+        end = begin + length;
+        // What no level begins with, most words do.
+        if !(3..=13).contains(&length) || !b"acdefilnpstvw".contains(&bytes[begin].to_ascii_lowercase()) {
             continue;
         }
+        let part = &word[begin..end];
         let level = match part.parse::<Level>() {
             Ok(level) => level,
             // PostgreSQL's.
@@ -220,7 +228,7 @@ fn labelled_level(message: &str) -> Option<Level> {
 
 /// The id that stands alone where a format puts the request: first in a line, or between the time and the level.
 fn placed_id(message: &str) -> Option<&str> {
-    let line = message.lines().next()?;
+    let line = first_line(message);
     for word in line.split([' ', '\t']).filter(|word| !word.is_empty()).take(5) {
         let bare = word.trim_matches(['[', ']', '(', ')']);
         if bare.len() == 36 && ids::is_id(bare) {

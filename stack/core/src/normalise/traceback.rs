@@ -6,9 +6,8 @@ use super::Normalised;
 use crate::level::Level;
 
 pub(super) fn read(message: &str) -> Option<Normalised> {
-    let first = message.lines().next()?;
-    let several = || memchr::memchr(b'\n', message.as_bytes()).is_some();
-    let error = is_first_line(first) || (several() && has_frames(message, first));
+    let first = super::text::first_line(message);
+    let error = is_first_line(first) || (first.len() < message.len() && has_frames(message, first));
     error.then(|| {
         let read = super::text::read(message);
         Normalised { level: Some(read.level.unwrap_or(Level::Error)), ..read }
