@@ -75,6 +75,7 @@ impl<'a> Pairs<'a> {
     fn take_from(&self, object: &mut Map<String, Value>, above: &str, exceptions: &mut Exceptions) {
         let whole = std::mem::take(object);
         for (name, mut value) in whole {
+            let as_it_was = value.clone();
             let star = format!("{above}*");
             let mut path = format!("{above}{name}");
             if above.is_empty() && name.starts_with(['@', '_']) {
@@ -95,12 +96,19 @@ impl<'a> Pairs<'a> {
                 }
                 value => self.says(&path, value),
             };
+            // What is too deep or of several kinds is a text of JSON.
+            let nothing = nothing || self.says_json(&path, &as_it_was);
             if !nothing {
                 object.insert(name, value);
-            } else if !value.is_null() {
+            } else if !as_it_was.is_null() {
                 *exceptions.entry("a name that is not typed: its value stands in a pair").or_default() += 1;
             }
         }
+    }
+
+    fn says_json(&self, path: &str, value: &Value) -> bool {
+        let json = |said: &str| serde_json::from_str::<Value>(said).is_ok_and(|said| said == *value);
+        (value.is_object() || value.is_array()) && self.values.iter().any(|(name, said)| name == path && json(said))
     }
 
     fn says(&self, path: &str, value: &Value) -> bool {

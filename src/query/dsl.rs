@@ -124,7 +124,9 @@ fn exists(field: &Field) -> Json {
 /// An event that has one of these names: all of them stand in `@kvk`, typed or not. Indices that were made before there were
 /// such names type all that they have.
 fn has(names: &[&str]) -> Json {
-    let typed: Vec<Json> = names.iter().map(|name| json!({"exists": {"field": name}})).collect();
+    // Where names are not nested, none is known above others.
+    let typed = names.iter().flat_map(|name| [(*name).to_owned(), format!("{name}.*")]);
+    let typed: Vec<Json> = typed.map(|name| json!({"exists": {"field": name}})).collect();
     let before = json!({"bool": {"filter": [any(typed)], "must_not": [{"exists": {"field": "@kvk"}}]}});
     any(vec![json!({"terms": {"@kvk": names}}), before])
 }

@@ -63,8 +63,10 @@ pub struct Encoder<'a> {
     /// Without level, ids and the fields of messages that are no JSON: to be measured against other forwarders.
     #[cfg(feature = "measure")]
     bare: bool,
-    /// The members that are the same in all documents, and the service that the group's name tells.
+    /// The members that are the same in all documents.
     head: String,
+    /// And those that are, where an event does not tell otherwise: account and Region, and the service.
+    source: String,
     service: String,
     scratch: RefCell<Scratch>,
     /// The day that was last asked for, and its index.
@@ -76,10 +78,10 @@ impl<'a> Encoder<'a> {
     #[must_use]
     pub fn new(target: Target<'a>, origin: &'a Origin, ingested: i64) -> Self {
         let mut head = format!(r#","@ingested":{ingested}"#);
-        let mut put = |name: &str, value: &str| head += &format!(r#","{name}":{}"#, json!(value));
-        put("@log_group", &origin.log_group);
-        put("@log_stream", &origin.log_stream);
-        let service = Services::default().of_group(&origin.log_group).to_owned();
+        head += &member("@log_group", &origin.log_group);
+        head += &member("@log_stream", &origin.log_stream);
+        let source = member("@owner", &origin.owner) + &member("@region", &origin.region);
+        let service = member("@service", Services::default().of_group(&origin.log_group));
         let day = RefCell::new((i64::MIN, Rc::from("")));
         Self {
             target,
@@ -88,6 +90,7 @@ impl<'a> Encoder<'a> {
             #[cfg(feature = "measure")]
             bare: false,
             head,
+            source,
             service,
             scratch: RefCell::default(),
             day,
@@ -97,7 +100,7 @@ impl<'a> Encoder<'a> {
     /// The same, with the service that the rules of a stack tell.
     #[must_use]
     pub fn with_services(self, services: &Services) -> Self {
-        Self { service: services.of_group(&self.origin.log_group).to_owned(), ..self }
+        Self { service: member("@service", services.of_group(&self.origin.log_group)), ..self }
     }
 
     /// Without level, ids and the fields of messages that are no JSON, as far as the quick way goes: what other forwarders do,
@@ -153,11 +156,23 @@ impl<'a> Encoder<'a> {
         ] {
             body.extend_from_slice(part.as_bytes());
         }
-        let (account, region) = &said.source;
-        put_text("@owner", account.as_ref().unwrap_or(&self.origin.owner), body);
-        put_text("@region", region.as_ref().unwrap_or(&self.origin.region), body);
-        put_text("@service", said.service.as_ref().unwrap_or(&self.service), body);
+        match &said.source {
+            (None, None) => body.extend_from_slice(self.source.as_bytes()),
+            (account, region) => {
+                put_text("@owner", account.as_ref().unwrap_or(&self.origin.owner), body);
+                put_text("@region", region.as_ref().unwrap_or(&self.origin.region), body);
+            }
+        }
+        match &said.service {
+            None => body.extend_from_slice(self.service.as_bytes()),
+            Some(service) => put_text("@service", service, body),
+        }
     }
+}
+
+/// A member that is a text, behind a comma.
+fn member(name: &str, text: &str) -> String {
+    format!(r#","{name}":{}"#, json!(text))
 }
 
 /// Appends a member that is a text.

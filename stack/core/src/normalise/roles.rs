@@ -149,10 +149,15 @@ impl Roles {
             return told;
         }
         for message in &self.messages {
-            let Some(text) = text(&leaf(*message)) else { continue };
-            let text = text.trim();
-            let is_json = text.ends_with('}') && text.contains('{');
+            let json = leaf(*message);
+            let may_be_json = json.contains('{') && json.contains('}');
             // A text is asked only where nothing else tells.
+            if !may_be_json && (told.level.is_some() || told.request_id.is_some()) {
+                continue;
+            }
+            let Some(text) = text(&json) else { continue };
+            let text = text.trim();
+            let is_json = may_be_json && text.ends_with('}');
             if !is_json && (told.level.is_some() || told.request_id.is_some()) {
                 continue;
             }
@@ -169,8 +174,8 @@ impl Roles {
     fn level<'l>(&self, leaf: &impl Fn(usize) -> Cow<'l, str>) -> Option<Level> {
         // A name tells more than a number.
         let named = self.levels.iter().find_map(|(at, _)| {
-            let text = text(&leaf(*at))?;
-            super::text::without_colours(&text).trim().parse().ok()
+            let json = leaf(*at);
+            super::text::without_colours(&text(&json)?).trim().parse().ok()
         });
         let counted = || {
             self.levels.iter().find_map(|(at, scale)| {
@@ -199,7 +204,7 @@ impl Roles {
     fn status<'l>(&self, leaf: &impl Fn(usize) -> Cow<'l, str>) -> Option<Level> {
         self.statuses.iter().find_map(|at| {
             let json = leaf(*at);
-            let word = text(&json).unwrap_or_else(|| json.into_owned());
+            let word = text(&json).unwrap_or(Cow::Borrowed(&json));
             let failed = matches!(word.parse(), Ok(500_u16..=599))
                 || ["error", "failure", "failed", "timeout", "timed_out", "fault"]
                     .iter()
@@ -211,10 +216,11 @@ impl Roles {
 
 /// The first of these leaves that is a text and says something.
 fn first<'l>(leaves: &[usize], leaf: &impl Fn(usize) -> Cow<'l, str>) -> Option<String> {
-    leaves.iter().filter_map(|at| text(&leaf(*at))).find(|text| !text.is_empty() && text != "-")
+    let says = |json: &str| text(json).filter(|text| !text.is_empty() && text != "-").map(Cow::into_owned);
+    leaves.iter().find_map(|at| says(&leaf(*at)))
 }
 
 /// The text of a leaf that is one.
-fn text(json: &str) -> Option<String> {
-    Some(unescape(json.strip_prefix('"')?.strip_suffix('"')?).into_owned())
+fn text(json: &str) -> Option<Cow<'_, str>> {
+    Some(unescape(json.strip_prefix('"')?.strip_suffix('"')?))
 }

@@ -440,6 +440,9 @@ impl<'t> Scan<'t> {
         let end = at + self.count(at, MAX_NAME, names::is_of_name);
         let name = std::str::from_utf8(&self.bytes[at..end]).unwrap_or_default();
         let detector = names::told(name, self.on).filter(|_| self.byte(end) == b' ' && self.byte(end + 1) != b'-')?;
+        if self.loose {
+            return self.hit(detector, end, end + 1); // Escapes may stand anywhere around the value.
+        }
         let (start, end) = self.value(end, usize::MAX);
         self.hit(detector, start, end)
     }
