@@ -92,7 +92,7 @@ fn a_deployment_that_is_not_wanted_leaves_nothing_behind() {
 #[test]
 fn a_new_template_stands_beside_the_indices_of_the_old_one() {
     for (engine, unknown) in
-        [(None, "codec, compression_level"), (Some("elasticsearch-7.10"), "codec, compression_level, disable_objects")]
+        [(None, "codec, compression_level"), (Some("elasticsearch-7.10"), "compression_level, codec, disable_objects")]
     {
         let sandbox = Sandbox::up(engine);
         let first = sandbox.logctl("bootstrap --yes").ok();
