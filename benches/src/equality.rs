@@ -51,6 +51,11 @@ pub fn compare(
             _ if name.starts_with('@') && value.is_object() => {
                 note("JSON inside of a column: its fields stand at the root, the text in its column");
             }
+            _ if ours.contains_key("@degraded") => {
+                note(
+                    "values under one star that are of another kind than the first: in the message only, as @degraded says",
+                );
+            }
             _ if is_odd(name) => note("a name with blank or dotted edges, or control characters: repaired"),
             _ => return Err(format!("{name}: {value} is {} here", ours.get(name).unwrap_or(&Value::Null))),
         }
