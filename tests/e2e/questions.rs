@@ -346,8 +346,7 @@ fn typed_or_not_every_question_gets_the_same_answer() {
     }
 }
 
-/// An engine was seen that finds events from outside of a range where a phrase and a NOT stand beside it and the index has
-/// many segments. Whatever the engine does, the request says the range in a way that holds.
+/// A range of times beside a phrase and a NOT, in an index of many segments: no event from outside of it is found.
 #[test]
 fn a_time_range_holds_beside_not() {
     let rig = Rig::new(None);

@@ -1,7 +1,7 @@
 //! Ids of events, and of their documents.
 //!
-//! CloudWatch writes an id as 56 digits. As the id of a document it is shorter: 32 letters of base64url for the same number,
-//! which weighs a third less on the domain. Any other text of digits stays as it is; the two forms never meet, since the
+//! CloudWatch writes an id as 56 digits. As the id of a document it is shorter: 32 letters of base64url for the same number.
+//! Any other text of digits stays as it is; the two forms never meet, since the
 //! short one begins with a letter.
 
 use std::{borrow::Cow, fmt::Write as _};
