@@ -419,7 +419,8 @@ impl<'t> Scan<'t> {
                 _ => 0,
             };
         }
-        if self.loose && self.starts_with(start, "u001b") {
+        // More escapes may stand there than are looked at.
+        if self.loose && (start - at >= MAX_NAME || self.starts_with(start, "u001b")) {
             return self.hit(detector, at, start);
         }
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"._~+/%=|-".contains(&byte);
@@ -461,6 +462,10 @@ impl<'t> Scan<'t> {
             return None;
         }
         let name_end = self.before_gap(at);
+        let gap = &self.bytes[name_end..at];
+        if self.loose && gap.len() >= MAX_NAME && gap.contains(&b'\\') {
+            return Some(Hit { start: name_end, end: at, detector: Detector::Password }); // Whatever its name tells.
+        }
         let name = self.name_before(name_end);
         let begin = name_end - name.len();
         // Of an escape before it a letter or a code may be left: `\\npass`.

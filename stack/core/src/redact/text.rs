@@ -3,6 +3,8 @@
 //! JSON is found wherever it stands, alone, behind a prefix, in a text of JSON, cut off or broken: its texts and names are
 //! looked through unescaped, the members that are told by their names are replaced whole, and everything else is copied.
 
+use std::borrow::Cow;
+
 use serde::de::IgnoredAny;
 
 use super::{
@@ -127,7 +129,6 @@ pub(super) fn rewrite(redactor: &Redactor, text: &str, name: Option<&str>, depth
 fn string(redactor: &Redactor, out: &mut Out<'_>, start: usize, end: usize, name: Option<&str>, depth: usize) {
     let raw = &out.text[start..end];
     if !is_escaped(raw) {
-        // No text of JSON, and so nothing in it is an escape.
         if let Some(redacted) = rewrite(redactor, raw, name, depth + 1) {
             out.replace(start, end, &redacted);
         }
@@ -136,6 +137,11 @@ fn string(redactor: &Redactor, out: &mut Out<'_>, start: usize, end: usize, name
     if let Some(redacted) = rewrite(redactor, &unescape(raw), name, depth + 1) {
         out.replace(start, end, &escaped(&redacted));
     }
+}
+
+/// The text that stands between quotes; where it is no text of JSON, nothing in it is an escape.
+fn plain(raw: &str) -> Cow<'_, str> {
+    if is_escaped(raw) { unescape(raw) } else { raw.into() }
 }
 
 fn skip_space(bytes: &[u8], at: usize) -> usize {
@@ -236,7 +242,7 @@ fn walk(redactor: &Redactor, out: &mut Out<'_>, mut at: usize, depth: usize) -> 
                 if is_name {
                     let raw = &text[start..end];
                     level.name = Some(raw);
-                    level.told = names::told(&unescape(raw), redactor.detectors);
+                    level.told = names::told(&plain(raw), redactor.detectors);
                     string(redactor, out, start, end, None, depth);
                 } else if let Some(detector) = level.told.filter(|_| !is_harmless(&text[start..end])) {
                     out.replace(start, end, &mark(detector));
