@@ -104,11 +104,10 @@ fn uuid_in(token: &str) -> Option<&str> {
 
 /// `1-8 hex-24 hex`, see <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html>.
 fn is_xray(token: &str) -> bool {
-    let mut parts = token.as_bytes().split(|byte| *byte == b'-');
-    parts.next() == Some(b"1")
-        && parts.next().is_some_and(|part| part.len() == 8 && is_hex(part))
-        && parts.next().is_some_and(|part| part.len() == 24 && is_hex(part))
-        && parts.next().is_none()
+    let parts = token.as_bytes().strip_prefix(b"1-").and_then(|rest| rest.split_at_checked(8));
+    parts.is_some_and(|(time, rest)| {
+        is_hex(time) && rest.strip_prefix(b"-").is_some_and(|random| random.len() == 24 && is_hex(random))
+    })
 }
 
 fn is_hex(text: &[u8]) -> bool {

@@ -68,25 +68,31 @@ impl Scale {
     }
 }
 
-impl FromStr for Level {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || Err(format!("the levels are {}", Self::VARIANTS.join(", ")));
+impl Level {
+    /// The level that a word stands for, in any case.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
         let mut lower = [0; 16];
-        let Some(lower) = lower.get_mut(..text.len()) else { return unknown() };
-        lower.copy_from_slice(text.as_bytes());
+        let lower = lower.get_mut(..word.len())?;
+        lower.copy_from_slice(word.as_bytes());
         lower.make_ascii_lowercase();
-        let level = match &*lower {
+        Some(match &*lower {
             b"trace" | b"trce" | b"trc" | b"verbose" | b"vrb" | b"finest" | b"finer" | b"silly" => Self::Trace,
             b"debug" | b"dbug" | b"dbg" | b"fine" | b"config" => Self::Debug,
             b"info" | b"inf" | b"information" | b"informational" | b"notice" | b"note" => Self::Info,
             b"warn" | b"warning" | b"wrn" => Self::Warn,
             b"error" | b"err" | b"eror" | b"severe" | b"fail" => Self::Error,
             b"fatal" | b"ftl" | b"critical" | b"crit" | b"alert" | b"emerg" | b"emergency" | b"panic" => Self::Fatal,
-            _ => return unknown(),
-        };
-        Ok(level)
+            _ => return None,
+        })
+    }
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::of_word(text).ok_or_else(|| format!("the levels are {}", Self::VARIANTS.join(", ")))
     }
 }
 

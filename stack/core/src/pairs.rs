@@ -35,20 +35,27 @@ pub fn split(pair: &str) -> Option<(String, &str)> {
     None
 }
 
-/// A number as text that sorts as numbers do: the bits of the double, with the sign turned. Trailing zeros are left out.
+/// A number as text that sorts as numbers do: the bits of the double, with the sign turned, in hexadecimal. Trailing zeros
+/// are left out.
 #[must_use]
 pub fn sortable(number: f64) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let bits = (number + 0.0).to_bits(); // Minus zero is zero.
-    let ordered = if number < 0.0 { !bits } else { bits | 1 << 63 };
-    let nibbles = ordered.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let mut text: String = nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect();
-    text.truncate(text.trim_end_matches('0').len());
+    let mut rest = if number < 0.0 { !bits } else { bits | 1 << 63 };
+    let mut text = String::with_capacity(16);
+    while rest != 0 {
+        text.push(char::from(DIGITS[(rest >> 60) as usize]));
+        rest <<= 4;
+    }
     text
 }
 
 /// The number that the engines read from a text, as Java's `Double.parseDouble` does: finite, and no word.
 #[must_use]
 pub fn number(text: &str) -> Option<f64> {
+    if let Some(number) = whole(text) {
+        return Some(number);
+    }
     let text = text.trim_matches(|c| c <= ' ');
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let unsigned = unsigned.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(unsigned);
@@ -58,6 +65,14 @@ pub fn number(text: &str) -> Option<f64> {
     };
     let number = if text.starts_with('-') { -magnitude } else { magnitude };
     number.is_finite().then_some(number)
+}
+
+/// The number that a few digits are: most numbers of logs.
+#[must_use]
+pub fn whole(text: &str) -> Option<f64> {
+    let digits = text.bytes().map(|byte| byte.is_ascii_digit().then(|| u32::from(byte - b'0')));
+    let few = (1..=9).contains(&text.len()).then_some(0);
+    digits.fold(few, |number, digit| Some(number? * 10 + digit?)).map(f64::from)
 }
 
 /// `D+.D*`, `.D+`, with an exponent or without.
@@ -210,6 +225,11 @@ mod tests {
                 (exponent, fraction) => format!("0x1.{fraction:013x}p{}", i64::try_from(exponent).unwrap() - 1023),
             };
             prop_assert_eq!(super::number(&hexadecimal), Some(number.abs()));
+        }
+
+        #[test]
+        fn digits_are_a_number(digits in "[0-9]{1,12}") {
+            prop_assert_eq!(super::number(&digits), digits.parse().ok());
         }
 
         #[test]

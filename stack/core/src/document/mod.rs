@@ -14,6 +14,7 @@ use crate::{
     event_id::document_id,
     ids::Ids,
     index_name::{self, IndexName, Indices},
+    json::Record,
     mapping::{Layout, Mappings},
     normalise::Normalised,
     services::Services,
@@ -24,6 +25,7 @@ use crate::{
 struct Scratch {
     text: Vec<u8>,
     ids: Ids,
+    record: Record,
 }
 
 /// Which index a document belongs to.

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
+use foldhash::fast::RandomState;
 use serde_json::value::RawValue;
 
 use crate::{
@@ -12,6 +13,8 @@ use crate::{
 
 /// Bytes of all pairs of an event.
 const MAX_PAIRS: usize = 1 << 20;
+/// Bytes of terms for which there is room at once.
+const TERMS: usize = 1 << 10;
 
 /// Appends the fields that are typed.
 pub(super) fn append_fields<'l>(layout: &Layout, leaf: impl Fn(usize) -> Cow<'l, str>, body: &mut Vec<u8>) {
@@ -34,7 +37,7 @@ pub(super) fn append_pairs<'l>(layout: &Layout, leaf: impl Fn(usize) -> Cow<'l, 
     if layout.untyped == 0 {
         return 0;
     }
-    let mut pairs = Pairs { repeat: layout.repeats, ..Pairs::default() };
+    let mut pairs = Pairs { values: Terms::new(), numbers: Terms::new(), repeat: layout.repeats, left_out: 0 };
     for (at, leaf_of) in layout.leaves.iter().enumerate() {
         let Leaf::Pair(name) = leaf_of else { continue };
         let value = leaf(at);
@@ -59,7 +62,6 @@ pub(super) fn append_pairs<'l>(layout: &Layout, leaf: impl Fn(usize) -> Cow<'l, 
 }
 
 /// Pairs of an event.
-#[derive(Default)]
 struct Pairs {
     values: Terms,
     numbers: Terms,
@@ -69,10 +71,9 @@ struct Pairs {
 }
 
 /// Terms, each behind a comma.
-#[derive(Default)]
 struct Terms {
     text: Vec<u8>,
-    seen: HashSet<Box<[u8]>>,
+    seen: HashSet<Box<[u8]>, RandomState>,
 }
 
 impl Pairs {
@@ -90,7 +91,7 @@ impl Pairs {
         }
         self.values.put(name, text, self.repeat);
         let number = match quoted {
-            None => scalar.parse().ok(),
+            None => pairs::whole(scalar).or_else(|| scalar.parse().ok()),
             Some(text) if may_be_number(text) => pairs::number(&unescape(text)),
             Some(_) => None,
         };
@@ -101,6 +102,10 @@ impl Pairs {
 }
 
 impl Terms {
+    fn new() -> Self {
+        Self { text: Vec::with_capacity(TERMS), seen: HashSet::default() }
+    }
+
     fn put(&mut self, name: &str, value: &str, once: bool) {
         let start = self.text.len();
         for part in [",\"", name, value, "\""] {

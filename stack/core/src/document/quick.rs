@@ -24,8 +24,6 @@ use crate::{
 
 /// Members for which there is room at once.
 const MEMBERS: usize = 24;
-/// Bytes of a shape for which there is room at once.
-const SHAPE: usize = 512;
 
 impl Encoder<'_> {
     /// Appends the event, if nothing about it is unusual.
@@ -50,13 +48,13 @@ impl Encoder<'_> {
         body: &mut Vec<u8>,
     ) -> Result<Encoded, Surprise> {
         let mut scratch = self.scratch.borrow_mut();
-        let Scratch { text, ids } = &mut *scratch;
+        let Scratch { text, ids, record } = &mut *scratch;
         if event.id.contains('\\') {
             return Err(Surprise);
         }
         let message = plain(event.message, text)?;
         ids.clear();
-        let mut quick = Quick { encoder: self, event, message, mappings };
+        let mut quick = Quick { encoder: self, event, message, mappings, room: record };
         let encoded = match event.extracted_fields {
             Some(columns) => quick.append_columns(columns, ids, body)?,
             None if message.trim().ends_with('}') => quick.append_json(ids, body)?,
@@ -75,6 +73,8 @@ struct Quick<'a> {
     /// Its message, unescaped.
     message: &'a str,
     mappings: &'a mut Mappings,
+    /// Room for the shape of an object.
+    room: &'a mut Record,
 }
 
 impl<'a> Quick<'a> {
@@ -98,12 +98,14 @@ impl<'a> Quick<'a> {
         } else {
             append_leaves(&layout, leaf, object.scanner.breaks, body);
         }
-        Ok(Encoded::of(&layout, append_pairs(&layout, leaf, body)))
+        let left_out = append_pairs(&layout, leaf, body);
+        self.keep(object);
+        Ok(Encoded::of(&layout, left_out))
     }
 
     /// The columns that a filter has cut out of the message. Where one of them holds JSON, the members of the message's are
     /// fields as well.
-    fn append_columns(&mut self, columns: &str, ids: &mut Ids, body: &mut Vec<u8>) -> Result<Encoded, Surprise> {
+    fn append_columns(&mut self, columns: &'a str, ids: &mut Ids, body: &mut Vec<u8>) -> Result<Encoded, Surprise> {
         let mut members = Vec::with_capacity(MEMBERS);
         let columns = clean(columns, &mut members, self.record())?;
         let is_unusual = |column: &Member<'_>| {
@@ -131,9 +133,10 @@ impl<'a> Quick<'a> {
             return Ok(Encoded::default());
         }
         // Both make one object.
-        let mut shape = columns.shape().to_vec();
+        let mut shape = Cow::Borrowed(columns.shape());
         let mut breaks = columns.scanner.breaks;
         if let Some(json) = &json {
+            let shape = shape.to_mut();
             shape.truncate(shape.len() - [CLOSE].len());
             shape.extend(json.shape().iter().skip(1));
             breaks |= json.scanner.breaks;
@@ -148,13 +151,20 @@ impl<'a> Quick<'a> {
         let said = normalise::with_message(said, self.message.trim());
         self.tell(&said, &of_columns, ids, body);
         append_leaves(&layout, leaf, breaks, body);
-        Ok(Encoded::of(&layout, append_pairs(&layout, leaf, body)))
+        let left_out = append_pairs(&layout, leaf, body);
+        self.keep(columns);
+        Ok(Encoded::of(&layout, left_out))
     }
 
     /// Where the shape of an object is noted, if anybody asks for it.
-    fn record(&self) -> Option<Record> {
-        let room = || Record { shape: Vec::with_capacity(SHAPE), leaves: Vec::with_capacity(MEMBERS) };
-        self.encoder.normalises().then(room)
+    fn record(&mut self) -> Option<Record> {
+        self.encoder.normalises().then(|| std::mem::take(self.room))
+    }
+
+    /// Keeps the room of a shape for the next event.
+    fn keep(&mut self, object: Clean<'_>) {
+        *self.room = object.scanner.record.unwrap_or_default();
+        self.room.clear();
     }
 
     fn layout(&mut self, shape: &[u8]) -> Arc<Layout> {
@@ -164,7 +174,7 @@ impl<'a> Quick<'a> {
 
     /// The JSON of the message, where a column holds some. Its members are added to those of the columns, which come first.
     fn json_beside(
-        &self,
+        &mut self,
         columns: &Clean<'_>,
         holds_json: bool,
         members: &mut Vec<Member<'a>>,

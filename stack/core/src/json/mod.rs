@@ -77,6 +77,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// Forgets what was noted, and keeps the room.
+    pub fn clear(&mut self) {
+        self.shape.clear();
+        self.leaves.clear();
+    }
+
     /// Notes a leaf, the name of which was noted.
     fn leaf(&mut self, value: Range<usize>, is_something: bool) {
         if is_something {

@@ -12,6 +12,8 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
+
 use crate::shape::above;
 pub(crate) use layout::{Layout, Leaf};
 
@@ -57,7 +59,7 @@ const MAPS: [&str; 21] = [
 /// What is known of the mappings of indices.
 #[derive(Debug)]
 pub struct Mappings {
-    indices: HashMap<String, Mapping>,
+    indices: HashMap<String, Mapping, RandomState>,
     /// Names that may be typed in one index.
     room: usize,
     /// New names of one log group that are typed in one index.
@@ -76,7 +78,7 @@ impl Mappings {
     /// Nothing is known yet. In each index `room` names may be typed.
     #[must_use]
     pub fn new(room: usize) -> Self {
-        Self { indices: HashMap::new(), room, share: SHARE, remembered: 0 }
+        Self { indices: HashMap::default(), room, share: SHARE, remembered: 0 }
     }
 
     /// The same, and one log group may take all the room.
@@ -212,7 +214,7 @@ struct Mapping {
     typed: HashSet<String>,
     /// The names above those.
     above: HashSet<String>,
-    groups: HashMap<String, Group>,
+    groups: HashMap<String, Group, RandomState>,
 }
 
 /// Whether there is room for new names.
@@ -248,7 +250,7 @@ struct Group {
     added: usize,
     /// What the index has refused of it.
     refused: BTreeSet<String>,
-    layouts: HashMap<Box<[u8]>, Arc<Layout>>,
+    layouts: HashMap<Box<[u8]>, Arc<Layout>, RandomState>,
     /// Bytes of those.
     remembered: usize,
 }

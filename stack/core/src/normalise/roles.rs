@@ -175,7 +175,7 @@ impl Roles {
         // A name tells more than a number.
         let named = self.levels.iter().find_map(|(at, _)| {
             let json = leaf(*at);
-            super::text::without_colours(&text(&json)?).trim().parse().ok()
+            Level::of_word(super::text::without_colours(&text(&json)?).trim())
         });
         let counted = || {
             self.levels.iter().find_map(|(at, scale)| {

@@ -174,11 +174,11 @@ fn in_word(word: &str, at_start: bool) -> Option<Level> {
             continue;
         }
         let part = &word[begin..end];
-        let level = match part.parse::<Level>() {
-            Ok(level) => level,
+        let level = match Level::of_word(part) {
+            Some(level) => level,
             // PostgreSQL's.
-            Err(_) if part == "LOG" => Level::Info,
-            Err(_) => continue,
+            None if part == "LOG" => Level::Info,
+            None => continue,
         };
         let before = begin.checked_sub(1).map(|at| bytes[at]);
         let after = bytes.get(end).copied();
@@ -221,7 +221,7 @@ fn labelled_level(message: &str) -> Option<Level> {
             let value = rest.trim_start_matches(['"', '\'', '\\']).strip_prefix(['=', ':'])?;
             let value = value.trim_start_matches([' ', '"', '\'', '\\']);
             let end = value.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(value.len());
-            value[..end].parse().ok()
+            Level::of_word(&value[..end])
         })
     })
 }
