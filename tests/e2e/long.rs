@@ -9,6 +9,7 @@ use opensearch::http::Method;
 use serde_json::{Value, json};
 
 use super::{
+    busy_index,
     delivery::replay_under_fire,
     faults::{Rig, Sent, events, well},
     function::Function,
@@ -167,4 +168,11 @@ fn replay() {
     report(&format!(
         "50,000 dead letters, replay killed 20 times, {in_the_middle} of them when some events were indexed and some not; each indexed once"
     ));
+}
+
+/// One day's index of an account in which much goes on.
+#[test]
+#[ignore = "make test-long PART=index"]
+fn index() {
+    report(&busy_index::answers());
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod archives;
 mod auth;
+mod busy_index;
 mod delivery;
 mod faults;
 mod formats;

@@ -71,18 +71,25 @@ const VALUES: [(&str, &str, Option<f64>); 22] = [
     (r#""line\nbreak""#, "line\nbreak", None),
 ];
 
+/// The middle of today: what happens around it belongs to one index.
+pub fn midday() -> i64 {
+    now() / DAY * DAY + DAY / 2
+}
+
 /// One value of an event.
 #[derive(Debug, Clone)]
-struct Leaf {
-    name: String,
-    text: String,
-    number: Option<f64>,
+pub struct Leaf {
+    pub name: String,
+    pub text: String,
+    pub number: Option<f64>,
 }
 
 /// An event, and what it says.
 #[derive(Debug, Default)]
-struct Known {
-    leaves: Vec<Leaf>,
+pub struct Known {
+    /// When it happened, in milliseconds since 1970: no other did just then.
+    pub time: i64,
+    pub leaves: Vec<Leaf>,
 }
 
 impl Known {
@@ -176,10 +183,8 @@ fn value(random: &mut fastrand::Rng, name: &str) -> (String, Vec<Leaf>) {
     }
 }
 
-/// Questions, and which events answer them.
-fn questions(events: &BTreeMap<String, Known>) -> Vec<(String, Query, BTreeSet<String>)> {
-    let mut names: BTreeSet<String> = NAMES.iter().map(|(_, name)| (*name).to_owned()).collect();
-    names.extend(["http", "requestParameters", "items", "status.deep", "user.id.deep", "absent"].map(str::to_owned));
+/// What is asked of names, and which events answer it.
+fn questions(names: &BTreeSet<String>, events: &BTreeMap<String, Known>) -> Vec<(String, Query, BTreeSet<String>)> {
     let mut all = Vec::new();
     let hits = |test: &dyn Fn(&Known) -> bool| -> BTreeSet<String> {
         events.iter().filter(|(_, known)| test(known)).map(|(id, _)| id.clone()).collect()
@@ -189,9 +194,9 @@ fn questions(events: &BTreeMap<String, Known>) -> Vec<(String, Query, BTreeSet<S
         let mut ask = |what: String, query: Query, test: &dyn Fn(&Known) -> bool| {
             all.push((what, query, hits(test)));
         };
-        ask(format!("has:{name}"), Query::Exists(field.clone()), &|known| known.has(&name));
+        ask(format!("has:{name}"), Query::Exists(field.clone()), &|known| known.has(name));
         let missing = Query::Not(Box::new(Query::Exists(field.clone())));
-        ask(format!("missing({name})"), missing, &|known| !known.has(&name));
+        ask(format!("missing({name})"), missing, &|known| !known.has(name));
         for (text, quoted) in [
             ("1", false),
             ("200", false),
@@ -223,9 +228,9 @@ fn questions(events: &BTreeMap<String, Known>) -> Vec<(String, Query, BTreeSet<S
                 text => text.parse::<f64>().ok(),
             };
             let equal = |leaf: &Leaf| leaf.text == text || (number.is_some() && leaf.number == number);
-            ask(format!("{name}={text}"), compared(Comparison::Equal), &|known| known.any(&name, equal));
+            ask(format!("{name}={text}"), compared(Comparison::Equal), &|known| known.any(name, equal));
             ask(format!("{name}!={text}"), compared(Comparison::NotEqual), &|known| {
-                known.has(&name) && !known.any(&name, equal)
+                known.has(name) && !known.any(name, equal)
             });
         }
         for (pattern, test) in [
@@ -238,7 +243,7 @@ fn questions(events: &BTreeMap<String, Known>) -> Vec<(String, Query, BTreeSet<S
                 comparison: Comparison::Equal,
                 value: Operand { text: pattern.to_owned(), quoted: false },
             };
-            ask(format!("{name}={pattern}"), query, &|known| known.any(&name, |leaf| test(&leaf.text)));
+            ask(format!("{name}={pattern}"), query, &|known| known.any(name, |leaf| test(&leaf.text)));
         }
         for bound in ["0", "-0.0", "1", "7", "-7", "200", "0.5", "1000", "1e300"] {
             for (sign, comparison, holds) in [
@@ -252,50 +257,59 @@ fn questions(events: &BTreeMap<String, Known>) -> Vec<(String, Query, BTreeSet<S
                 let number: f64 = bound.parse().unwrap();
                 let test = |leaf: &Leaf| leaf.number.is_some_and(|of_leaf| holds(of_leaf, number));
                 // A number is one however long it is written.
-                ask(format!("{name}{sign}{bound}"), query, &|known| known.any(&name, test));
+                ask(format!("{name}{sign}{bound}"), query, &|known| known.any(name, test));
             }
         }
     }
     all
 }
 
-/// Asks every question, and tells where the engine finds others than the look at each event.
-fn differences(rig: &Rig, events: &BTreeMap<String, Known>) -> (usize, Vec<String>) {
-    let questions = questions(events);
+/// Asks everything of these names, and tells where the engine finds others than the look at each event.
+pub fn differences(rig: &Rig, names: &BTreeSet<String>, events: &BTreeMap<String, Known>) -> (usize, Vec<String>) {
+    let questions = questions(names, events);
+    let marked = |query: &Query| json!({"bool": {"filter": [{"prefix": {"@log_group": "/questions"}}, compile(query).unwrap()]}});
+    // How many there are and the sum of their times tell whether they are the same: each event has a time of its own.
+    let sums = |query: &Query| json!({"size": 0, "track_total_hits": true, "query": marked(query), "aggs": {"times": {"sum": {"field": "@timestamp"}}}});
     let mut differences = Vec::new();
     for part in questions.chunks(100) {
-        let mut searches = String::new();
-        for (_, query, _) in part {
-            let marked =
-                json!({"bool": {"filter": [{"prefix": {"@log_group": "/questions"}}, compile(query).unwrap()]}});
-            searches += &format!(
-                "{{\"index\":\"logctl-*\"}}\n{}\n",
-                json!({"size": 10_000, "_source": false, "query": marked})
-            );
-        }
-        let path =
-            "/_msearch?max_concurrent_searches=2&filter_path=responses.status,responses.hits.hits._id,responses.error";
-        let answer = rig.sandbox.engine_text(Method::Post, path, searches);
-        for (found, (what, _, expected)) in answer["responses"].as_array().unwrap().iter().zip(part) {
+        let found = searched(rig, part.iter().map(|(_, query, _)| sums(query)));
+        for (found, (what, query, expected)) in found.iter().zip(part) {
             if !found["error"].is_null() {
                 differences.push(format!("{what}: {}", found["error"]));
                 continue;
             }
-            let hits = found["hits"]["hits"].as_array().map_or(&[][..], Vec::as_slice);
-            let hits: BTreeSet<String> =
-                hits.iter().map(|hit| event_id(hit["_id"].as_str().unwrap()).into_owned()).collect();
-            if hits != *expected {
-                let (more, less) = (hits.difference(expected).count(), expected.difference(&hits).count());
-                let one = hits.symmetric_difference(expected).next().unwrap();
-                differences.push(format!("{what}: {more} too many, {less} missing, as {one}: {:?}", events[one]));
+            let times: i64 = expected.iter().map(|id| events[id].time).sum();
+            #[expect(clippy::cast_precision_loss, reason = "as the engine adds them")]
+            if found["hits"]["total"]["value"] != expected.len()
+                || found["aggregations"]["times"]["value"] != times as f64
+            {
+                differences.push(format!("{what}: {}", difference(rig, &marked(query), expected, events)));
             }
         }
     }
     (questions.len(), differences)
 }
 
+/// In which events the hits of a query are others than expected.
+fn difference(rig: &Rig, query: &Value, expected: &BTreeSet<String>, events: &BTreeMap<String, Known>) -> String {
+    let found = searched(rig, [json!({"size": 10_000, "_source": false, "query": query})]);
+    let hits = found[0]["hits"]["hits"].as_array().map_or(&[][..], Vec::as_slice);
+    let hits: BTreeSet<String> = hits.iter().map(|hit| event_id(hit["_id"].as_str().unwrap()).into_owned()).collect();
+    let (more, less) = (hits.difference(expected).count(), expected.difference(&hits).count());
+    let one = hits.symmetric_difference(expected).next().expect("their times differ");
+    format!("{more} too many, {less} missing, as {one}: {:?}", events[one])
+}
+
+/// The answers to some searches.
+fn searched(rig: &Rig, searches: impl IntoIterator<Item = Value>) -> Vec<Value> {
+    let searches: Vec<String> =
+        searches.into_iter().map(|search| format!("{{\"index\":\"logctl-*\"}}\n{search}\n")).collect();
+    let answer = rig.sandbox.engine_text(Method::Post, "/_msearch?max_concurrent_searches=2", searches.concat());
+    answer["responses"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
+}
+
 /// Names of one index, but for ours.
-fn mapped(rig: &Rig, index: &str) -> usize {
+pub fn mapped(rig: &Rig, index: &str) -> usize {
     fn count(properties: &Value) -> usize {
         let members = properties.as_object().into_iter().flatten();
         members.map(|(_, property)| property.get("properties").map_or(1, count)).sum()
@@ -312,9 +326,9 @@ fn typed_or_not_every_question_gets_the_same_answer() {
         let rig = Rig::new(engine);
         let mut random = fastrand::Rng::with_seed(7);
         let (mut sent, mut events) = (Sent::default(), BTreeMap::new());
-        let begun = now();
+        let midday = midday();
         for (back, room) in [(0, "20"), (1, "200"), (2, "2000"), (3, "0")] {
-            let time = begun - back * DAY;
+            let time = midday - back * DAY;
             // Two at once know different things of one index; what a stranger sends first takes what it can.
             let mut functions = [0, 1].map(|_| rig.function_with(&[("LOGCTL_TYPED_NAMES", room)]));
             let flood: Vec<String> = (0..100)
@@ -325,21 +339,28 @@ fn typed_or_not_every_question_gets_the_same_answer() {
             let (invocation, ids) = from("/stranger", &flood, &vec![time; flood.len()]);
             sent.ids.extend(ids);
             well(&functions[0].invoke(&invocation));
-            for turn in 0..6 {
-                let (messages, known): (Vec<String>, Vec<Known>) =
+            for turn in 0..6_usize {
+                let (messages, mut known): (Vec<String>, Vec<Known>) =
                     (0..40).map(|at| event(&mut random, turn * 40 + at)).unzip();
+                for (nth, event) in (40 * turn..).zip(&mut known) {
+                    event.time = time + i64::try_from(nth * nth).unwrap();
+                }
+                let times: Vec<i64> = known.iter().map(|event| event.time).collect();
                 let group = format!("/questions/{}", turn % 3);
-                let (invocation, ids) = from(&group, &messages, &vec![time; messages.len()]);
+                let (invocation, ids) = from(&group, &messages, &times);
                 sent.ids.extend(ids.iter().cloned());
                 events.extend(ids.into_iter().zip(known));
                 well(&functions[turn % 2].invoke(&invocation));
             }
         }
         assert_eq!(rig.account_for("questions", &sent), 0, "{engine:?}");
-        let (asked, differences) = differences(&rig, &events);
+        let mut names: BTreeSet<String> = NAMES.iter().map(|(_, name)| (*name).to_owned()).collect();
+        names
+            .extend(["http", "requestParameters", "items", "status.deep", "user.id.deep", "absent"].map(str::to_owned));
+        let (asked, differences) = differences(&rig, &names, &events);
         assert!(differences.is_empty(), "{engine:?}: {} of {asked} questions: {differences:#?}", differences.len());
         let index = |back: i64| {
-            jiff::Timestamp::from_millisecond(begun - back * DAY).unwrap().strftime("logctl-%Y.%m.%d").to_string()
+            jiff::Timestamp::from_millisecond(midday - back * DAY).unwrap().strftime("logctl-%Y.%m.%d").to_string()
         };
         let names = [0, 1, 2, 3].map(|back| mapped(&rig, &index(back)));
         assert!(names[0] <= 2 * 20 && names[2] > 20 && names[3] == 0, "{engine:?}: {names:?}");
