@@ -101,7 +101,7 @@ pub struct BootstrapArgs {
     /// How the domain compresses what it stores; zstd saves more, where the domain has it
     #[arg(long, value_name = "CODEC", value_parser = named::<Compression>())]
     pub compression: Option<Compression>,
-    /// What tells the service of a log group that is not AWS's: a glob with {service}, as in /acme/{service}/*; '' for none
+    /// What tells the service of a log group, before AWS's own naming does: a glob with {service}, as in /acme/{service}/*; '' for none
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub service_rule: Option<Vec<String>>,
     /// Folder with the functions' archives [default: those inside this logctl]

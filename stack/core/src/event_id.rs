@@ -17,7 +17,8 @@ const LIMB_DIGITS: usize = 19;
 /// The id of the document of an event.
 #[must_use]
 pub fn document_id(event_id: &str) -> Cow<'_, str> {
-    let long = event_id.len() == DIGITS && !event_id.starts_with('0');
+    let is_number = event_id.bytes().all(|byte| byte.is_ascii_digit());
+    let long = event_id.len() == DIGITS && is_number && !event_id.starts_with('0');
     match long.then(|| number(event_id)).flatten() {
         Some(bytes) => base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes).into(),
         None => event_id.into(),

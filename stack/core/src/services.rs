@@ -47,6 +47,10 @@ impl Rule {
         if behind.contains(PLACE) {
             return Err(wrong("has {service} twice"));
         }
+        let beside = [before.chars().next_back(), behind.chars().next()];
+        if beside.into_iter().flatten().any(|sign| !matches!(sign, '/' | '*')) {
+            return Err(wrong("can match no group, since {service} is a whole part of a name"));
+        }
         let like = rule.replace(PLACE, "x").replace(['*', '?'], "x");
         like.parse::<LogGroupName>().map_err(|why| wrong(&format!("can match no group ({why})")))?;
         Ok(Self { before: WildMatch::new(before), behind: WildMatch::new(behind) })
@@ -72,11 +76,11 @@ fn of_group(group: &str) -> &str {
         ["aws", "lambda", function] => {
             function.split_once('.').filter(|(region, _)| is_region(region)).map_or(function, |(_, name)| name)
         }
-        ["aws", "glue", "jobs" | "crawlers" | "sessions", ..] | ["aws-glue", "jobs" | "crawlers" | "sessions", ..] => {
-            last_of_glue(&parts)
-        }
+        ["aws", "glue", "jobs" | "python-jobs" | "crawlers" | "sessions", ..]
+        | ["aws-glue", "jobs" | "python-jobs" | "crawlers" | "sessions", ..] => last_of_glue(&parts),
         ["aws", "ecs" | "OpenSearchService" | "opensearch", "containerinsights" | "domains", name, ..]
         | ["aws", "rds", "instance" | "cluster" | "proxy", name, ..]
+        | ["aws", "redshift", "cluster", name, ..]
         | ["aws", "vendedlogs", "states" | "pipes" | "events" | "OpenSearchService", .., name]
         | ["aws", "appsync", "apis", name, ..]
         | ["aws", "amazonmq", "broker", name, ..]

@@ -17,6 +17,15 @@ pub const LIST: u8 = 5;
 /// It ends.
 pub const END: u8 = 6;
 
+/// Bytes and parts of a whole name. What stands below a longer one is in the message only: an engine keeps each part of each name.
+const MAX_PATH: usize = 512;
+const MAX_PARTS: usize = 20;
+
+/// Whether a whole name is too long to be known.
+pub(crate) fn is_too_long(path: &str) -> bool {
+    path.len() > MAX_PATH || path.bytes().filter(|byte| *byte == b'.').count() >= MAX_PARTS
+}
+
 /// A sign, and the name before it where it has one.
 pub(crate) fn steps(shape: &[u8]) -> impl Iterator<Item = (&str, u8)> {
     shape.split_inclusive(|byte| *byte <= END).map(|step| {

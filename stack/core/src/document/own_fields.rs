@@ -35,7 +35,7 @@ pub(super) fn append_pairs<'l>(layout: &Layout, leaf: impl Fn(usize) -> Cow<'l, 
         body.push(b']');
     }
     if layout.untyped == 0 {
-        return 0;
+        return layout.left_out;
     }
     let mut pairs = Pairs { values: Terms::new(), numbers: Terms::new(), repeat: layout.repeats, left_out: 0 };
     for (at, leaf_of) in layout.leaves.iter().enumerate() {
@@ -58,7 +58,7 @@ pub(super) fn append_pairs<'l>(layout: &Layout, leaf: impl Fn(usize) -> Cow<'l, 
             body.push(b']');
         }
     }
-    pairs.left_out
+    pairs.left_out + layout.left_out
 }
 
 /// Pairs of an event.

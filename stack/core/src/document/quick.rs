@@ -49,9 +49,6 @@ impl Encoder<'_> {
     ) -> Result<Encoded, Surprise> {
         let mut scratch = self.scratch.borrow_mut();
         let Scratch { text, ids, record } = &mut *scratch;
-        if event.id.contains('\\') {
-            return Err(Surprise);
-        }
         let message = plain(event.message, text)?;
         ids.clear();
         let mut quick = Quick { encoder: self, event, message, mappings, room: record };

@@ -12,7 +12,7 @@ pub enum Known {
 }
 
 /// Longest name of the table, folded.
-const MAX_FOLDED: usize = 24;
+pub(crate) const MAX_FOLDED: usize = 24;
 
 /// Names below which frameworks put what they tell, folded.
 const WRAPPERS: [&str; 30] = [

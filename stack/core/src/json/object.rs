@@ -14,6 +14,9 @@ use crate::{
 /// Digits that a number may have before or behind its point to be copied as it is.
 const MAX_DIGITS: usize = 18;
 
+/// Names of an object that are compared one by one.
+const MAX_COMPARED: usize = 128;
+
 /// An object of which every name and value may go to the index as it is.
 pub struct Clean<'t> {
     /// Knows how to copy it.
@@ -84,6 +87,10 @@ impl<'t> Scanner<'t> {
                 return None;
             }
             seen |= mark;
+            // So many are compared elsewhere, in a tree.
+            if members.len() - first > MAX_COMPARED {
+                return None;
+            }
             self.take(b':')?;
             self.skip_space();
             let start = self.at;
@@ -207,7 +214,7 @@ impl<'t> Scanner<'t> {
     pub fn leaf(&self, at: usize) -> Cow<'t, str> {
         let Some(leaf) = self.record.as_ref().and_then(|record| record.leaves.get(at)) else { return "null".into() };
         let text = &self.text[leaf.clone()];
-        if text.starts_with('[') && self.texts.contains(leaf) {
+        if text.starts_with('[') && self.texts.binary_search_by_key(&leaf.start, |text| text.start).is_ok() {
             return format!("\"{}\"", text.replace('"', "\\\"")).into();
         }
         text.into()

@@ -110,12 +110,24 @@ fn unit(chars: &mut std::str::Chars<'_>) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok()
 }
 
-/// An object, if `text` is one. Halves of surrogate pairs in it become U+FFFD, numbers that neither a long nor a double
+/// Objects in a text that is read as JSON: each takes far more of the memory than its two signs.
+const MAX_OBJECTS: usize = 20_000;
+
+/// Whether a text holds too many objects to be read.
+#[must_use]
+pub fn is_too_much(text: &str) -> bool {
+    memchr::memchr_iter(b'{', text.as_bytes()).nth(MAX_OBJECTS).is_some()
+}
+
+/// An object, if `text` is one that is not too much. Halves of surrogate pairs in it become U+FFFD, numbers that neither a long nor a double
 /// holds become texts; the last of equal names wins.
 #[must_use]
 pub fn parse_object(text: &str) -> Option<Map<String, Value>> {
     // Many a text that begins with a brace shows here that it is none.
     text.trim_start().strip_prefix('{')?.trim_start().strip_prefix(['"', '}'])?;
+    if is_too_much(text) {
+        return None;
+    }
     serde_json::from_str(&mend(text)).ok()
 }
 

@@ -1,7 +1,11 @@
 //! What becomes of the names of an event, by its shape.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
+use foldhash::fast::RandomState;
 use serde_json::json;
 
 use super::Typed;
@@ -9,8 +13,11 @@ use crate::{
     json::text::escaped,
     normalise::Roles,
     pairs,
-    shape::{CLOSE, END, LIST, NOTHING, OPEN, Path, VALUE, above, each_value, steps},
+    shape::{CLOSE, END, LIST, NOTHING, OPEN, Path, VALUE, above, each_value, is_too_long, steps},
 };
+
+/// Bytes of the names of an event.
+const MAX_LISTED: usize = 64 << 10;
 
 /// What becomes of the names of an event.
 #[derive(Debug)]
@@ -23,6 +30,8 @@ pub struct Layout {
     pub end: Box<[u8]>,
     /// All names that have a value, and those above them, as items of a list of JSON.
     pub names: Box<[u8]>,
+    /// How many values are in the message only, or under a name that is not among those.
+    pub left_out: usize,
     /// Whether a name may occur more than once.
     pub repeats: bool,
     /// How many names are not typed.
@@ -38,8 +47,10 @@ pub struct Layout {
 pub enum Leaf {
     /// It is a field; what stands before its value in the document.
     Field(Box<[u8]>),
-    /// It is a pair; what stands before its value in the term, escaped for JSON.
-    Pair(Box<str>),
+    /// Its name is too long: its value is in the message only.
+    Left,
+    /// It is a pair; what stands before its value in the term, escaped for JSON. In a list the same name comes again.
+    Pair(Arc<str>),
 }
 
 impl Layout {
@@ -50,31 +61,30 @@ impl Layout {
 
     /// `types` tells of each name whether it is typed; those of the root are asked first.
     pub fn new(shape: &[u8], mut types: impl FnMut(&str) -> Typed) -> Self {
-        let mut decided: HashMap<String, Typed> = HashMap::new();
-        let mut inside = Vec::new();
-        let mut decide = |path: &str| {
-            decided.entry(path.to_owned()).or_insert_with_key(|path| types(path));
-        };
-        each_value(shape, |path, depth| {
-            if depth == 1 {
-                decide(path);
-            } else {
-                inside.push(path.to_owned());
-            }
-        });
-        for path in &inside {
-            decide(path);
+        let mut decided: HashMap<String, Typed, RandomState> = HashMap::default();
+        for of_the_root in [true, false] {
+            each_value(shape, |path, depth| {
+                // In a list a name may come without end.
+                if (depth == 1) == of_the_root && !is_too_long(path) && !decided.contains_key(path) {
+                    decided.insert(path.to_owned(), types(path));
+                }
+            });
         }
         let count = |kind: Typed| decided.values().filter(|typed| **typed == kind).count();
         let crowded = count(Typed::Crowded);
         let untyped = count(Typed::No) + crowded;
         let is_full = |pair: &[u8]| !matches!(pair, [OPEN, CLOSE] | [LIST, END]);
+        let (names, unlisted) = names(shape);
         let (leaves, end) = document(shape, |path| decided.get(path) == Some(&Typed::Yes));
         Self {
-            whole: untyped == 0 && !shape.contains(&NOTHING) && shape.windows(2).all(is_full),
+            whole: untyped == 0
+                && !leaves.iter().any(|leaf| matches!(leaf, Leaf::Left))
+                && !shape.contains(&NOTHING)
+                && shape.windows(2).all(is_full),
+            left_out: unlisted + leaves.iter().filter(|leaf| matches!(leaf, Leaf::Left)).count(),
             leaves,
             end,
-            names: names(shape),
+            names,
             repeats: shape.contains(&LIST),
             untyped,
             crowded,
@@ -87,17 +97,25 @@ impl Layout {
         let leaf = |leaf: &Leaf| match leaf {
             Leaf::Field(before) => before.len(),
             Leaf::Pair(before) => before.len(),
+            Leaf::Left => 0,
         };
         let leaves: usize = self.leaves.iter().map(|each| size_of::<Leaf>() + leaf(each)).sum();
         size_of::<Self>() + leaves + self.end.len() + self.names.len()
     }
 }
 
-/// The names that have a value, and all names above them.
-fn names(shape: &[u8]) -> Box<[u8]> {
-    let mut seen = HashSet::new();
-    let mut list = Vec::new();
+/// The names that have a value, and all names above them; and how many are too much.
+fn names(shape: &[u8]) -> (Box<[u8]>, usize) {
+    let mut seen: HashSet<String, RandomState> = HashSet::default();
+    let (mut list, mut unlisted) = (Vec::new(), 0);
     each_value(shape, |path, _| {
+        if is_too_long(path) || seen.contains(path) {
+            return;
+        }
+        if list.len() > MAX_LISTED {
+            unlisted += 1;
+            return;
+        }
         for name in above(path).chain([path]) {
             if seen.contains(name) {
                 continue;
@@ -109,7 +127,7 @@ fn names(shape: &[u8]) -> Box<[u8]> {
             list.extend_from_slice(json!(name).to_string().as_bytes());
         }
     });
-    list.into()
+    (list.into(), unlisted)
 }
 
 /// An object or a list that is open.
@@ -129,16 +147,24 @@ fn document(shape: &[u8], is_typed: impl Fn(&str) -> bool) -> (Box<[Leaf]>, Box<
     let mut leaves = Vec::new();
     let mut before = Vec::new();
     let mut open: Vec<Container> = Vec::new();
+    let mut known_pairs: HashMap<String, Arc<str>, RandomState> = HashMap::default();
     for (name, sign) in steps(shape) {
         let key = if name.is_empty() { String::new() } else { format!("{}:", json!(name)) };
         match sign {
             VALUE => path.with(name, |path, _| {
-                leaves.push(if is_typed(path) {
+                leaves.push(if is_too_long(path) {
+                    Leaf::Left
+                } else if is_typed(path) {
                     write_open(&mut open, &mut before);
                     before.extend_from_slice(key.as_bytes());
                     Leaf::Field(std::mem::take(&mut before).into())
                 } else {
-                    Leaf::Pair(escaped(&format!("{}=", pairs::escape(path))).into())
+                    let known = known_pairs.get(path).map(Arc::clone);
+                    Leaf::Pair(known.unwrap_or_else(|| {
+                        let pair: Arc<str> = escaped(&format!("{}=", pairs::escape(path))).into();
+                        known_pairs.insert(path.to_owned(), Arc::clone(&pair));
+                        pair
+                    }))
                 });
             }),
             OPEN | LIST => {
@@ -206,6 +232,7 @@ mod tests {
             match leaf {
                 Leaf::Field(before) => document += &format!("{}0", String::from_utf8_lossy(before)),
                 Leaf::Pair(before) => pairs.push(before.to_string()),
+                Leaf::Left => {}
             }
         }
         (document + &String::from_utf8_lossy(&layout.end) + "}", pairs)
@@ -236,6 +263,24 @@ mod tests {
     fn names_are_listed_with_those_above_them() {
         let layout = Layout::untyped(&shape("{a.b=o{c=n!l[{d=}{d=}]}}"));
         assert_eq!(std::str::from_utf8(&layout.names).unwrap(), r#""a","a.b","o","o.c","o.l","o.l.d""#);
+    }
+
+    #[test]
+    fn a_name_that_comes_again_is_decided_and_kept_once() {
+        let mut asked = 0;
+        let layout = Layout::new(&shape(&format!("{{l[{}]}}", "{a=}".repeat(1_000))), |_| {
+            asked += 1;
+            Typed::No
+        });
+        let pairs: HashSet<*const u8> = layout
+            .leaves
+            .iter()
+            .map(|leaf| match leaf {
+                Leaf::Pair(pair) => pair.as_ptr(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!((asked, layout.leaves.len(), pairs.len()), (1, 1_000, 1));
     }
 
     #[test]

@@ -118,7 +118,8 @@ impl Mappings {
         };
         if let Some(read) = read {
             mapping.beside = read.beside;
-            mapping.above = read.typed.iter().flat_map(|name| above(name)).map(str::to_owned).collect();
+            let names = read.typed.iter().filter(|_| !read.beside);
+            mapping.above = names.flat_map(|name| above(name)).map(str::to_owned).collect();
             mapping.typed = read.typed;
         }
         for group in mapping.groups.values_mut() {
@@ -137,7 +138,8 @@ impl Mappings {
         }
     }
 
-    /// Remembers that an index takes no new name, whatever it has room for here: until it is read for another reason.
+    /// Remembers that an index takes no new name, whatever it has room for here, until its second reading from now: the first
+    /// one, which this asks for, tells what it has and not that it takes no more.
     pub fn is_full(&mut self, index: &str) {
         let mapping = self.indices.entry(index.to_owned()).or_default();
         (mapping.stale, mapping.room) = (true, Room::Refused);
@@ -149,7 +151,7 @@ impl Mappings {
         let remembered = mapping.groups.get(group).and_then(|group| group.layouts.get(shape)).map(Arc::clone);
         let found = match (&remembered, mapping.known) {
             (Some(found), _) => Arc::clone(found),
-            (None, Known::Not | Known::Unreadable) => return Arc::new(Layout::untyped(shape)),
+            (None, Known::Not | Known::Unreadable) => Arc::new(Layout::untyped(shape)),
             (None, Known::Read { .. }) => {
                 let limits = (self.room, self.share);
                 Arc::new(Layout::new(shape, |name| mapping.types(group, name, limits)))
@@ -212,7 +214,7 @@ struct Mapping {
     beside: bool,
     /// The names that are typed.
     typed: HashSet<String>,
-    /// The names above those.
+    /// The names above those, where none may stand beside them.
     above: HashSet<String>,
     groups: HashMap<String, Group, RandomState>,
 }
@@ -227,7 +229,7 @@ enum Room {
     Short,
     /// The index has refused a new name since it was read.
     Refused,
-    /// It had, before it was read.
+    /// It had refused one, before it was read the first time after that.
     Full,
 }
 
@@ -287,7 +289,9 @@ impl Mapping {
             return Typed::Crowded;
         }
         group.added += 1;
-        self.above.extend(above(name).map(str::to_owned));
+        if !self.beside {
+            self.above.extend(above(name).map(str::to_owned));
+        }
         self.typed.insert(name.to_owned());
         Typed::Yes
     }

@@ -46,15 +46,7 @@ pub(super) fn read(message: &str) -> Option<Normalised> {
     let is_id =
         |word: &&str| ids::is_id(word) || (word.len() >= 12 && word.ends_with('=') && !word.contains(['"', '/', ':']));
     let request_id = rest.find(is_id).map(str::to_owned);
-    Some(Normalised { level: Some(of_status(status)), request_id, fields, ..Normalised::default() })
-}
-
-fn of_status(status: u16) -> Level {
-    match status {
-        500.. => Level::Error,
-        400..500 => Level::Warn,
-        _ => Level::Info,
-    }
+    Some(Normalised { level: (status >= 500).then_some(Level::Error), request_id, fields, ..Normalised::default() })
 }
 
 #[cfg(test)]

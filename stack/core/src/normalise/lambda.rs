@@ -89,7 +89,7 @@ fn text_format(message: &str) -> Option<Normalised> {
     let columns = [parts.next()?, parts.next()?, parts.next()?];
     let request_id = columns.into_iter().find(|column| ids::is_id(column))?;
     let level = columns.into_iter().find_map(|column| Level::of_word(column.trim_matches(['[', ']'])));
-    let trace_id = text::trace_id(message).map(str::to_owned);
+    let trace_id = text::trace_id(message).map(|id| super::first_id(id).unwrap_or_else(|| id.to_owned()));
     Some(Normalised { level, request_id: Some(request_id.to_owned()), trace_id, ..Normalised::default() })
 }
 

@@ -1,4 +1,5 @@
-//! `key=value key="several words"`, and nothing else on the line: <https://brandur.org/logfmt>.
+//! `key=value key="several words"`: <https://brandur.org/logfmt>. A key may stand without a value, as a word does that somebody has
+//! not quoted; there are no more of them than pairs, and the first is a pair.
 
 use serde_json::{Map, Value};
 
@@ -7,17 +8,26 @@ use super::Normalised;
 pub(super) fn read(message: &str) -> Option<Normalised> {
     let mut fields = Map::new();
     let mut rest = message;
+    let mut words = 0;
     while !rest.is_empty() {
         let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'@' | b'/');
         let (name, after) = rest.split_at(rest.bytes().position(|byte| !in_name(&byte))?);
         if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
             return None;
         }
+        if after.is_empty() || after.starts_with(' ') {
+            words += 1;
+            if fields.is_empty() {
+                return None;
+            }
+            rest = after.trim_start_matches(' ');
+            continue;
+        }
         let (value, after) = value(after.strip_prefix('=')?)?;
         fields.insert(name.to_owned(), typed(&value));
         rest = after.trim_start_matches(' ');
     }
-    (fields.len() >= 2).then(|| Normalised { fields, ..Normalised::default() })
+    (fields.len() >= 2 && words <= fields.len()).then(|| Normalised { fields, ..Normalised::default() })
 }
 
 /// The value at the start of `text`, and what follows it.
@@ -68,6 +78,8 @@ mod tests {
     #[test_case(r#"level=info msg="he said \"hi\"" n=7 zip=007"#, Some(json!({"level": "info", "msg": "he said \"hi\"", "n": 7, "zip": "007"})); "quoted and typed")]
     #[test_case("a= b=1", Some(json!({"a": "", "b": 1})); "an empty value")]
     #[test_case("plain words a=1 b=2", None; "words before the pairs")]
+    #[test_case("status=404 not found path=/x", Some(json!({"status": 404, "path": "/x"})); "words that are not quoted")]
+    #[test_case("a=1 is one of many words b=2", None; "prose with two pairs")]
     #[test_case(r#"a="open b=1"#, None; "an open quote")]
     #[test_case("x = y = z", None; "an equation")]
     fn fields(line: &str, expected: Option<Value>) {

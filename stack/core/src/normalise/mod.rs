@@ -39,8 +39,8 @@ pub struct Normalised {
     pub fields: Map<String, Value>,
     /// How many values of it are in the message only.
     pub left_out: usize,
-    /// Whether the text before its JSON tells for itself: the JSON is somebody's payload.
-    pub own: bool,
+    /// Whether the JSON behind the text is somebody's payload, which tells neither level nor request id of this event.
+    pub payload_follows: bool,
 }
 
 /// What CloudWatch adds to the columns of a filter with `emitSystemFields`.
@@ -57,12 +57,15 @@ pub fn normalise(event: &LogEvent<'_>) -> Normalised {
 }
 
 /// The columns that a filter has cut out of the message, and the message for all that they do not tell. Where one of them holds
-/// JSON, or where there are none but CloudWatch's own, the fields of the message are the event's, too.
+/// JSON, the fields of the message are the event's, too; where there are none but CloudWatch's own, the message is all there is.
 fn of_columns(mut columns: Map<String, Value>, message: &str) -> Normalised {
     let source = SYSTEM_FIELDS.map(|name| columns.remove(name).and_then(|value| value.as_str().map(str::to_owned)));
+    if columns.is_empty() {
+        return Normalised { source: source.into(), ..whole(of_message(message), 0) };
+    }
     let holds_json = |value: &Value| value.as_str().is_some_and(|text| text.trim_end().ends_with('}'));
     let mut left_out = 0;
-    if columns.is_empty() || columns.values().any(holds_json) {
+    if columns.values().any(holds_json) {
         let of_message = whole(of_message(message), 0);
         left_out = of_message.left_out;
         for (name, value) in of_message.fields {
@@ -105,8 +108,13 @@ fn whole(read: Normalised, depth: usize) -> Normalised {
 
 /// What an event says whose fields have told something, and the text around them something, too.
 pub(crate) fn read_with(told: Told, text: Normalised) -> Normalised {
-    if text.own {
-        return Normalised { trace_id: text.trace_id.clone().or(told.trace_id), ..text };
+    if text.payload_follows {
+        return Normalised {
+            level: text.level,
+            request_id: text.request_id,
+            trace_id: text.trace_id.or(told.trace_id),
+            ..text
+        };
     }
     Normalised {
         level: told.level.or(text.level),
@@ -125,7 +133,11 @@ pub(crate) fn of_message(message: &str) -> Normalised {
         .or_else(|| access::read(message))
         .or_else(|| flow::read(message))
         .or_else(|| traceback::read(message))
-        .unwrap_or_else(|| text::read(message))
+        .unwrap_or_else(|| {
+            // What has more objects than are read counts as text, and says so.
+            let left_out = usize::from(message.ends_with('}') && crate::json::text::is_too_much(message));
+            Normalised { left_out, ..text::read(message) }
+        })
 }
 
 /// The first id inside a header such as `Root=1-…;Sampled=1` or `00-…-…-01`.
@@ -135,9 +147,18 @@ pub(crate) fn first_id(header: &str) -> Option<String> {
     first.map(str::to_ascii_lowercase)
 }
 
-/// What stands before the JSON of a message.
+/// What stands before the JSON of a message. Where that says something in words behind a level or an id, the JSON is quoted.
 pub(crate) fn of_prefix(prefix: &str) -> Normalised {
-    lambda::read(prefix).unwrap_or_else(|| text::read(prefix))
+    let read = lambda::read(prefix).unwrap_or_else(|| text::read(prefix));
+    let told = read.level.is_some() || read.request_id.is_some();
+    Normalised { payload_follows: read.payload_follows || (told && text::ends_in_prose(prefix)), ..read }
+}
+
+/// Whether a value says something: programs write a word for nothing, too.
+pub(crate) fn is_something(value: &str) -> bool {
+    !value.is_empty()
+        && value != "-"
+        && !["null", "none", "nil", "undefined"].iter().any(|nothing| value.eq_ignore_ascii_case(nothing))
 }
 
 /// Whether an id that was found by its name is kept among the ids of its event.
@@ -229,6 +250,41 @@ mod tests {
     fn names_of_conventions(message: &str, level: Level, trace_id: Option<&str>) {
         let normalised = of(message);
         assert_eq!((normalised.level, normalised.trace_id.as_deref()), (Some(level), trace_id));
+    }
+
+    #[test_case(r#"{"level":"error","message":"cannot handle {\"level\":\"info\"}"}"#, Some(Level::Error); "quoted in a message")]
+    #[test_case(r#"{"level":"info","message":"webhook {\"method\":\"x\",\"status\":\"failed\"}"}"#, Some(Level::Info); "a status that is quoted")]
+    #[test_case("2026-11-24T10:00:00.000Z\t8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f\tERROR\tupstream said {\"level\":\"info\",\"requestId\":\"c0ffee00-1111-4222-8333-444455556666\"}", Some(Level::Error); "quoted behind words")]
+    #[test_case(r#"{"level":50,"time":1,"msg":"boom","channel":"web"}"#, Some(Level::Error); "pino beside a channel")]
+    #[test_case(r#"{"requestId":"R-1","message":"loaded","orders":[{"status":"failed"}]}"#, None; "a status of something in it")]
+    #[test_case(r#"{"method":"GET","path":"/x","status":200,"upstream":{"status":503}}"#, None; "a status of another")]
+    #[test_case(r#"{"method":"GET","statusCode":200,"state":"failed"}"#, None; "the first status decides")]
+    #[test_case(r#"{"type":"order","status":"failed"}"#, None; "a status of an order")]
+    fn levels_of_what_is_quoted(message: &str, level: Option<Level>) {
+        let normalised = of(message);
+        assert_eq!(normalised.level, level);
+        assert_ne!(normalised.request_id.as_deref(), Some("c0ffee00-1111-4222-8333-444455556666"));
+    }
+
+    #[test_case("Traceback (most recent call last):\n  File", Some(Level::Error), None; "a traceback")]
+    #[test_case("(8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f) Method response body: {\"level\":\"error\",\"requestId\":\"x-1234\"}", None, Some(ID); "an execution log")]
+    fn beside_system_columns_the_message_is_all(message: &str, level: Option<Level>, request_id: Option<&str>) {
+        let columns = json!({"@aws.account": "1", "@aws.region": "r"});
+        let extracted_fields = columns.as_object().cloned();
+        let event = LogEvent { id: "1".into(), timestamp: 0, message: message.into(), extracted_fields };
+        let normalised = normalise(&event);
+        assert_eq!((normalised.level, normalised.request_id.as_deref()), (level, request_id));
+    }
+
+    #[test]
+    fn words_for_nothing_are_no_ids() {
+        assert_eq!(of(r#"{"requestId":"undefined","trace_id":"null"}"#).request_id, None);
+        let long = json!({"container_name": "n".repeat(33_000), "log": "x"}).to_string();
+        assert_eq!(of(&long).service, None);
+        let traced = of(&format!(
+            "2026-11-23T10:00:00.000Z\t{ID}\tINFO\tX-Amzn-Trace-Id: Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"
+        ));
+        assert_eq!(traced.trace_id.as_deref(), Some("1-5759e988-bd862e3fe1be46a994272793"));
     }
 
     #[test]

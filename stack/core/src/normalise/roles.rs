@@ -3,14 +3,41 @@
 use std::borrow::Cow;
 
 use crate::{
-    fields::known::{Known, fold},
+    fields::known::{Known, MAX_FOLDED, fold},
     json::text::unescape,
     level::{Level, Scale},
-    shape::each_value,
+    shape::{each_value, is_too_long},
 };
 
 /// How deep messages are looked into that stand in messages.
 const MAX_INNER: usize = 2;
+/// Bytes of the name of a container.
+const MAX_SERVICE: usize = 256;
+
+/// Names that tell what became of a request, folded, the most telling first.
+const STATUSES: [&str; 6] = ["status", "statuscode", "state", "responsestatus", "integrationstatus", "elbstatuscode"];
+/// Where they tell it of the event, and not of something in it.
+const ABOVE_STATUSES: [&str; 7] = ["", "record", "details", "delivery", "http", "response", "res"];
+/// Names that only an event of a request has, folded: a status of anything else is none of these.
+const OF_REQUESTS: [&str; 17] = [
+    "httpmethod",
+    "method",
+    "requestmethod",
+    "routekey",
+    "requesttime",
+    "path",
+    "resourcepath",
+    "ip",
+    "sourceip",
+    "clientip",
+    "remoteaddr",
+    "requesturi",
+    "uri",
+    "url",
+    "requestid",
+    "requestcontext",
+    "verb",
+];
 
 /// What each leaf is asked for.
 #[derive(Debug, Default)]
@@ -50,15 +77,23 @@ impl Roles {
     pub fn of(shape: &[u8]) -> Self {
         let mut roles = Self::default();
         let mut ranked: Vec<(Known, [usize; 3], Scale)> = Vec::new();
-        let (mut names, mut all_folded) = (Vec::new(), Vec::new());
+        // Two scales share a number: the neighbours decide.
+        let mut neighbours: [bool; 3] = [false; 3];
+        let (mut of_request, mut of_aws, mut of_lambda, mut of_states) = (false, false, false, false);
+        let (mut error_type, mut error_message) = (false, false);
+        let mut statuses: Vec<([usize; 2], String, usize)> = Vec::new();
         let mut leaf = 0;
         each_value(shape, |path, depth| {
-            let own = path.rsplit('.').next().unwrap_or_default();
-            let mut room = [0; 24];
-            let folded = fold(own, &mut room).unwrap_or_default();
+            leaf += 1;
+            if is_too_long(path) {
+                return;
+            }
+            let leaf = leaf - 1;
+            let (above, last) = path.rsplit_once('.').unwrap_or(("", path));
+            let mut room = [0; MAX_FOLDED];
+            let folded = fold(last, &mut room).unwrap_or_default();
             if let Some((known, rank)) = Known::find(path) {
-                let both = path.rsplit('.').take(2).collect::<Vec<_>>();
-                let scale = if both == ["no", "level"] { Scale::Python } else { Scale::of_name(folded) };
+                let scale = if path.ends_with("level.no") { Scale::Python } else { Scale::of_name(folded) };
                 // A dotted name at the root comes before nesting.
                 ranked.push((known, [rank, depth, leaf], scale));
             }
@@ -68,71 +103,46 @@ impl Roles {
                 }
                 "container_name" | "kubernetes.container_name" => roles.services.push(leaf),
                 "type" => roles.kinds.push(leaf),
+                "channel" => neighbours[0] = true,
+                "execution_arn" => (of_states, of_aws) = (true, true),
+                "delivery.destination" => of_aws = true,
                 _ => {}
             }
-            if matches!(
-                folded,
-                "status" | "statuscode" | "state" | "responsestatus" | "integrationstatus" | "elbstatuscode"
-            ) {
-                roles.statuses.push(leaf);
+            let place = |all: &[&str], one: &str| all.iter().position(|known| *known == one);
+            if let (Some(above), Some(name)) = (place(&ABOVE_STATUSES, above), place(&STATUSES, folded)) {
+                statuses.push(([above, name], path.to_owned(), leaf));
             }
-            names.push(path.to_owned());
+            of_lambda |= path.starts_with("record.");
+            of_request |= path.starts_with("http") || path.starts_with("req.");
             if depth == 1 {
-                all_folded.push(folded.to_owned());
+                neighbours[1] |= folded == "levelvalue";
+                neighbours[2] |= matches!(folded, "loggername" | "levelno");
+                of_request |= OF_REQUESTS.contains(&folded);
+                error_type |= folded == "errortype";
+                error_message |= folded == "errormessage";
             }
-            leaf += 1;
         });
-        let has = |name: &str| names.iter().any(|known: &String| known == name);
-        let any = |wanted: &[&str]| all_folded.iter().any(|folded: &String| wanted.contains(&&**folded));
-        // Two scales share a number: the neighbours decide.
-        let neighbours = if has("channel") {
-            Some(Scale::Monolog)
-        } else if any(&["levelvalue"]) {
-            Some(Scale::Logback)
-        } else if any(&["loggername", "levelno"]) {
-            Some(Scale::Python)
-        } else {
-            None
-        };
+        let scales = [Scale::Monolog, Scale::Logback, Scale::Python];
+        let of_neighbour = scales.into_iter().zip(neighbours).find_map(|(scale, is)| is.then_some(scale));
         ranked.sort_by_key(|(_, rank, _)| *rank);
         for (known, [_, _, leaf], scale) in ranked {
             match known {
                 Known::Level => {
-                    let scale = if scale == Scale::Pino { neighbours.unwrap_or(scale) } else { scale };
+                    let scale = if scale == Scale::Pino { of_neighbour.unwrap_or(scale) } else { scale };
                     roles.levels.push((leaf, scale));
                 }
                 Known::RequestId => roles.request_ids.push(leaf),
                 Known::TraceId => roles.trace_ids.push(leaf),
             }
         }
-        // A status of its own is none of a request's.
-        let of_request = any(&[
-            "httpmethod",
-            "method",
-            "requestmethod",
-            "routekey",
-            "requesttime",
-            "path",
-            "resourcepath",
-            "ip",
-            "sourceip",
-            "clientip",
-            "remoteaddr",
-            "requesturi",
-            "uri",
-            "url",
-            "requestid",
-            "requestcontext",
-            "verb",
-        ]) || names.iter().any(|name| name.starts_with("http") || name.starts_with("req."));
-        let of_aws = has("execution_arn") || has("type") || has("delivery.destination");
-        if !of_request && !of_aws {
-            roles.statuses.clear();
+        if of_request || of_aws || of_lambda {
+            statuses.sort();
+            roles.statuses = statuses.into_iter().map(|(_, _, leaf)| leaf).collect();
         }
-        if !has("execution_arn") && !names.iter().any(|name| name.starts_with("record.")) {
+        if !of_states && !of_lambda {
             roles.kinds.clear();
         }
-        roles.is_error = any(&["errortype"]) && any(&["errormessage"]);
+        roles.is_error = error_type && error_message;
         roles
     }
 
@@ -143,7 +153,7 @@ impl Roles {
             level: self.level(leaf),
             request_id: first(&self.request_ids, leaf),
             trace_id: first(&self.trace_ids, leaf).map(|id| super::first_id(&id).unwrap_or(id)),
-            service: first(&self.services, leaf),
+            service: first(&self.services, leaf).filter(|name| name.len() <= MAX_SERVICE),
         };
         if depth == MAX_INNER {
             return told;
@@ -162,8 +172,9 @@ impl Roles {
                 continue;
             }
             let inner = super::whole(super::of_message(text), depth + 1);
-            let is_object = is_json && !inner.fields.is_empty();
-            // What a container or a runtime says around a message is less telling than the message.
+            let is_object = is_json && text.starts_with('{') && !inner.fields.is_empty();
+            // What a container or a runtime says around a message is less telling than the message. What only quotes an
+            // object is text.
             told.level = if is_object { inner.level.or(told.level) } else { told.level.or(inner.level) };
             told.request_id = told.request_id.or(inner.request_id);
             told.trace_id = told.trace_id.or(inner.trace_id);
@@ -185,7 +196,7 @@ impl Roles {
                         .into_iter()
                         .find_map(|scale| (number >= 700 && number % 100 == 0).then(|| scale.level(number)).flatten())
                 };
-                scale.level(number).or_else(unique)
+                scale.level(number).or_else(|| Scale::Pino.level(number)).or_else(unique)
             })
         };
         named
@@ -202,21 +213,26 @@ impl Roles {
     }
 
     fn status<'l>(&self, leaf: &impl Fn(usize) -> Cow<'l, str>) -> Option<Level> {
+        // The first one that is a status decides.
         self.statuses.iter().find_map(|at| {
             let json = leaf(*at);
             let word = text(&json).unwrap_or(Cow::Borrowed(&json));
-            let failed = matches!(word.parse(), Ok(500_u16..=599))
-                || ["error", "failure", "failed", "timeout", "timed_out", "fault"]
-                    .iter()
-                    .any(|bad| word.eq_ignore_ascii_case(bad));
-            failed.then_some(Level::Error)
-        })
+            let is = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
+            let failed = match word.parse() {
+                Ok(500_u16..=599) => true,
+                Ok(100..500) => false,
+                _ if is(&["error", "failure", "failed", "timeout", "timed_out", "fault"]) => true,
+                _ if is(&["ok", "success", "succeeded", "completed"]) => false,
+                _ => return None,
+            };
+            Some(failed.then_some(Level::Error))
+        })?
     }
 }
 
 /// The first of these leaves that is a text and says something.
 fn first<'l>(leaves: &[usize], leaf: &impl Fn(usize) -> Cow<'l, str>) -> Option<String> {
-    let says = |json: &str| text(json).filter(|text| !text.is_empty() && text != "-").map(Cow::into_owned);
+    let says = |json: &str| text(json).filter(|text| super::is_something(text)).map(Cow::into_owned);
     leaves.iter().find_map(|at| says(&leaf(*at)))
 }
 

@@ -23,7 +23,7 @@ pub(super) fn read(message: &str) -> Normalised {
             level: of_execution(rest),
             request_id: Some(id.to_owned()),
             trace_id,
-            own: true,
+            payload_follows: true,
             ..Normalised::default()
         };
     }
@@ -73,7 +73,24 @@ fn of_execution(line: &str) -> Option<Level> {
 fn level(message: &str) -> Option<Level> {
     let line = first_line(message);
     let line = &line[..(0..=line.len().min(MAX_LINE)).rev().find(|at| line.is_char_boundary(*at))?];
-    of_form(line).or_else(|| among_words(line)).or_else(|| labelled_level(message))
+    of_form(line)
+        .or_else(|| second_line(message, line))
+        .or_else(|| among_words(line))
+        .or_else(|| labelled_level(message))
+}
+
+/// `java.util.logging` has the time in a line of its own: `Nov 24, 2026 10:00:00 AM com.shop.Cart add`.
+pub(super) fn second_line(message: &str, first: &str) -> Option<Level> {
+    let dated = first.len() > 24 && first.as_bytes()[3] == b' ' && (first.contains(" AM ") || first.contains(" PM "));
+    let second = message.get(first.len() + 1..).filter(|_| dated)?;
+    in_word(second.split_whitespace().next()?, true)
+}
+
+/// Whether a text ends with a word that is no level, as `upstream said `.
+pub(super) fn ends_in_prose(text: &str) -> bool {
+    let last = text.split_whitespace().next_back().unwrap_or_default();
+    let is_word = last.len() > 1 && last.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_word && Level::of_word(last).is_none()
 }
 
 /// Formats in which a level is no word.
@@ -185,7 +202,9 @@ fn in_word(word: &str, at_start: bool) -> Option<Level> {
         let capitals = part.bytes().all(|byte| byte.is_ascii_uppercase());
         let ends = |sign: Option<u8>| matches!(sign, Some(b':' | b']' | b'|' | b'>' | b')' | b'/'));
         let begins = |sign: Option<u8>| matches!(sign, Some(b'[' | b'<' | b'|' | b'(' | b':' | b'.'));
-        let bracketed = begins(before) && ends(after);
+        // `<Error><Code>` is XML.
+        let is_tag = before == Some(b'<') && bytes[end..].contains(&b'<');
+        let bracketed = begins(before) && ends(after) && !is_tag;
         // `[WARN ]` is cut behind its level.
         let opened = matches!(before, Some(b'[' | b'<')) && after.is_none();
         let labelled = after == Some(b':') && (before.is_none() || begins(before));
@@ -196,7 +215,7 @@ fn in_word(word: &str, at_start: bool) -> Option<Level> {
                 || (opened && capitals)
                 || (labelled && ((capitals && part.len() > 3) || (at_start && part.eq_ignore_ascii_case("fail"))))
         } else {
-            bracketed || opened || labelled || (capitals && (whole || begins(before) || ends(after)))
+            !is_tag && (bracketed || opened || labelled || (capitals && (whole || begins(before) || ends(after))))
         };
         if is {
             return Some(level);
@@ -214,10 +233,14 @@ fn labelled_level(message: &str) -> Option<Level> {
             let begin = at.checked_sub(1)?;
             let is_word = matches!(message.as_bytes()[begin], b'l' | b'L' | b's' | b'S');
             let before = begin.checked_sub(1).map(|at| message.as_bytes()[at]);
-            if !is_word || before.is_some_and(|byte| byte.is_ascii_alphanumeric() && byte != b'g') {
+            let rest = &message[at + stem.len()..];
+            // `"logLevel":"ERROR"` is a member; `log_level=error` is how a program was started.
+            let of_member = rest.starts_with(['"', '\'', '\\']) && matches!(before, Some(b'g' | b'_'));
+            if !is_word
+                || (!of_member && before.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)))
+            {
                 return None;
             }
-            let rest = &message[at + stem.len()..];
             let value = rest.trim_start_matches(['"', '\'', '\\']).strip_prefix(['=', ':'])?;
             let value = value.trim_start_matches([' ', '"', '\'', '\\']);
             let end = value.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(value.len());
@@ -247,7 +270,7 @@ fn placed_id(message: &str) -> Option<&str> {
 fn request_id(message: &str) -> Option<&str> {
     // A `q` is rare.
     let mut stems = memchr2_iter(b'q', b'Q', message.as_bytes()).filter_map(|at| at.checked_sub("re".len()));
-    stems.find_map(|at| labelled(message, at, "request", &["aws", "function_", "function"]))
+    stems.find_map(|at| labelled(message, at, "request", &["aws_", "aws", "function_", "function"]))
 }
 
 /// The same for `traceId`, `trace_id` and `trace-id`.
@@ -282,7 +305,7 @@ fn labelled<'m>(message: &'m str, at: usize, stem: &str, prefixes: &[&str]) -> O
     let value = value.trim_start_matches([' ', '"', '\'', '\\']);
     let end = value.find(|c: char| !(c.is_ascii_alphanumeric() || "-_./:+=".contains(c))).unwrap_or(value.len());
     let id = value[..end].trim_end_matches(['.', ':']);
-    (id.len() >= 4).then_some(id)
+    (id.len() >= 4 && super::is_something(id)).then_some(id)
 }
 
 #[cfg(test)]
@@ -298,6 +321,8 @@ mod tests {
     #[test_case("requestid of nothing", None; "no value")]
     #[test_case("requestid of nothing, awsRequestId=abc-1", Some("abc-1"); "a later label")]
     #[test_case("X-Request-ID: abc-1", Some("abc-1"); "a header")]
+    #[test_case("charging aws_request_id=abc-1", Some("abc-1"); "as python has it")]
+    #[test_case("handler failed request_id=None", None; "a word for nothing")]
     #[test_case("8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f boom", Some("8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f"); "first in the line, as appsync has it")]
     #[test_case("order 8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f boom", None; "an id of an order")]
     fn request_ids(message: &str, expected: Option<&str>) {
@@ -322,7 +347,11 @@ mod tests {
     #[test_case("I, [2026-11-24T10:00:00.123456 #7]  INFO -- : started", Some(Level::Info); "ruby")]
     #[test_case("10:00:00.123 [error] GenServer terminating", Some(Level::Error); "elixir")]
     #[test_case("crit: Microsoft.Hosting[0]", Some(Level::Fatal); "dotnet")]
+    #[test_case("<Error><Code>NoSuchKey</Code></Error>", None; "an element of XML")]
     #[test_case("user error: handling is fun", Some(Level::Error); "a word with its colon")]
+    #[test_case("server started, log_level=error", None; "how it was started")]
+    #[test_case(r#"{"logLevel":"ERROR","cut"#, Some(Level::Error); "a member of JSON that is cut")]
+    #[test_case("Nov 24, 2026 10:00:00 AM com.shop.Cart add\nWARNING: retry", Some(Level::Warn); "the lines of java.util.logging")]
     fn levels(message: &str, expected: Option<Level>) {
         assert_eq!(level(message), expected);
     }

@@ -48,6 +48,9 @@ fn document(group: &str, event: &Value) -> Map<String, Value> {
     serde_json::from_slice(body.split(|byte| *byte == b'\n').nth(1).unwrap()).unwrap()
 }
 
+/// Characters of a message that the page shows.
+const SHOWN: usize = 240;
+
 #[test]
 fn each_format_is_read_and_the_page_says_what() {
     let mut page = String::from(
@@ -83,11 +86,15 @@ fn each_format_is_read_and_the_page_says_what() {
                 }
             }
             let message = event["message"].to_string();
-            let shown: String = message[1..message.len() - 1].replace("\\\"", "\"").chars().take(160).collect();
+            let whole = message[1..message.len() - 1].replace("\\\"", "\"");
+            let mut shown: String = whole.chars().take(SHOWN).collect();
+            if shown.len() < whole.len() {
+                shown.push('…');
+            }
             let columns = event.get("columns").map_or_else(String::new, |columns| {
                 format!(", with the columns `{}`", serde_json::to_string(&sorted(columns)).unwrap())
             });
-            page += &format!("* `{}`{columns} → {}\n", shown.replace('`', "'"), read.join(", "));
+            page += &format!("* `{group}`: `{}`{columns} → {}\n", shown.replace('`', "'"), read.join(", "));
         }
     }
     assert!(wrong.is_empty(), "{} wrong: {wrong:#?}", wrong.len());

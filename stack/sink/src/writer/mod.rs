@@ -373,8 +373,9 @@ impl<'a> Run<'a> {
                 Some(reason) if item.refused > 1 => self.encoder.encode_untyped(item.event, reason, body),
                 _ => self.encoder.encode(item.event, &mut mappings, body),
             };
+            let is_late = Instant::now() >= self.writer.deadline;
             item.unread = item.encoded.untyped && !mappings.knows(&self.encoder.index(item.event.timestamp));
-            if !items.is_empty() && (body.len() > MAX_BODY || items.len() >= self.policy.limit) {
+            if !items.is_empty() && (body.len() > MAX_BODY || items.len() >= self.policy.limit || is_late) {
                 body.truncate(before);
                 self.pending.push_front(item);
                 break;
@@ -419,9 +420,12 @@ impl<'a> Run<'a> {
                 self.last_failure = None;
                 let retries = self.written.retries;
                 for (item, outcome) in sent.items.into_iter().zip(outcomes) {
+                    if matches!(outcome, ItemOutcome::Created) {
+                        let index = self.encoder.index(item.event.timestamp);
+                        self.mappings().written(&index);
+                    }
                     self.conclude(item, outcome);
                 }
-                self.indices.iter().for_each(|index| self.mappings().written(index));
                 if self.policy.answered(self.written.retries > retries) {
                     self.pause().await;
                 } else {
