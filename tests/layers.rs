@@ -32,7 +32,7 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ("changes", &["inventory", "aws"]),
     ("inventory", &["deploy", "aws"]),
     ("deploy", &["domain", "aws"]),
-    ("events", &["domain"]),
+    ("events", &["domain", "query"]),
     ("domain", &["aws"]),
     ("aws", &[]),
     ("query", &[]),

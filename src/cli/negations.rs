@@ -41,7 +41,7 @@ pub fn separate_negations(arguments: &[OsString], cli: &Command) -> Vec<OsString
 fn negated(text: &str) -> Option<&str> {
     let word = text.strip_prefix('-')?;
     let letters = word.chars().take_while(|c| c.is_alphabetic()).count();
-    (letters >= 2 && !word.chars().all(|c| c == 'v')).then_some(word)
+    (word.starts_with(['"', '“']) || letters >= 2 && !word.chars().all(|c| c == 'v')).then_some(word)
 }
 
 /// Whether the argument after this one is a flag's value.
@@ -62,6 +62,7 @@ mod tests {
     use crate::cli::Cli;
 
     #[test_case("search error -timeout", "search error !timeout"; "a negated word")]
+    #[test_case("search error -\"health\"", "search error !\"health\""; "a negated phrase")]
     #[test_case("search error -service=pay", "search error !service=pay"; "a negated test")]
     #[test_case("search error -g /aws/* -n 5", "search error -g /aws/* -n 5"; "flags with values")]
     #[test_case("search error -n50", "search error -n50"; "digits behind a flag")]

@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Kind},
     events::{Found, Search, groups, newest_before},
     network::Network,
-    query::{self, dsl},
+    query::{self, Compiled, Query, dsl},
     time::{self, Moment},
     ui::Ui,
     words::{count, grouped},
@@ -125,11 +125,16 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     if let Some(zone) = &args.tz {
         ui.look.time_zone = zone.clone();
     }
-    let range = window(args, cx.env.now, &ui.look.time_zone)?;
-    let clause = clause(args)?;
+    let zone = ui.look.time_zone.clone();
+    let query = query::at(query::parse(&args.query)?, cx.env.now, &zone)?;
+    let range = window(args, &query, cx.env.now, &zone)?;
+    let Compiled { clause, verdict } = dsl::compile(&query);
+    let clause = narrowed(clause, args);
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let search = |prefix: &str| Search { indices: format!("{prefix}-2*,{prefix}-outliers"), clause, range, limit };
+    let search =
+        |prefix: &str| Search { indices: format!("{prefix}-2*,{prefix}-outliers"), clause, verdict, range, limit };
     if args.explain {
+        ui.status(format_args!("read as: {}", query::line(&query)));
         let body = search("").body(limit, None);
         return ui.line(&serde_json::to_string_pretty(&body).unwrap_or_default());
     }
@@ -144,19 +149,23 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     Error::worst([shown, closed])
 }
 
-/// The range that was asked for, else the last hour.
-fn window(args: &SearchArgs, now: Timestamp, zone: &TimeZone) -> Result<Range<Timestamp>, Error> {
-    let until = args.until.as_ref().map_or(Ok(now), |until| until.at(now, zone))?;
+/// The range that was asked for, by a flag or in the query, else the last hour.
+fn window(args: &SearchArgs, query: &Query, now: Timestamp, zone: &TimeZone) -> Result<Range<Timestamp>, Error> {
+    let (since, until) = query::window(query);
+    let until = match &args.until {
+        Some(until) => until.at(now, zone)?,
+        None => until.unwrap_or(now),
+    };
     let since = match &args.since {
         Some(since) => since.at(now, zone)?,
-        None => until.checked_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN),
+        None => since.or_else(|| until.checked_sub(SignedDuration::from_hours(1)).ok()).unwrap_or(Timestamp::MIN),
     };
     time::range(since, until)
 }
 
-/// The query and the flags that narrow it, as one clause.
-fn clause(args: &SearchArgs) -> Result<Value, Error> {
-    let mut filters = vec![dsl::compile(&query::parse(&args.query)?)?];
+/// The clause of the query with the flags that narrow it.
+fn narrowed(query: Value, args: &SearchArgs) -> Value {
+    let mut filters = vec![query];
     let mut excluded = Vec::new();
     let mut included = Vec::new();
     for glob in &args.selection.globs {
@@ -172,7 +181,7 @@ fn clause(args: &SearchArgs) -> Result<Value, Error> {
         let levels: Vec<_> = Level::iter().filter(|each| *each >= level).map(|level| level.to_string()).collect();
         filters.push(json!({"terms": {"@level": levels}}));
     }
-    Ok(json!({"bool": {"filter": filters}}))
+    json!({"bool": {"filter": filters}})
 }
 
 /// The domain, and what its indices are called: as typed, else as the variables say, else from the stack.

@@ -80,9 +80,7 @@ impl DomainClient {
         match error {
             AwsError::Http(HttpError::Connection { cause, .. }) => DomainError::Unreachable { endpoint, cause },
             AwsError::Http(HttpError::Timeout { .. }) => DomainError::Timeout { endpoint },
-            AwsError::Http(error @ HttpError::TooLong { .. }) => {
-                DomainError::Refused { endpoint, status: 200, reason: format!("{error}; ask for fewer events") }
-            }
+            AwsError::Http(HttpError::TooLong { .. }) => DomainError::TooLong { endpoint },
             error => DomainError::Credentials { endpoint, cause: error.to_string() },
         }
     }

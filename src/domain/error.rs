@@ -49,6 +49,12 @@ pub enum DomainError {
         /// Where.
         endpoint: Endpoint,
     },
+    /// Its answer is longer than what is read.
+    #[error("the answer of {endpoint} is too long")]
+    TooLong {
+        /// Where.
+        endpoint: Endpoint,
+    },
     /// It does not take the request.
     #[error("the domain {endpoint} refuses the request")]
     Refused {
@@ -83,6 +89,7 @@ impl From<DomainError> for Error {
             DomainError::NoEngine { .. } => {
                 Self::failed(message).hint("the endpoint is the domain's own address, not that of its Dashboards")
             }
+            DomainError::TooLong { .. } => Self::failed(message).hint("ask for fewer events"),
             DomainError::Refused { reason, .. } => Self::failed(message).because(reason),
         }
     }

@@ -5,7 +5,10 @@ use logctl_core::{event::LogEvent, event_id::event_id, fields, normalise::normal
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::time::{from_milliseconds, rfc3339};
+use crate::{
+    query::Facts,
+    time::{from_milliseconds, rfc3339},
+};
 
 /// An event, under the names that scripts rely on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -78,6 +81,35 @@ impl Event {
             fields: fields_of(source),
             degraded: text("@degraded"),
             index: hit["_index"].as_str().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+impl Facts for Event {
+    fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn values(&self, name: &str) -> Vec<String> {
+        let one = |text: &Option<String>| text.iter().cloned().collect();
+        match name {
+            "@log_group" => vec![self.group.clone()],
+            "@log_stream" => vec![self.stream.clone()],
+            "@owner" => vec![self.account.clone()],
+            "@region" => vec![self.region.clone()],
+            "@level" => one(&self.level),
+            "@service" => one(&self.service),
+            "@request_id" => one(&self.request_id),
+            "@trace_id" => one(&self.trace_id),
+            name => {
+                let mut values = Vec::new();
+                fields::walk(&self.fields, &mut |path, value| {
+                    if path == name {
+                        values.push(value);
+                    }
+                });
+                values
+            }
         }
     }
 }

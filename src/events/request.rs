@@ -8,7 +8,11 @@ use opensearch::SearchParts;
 use serde_json::{Value, json};
 
 use super::Event;
-use crate::domain::{DomainClient, DomainError};
+use crate::{
+    domain::{DomainClient, DomainError},
+    query::Verdict,
+    words::grouped,
+};
 
 /// Hits of one page.
 const PAGE: usize = 1000;
@@ -16,14 +20,18 @@ const PAGE: usize = 1000;
 const MOST_GROUPS: usize = 50_000;
 /// Beyond this many hits the engine counts no further.
 const COUNTED: usize = 10_000;
+/// Events that are verified here at most.
+const MOST_VERIFIED: usize = 100_000;
 
 /// What is asked.
 #[derive(Debug, Clone)]
 pub struct Search {
     /// Index pattern.
     pub indices: String,
-    /// The compiled query.
+    /// What the engine looks for.
     pub clause: Value,
+    /// What its hits are verified by, where it knows too little.
+    pub verdict: Option<Verdict>,
     /// When the events happened.
     pub range: Range<Timestamp>,
     /// How many events, the newest.
@@ -57,6 +65,7 @@ impl Search {
         });
         let mut body = json!({
             "size": size,
+            "_source": {"excludes": ["@kvk", "@kvn"]},
             "query": {"bool": {"filter": [{"range": {"@timestamp": bounds}}, self.clause]}},
             "sort": [
                 {"@timestamp": {"order": "desc", "unmapped_type": "date"}},
@@ -71,16 +80,24 @@ impl Search {
         body
     }
 
-    /// Asks, page by page.
+    /// Asks, page by page. Where hits are verified here, as many pages are read as it takes, up to a bound.
     ///
     /// # Errors
     /// When the domain cannot be asked. An answer that lacks a part is no error but has a warning.
     pub async fn run(&self, domain: &DomainClient) -> Result<Found, DomainError> {
         let mut found = Found::default();
-        let mut after = None;
-        while found.events.len() < self.limit {
-            let size = PAGE.min(self.limit - found.events.len());
-            let answer = domain.send(Method::POST, &self.path(), Some(&self.body(size, after.as_ref()))).await?;
+        let (mut after, mut looked_at, mut at_end) = (None, 0, false);
+        let mut page = PAGE;
+        while found.events.len() < self.limit && !at_end {
+            let wanted = if self.verdict.is_some() { PAGE } else { self.limit - found.events.len() };
+            let size = page.min(wanted);
+            let sent = domain.send(Method::POST, &self.path(), Some(&self.body(size, after.as_ref()))).await;
+            // Where events are long, fewer of them are one answer.
+            if matches!(sent, Err(DomainError::TooLong { .. })) && size > 1 {
+                page = size / 2;
+                continue;
+            }
+            let answer = sent?;
             // An answer without a list of hits is not one that found nothing.
             let hits = answer.pointer("/hits/hits").and_then(Value::as_array).ok_or_else(|| domain.no_engine())?;
             found.warnings.extend(incomplete(&answer));
@@ -89,15 +106,34 @@ impl Search {
                 found.total = answer.pointer("/hits/total/value").and_then(Value::as_u64).unwrap_or_default();
                 found.total_is_at_least = answer.pointer("/hits/total/relation").and_then(Value::as_str) == Some("gte");
             }
-            found.events.extend(hits.iter().map(Event::from_hit));
+            found.events.extend(hits.iter().filter_map(|hit| self.verified(hit)));
             after = hits.last().map(|hit| hit["sort"].clone());
-            if hits.len() < size {
+            looked_at += hits.len();
+            at_end = hits.len() < size;
+            if self.verdict.is_some() && looked_at >= MOST_VERIFIED && !at_end {
+                found.warnings.push(format!(
+                    "only the newest {} events that may match were looked at; a shorter time range is looked at whole",
+                    grouped(looked_at as u64),
+                ));
                 break;
             }
+        }
+        if self.verdict.is_some() {
+            found.total_is_at_least = !at_end || found.events.len() > self.limit;
+            found.total = found.events.len() as u64;
+            found.events.truncate(self.limit);
         }
         found.warnings.dedup();
         found.events.reverse();
         Ok(found)
+    }
+
+    /// The event of a hit, if it is meant.
+    fn verified(&self, hit: &Value) -> Option<Event> {
+        let event = Event::from_hit(hit);
+        let found_by: Vec<&str> =
+            hit["matched_queries"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        self.verdict.as_ref().is_none_or(|verdict| verdict.holds(&found_by, &event)).then_some(event)
     }
 
     fn path(&self) -> String {
@@ -165,6 +201,7 @@ mod tests {
         Search {
             indices: "logctl-*".into(),
             clause: json!({"match_all": {}}),
+            verdict: None,
             range: Timestamp::UNIX_EPOCH..Timestamp::from_second(60).unwrap(),
             limit,
         }

@@ -1,33 +1,172 @@
-//! Tree → the engine's query DSL.
+//! Tree → the engine's query DSL, and what is verified here of what it finds.
+
+#[cfg(test)]
+mod tests;
 
 use logctl_core::{
     event_id::document_id,
-    fields::known::Known,
     ids,
-    level::{Level, Scale},
+    level::Level,
     pairs::{escape, is_compared, sortable},
 };
 use serde_json::{Value as Json, json};
 use strum::IntoEnumIterator as _;
 
-use super::tree::{Comparison, Field, Query, Value};
-use crate::error::{Error, Kind};
+use super::{
+    aliases, regex,
+    text::{Check, Facts, phrase, phrases, text},
+    tree::{Bound, Comparison, Field, Query, Value},
+    units,
+};
+use crate::time::Moment;
 
-/// The clause that matches what `query` means.
-///
-/// # Errors
-/// Wrong usage where a comparison makes no sense.
-pub fn compile(query: &Query) -> Result<Json, Error> {
-    let all = |parts: &[Query]| parts.iter().map(compile).collect::<Result<Vec<_>, _>>();
-    Ok(match query {
-        Query::All => json!({"match_all": {}}),
-        Query::And(parts) => json!({"bool": {"filter": all(parts)?}}),
-        Query::Or(parts) => any(all(parts)?),
-        Query::Not(part) => json!({"bool": {"must_not": [compile(part)?]}}),
-        Query::Exists(field) => exists(field),
+/// A query, ready to be asked.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// The clause for the engine: it finds all that the query means, and where there is a `verdict` more.
+    pub clause: Json,
+    /// What the hits are verified by.
+    pub verdict: Option<Verdict>,
+}
+
+/// What a hit is verified by.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// The engine has found it by the part of this name.
+    Named(String),
+    /// It has, and this holds.
+    Checked(String, Check),
+    /// All of these hold.
+    And(Vec<Verdict>),
+    /// One of these holds.
+    Or(Vec<Verdict>),
+    /// This does not hold.
+    Not(Box<Verdict>),
+}
+
+impl Verdict {
+    /// Whether an event is a hit, which the engine has found by the parts of these names.
+    #[must_use]
+    pub fn holds(&self, found_by: &[&str], event: &dyn Facts) -> bool {
+        match self {
+            Self::Named(name) => found_by.contains(&name.as_str()),
+            Self::Checked(name, check) => found_by.contains(&name.as_str()) && check.holds(event),
+            Self::And(parts) => parts.iter().all(|part| part.holds(found_by, event)),
+            Self::Or(parts) => parts.iter().any(|part| part.holds(found_by, event)),
+            Self::Not(part) => !part.holds(found_by, event),
+        }
+    }
+}
+
+/// A clause that the engine answers by itself, or one of which more must be known.
+#[derive(Debug)]
+pub(super) enum Node {
+    Exact(Json),
+    Checked(Json, Check),
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Not(Box<Node>),
+}
+
+impl Node {
+    pub(super) fn exact(clause: Json) -> Self {
+        Self::Exact(clause)
+    }
+
+    /// A clause whose hits count where their message holds a text sign by sign.
+    pub(super) fn literal(clause: Json, text: &str) -> Self {
+        Self::Checked(clause, Check::literal(text))
+    }
+
+    fn is_exact(&self) -> bool {
+        match self {
+            Self::Exact(_) => true,
+            Self::Checked(..) => false,
+            Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_exact),
+            Self::Not(part) => part.is_exact(),
+        }
+    }
+
+    /// The clause of one that is exact.
+    fn clause(self) -> Json {
+        match self {
+            Self::Exact(clause) | Self::Checked(clause, _) => clause,
+            Self::And(parts) => json!({"bool": {"filter": parts.into_iter().map(Self::clause).collect::<Vec<_>>()}}),
+            Self::Or(parts) => any(parts.into_iter().map(Self::clause).collect()),
+            Self::Not(part) => json!({"bool": {"must_not": [part.clause()]}}),
+        }
+    }
+
+    /// The clause that finds at least what is meant, with a name for each part, and what its hits are verified by.
+    fn named(self, names: &mut usize) -> (Json, Verdict) {
+        let mut name = |clause: Json| {
+            *names += 1;
+            let name = format!("part {names}");
+            (json!({"bool": {"filter": [clause], "_name": name}}), name)
+        };
+        if self.is_exact() {
+            let (clause, name) = name(self.clause());
+            return (clause, Verdict::Named(name));
+        }
+        match self {
+            Self::Exact(clause) => {
+                let (clause, name) = name(clause);
+                (clause, Verdict::Named(name))
+            }
+            Self::Checked(clause, check) => {
+                let (clause, name) = name(clause);
+                (clause, Verdict::Checked(name, check))
+            }
+            Self::And(parts) => {
+                let (clauses, verdicts): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| part.named(names)).unzip();
+                (json!({"bool": {"filter": clauses}}), Verdict::And(verdicts))
+            }
+            Self::Or(parts) => {
+                let (clauses, verdicts) = parts.into_iter().map(|part| part.named(names)).unzip();
+                (any(clauses), Verdict::Or(verdicts))
+            }
+            // What is found too much would be left out too much.
+            Self::Not(part) => {
+                let (clause, verdict) = part.named(names);
+                let clause =
+                    json!({"bool": {"must": [{"match_all": {}}], "should": [clause], "minimum_should_match": 0}});
+                (clause, Verdict::Not(Box::new(verdict)))
+            }
+        }
+    }
+}
+
+/// What `query` means to the engine. What makes no sense, which no parser gives, matches nothing.
+#[must_use]
+pub fn compile(query: &Query) -> Compiled {
+    let node = node(query);
+    if node.is_exact() {
+        return Compiled { clause: node.clause(), verdict: None };
+    }
+    let (clause, verdict) = node.named(&mut 0);
+    Compiled { clause, verdict: Some(verdict) }
+}
+
+fn node(query: &Query) -> Node {
+    match query {
+        Query::All => Node::Exact(json!({"match_all": {}})),
+        Query::And(parts) => Node::And(parts.iter().map(node).collect()),
+        Query::Or(parts) => Node::Or(parts.iter().map(node).collect()),
+        Query::Not(part) => Node::Not(Box::new(node(part))),
+        Query::Exists(field) => Node::Exact(exists(field)),
         Query::Text(value) => text(value),
-        Query::Test { field, comparison, value } => test(field, *comparison, value)?,
-    })
+        Query::Test { field, comparison, value } => test(field, *comparison, value),
+        Query::Range { field, low, high } => Node::Exact(range(field, low.as_ref(), high.as_ref())),
+        Query::Matches { field, pattern } => matches(field.as_ref(), pattern),
+        Query::Pasted { text, read, literally } => {
+            let said =
+                if *literally { Node::literal(any(phrases(text)), text) } else { Node::Exact(any(phrases(text))) };
+            match read {
+                Some(read) => Node::Or(vec![node(read), said]),
+                None => said,
+            }
+        }
+    }
 }
 
 /// The clause for a log group glob.
@@ -42,77 +181,31 @@ pub fn group(glob: &str) -> Json {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "every caller has just made them")]
-fn any(clauses: Vec<Json>) -> Json {
+pub(super) fn any(clauses: Vec<Json>) -> Json {
     json!({"bool": {"should": clauses, "minimum_should_match": 1}})
 }
 
-/// Text in the message; what looks like an id also among the ids.
-fn text(value: &Value) -> Json {
-    let pattern = value.text.trim_end_matches('*');
-    let wild = !value.quoted && pattern.contains(['*', '?']) && pattern.trim_end_matches('?').contains(['*', '?']);
-    if wild && value.text.chars().all(|c| c.is_alphanumeric() || c == '*' || c == '?') {
-        return json!({"wildcard": {"@message": {"value": value.text.to_lowercase()}}});
-    }
-    if ids::is_id(&value.text) {
-        return any(vec![json!({"term": {"@ids": value.text.to_ascii_lowercase()}}), phrase(&value.text)]);
-    }
-    phrase(&value.text)
+fn nothing() -> Json {
+    json!({"match_none": {}})
 }
 
-/// The words of `text` in the message, in this order. Text without any word matches everything: it cannot be looked up.
-fn phrase(text: &str) -> Json {
-    json!({"match_phrase": {"@message": {"query": text, "zero_terms_query": "all"}}})
-}
-
-fn test(field: &Field, comparison: Comparison, value: &Value) -> Result<Json, Error> {
+fn test(field: &Field, comparison: Comparison, value: &Value) -> Node {
+    let bound = |included| Bound { value: value.text.clone(), included };
     match comparison {
-        Comparison::Equal => Ok(equal(field, value)),
-        Comparison::NotEqual => Ok(json!({"bool": {"filter": [exists(field)], "must_not": [equal(field, value)]}})),
-        Comparison::Above | Comparison::AtLeast | Comparison::Below | Comparison::AtMost => {
-            range(field, comparison, value)
-        }
+        Comparison::Equal => equal(field, value),
+        Comparison::NotEqual => Node::And(vec![Node::Exact(exists(field)), Node::Not(Box::new(equal(field, value)))]),
+        Comparison::Above => Node::Exact(range(field, Some(&bound(false)), None)),
+        Comparison::AtLeast => Node::Exact(range(field, Some(&bound(true)), None)),
+        Comparison::Below => Node::Exact(range(field, None, Some(&bound(false)))),
+        Comparison::AtMost => Node::Exact(range(field, None, Some(&bound(true)))),
     }
-}
-
-/// One name stands for many.
-fn aliases(field: &Field) -> Vec<&str> {
-    if field.literal || field.name.starts_with('@') {
-        return vec![&field.name];
-    }
-    let (fixed, others): (&str, &[&str]) = match folded(&field.name).as_str() {
-        "requestid" | "awsrequestid" | "functionrequestid" | "reqid" | "xrequestid" | "xamznrequestid" => {
-            ("@request_id", Known::RequestId.names())
-        }
-        "traceid" | "xraytraceid" | "xamzntraceid" | "oteltraceid" => ("@trace_id", Known::TraceId.names()),
-        "level" | "loglevel" | "severity" | "lvl" => ("@level", Known::Level.names()),
-        "service" | "servicename" => ("@service", &["service", "service.name", "service_name"]),
-        "group" | "loggroup" => ("@log_group", &[]),
-        "stream" | "logstream" => ("@log_stream", &[]),
-        "account" | "owner" => ("@owner", &[]),
-        "region" => ("@region", &[]),
-        "msg" | "message" => ("message", &["msg"]),
-        _ => return vec![&field.name],
-    };
-    let mut names = vec![fixed, &field.name];
-    names.extend(others.iter().copied().filter(|name| *name != field.name));
-    names.dedup();
-    names
-}
-
-/// A name in lower case, without signs.
-fn folded(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-fn is_level(field: &Field) -> bool {
-    !field.literal && aliases(field).first() == Some(&"@level")
 }
 
 fn exists(field: &Field) -> Json {
-    let names = aliases(field);
-    let (fixed, own): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|name| name.starts_with('@'));
+    let names = aliases::names(field);
+    let (fixed, own): (Vec<&str>, Vec<&str>) = names.iter().map(String::as_str).partition(|name| name.starts_with('@'));
     let mut clauses: Vec<Json> = fixed.into_iter().map(|name| json!({"exists": {"field": name}})).collect();
-    if is_message(field) {
+    if aliases::is_message(field) && !names.iter().any(|name| name == "@message") {
         clauses.push(json!({"exists": {"field": "@message"}}));
     }
     if !own.is_empty() {
@@ -127,48 +220,48 @@ fn has(names: &[&str]) -> Json {
     // Where names are not nested, none is known above others.
     let typed = names.iter().flat_map(|name| [(*name).to_owned(), format!("{name}.*")]);
     let typed: Vec<Json> = typed.map(|name| json!({"exists": {"field": name}})).collect();
-    let before = json!({"bool": {"filter": [any(typed)], "must_not": [{"exists": {"field": "@kvk"}}]}});
+    // Those have a field for the id. Where no index has it, an engine does not look at the names, of which it takes only so many.
+    let before = json!({"bool": {"filter": [{"exists": {"field": "@id"}}, any(typed)]}});
     any(vec![json!({"terms": {"@kvk": names}}), before])
 }
 
-fn is_message(field: &Field) -> bool {
-    !field.literal && matches!(field.name.as_str(), "message" | "msg")
-}
-
-fn equal(field: &Field, value: &Value) -> Json {
-    if is_level(field)
-        && let Ok(level) = level(field, &value.text)
+fn equal(field: &Field, value: &Value) -> Node {
+    if field.name == "@message" {
+        return text(value);
+    }
+    if aliases::is_level(field)
+        && let Some(level) = aliases::level(field, &value.text)
     {
-        return json!({"term": {"@level": level.as_ref()}});
+        return Node::Exact(json!({"term": {"@level": level.as_ref()}}));
     }
     if field.name == "@id" {
         // Documents had the id of their event before it was written shorter.
-        return json!({"ids": {"values": [document_id(&value.text), value.text]}});
+        return Node::Exact(json!({"ids": {"values": [document_id(&value.text), value.text]}}));
     }
-    let names = aliases(field);
-    let wild = !value.quoted && value.text.contains(['*', '?']);
-    let mut clauses = if wild { like(&names, &value.text) } else { same(&names, value) };
-    if field.name.starts_with('@') {
-        return any(clauses);
+    if !value.quoted
+        && let Some(addresses) = network(&value.text)
+    {
+        return Node::Exact(like_regex(&aliases::names(field), &addresses));
     }
-    if !wild && !field.literal && value.text.chars().any(char::is_alphanumeric) {
+    let names = aliases::names(field);
+    let mut clauses = if value.is_wild() { like(&names, &value.text) } else { same(&names, value) };
+    let fixed = names.len() == 1 && names[0].starts_with('@');
+    if !fixed && !value.is_wild() && !field.literal && value.text.chars().any(char::is_alphanumeric) {
         // The plain-text line says it, too: `name=value`, `name: value`, `"name":"value"` are the same words. They count only
         // where the event has no such field: as words, `pay` would be found in `pay-gateway`.
-        let said = phrase(&format!("{} {}", field.name, value.text));
+        let said = any(phrases(&format!("{} {}", field.name, value.text)));
         clauses.push(json!({"bool": {"filter": [said], "must_not": [has(&[&field.name])]}}));
-        if is_message(field) {
-            clauses.push(phrase(&value.text));
-        }
-    }
-    if !wild && names.iter().any(|name| matches!(*name, "@request_id" | "@trace_id")) {
-        clauses.push(text(value)); // Whatever the bare id finds.
     }
     if !is_compared(&value.text) {
         // No longer value is compared, so the message is looked through.
-        let own: Vec<&str> = names.iter().copied().filter(|name| !name.starts_with('@')).collect();
+        let own: Vec<&str> = names.iter().map(String::as_str).filter(|name| !name.starts_with('@')).collect();
         clauses.push(json!({"bool": {"filter": [has(&own), phrase(&value.text)]}}));
     }
-    any(clauses)
+    let mut nodes = vec![Node::Exact(any(clauses))];
+    if (aliases::is_message(field) || aliases::is_id(field)) && value.text.chars().any(char::is_alphanumeric) {
+        nodes.push(text(value)); // Whatever the bare text finds.
+    }
+    if nodes.len() == 1 { nodes.remove(0) } else { Node::Or(nodes) }
 }
 
 /// Whether a name may be a field of its own: what ends so is the number of the field before it.
@@ -176,27 +269,66 @@ fn is_field(name: &str) -> bool {
     name.rsplit_once('.').is_none_or(|(_, last)| last != "num")
 }
 
+/// A name as it stands in a wildcard before its value.
+fn wild_name(name: &str) -> String {
+    escape(name).replace('\\', r"\\").replace('*', r"\*").replace('?', r"\?")
+}
+
 /// Names whose value matches a pattern.
-fn like(names: &[&str], pattern: &str) -> Vec<Json> {
+fn like(names: &[String], pattern: &str) -> Vec<Json> {
     let typed = names.iter().filter(|name| is_field(name));
-    let mut clauses: Vec<Json> = typed.map(|name| json!({"wildcard": {*name: {"value": pattern}}})).collect();
+    let mut clauses: Vec<Json> = typed.map(|name| json!({"wildcard": {name.as_str(): {"value": pattern}}})).collect();
     for name in names.iter().filter(|name| !name.starts_with('@')) {
-        let name = escape(name).replace('\\', r"\\").replace('*', r"\*").replace('?', r"\?");
-        clauses.push(json!({"wildcard": {"@kv": {"value": format!("{name}={pattern}")}}}));
+        clauses.push(json!({"wildcard": {"@kv": {"value": format!("{}={pattern}", wild_name(name))}}}));
     }
     clauses
 }
 
+/// Names whose value matches an expression of the engine's.
+fn like_regex(names: &[String], expression: &str) -> Json {
+    let typed = names.iter().filter(|name| is_field(name));
+    let mut clauses: Vec<Json> = typed.map(|name| json!({"regexp": {name.as_str(): {"value": expression}}})).collect();
+    let literal = |name: &str| -> String {
+        escape(name).chars().flat_map(|c| if c.is_alphanumeric() { vec![c] } else { vec!['\\', c] }).collect()
+    };
+    for name in names.iter().filter(|name| !name.starts_with('@')) {
+        clauses.push(json!({"regexp": {"@kv": {"value": format!("{}={expression}", literal(name))}}}));
+    }
+    any(clauses)
+}
+
+/// The expression for the addresses of a network such as `10.0.0.0/8`.
+fn network(text: &str) -> Option<String> {
+    let (address, bits) = text.split_once('/')?;
+    let address: std::net::Ipv4Addr = address.parse().ok()?;
+    let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32)?;
+    let mut parts = Vec::new();
+    for (at, octet) in (0_u32..).zip(address.octets()) {
+        let fixed = bits.saturating_sub(8 * at).min(8);
+        parts.push(match fixed {
+            8 => octet.to_string(),
+            0 => "[0-9]{1,3}".to_owned(),
+            fixed => {
+                let first = octet & (0xff_u8 << (8 - fixed));
+                let last = first | (0xff_u8 >> fixed);
+                let all: Vec<String> = (first..=last).map(|octet| octet.to_string()).collect();
+                format!("({})", all.join("|"))
+            }
+        });
+    }
+    Some(parts.join(r"\."))
+}
+
 /// Names that have this very value, whatever its number looks like.
-fn same(names: &[&str], value: &Value) -> Vec<Json> {
+fn same(names: &[String], value: &Value) -> Vec<Json> {
     if !is_compared(&value.text) {
         return Vec::new();
     }
-    let spellings = spellings(&value.text);
+    let spellings = spellings(value);
     let number = if value.quoted { None } else { exact_number(&value.text) };
     let mut clauses = Vec::new();
     for name in names.iter().filter(|name| is_field(name)) {
-        clauses.push(json!({"terms": {*name: spellings}}));
+        clauses.push(json!({"terms": {name.as_str(): spellings}}));
         match number.filter(|_| !name.starts_with('@')) {
             // The engines tell the two zeros apart.
             Some(0.0) => clauses.push(json!({"range": {format!("{name}.num"): {"gte": -0.0, "lte": 0.0}}})),
@@ -217,68 +349,103 @@ fn same(names: &[&str], value: &Value) -> Vec<Json> {
     clauses
 }
 
-/// Ids are found in either case.
-fn spellings(text: &str) -> Vec<String> {
+/// Ids and truth values are found in either case.
+fn spellings(value: &Value) -> Vec<String> {
+    let text = &value.text;
     let lower = text.to_ascii_lowercase();
-    if ids::is_id(text) && lower != text { vec![text.to_owned(), lower] } else { vec![text.to_owned()] }
+    let any_case = ids::is_id(text) || (!value.quoted && matches!(&*lower, "true" | "false"));
+    if any_case && lower != *text { vec![text.clone(), lower] } else { vec![text.clone()] }
 }
 
-fn range(field: &Field, comparison: Comparison, value: &Value) -> Result<Json, Error> {
-    if is_level(field) {
-        let bound = level(field, &value.text)?;
-        let levels: Vec<_> = Level::iter()
-            .filter(|level| match comparison {
-                Comparison::Above => *level > bound,
-                Comparison::AtLeast => *level >= bound,
-                Comparison::Below => *level < bound,
-                _ => *level <= bound,
+/// A field between two bounds.
+fn range(field: &Field, low: Option<&Bound>, high: Option<&Bound>) -> Json {
+    if low.is_none() && high.is_none() {
+        return exists(field);
+    }
+    if aliases::is_level(field) {
+        return levels(field, low, high);
+    }
+    let signs = [
+        low.map(|low| (if low.included { "gte" } else { "gt" }, low)),
+        high.map(|high| (if high.included { "lte" } else { "lt" }, high)),
+    ];
+    let signs: Vec<(&str, &Bound)> = signs.into_iter().flatten().collect();
+    if aliases::is_time(field) {
+        let name = aliases::canonical(&field.name);
+        let bounds: Option<serde_json::Map<String, Json>> = signs
+            .iter()
+            .map(|(sign, bound)| match bound.value.parse() {
+                Ok(Moment::At(at)) => Some(((*sign).to_owned(), json!(at.as_millisecond()))),
+                _ => None,
             })
-            .map(|level| level.to_string())
             .collect();
-        return Ok(json!({"terms": {"@level": levels}}));
+        let Some(mut bounds) = bounds else { return nothing() };
+        bounds.insert("format".to_owned(), json!("epoch_millis"));
+        return json!({"range": {name: bounds}});
     }
-    let sign = match comparison {
-        Comparison::Above => "gt",
-        Comparison::AtLeast => "gte",
-        Comparison::Below => "lt",
-        _ => "lte",
-    };
-    if field.name == "@timestamp" {
-        return Err(Error::new(Kind::Usage, "the time range is not part of the query")
-            .hint("set it with --since and --until, as in --since '2026-11-23 10:00'"));
-    }
-    let Some(bound) = number(&value.text) else {
-        return Err(Error::new(
-            Kind::Usage,
-            format!("`{}` is no number, and {} compares numbers", value.text, field.name),
-        )
-        .hint("compare with a number, as in durationMs>1500, or look for one value with ="));
-    };
+    let numbers: Result<Vec<(&str, f64)>, String> =
+        signs.iter().map(|(sign, bound)| Ok((*sign, units::in_unit_of(field, &bound.value)?))).collect();
+    let Ok(numbers) = numbers else { return nothing() };
     let mut clauses = Vec::new();
-    for name in aliases(field).into_iter().filter(|name| !name.starts_with('@')) {
+    for name in aliases::names(field).iter().filter(|name| !name.starts_with('@')) {
         if is_field(name) {
-            // The engines tell the two zeros apart: both are above what is below zero, and below what is above.
-            let zero = if matches!(sign, "gte" | "lt") { -0.0 } else { 0.0 };
-            let bound = if bound == 0.0 { zero } else { bound };
-            clauses.push(json!({"range": {format!("{name}.num"): {sign: bound}}}));
+            let typed: serde_json::Map<String, Json> = numbers
+                .iter()
+                .map(|(sign, bound)| {
+                    // The engines tell the two zeros apart: both are above what is below zero, and below what is above.
+                    let zero = if matches!(*sign, "gte" | "lt") { -0.0 } else { 0.0 };
+                    ((*sign).to_owned(), json!(if *bound == 0.0 { zero } else { *bound }))
+                })
+                .collect();
+            clauses.push(json!({"range": {format!("{name}.num"): typed}}));
         }
-        let pair = |end: &str| format!("{}={end}", escape(name));
-        let (bound, other, end) = match sign {
-            "gt" | "gte" => (pair(&sortable(bound)), "lt", pair("g")),
-            _ => (pair(&sortable(bound)), "gte", pair("")),
-        };
-        clauses.push(json!({"range": {"@kvn": {sign: bound, other: end}}}));
+        let pair = |end: &str| json!(format!("{}={end}", escape(name)));
+        let mut bounds: serde_json::Map<String, Json> =
+            numbers.iter().map(|(sign, bound)| ((*sign).to_owned(), pair(&sortable(*bound)))).collect();
+        if low.is_none() {
+            bounds.insert("gte".to_owned(), pair(""));
+        }
+        if high.is_none() {
+            bounds.insert("lt".to_owned(), pair("g"));
+        }
+        clauses.push(json!({"range": {"@kvn": bounds}}));
     }
-    Ok(any(clauses))
+    any(clauses)
 }
 
-/// A level by name, or by number as the field counts.
-fn level(field: &Field, text: &str) -> Result<Level, Error> {
-    let by_number = text.parse().ok().and_then(|number| Scale::of_name(&folded(&field.name)).level(number));
-    text.parse().or_else(|expected: String| {
-        by_number
-            .ok_or_else(|| Error::new(Kind::Usage, format!("`{text}` is no level: {expected}")).hint("level>=warn"))
-    })
+fn levels(field: &Field, low: Option<&Bound>, high: Option<&Bound>) -> Json {
+    let bound = |bound: Option<&Bound>| bound.map(|bound| (aliases::level(field, &bound.value), bound.included));
+    let (low, high) = (bound(low), bound(high));
+    let is_in = |level: &Level| {
+        let above =
+            low.is_none_or(|(low, included)| low.is_some_and(|low| *level > low || (included && *level == low)));
+        let below =
+            high.is_none_or(|(high, included)| high.is_some_and(|high| *level < high || (included && *level == high)));
+        above && below
+    };
+    let levels: Vec<String> = Level::iter().filter(is_in).map(|level| level.to_string()).collect();
+    json!({"terms": {"@level": levels}})
+}
+
+/// A regular expression: the engine finds the events that have the words which every match holds.
+fn matches(field: Option<&Field>, pattern: &super::tree::Pattern) -> Node {
+    let Ok(regex) = regex::compile(pattern) else { return Node::Exact(nothing()) };
+    let field = field.filter(|field| !aliases::is_message(field));
+    let mut clauses: Vec<Json> = match field {
+        Some(field) => vec![exists(field)],
+        None => regex::needed(pattern)
+            .iter()
+            .map(|word| json!({"wildcard": {"@message": {"value": format!("*{word}*")}}}))
+            .collect(),
+    };
+    if clauses.is_empty() {
+        clauses.push(json!({"match_all": {}}));
+    }
+    let check = match field {
+        Some(field) => Check::Fields(aliases::names(field), regex),
+        None => Check::Message(regex),
+    };
+    Node::Checked(json!({"bool": {"filter": clauses}}), check)
 }
 
 fn number(text: &str) -> Option<f64> {
@@ -290,130 +457,4 @@ fn exact_number(text: &str) -> Option<f64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let named = digits.starts_with('+') || (digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0."));
     number(text).filter(|number| !named && number.abs() < 9_007_199_254_740_992.0)
-}
-
-#[cfg(test)]
-#[expect(clippy::needless_pass_by_value, reason = "a table of cases")]
-mod tests {
-    use test_case::test_case;
-
-    use super::*;
-    use crate::query::parse;
-
-    fn compiled(text: &str) -> Json {
-        compile(&parse(&[text.to_owned()]).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn a_word_is_a_phrase_of_the_message() {
-        assert_eq!(
-            compiled("x-amzn-trace-id"),
-            json!({"match_phrase":{"@message":{"query":"x-amzn-trace-id","zero_terms_query":"all"}}})
-        );
-    }
-
-    #[test]
-    fn an_id_is_looked_up_in_both_places() {
-        assert_eq!(
-            compiled("8F5E0A2C-3f1e-4b7d-9c55-0a1b2c3d4e5f"),
-            json!({"bool":{"minimum_should_match":1,"should":[{"term":{"@ids":"8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f"}},{"match_phrase":{"@message":{"query":"8F5E0A2C-3f1e-4b7d-9c55-0a1b2c3d4e5f","zero_terms_query":"all"}}}]}})
-        );
-    }
-
-    #[test]
-    fn a_field_without_aliases() {
-        assert_eq!(
-            compiled("orderId=A-1"),
-            json!({"bool":{"minimum_should_match":1,"should":[{"terms":{"orderId":["A-1"]}},{"terms":{"@kv":["orderId=A-1"]}},{"bool":{"filter":[{"match_phrase":{"@message":{"query":"orderId A-1","zero_terms_query":"all"}}}],"must_not":[has(&["orderId"])]}}]}})
-        );
-    }
-
-    #[test]
-    fn a_number_is_found_in_every_form() {
-        assert_eq!(
-            compiled(".amount=1000"),
-            json!({"bool":{"minimum_should_match":1,"should":[{"terms":{"amount":["1000"]}},{"term":{"amount.num":1000.0}},{"terms":{"@kv":["amount=1000"]}},{"terms":{"@kvn":["amount=c08f4"]}}]}})
-        );
-    }
-
-    #[test]
-    fn what_only_looks_like_a_number_is_none() {
-        for text in ["1234567890123456789", "007", "+7", "inf", "NaN", "1e999"] {
-            assert_eq!(exact_number(text), None, "{text}");
-        }
-        assert_eq!(exact_number("-1.5"), Some(-1.5));
-        assert_eq!(exact_number("0.5"), Some(0.5));
-    }
-
-    #[test]
-    fn request_ids_go_under_many_names() {
-        let clauses = compiled("request_id=abc").to_string();
-        for name in ["@request_id", "requestId", "awsRequestId", "x-request-id"] {
-            assert!(clauses.contains(&format!(r#"{{"terms":{{"{name}":["abc"]}}}}"#)), "{name} is not in {clauses}");
-        }
-        assert!(!compiled(".request_id=abc").to_string().contains("awsRequestId"));
-    }
-
-    #[test_case("level=WARNING", &["warn"]; "a name in any case")]
-    #[test_case("level=40", &["warn"]; "as pino counts")]
-    #[test_case("levelno=40", &["40"]; "not an alias: the field itself")]
-    #[test_case("level>=warn", &["warn", "error", "fatal"]; "at least")]
-    #[test_case("severity<info", &["trace", "debug"]; "below")]
-    fn levels(query: &str, expected: &[&str]) {
-        let clause = compiled(query).to_string();
-        assert!(expected.iter().all(|level| clause.contains(&format!("\"{level}\""))), "{clause}");
-    }
-
-    #[test]
-    fn comparisons_use_the_numbers() {
-        assert_eq!(
-            compiled("durationMs>=1.5"),
-            json!({"bool":{"minimum_should_match":1,"should":[{"range":{"durationMs.num":{"gte":1.5}}},{"range":{"@kvn":{"gte":"durationMs=bff8","lt":"durationMs=g"}}}]}})
-        );
-        let error = compile(&parse(&["durationMs>fast".to_owned()]).unwrap()).unwrap_err();
-        assert_eq!(error.message, "`fast` is no number, and durationMs compares numbers");
-    }
-
-    #[test]
-    fn not_equal_wants_the_field() {
-        let clause = compiled("user!=x");
-        assert_eq!(clause["bool"]["filter"][0]["bool"]["should"][0], has(&["user"]));
-        assert!(clause["bool"]["must_not"].is_array());
-    }
-
-    #[test]
-    fn names_with_signs_are_asked_for_as_they_are_written() {
-        let clauses = json!(like(&["a=b*c"], "x*")).to_string();
-        assert!(clauses.contains(r#""value":"a\\\\=b\\*c=x*""#), "{clauses}");
-        let clauses = json!(same(&["x.num"], &Value { text: "0".into(), quoted: false }));
-        assert_eq!(clauses, json!([{"terms": {"@kv": ["x.num=0"]}}, {"terms": {"@kvn": ["x.num=8"]}}]));
-    }
-
-    #[test_case("n>=0", json!({"gte": -0.0}), json!({"gte": "n=8", "lt": "n=g"}))]
-    #[test_case("n<0", json!({"lt": -0.0}), json!({"lt": "n=8", "gte": "n="}))]
-    #[test_case("n>0", json!({"gt": 0.0}), json!({"gt": "n=8", "lt": "n=g"}))]
-    fn both_zeros_are_one(query: &str, typed: Json, pair: Json) {
-        let expected = json!([{"range": {"n.num": typed}}, {"range": {"@kvn": pair}}]);
-        assert_eq!(compiled(query)["bool"]["should"], expected);
-    }
-
-    #[test]
-    fn an_event_is_found_by_its_id() {
-        let id = "37462871928374619283746192837461928374619283746192837461";
-        assert_eq!(compiled(&format!("@id={id}")), json!({"ids": {"values": [document_id(id), id]}}));
-    }
-
-    #[test_case("/aws/lambda/pay", json!({"term": {"@log_group": "/aws/lambda/pay"}}); "a name")]
-    #[test_case("/aws/lambda/*", json!({"prefix": {"@log_group": "/aws/lambda/"}}); "a prefix")]
-    #[test_case("*pay?", json!({"wildcard": {"@log_group": {"value": "*pay?"}}}); "a glob")]
-    fn groups(glob: &str, expected: Json) {
-        assert_eq!(group(glob), expected);
-    }
-
-    #[test_case("why?", "match_phrase"; "a final question mark is text")]
-    #[test_case("time*", "match_phrase"; "a final star is text")]
-    #[test_case("t*out", "wildcard"; "a star inside is a wildcard")]
-    fn wildcards(word: &str, kind: &str) {
-        assert!(compiled(word).get(kind).is_some(), "{}", compiled(word));
-    }
 }

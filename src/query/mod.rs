@@ -3,9 +3,20 @@
 //! Two principles decide every doubt: what a person pastes is found, and the meaning of a query never depends on what
 //! happens to be in the index.
 
+mod aliases;
 pub mod dsl;
+mod moments;
 mod parser;
+mod regex;
+mod shown;
+mod text;
 mod tree;
+mod units;
 
+pub use aliases::names;
+pub use dsl::{Compiled, Verdict};
+pub use moments::{at, window};
 pub use parser::parse;
-pub use tree::{Comparison, Field, Query, Value};
+pub use shown::line;
+pub use text::Facts;
+pub use tree::{Bound, Comparison, Field, Pattern, Query, Value};

@@ -20,10 +20,35 @@ pub enum Query {
         /// With what.
         value: Value,
     },
+    /// A field with a value between two bounds, one of which may be open.
+    Range {
+        /// The field.
+        field: Field,
+        /// The lower bound.
+        low: Option<Bound>,
+        /// The upper bound.
+        high: Option<Bound>,
+    },
+    /// A regular expression that matches a value of a field, or the message where there is none.
+    Matches {
+        /// The field.
+        field: Option<Field>,
+        /// The expression.
+        pattern: Pattern,
+    },
     /// The field is there.
     Exists(Field),
     /// Text in the message.
     Text(Value),
+    /// An argument that may be a query, and may be text that was pasted: it is both.
+    Pasted {
+        /// The argument.
+        text: String,
+        /// The query that it may be; none where it is text and nothing else.
+        read: Option<Box<Query>>,
+        /// Whether the message must hold the text sign by sign: the index keeps no punctuation.
+        literally: bool,
+    },
 }
 
 /// A field as it was typed.
@@ -44,6 +69,24 @@ pub struct Value {
     pub quoted: bool,
 }
 
+/// An end of a range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// The value.
+    pub value: String,
+    /// Whether it belongs to the range.
+    pub included: bool,
+}
+
+/// A regular expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    /// The expression.
+    pub text: String,
+    /// Whether case means nothing.
+    pub any_case: bool,
+}
+
 /// How a field is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
@@ -61,6 +104,27 @@ pub enum Comparison {
     AtMost,
 }
 
+impl Comparison {
+    /// Whether one side is larger.
+    #[must_use]
+    pub fn orders(self) -> bool {
+        !matches!(self, Self::Equal | Self::NotEqual)
+    }
+
+    /// How it is written.
+    #[must_use]
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Above => ">",
+            Self::AtLeast => ">=",
+            Self::Below => "<",
+            Self::AtMost => "<=",
+        }
+    }
+}
+
 impl Query {
     /// All of `parts`, without needless nesting.
     #[must_use]
@@ -76,5 +140,44 @@ impl Query {
     #[must_use]
     pub fn or(mut parts: Vec<Self>) -> Self {
         if parts.len() == 1 { parts.remove(0) } else { Self::Or(parts) }
+    }
+
+    /// Not this.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        Self::Not(Box::new(self))
+    }
+
+    /// The parts that it is made of, itself included.
+    pub fn walk<'q>(&'q self, each: &mut impl FnMut(&'q Self)) {
+        each(self);
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.walk(each)),
+            Self::Not(part) => part.walk(each),
+            Self::Pasted { read: Some(read), .. } => read.walk(each),
+            _ => {}
+        }
+    }
+
+    /// Whether it, or a part of it, is such.
+    #[must_use]
+    pub fn any(&self, is: impl Fn(&Self) -> bool) -> bool {
+        let mut any = false;
+        self.walk(&mut |part| any |= is(part));
+        any
+    }
+}
+
+impl Value {
+    /// As it stands between quotes.
+    #[must_use]
+    pub fn quoted(text: impl Into<String>) -> Self {
+        Self { text: text.into(), quoted: true }
+    }
+
+    /// Whether a star or a question mark in it stands for others.
+    #[must_use]
+    pub fn is_wild(&self) -> bool {
+        !self.quoted && self.text.contains(['*', '?'])
     }
 }

@@ -13,6 +13,7 @@ mod function;
 mod http;
 mod long;
 mod proxy;
+mod queries;
 mod questions;
 mod real_logs;
 mod sandbox;

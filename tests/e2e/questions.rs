@@ -267,7 +267,8 @@ fn questions(names: &BTreeSet<String>, events: &BTreeMap<String, Known>) -> Vec<
 /// Asks everything of these names, and tells where the engine finds others than the look at each event.
 pub fn differences(rig: &Rig, names: &BTreeSet<String>, events: &BTreeMap<String, Known>) -> (usize, Vec<String>) {
     let questions = questions(names, events);
-    let marked = |query: &Query| json!({"bool": {"filter": [{"prefix": {"@log_group": "/questions"}}, compile(query).unwrap()]}});
+    let marked =
+        |query: &Query| json!({"bool": {"filter": [{"prefix": {"@log_group": "/questions"}}, compile(query).clause]}});
     // How many there are and the sum of their times tell whether they are the same: each event has a time of its own.
     let sums = |query: &Query| json!({"size": 0, "track_total_hits": true, "query": marked(query), "aggs": {"times": {"sum": {"field": "@timestamp"}}}});
     let mut differences = Vec::new();
@@ -394,9 +395,14 @@ fn a_time_range_holds_beside_not() {
         let start = first + random.i64(0..3_000_000);
         let end = start + random.i64(1..600_000);
         let (with, without) = (words[at % words.len()], words[(at / words.len()) % words.len()]);
-        let clause = compile(&logctl::query::parse(&[format!("\"{with}\" NOT \"{without}\"")]).unwrap()).unwrap();
-        let search =
-            logctl::events::Search { indices: String::new(), clause, range: moment(start)..moment(end), limit: 10_000 };
+        let clause = compile(&logctl::query::parse(&[format!("\"{with}\" NOT \"{without}\"")]).unwrap()).clause;
+        let search = logctl::events::Search {
+            indices: String::new(),
+            clause,
+            verdict: None,
+            range: moment(start)..moment(end),
+            limit: 10_000,
+        };
         searches += &format!("{{\"index\":\"logctl-*\"}}\n{}\n", search.body(10_000, None));
         let is = |(time, text): &&(i64, String)| {
             (start..end).contains(time) && text.contains(with) && !text.contains(without)

@@ -19,16 +19,21 @@ fn show(query: &Query) -> String {
         Query::Not(part) => format!("!{}", show(part)),
         Query::Exists(field) => format!("{}:*", name(field)),
         Query::Text(value) => quoted(value),
-        Query::Test { field, comparison, value } => {
-            let sign = match comparison {
-                Comparison::Equal => "=",
-                Comparison::NotEqual => "!=",
-                Comparison::Above => ">",
-                Comparison::AtLeast => ">=",
-                Comparison::Below => "<",
-                Comparison::AtMost => "<=",
+        Query::Test { field, comparison, value } => format!("{}{}{}", name(field), comparison.sign(), quoted(value)),
+        Query::Range { field, low, high } => {
+            let bound = |bound: &Option<Bound>, open: [char; 2]| match bound {
+                Some(bound) => format!("{}{}", bound.value, open[usize::from(bound.included)]),
+                None => "*".to_owned(),
             };
-            format!("{}{sign}{}", name(field), quoted(value))
+            format!("{}:{}..{}", name(field), bound(low, ['(', '[']), bound(high, [')', ']']))
+        }
+        Query::Matches { field, pattern } => {
+            let case = if pattern.any_case { "i" } else { "" };
+            format!("{}~/{}/{case}", field.as_ref().map(name).unwrap_or_default(), pattern.text)
+        }
+        Query::Pasted { text, read, literally } => {
+            let read = read.as_ref().map_or("nothing".to_owned(), |read| show(read));
+            format!("{read} | {}{text:?}", if *literally { "literally " } else { "" })
         }
     }
 }
@@ -39,7 +44,7 @@ fn parsed(arguments: &[&str]) -> String {
 
 #[test_case(&[], "everything"; "nothing")]
 #[test_case(&["error", "timeout"], "(error & timeout)"; "words side by side")]
-#[test_case(&["payment failed"], r#""payment failed""#; "an argument with a space is a phrase")]
+#[test_case(&["payment failed"], "payment failed"; "an argument with a space is a phrase")]
 #[test_case(&["requestId=abc"], "requestId=abc"; "a test")]
 #[test_case(&["level:error"], "level=error"; "a test with a colon")]
 #[test_case(&["status>=500"], "status>=500"; "a comparison")]
@@ -49,8 +54,8 @@ fn parsed(arguments: &[&str]) -> String {
 #[test_case(&["level=error or level=warn"], "(level=error | level=warn)"; "lower case beside a test")]
 #[test_case(&["level=error", "or", "level=warn"], "(level=error | level=warn)"; "lower case between arguments")]
 #[test_case(&["error", "or", "warning"], "(error & or & warning)"; "lower case between words")]
-#[test_case(&["error", "NOT", "payment failed"], r#"(error & !"payment failed")"#; "a phrase beside an operator")]
-#[test_case(&["error", "!payment failed"], r#"(error & !"payment failed")"#; "a negated phrase")]
+#[test_case(&["error", "NOT", "payment failed"], "(error & !payment failed)"; "a phrase beside an operator")]
+#[test_case(&["error", "!payment failed"], "(error & !payment failed)"; "a negated phrase")]
 #[test_case(&["!500"], "!500"; "a negated number")]
 #[test_case(&["!/aws/x"], "!/aws/x"; "a negated path")]
 #[test_case(&["status >= 500"], "status>=500"; "spaces around the sign")]
@@ -60,13 +65,40 @@ fn parsed(arguments: &[&str]) -> String {
 #[test_case(&["(a=1", "OR", "b=2)", "c=3"], "((a=1 | b=2) & c=3)"; "brackets over arguments")]
 #[test_case(&["NOT level=info"], "!level=info"; "not")]
 #[test_case(&["!timeout"], "!timeout"; "negated word")]
-#[test_case(&["error -timeout"], "(error & !timeout)"; "negated inside an argument")]
+#[test_case(&["error -timeout"], r#"(error & !timeout) | literally "error -timeout""#; "negated inside an argument")]
 #[test_case(&["level=(error OR fatal)"], "(level=error | level=fatal)"; "a group")]
 #[test_case(&["user=*"], "user:*"; "exists")]
 #[test_case(&["has:user missing(order)"], "(user:* & !order:*)"; "has and missing")]
 #[test_case(&[".level=40"], ".level=40"; "a literal field")]
-#[test_case(&["message=payment failed"], r#"(message="payment failed" | (message=payment & failed))"#; "a value of several words")]
-#[test_case(&["level=error timeout"], r#"(level="error timeout" | (level=error & timeout))"#; "or a value and a word")]
+#[test_case(&["message=payment failed"], r#"(message="payment failed" | (message=payment & failed)) | "message=payment failed""#; "a value of several words")]
+#[test_case(&["level=error timeout"], r#"(level="error timeout" | (level=error & timeout)) | "level=error timeout""#; "or a value and a word")]
+#[test_case(&["status:[400 TO 499]"], "status:400[..499]"; "a range")]
+#[test_case(&["status:{400 TO *}"], "status:400(..*"; "an open range")]
+#[test_case(&["status=400..499"], "status:400[..499]"; "a range with dots")]
+#[test_case(&["status:>=500"], "status>=500"; "a comparison behind a colon")]
+#[test_case(&["status", ">=", "500"], "status>=500"; "a comparison that the shell has split")]
+#[test_case(&["status in (500, 502)"], "(status=500 | status=502)"; "a list")]
+#[test_case(&["status not in (500,502)"], "(status:* & !(status=500 | status=502))"; "none of a list")]
+#[test_case(&["level=(error", "OR", "fatal)"], "(level=error | level=fatal)"; "a group that the shell has split")]
+#[test_case(&["msg=~/time.*out/i"], "msg~/time.*out/i"; "an expression")]
+#[test_case(&["msg!~x"], "(msg:* & !msg~/x/)"; "that does not match")]
+#[test_case(&["~/[a-z]+ timeout/"], "~/[a-z]+ timeout/"; "an expression of the message")]
+#[test_case(&["_exists_:sku"], "sku:*"; "as Lucene asks for a name")]
+#[test_case(&["status<>500"], "status!=500"; "as SQL writes it")]
+#[test_case(&["items[0].sku=boots"], "items.sku=boots"; "a place in a list")]
+#[test_case(&["http.status: 500"], r#"http.status=500 | "http.status: 500""#; "a colon and a space")]
+#[test_case(&["arn:aws:s3:::logs"], r#"arn=aws:s3:::logs | "arn:aws:s3:::logs""#; "an ARN")]
+#[test_case(&["db:5432 not reachable"], r#"(db="5432 not reachable" | (db=5432 & not & reachable)) | "db:5432 not reachable""#; "a host with its port")]
+#[test_case(&["expected length > 0 but got 0"], r#"(expected & (length>0 & but & got & 0)) | literally "expected length > 0 but got 0""#; "a comparison in prose")]
+#[test_case(&["assertion failed: a < b"], r#"(assertion & (failed="a < b" | (failed=a & < & b))) | literally "assertion failed: a < b""#; "signs in prose")]
+#[test_case(&["user not found"], "user not found"; "not in prose")]
+#[test_case(&["length>fast here"], r#"nothing | literally "length>fast here""#; "a comparison that makes no sense")]
+#[test_case(&["(something broke"], "(something broke"; "half a pair of brackets in text")]
+#[test_case(&["a=1 or timeout"], r#"(a="1 or timeout" | (a=1 & or & timeout)) | "a=1 or timeout""#; "an operator in lower case before a word")]
+#[test_case(&[r#"{"orderId":"A-1","status":201}"#], r#"(.orderId="A-1" & .status=201) | "{\"orderId\":\"A-1\",\"status\":201}""#; "an object of JSON")]
+#[test_case(&[r#""orderId":"A-2","status":500"#], r#"(orderId="A-2" & status=500)"#; "members of JSON")]
+#[test_case(&["a=1, b=2"], "(a=1 & b=2)"; "commas between tests")]
+#[test_case(&["\u{a0}timeout\u{200b}"], "timeout"; "what nobody sees")]
 #[test_case(&["status>=500 AND level=error"], "(status>=500 & level=error)"; "an operator ends the value")]
 #[test_case(&["user=“Łukasz”"], r#"user="Łukasz""#; "curly quotes")]
 #[test_case(&[r#""orderId":"A-1""#], r#"orderId="A-1""#; "a member of JSON")]
@@ -94,7 +126,7 @@ fn pasted_words(text: &str) {
 #[test_case("user not found")]
 #[test_case("can't connect")]
 fn pasted_phrases(text: &str) {
-    assert_eq!(parsed(&[text]), format!("{text:?}"));
+    assert_eq!(parsed(&[text]), text);
 }
 
 fn wrong(text: &str) -> String {
@@ -105,30 +137,33 @@ fn wrong(text: &str) -> String {
 
 #[test]
 fn errors_point_at_the_place() {
-    assert_snapshot!(wrong("(level=error OR level=warn"), @"
+    assert_snapshot!(wrong("(level=error OR level=warn"), @r#"
     the query is wrong: this bracket is never closed
       (level=error OR level=warn
       ^
     hint: a query looks like: (a OR b) AND c
-    ");
+    hint: to look for it as text, quote it once more: '"(level=error OR level=warn"'
+    "#);
     assert_snapshot!(wrong("status>="), @"
     the query is wrong: the value is missing here
       status>=
               ^
     hint: a query looks like: status>=500
     ");
-    assert_snapshot!(wrong("ünï OR"), @"
+    assert_snapshot!(wrong("ünï OR"), @r#"
     the query is wrong: something is missing here
       ünï OR
             ^
     hint: a query looks like: level=error OR level=warn
-    ");
-    assert_snapshot!(wrong("a AND OR b"), @"
+    hint: to look for it as text, quote it once more: '"ünï OR"'
+    "#);
+    assert_snapshot!(wrong("a AND OR b"), @r#"
     the query is wrong: something is missing after AND
       a AND OR b
             ^
     hint: a query looks like: level=error AND timeout
-    ");
+    hint: to look for it as text, quote it once more: '"a AND OR b"'
+    "#);
     assert_snapshot!(wrong(r#"user="open"#), @r#"
     the query is wrong: this quote is never closed
       user="open
@@ -137,10 +172,14 @@ fn errors_point_at_the_place() {
     "#);
 }
 
-#[test_case("msg=~x"; "regular expression")]
-#[test_case("status=[400 TO 499]"; "range in brackets")]
-#[test_case("status:400..499"; "range with dots")]
-#[test_case("status in (500,502)"; "a list")]
+#[test_case("msg=~/x"; "an expression that is not closed")]
+#[test_case("msg=~[x"; "one that cannot be read")]
+#[test_case("time>now-1h"; "a time that is none of the event's")]
+#[test_case("price>89,0"; "a comma in a number")]
+#[test_case("duration>3s"; "a unit of what has none")]
+#[test_case("level=error )"; "a bracket that closes nothing")]
+#[test_case("***"; "no letter")]
+#[test_case("🔥"; "no word")]
 #[test_case("level=(a AND b OR c)"; "mixed list")]
 fn forms_that_are_not_understood(text: &str) {
     wrong(text);

@@ -1,0 +1,180 @@
+//! What belongs to other languages and means nothing here: it is refused by name, so that it never passes for text.
+
+use super::Wrong;
+
+/// The form of another language in an argument.
+pub(super) fn find(text: &str) -> Option<Wrong> {
+    let wrong = |at: usize, what: &str, example| Some(Wrong { at, what: what.to_owned(), example, unpaired: false });
+    let words: Vec<(usize, &str)> = words(text);
+
+    if text.starts_with(['–', '—']) && text.chars().nth(1).is_some_and(char::is_alphabetic) {
+        return wrong(0, "this is a long dash, where an option has two hyphens", "--since 2h");
+    }
+    if text.starts_with('{') && text.trim_end().ends_with('}') && inner(text).starts_with("$.") {
+        return wrong(0, "this is a filter pattern of CloudWatch Logs", "status>=500 AND service=checkout");
+    }
+    for (sign, what, example) in
+        [("|=", "`|=` is LogQL", "app=pay AND timeout"), ("|~", "`|~` is LogQL", "app=pay AND message=~/time.*out/")]
+    {
+        if let Some((at, _)) = words.iter().find(|(_, word)| *word == sign)
+            && text.starts_with('{')
+        {
+            return wrong(*at, what, example);
+        }
+    }
+    let insights = ["fields", "filter", "stats", "parse", "display", "sort", "limit", "dedup", "pattern", "source"];
+    let pipe = words.iter().position(|(_, word)| *word == "|");
+    if let Some(nth) =
+        pipe.filter(|nth| insights.contains(&word(&words, 0)) && insights.contains(&word(&words, nth + 1)))
+    {
+        return wrong(
+            words[nth].0,
+            "this is a query of Logs Insights, and there is no pipe here",
+            "level=error AND timeout",
+        );
+    }
+    if let Some(nth) = words.iter().position(|(_, word)| word.eq_ignore_ascii_case("like"))
+        && nth > 0
+        && is_pattern(word(&words, nth + 1))
+    {
+        let what = "`like` is a word of another language";
+        return wrong(words[nth].0, what, "message=~/time.*out/, or message=*timeout*");
+    }
+    if let Some((at, _)) = words.iter().find(|(_, word)| is_percent_pattern(word)) {
+        return wrong(*at, "`%…%` is a pattern of CloudWatch Logs", "~/ECONN[A-Z]+/");
+    }
+    if words.len() > 1 && words.iter().all(|(_, word)| word.starts_with('?') && word.len() > 1) {
+        return wrong(0, "`?a ?b` is a filter pattern of CloudWatch Logs", "timeout OR refused");
+    }
+    for (at, word) in &words {
+        if let Some(place) = chained(word) {
+            return wrong(at + place, "a comparison has one side here", "status>=400 AND status<500");
+        }
+        if let Some(place) = fuzzy(word) {
+            return wrong(at + place, "`~` for words that are alike is Lucene", "refused OR refuse");
+        }
+        if let Some(place) = slashes(word) {
+            return wrong(
+                at + place,
+                "a regular expression has a `~` before it",
+                "message=~/time.*out/ or ~/time.*out/",
+            );
+        }
+    }
+    None
+}
+
+fn word<'t>(words: &[(usize, &'t str)], nth: usize) -> &'t str {
+    words.get(nth).map_or("", |(_, word)| *word)
+}
+
+/// The words outside of quotes, and where they begin.
+fn words(text: &str) -> Vec<(usize, &str)> {
+    let mut words = Vec::new();
+    let (mut start, mut quoted) = (None, false);
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        if c == '"' {
+            quoted = !quoted;
+        }
+        match (start, c.is_whitespace() && (!quoted || at == text.len())) {
+            (None, false) => start = Some(at),
+            (Some(begin), true) => {
+                words.push((begin, &text[begin..at]));
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    words
+}
+
+/// What stands in a pair of braces.
+fn inner(text: &str) -> &str {
+    text.trim_start_matches('{').trim_start().trim_start_matches('(').trim_start()
+}
+
+/// `/…/`, `'%…%'`: what `like` takes.
+fn is_pattern(word: &str) -> bool {
+    let bare = word.trim_matches(['\'', '"']);
+    (word.starts_with('/') && word.ends_with('/') && word.len() > 2) || (bare != word && bare.contains('%'))
+}
+
+/// `%ECONN[A-Z]+%`, but not `%20x%`.
+fn is_percent_pattern(word: &str) -> bool {
+    let inside = word.strip_prefix('%').and_then(|word| word.strip_suffix('%'));
+    inside.is_some_and(|inside| {
+        let escape = inside.get(..2).is_some_and(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        !inside.is_empty() && !inside.contains('%') && (!escape || inside.contains(['[', '*', '+', '(']))
+    })
+}
+
+/// `400<=status<500`: the place of its second sign.
+fn chained(word: &str) -> Option<usize> {
+    let first = word.find(['<', '>'])?;
+    let number = word[..first].parse::<f64>().is_ok();
+    let rest = word[first..].trim_start_matches(['<', '>', '=']);
+    let second = rest.find(['<', '>'])?;
+    let bound = rest[second..].trim_start_matches(['<', '>', '=']);
+    (number && second > 0 && bound.parse::<f64>().is_ok()).then_some(word.len() - rest.len() + second)
+}
+
+/// `timeout~`, `timeout~2`, `"a b"~3`.
+fn fuzzy(word: &str) -> Option<usize> {
+    let at = word.rfind('~')?;
+    let (before, distance) = (&word[..at], &word[at + 1..]);
+    let is_distance =
+        distance.is_empty() || (distance.len() <= 2 && distance.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_word = before.ends_with(|c: char| c.is_alphabetic() || c == '"')
+        && before.chars().all(|c| c.is_alphanumeric() || "\"_- ".contains(c));
+    (is_distance && is_word).then_some(at)
+}
+
+/// `/re/` and `field:/re/`, where no path looks like that: the place of its first slash.
+fn slashes(word: &str) -> Option<usize> {
+    let at = match word.find('/')? {
+        0 => 0,
+        at if word[..at].ends_with([':', '=']) && !word[..at].contains('/') => at,
+        _ => return None,
+    };
+    let inside = word[at + 1..].strip_suffix('/').or_else(|| word[at + 1..].strip_suffix("/i"))?;
+    let is_regex = [".*", ".+", "[", "(", "|", "^", "$", "\\", "?", "+"].iter().any(|sign| inside.contains(sign));
+    (is_regex && !inside.is_empty()).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use test_case::test_case;
+
+    use super::*;
+
+    #[test_case(r#"{app="pay"} |= "timeout""#, 12)]
+    #[test_case("@message like /deadlock/", 9)]
+    #[test_case("msg LIKE '%time%'", 4)]
+    #[test_case("{ $.status >= 500 }", 0)]
+    #[test_case("fields @timestamp, @message | filter @message like /x/", 28)]
+    #[test_case("%ECONN[A-Z]+%", 0)]
+    #[test_case("?error ?timeout", 0)]
+    #[test_case("–since", 0)]
+    #[test_case("400<=status<500", 11)]
+    #[test_case("timeout~", 7)]
+    #[test_case(r#""connect refused"~3"#, 17)]
+    #[test_case("message:/ECONN.*/", 8)]
+    #[test_case("/time.*out/", 0)]
+    fn refused(text: &str, at: usize) {
+        assert_eq!(find(text).map(|wrong| wrong.at), Some(at));
+    }
+
+    #[test_case("I would like /tmp to be writable"; "like in prose")]
+    #[test_case("/aws/lambda/"; "a path")]
+    #[test_case("why ?"; "a question")]
+    #[test_case("a | b"; "a bar")]
+    #[test_case("~/.ssh/config"; "a home")]
+    #[test_case("50% of 100%"; "percent")]
+    #[test_case("%20x%20"; "an encoded blank")]
+    #[test_case("about ~5"; "approximately")]
+    #[test_case("{\"a\":1}"; "an object")]
+    #[test_case("list<map<int>>"; "types")]
+    fn text(text: &str) {
+        assert!(find(text).is_none(), "{:?}", find(text));
+    }
+}
