@@ -18,7 +18,7 @@ use crate::{
     deploy::DeployedStack,
     domain::DomainClient,
     error::{Error, Kind},
-    events::{Found, Search, groups, newest_before},
+    events::{Empty, Found, Nothing, Search, groups},
     network::Network,
     query::{self, Compiled, Query, dsl},
     time::{self, Moment},
@@ -26,8 +26,6 @@ use crate::{
     words::{count, grouped},
 };
 
-/// How far back a search looks that finds nothing in its default range.
-const LOOK_BACK: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Events that one run shows at most: they are held in memory until the oldest of them is known.
 const MAX_LIMIT: u64 = 10_000;
 
@@ -129,7 +127,9 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let query = query::at(query::parse(&args.query)?, cx.env.now, &zone)?;
     let range = window(args, &query, cx.env.now, &zone)?;
     let Compiled { clause, verdict } = dsl::compile(&query);
-    let clause = narrowed(clause, args);
+    let flags = flags(args);
+    let filters = [vec![clause], flags.clone()].concat();
+    let clause = json!({"bool": {"filter": filters}});
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let search =
         |prefix: &str| Search { indices: format!("{prefix}-2*,{prefix}-outliers"), clause, verdict, range, limit };
@@ -138,14 +138,23 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         let body = search("").body(limit, None);
         return ui.line(&serde_json::to_string_pretty(&body).unwrap_or_default());
     }
+    redirected(&args.query)?;
     let (domain, prefix) = connect(args, cx).await?;
+    for signs in query::signs_alone(&args.query) {
+        ui.status(format_args!("`{signs}` has no letter and no digit, so it was not looked for"));
+    }
     let search = search(&prefix);
     let progress = ui.progress("searching", None);
     let found = search.run(&domain).await?;
     drop(progress);
     check_groups(&found, &search, args, &domain).await?;
-    let shown = render::show(&found, args, &search.range, ui);
-    let closed = close(&found, &search, args, &domain, ui).await;
+    let nothing = if found.events.is_empty() && !found.no_index && found.warnings.is_empty() {
+        Empty { search: &search, query: &query, flags: &flags }.explain(&domain).await
+    } else {
+        None
+    };
+    let shown = render::show(&found, nothing.as_ref(), args, &search.range, ui);
+    let closed = close(&found, nothing.as_ref(), &search, args, ui);
     Error::worst([shown, closed])
 }
 
@@ -163,9 +172,9 @@ fn window(args: &SearchArgs, query: &Query, now: Timestamp, zone: &TimeZone) -> 
     time::range(since, until)
 }
 
-/// The clause of the query with the flags that narrow it.
-fn narrowed(query: Value, args: &SearchArgs) -> Value {
-    let mut filters = vec![query];
+/// The clauses of the flags that narrow a search.
+fn flags(args: &SearchArgs) -> Vec<Value> {
+    let mut filters = Vec::new();
     let mut excluded = Vec::new();
     let mut included = Vec::new();
     for glob in &args.selection.globs {
@@ -181,7 +190,7 @@ fn narrowed(query: Value, args: &SearchArgs) -> Value {
         let levels: Vec<_> = Level::iter().filter(|each| *each >= level).map(|level| level.to_string()).collect();
         filters.push(json!({"terms": {"@level": levels}}));
     }
-    json!({"bool": {"filter": filters}})
+    filters
 }
 
 /// The domain, and what its indices are called: as typed, else as the variables say, else from the stack.
@@ -238,17 +247,23 @@ async fn check_groups(found: &Found, search: &Search, args: &SearchArgs, domain:
 }
 
 /// Says how much was shown of how much, over which range, and how to get the rest.
-async fn close(
+fn close(
     found: &Found,
+    nothing: Option<&Nothing>,
     search: &Search,
     args: &SearchArgs,
-    domain: &DomainClient,
     ui: &mut Ui,
 ) -> Result<(), Error> {
     let range = time::describe(&search.range, &ui.look.time_zone);
     let shown = found.events.len();
     match shown {
-        0 => ui.status(format_args!("nothing found from {range}")),
+        0 => {
+            ui.status(format_args!("nothing found from {range}"));
+            if let Some(nothing) = nothing {
+                ui.status(&nothing.detail);
+                nothing.suggestion.iter().for_each(|suggestion| ui.hint(suggestion));
+            }
+        }
         _ if (shown as u64) < found.total || found.total_is_at_least => {
             ui.status(format_args!("the newest {} of {} from {range}", count(shown, "event"), total(found)));
             let more = (args.limit * 10).min(MAX_LIMIT);
@@ -262,8 +277,6 @@ async fn close(
     }
     if found.no_index {
         ui.warning(format_args!("there is no index {}; has anything been streamed yet?", search.indices));
-    } else if shown == 0 && args.since.is_none() && found.warnings.is_empty() {
-        look_back(search, domain, ui).await;
     }
     if !found.warnings.is_empty() && !args.allow_partial {
         return Err(Error::new(Kind::Incomplete, "part of the answer is missing")
@@ -280,11 +293,24 @@ fn total(found: &Found) -> String {
     format!("{at_least}{}", grouped(found.total))
 }
 
-/// Says whether something would be found further back. That it cannot be told is no failure of the search.
-async fn look_back(search: &Search, domain: &DomainClient, ui: &mut Ui) {
-    let since = search.range.end.checked_sub(LOOK_BACK).unwrap_or(Timestamp::MIN);
-    let Ok(Some((found, newest))) = newest_before(search, since, domain).await else { return };
-    let at = newest.to_zoned_datetime(ui.look.time_zone.clone());
-    let since = at.strftime("%Y-%m-%d %H:%M");
-    ui.hint(format_args!("{} matching in the 30 days before: --since '{since}'", total(&found)));
+/// Looks for what the shell has made of a comparison that was not quoted: `status>=500` writes a file `=500`.
+fn redirected(words: &[String]) -> Result<(), Error> {
+    const JUST_NOW: Duration = Duration::from_secs(5);
+    let is_name = |word: &String| word.chars().all(|c| c.is_alphanumeric() || "_.@-".contains(c));
+    let Some(name) = words.last().filter(|name| is_name(name)) else { return Ok(()) };
+    for entry in std::fs::read_dir(".").into_iter().flatten().flatten() {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let (sign, value) = file.strip_prefix('=').map_or((">", &*file), |value| (">=", value));
+        let is_new = entry.metadata().is_ok_and(|file| {
+            file.len() == 0 && file.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age < JUST_NOW))
+        });
+        if is_new && value.parse::<f64>().is_ok() {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("the shell has read the sign in {name}{sign}{value} and written a file `{file}`"),
+            )
+            .hint(format!("quote it: logctl search '{name}{sign}{value}'")));
+        }
+    }
+    Ok(())
 }

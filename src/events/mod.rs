@@ -1,7 +1,9 @@
 //! Events out of the index.
 
 mod event;
+mod nothing;
 mod request;
 
 pub use event::Event;
-pub use request::{Found, Search, groups, newest_before};
+pub use nothing::{Empty, Nothing};
+pub use request::{Found, Search, groups};

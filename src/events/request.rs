@@ -136,25 +136,12 @@ impl Search {
         self.verdict.as_ref().is_none_or(|verdict| verdict.holds(&found_by, &event)).then_some(event)
     }
 
-    fn path(&self) -> String {
+    /// Where it is asked.
+    #[must_use]
+    pub fn path(&self) -> String {
         let indices: Vec<&str> = self.indices.split(',').collect();
         format!("{}?ignore_unavailable=true&allow_no_indices=true", SearchParts::Index(&indices).url())
     }
-}
-
-/// What matches between `since` and the range of `search`: how many events, and when the newest of them happened.
-///
-/// # Errors
-/// When the domain cannot be asked.
-pub async fn newest_before(
-    search: &Search,
-    since: Timestamp,
-    domain: &DomainClient,
-) -> Result<Option<(Found, Timestamp)>, DomainError> {
-    let older = Search { range: since..search.range.start, limit: 1, ..search.clone() };
-    let found = older.run(domain).await?;
-    let newest = found.events.first().map(|event| event.time);
-    Ok(newest.map(|newest| (found, newest)))
 }
 
 /// The log groups that have events in the indices of `search`, at whatever time; the most frequent ones, where there are

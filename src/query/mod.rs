@@ -16,7 +16,7 @@ mod units;
 pub use aliases::names;
 pub use dsl::{Compiled, Verdict};
 pub use moments::{at, window};
-pub use parser::parse;
+pub use parser::{parse, signs_alone};
 pub use shown::line;
 pub use text::Facts;
 pub use tree::{Bound, Comparison, Field, Pattern, Query, Value};

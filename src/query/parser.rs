@@ -23,8 +23,8 @@ mod tests;
 use super::tree::{Bound, Comparison, Field, Pattern, Query, Value};
 use crate::error::{Error, Kind};
 
-pub use arguments::parse;
 pub(super) use arguments::quote;
+pub use arguments::{parse, signs_alone};
 
 /// Brackets may be nested this deep.
 const MAX_DEPTH: usize = 50;

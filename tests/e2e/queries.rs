@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    faults::{OWNER, Rig, invocation, well},
+    faults::{OWNER, Rig, from, invocation, well},
+    proxy::Fault,
     sandbox::{now, root, variable},
 };
 
@@ -76,4 +77,43 @@ fn what_people_type_finds_what_they_mean() {
         }
         assert!(wrong.is_empty(), "{engine:?}: {} of {} queries\n{}", wrong.len(), queries.len(), wrong.join("\n"));
     }
+}
+
+/// Nothing found is not the end: the answer names its cause, at the cost of a few requests.
+#[test]
+fn an_empty_answer_names_its_cause() {
+    const DAY: i64 = 86_400_000;
+    let rig = Rig::new(None);
+    let mut function = rig.function();
+    let mut send = |group: &str, time: i64, message: &Value| {
+        let (invocation, _) = from(group, &[message.to_string()], &[time]);
+        well(&function.invoke(&invocation));
+    };
+    let event = json!({"level": "info", "status": 500, "invoiceId": "INV-100", "msg": "stored"});
+    send("/nothing/a", now() - 60_000, &event);
+    send("/nothing/b", now() - 60_000, &json!({"msg": "other", "status": 200}));
+    send("/nothing/a", now() - 2 * DAY, &json!({"msg": "ancient", "invoiceId": "INV-001"}));
+    rig.sandbox.engine(opensearch::http::Method::Post, "/_refresh", None);
+    let endpoint = rig.engine.url.clone();
+    for (arguments, cause, says) in [
+        (&["statsu=500"][..], "field", "status"),
+        (&["invoiceId=INV-1OO"], "value", "INV-100"),
+        (&["ancient"], "earlier", "--since"),
+        (&["stored", "--until", "1 day ago", "--since", "30 hours ago"], "later", "--until"),
+        (&["stored", "-l", "error"], "left_out", "-l"),
+        (&["stored", "-g", "/nothing/b"], "left_out", "-g"),
+        (&["nowhere to be seen"], "absent", "2 log groups with 2 events"),
+        (&["status=500", "nowhere"], "absent", "audit"),
+        (&["--since", "12 hours ago", "--until", "10 hours ago", "nowhere"], "no_events", "audit"),
+    ] {
+        let all = [&["search", "--endpoint", &endpoint, "-o", "json"], arguments].concat();
+        rig.engine.always("_search", Fault::Pass);
+        let run = rig.sandbox.run(&all, &[]).ok();
+        let asked = rig.engine.broken();
+        assert!((2..=6).contains(&asked), "{arguments:?}: {asked} requests");
+        let nothing = &run.json()["nothing"];
+        assert_eq!(nothing["cause"], cause, "{arguments:?}: {nothing}");
+        assert!(nothing.to_string().contains(says), "{arguments:?}: {nothing}");
+    }
+    rig.sandbox.run(&["search", "x", "-g", "/nothin/*"], &[]).exits(5);
 }

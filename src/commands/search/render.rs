@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Output, SearchArgs};
 use crate::{
     error::Error,
-    events::{Event, Found},
+    events::{Event, Found, Nothing},
     time::rfc3339,
     ui::{Look, Ui, escaped, one_line, paint},
 };
@@ -23,7 +23,13 @@ const TIME_NAMES: [&str; 4] = ["time", "timestamp", "ts", "date"];
 ///
 /// # Errors
 /// When stdout cannot be written.
-pub fn show(found: &Found, args: &SearchArgs, range: &Range<Timestamp>, ui: &mut Ui) -> Result<(), Error> {
+pub fn show(
+    found: &Found,
+    nothing: Option<&Nothing>,
+    args: &SearchArgs,
+    range: &Range<Timestamp>,
+    ui: &mut Ui,
+) -> Result<(), Error> {
     let look = ui.look.clone();
     match args.output.unwrap_or(Output::Pretty) {
         Output::Pretty if look.stdout_is_terminal => {
@@ -36,7 +42,7 @@ pub fn show(found: &Found, args: &SearchArgs, range: &Range<Timestamp>, ui: &mut
         }
         Output::Raw => found.events.iter().try_for_each(|event| ui.line(&event.message)),
         Output::Jsonl => found.events.iter().try_for_each(|event| ui.json("logctl.event/v1", event)),
-        Output::Json => ui.json("logctl.search/v1", &Document::new(found, args, range)),
+        Output::Json => ui.json("logctl.search/v1", &Document::new(found, nothing, args, range)),
     }
 }
 
@@ -51,11 +57,14 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<&'a str>,
     warnings: &'a [String],
+    /// Why nothing was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nothing: Option<&'a Nothing>,
     events: &'a [Event],
 }
 
 impl<'a> Document<'a> {
-    fn new(found: &'a Found, args: &SearchArgs, range: &Range<Timestamp>) -> Self {
+    fn new(found: &'a Found, nothing: Option<&'a Nothing>, args: &SearchArgs, range: &Range<Timestamp>) -> Self {
         Self {
             query: args.query.join(" "),
             range: json!({"since": rfc3339(range.start), "until": rfc3339(range.end)}),
@@ -64,6 +73,7 @@ impl<'a> Document<'a> {
             shown: found.events.len(),
             cursor: found.events.first().map(|event| event.cursor.as_str()),
             warnings: &found.warnings,
+            nothing,
             events: &found.events,
         }
     }
@@ -189,7 +199,7 @@ mod tests {
         let Line { search } = clap::Parser::parse_from(["logctl", "no"]);
         let found = Found { events: vec![event("no")], total: 1, ..Found::default() };
         let range = jiff::Timestamp::UNIX_EPOCH..jiff::Timestamp::from_second(60).unwrap();
-        let document = Document::new(&found, &search, &range);
+        let document = Document::new(&found, None, &search, &range);
         assert_snapshot!(serde_json::to_string_pretty(&document).unwrap(), @r#"
         {
           "query": "no",

@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde_json::Value as Json;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{MAX_DEPTH, Parser, Wrong, negates, refused, sense};
+use super::{MAX_DEPTH, Parser, Wrong, lexer, negates, refused, sense};
 use crate::{
     error::Error,
     query::tree::{Comparison, Field, Query, Value},
@@ -27,7 +27,14 @@ pub fn parse(arguments: &[String]) -> Result<Query, Error> {
         let parts: Result<Vec<_>, Wrong> = arguments.iter().map(|range| argument(&text, range)).collect();
         parts.map(Query::and)
     };
-    query.map_err(|wrong| {
+    let looked_up = query.and_then(|query| match without_signs(query) {
+        Query::Text(value) if !has_letters(&value.text) => {
+            let what = "this has no letter and no digit, and the index holds nothing else".to_owned();
+            Err(Wrong { at: 0, what, example: "timeout, or ~/[*]{3}/ for an expression", unpaired: false })
+        }
+        query => Ok(query),
+    });
+    looked_up.map_err(|wrong| {
         let quoted = (arguments.len() == 1 && text.contains(' ') && !text.contains('"'))
             .then(|| format!("to look for it as text, quote it once more: '\"{text}\"'"));
         let error = wrong.error(&text);
@@ -36,6 +43,36 @@ pub fn parse(arguments: &[String]) -> Result<Query, Error> {
             None => error,
         }
     })
+}
+
+/// The query without texts that cannot be looked up, as long as something else is.
+fn without_signs(query: Query) -> Query {
+    match query {
+        Query::And(mut parts) => {
+            let is_sign = |part: &Query| matches!(part, Query::Text(value) if !has_letters(&value.text));
+            let first = parts[0].clone();
+            parts.retain(|part| !is_sign(part));
+            if parts.is_empty() { first } else { Query::and(parts) }
+        }
+        other => other,
+    }
+}
+
+/// The texts of arguments that cannot be looked up: no letter and no digit is in them.
+#[must_use]
+pub fn signs_alone(arguments: &[String]) -> Vec<&str> {
+    let texts = arguments.iter().map(|argument| argument.trim());
+    texts
+        .filter(|text| {
+            !text.is_empty()
+                && !text.starts_with(['!', '('])
+                && !text.starts_with(')')
+                && !has_letters(text)
+                && !is_sign(text)
+                && *text != "&&"
+                && *text != "||"
+        })
+        .collect()
 }
 
 /// In one Unicode form, without what nobody sees.
@@ -86,7 +123,10 @@ fn is_test(name: &str, rest: &[String]) -> bool {
 
 /// How many arguments a group of values goes on over, that begins in `first` behind its sign.
 fn closing(first: &str, rest: &[String]) -> Option<usize> {
-    let opens = |text: &str| text.matches('(').count().cast_signed() - text.matches(')').count().cast_signed();
+    let opens = |text: &str| -> isize {
+        let brackets = lexer::outside_quotes(text);
+        brackets.map(|(_, c)| isize::from(c == '(') - isize::from(c == ')')).sum()
+    };
     let (before, _) = first.split_once('(')?;
     if opens(first) <= 0 || !before.ends_with(['=', ':']) {
         return None;
@@ -129,12 +169,10 @@ fn whole(arguments: &[Range<usize>]) -> Vec<Piece> {
 /// How many brackets at the start of an argument are not closed in it, and how many at its end were not opened in it.
 fn outer_brackets(argument: &str) -> (usize, usize) {
     let (mut open, mut unopened) = (Vec::new(), Vec::new());
-    let mut quoted = false;
-    for (at, c) in argument.char_indices() {
+    for (at, c) in lexer::outside_quotes(argument) {
         match c {
-            '"' => quoted = !quoted,
-            '(' if !quoted => open.push(at),
-            ')' if !quoted && open.pop().is_none() => unopened.push(at),
+            '(' => open.push(at),
+            ')' if open.pop().is_none() => unopened.push(at),
             _ => {}
         }
     }
@@ -350,15 +388,16 @@ fn read(text: &str) -> Result<Query, Wrong> {
             let mut lenient = Parser::new(text, true);
             // In text it means nothing.
             let query = lenient.query().ok().filter(|_| lenient.bare);
-            (query.ok_or(wrong)?, true)
+            match query {
+                Some(query) => (query, true),
+                None if is_prose(text) => return Ok(pasted(text)),
+                None => return Err(wrong),
+            }
         }
+        Err(_) if is_prose(text) => return Ok(pasted(text)),
         Err(wrong) => return Err(wrong),
     };
     match &query {
-        Query::Text(value) if !has_letters(&value.text) => {
-            let what = "this has no letter and no digit, and the index holds nothing else".to_owned();
-            return Err(Wrong { at: 0, what, example: "timeout, or ~/[*]{3}/ for an expression", unpaired: false });
-        }
         Query::Text(_) | Query::All => return Ok(query),
         Query::Not(part) if matches!(**part, Query::Text(_)) => return Ok(query),
         Query::And(parts) if parts.iter().all(|part| matches!(part, Query::Text(value) if !value.quoted)) => {
@@ -367,6 +406,8 @@ fn read(text: &str) -> Result<Query, Wrong> {
         _ => {}
     }
     let nonsense = sense::nonsense(&query);
+    // A sign between words that compares nothing: what stands around it is no query.
+    let compares_nothing = query.any(|part| matches!(part, Query::Text(value) if is_sign(&value.text)));
     if !bare {
         return match nonsense {
             Some((what, example)) => Err(Wrong { at: 0, what, example, unpaired: false }),
@@ -374,7 +415,6 @@ fn read(text: &str) -> Result<Query, Wrong> {
         };
     }
     // The index keeps no sign, so what means something else as a query counts as text only where it stands there.
-    let is_sign = |word: &str| !word.is_empty() && word.bytes().all(|byte| b"<>=!".contains(&byte));
     let literally = nonsense.is_some()
         || text.split_whitespace().any(is_sign)
         || query.any(|part| match part {
@@ -382,8 +422,32 @@ fn read(text: &str) -> Result<Query, Wrong> {
             Query::Test { comparison, .. } => *comparison == Comparison::NotEqual || comparison.orders(),
             _ => false,
         });
-    let read = nonsense.is_none().then(|| Box::new(query));
+    let read = (nonsense.is_none() && !compares_nothing).then(|| Box::new(query));
     Ok(Query::Pasted { text: text.to_owned(), read, literally })
+}
+
+/// Words of an argument with operators, up to which it was meant as a query.
+const FEW: usize = 8;
+
+/// Whether an argument that cannot be read as a query is text: it has words of its own, it does not begin with a test, and its
+/// capitals are no operators.
+fn is_prose(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let plain = words.iter().filter(|word| has_letters(word) && !word.contains(['=', '<', '>'])).count();
+    let operators = words.iter().any(|word| ["AND", "OR", "NOT", "&&", "||"].contains(word));
+    let begins = Parser::new(text, false).test().is_err() || text.starts_with(['"', '“', '”', '„']);
+    plain >= 2 && !begins && !(operators && words.len() <= FEW)
+}
+
+/// An argument that is text and nothing else.
+fn pasted(text: &str) -> Query {
+    let literally = text.split_whitespace().any(is_sign);
+    Query::Pasted { text: text.to_owned(), read: None, literally }
+}
+
+/// Whether a word is a sign of comparison.
+fn is_sign(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| b"<>=!".contains(&byte))
 }
 
 /// `!payment failed`: a phrase that is negated as one argument.

@@ -14,6 +14,24 @@ pub(super) enum Sign {
     },
 }
 
+/// The signs of a text that stand between no quotes, and where. What begins with a quote that is never closed counts, too.
+pub(super) fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let sign = text[at..].chars().next()?;
+            let mut parser = Parser::new(text, true);
+            parser.at = at;
+            if sign != '\'' && matches!(parser.quoted(), Ok(Some(_))) {
+                at = parser.at;
+                continue;
+            }
+            at += sign.len_utf8();
+            return Some((at - sign.len_utf8(), sign));
+        }
+    })
+}
+
 const RELATIONS: [(&str, Comparison); 4] =
     [(">=", Comparison::AtLeast), ("<=", Comparison::AtMost), (">", Comparison::Above), ("<", Comparison::Below)];
 

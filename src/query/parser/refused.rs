@@ -1,6 +1,6 @@
 //! What belongs to other languages and means nothing here: it is refused by name, so that it never passes for text.
 
-use super::Wrong;
+use super::{Wrong, lexer::outside_quotes};
 
 /// The form of another language in an argument.
 pub(super) fn find(text: &str) -> Option<Wrong> {
@@ -71,20 +71,13 @@ fn word<'t>(words: &[(usize, &'t str)], nth: usize) -> &'t str {
 /// The words outside of quotes, and where they begin.
 fn words(text: &str) -> Vec<(usize, &str)> {
     let mut words = Vec::new();
-    let (mut start, mut quoted) = (None, false);
-    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
-        if c == '"' {
-            quoted = !quoted;
-        }
-        match (start, c.is_whitespace() && (!quoted || at == text.len())) {
-            (None, false) => start = Some(at),
-            (Some(begin), true) => {
-                words.push((begin, &text[begin..at]));
-                start = None;
-            }
-            _ => {}
-        }
+    let mut start = 0;
+    for (at, _) in outside_quotes(text).filter(|(_, c)| c.is_whitespace()) {
+        words.push((start, &text[start..at]));
+        start = at + text[at..].chars().next().map_or(1, char::len_utf8);
     }
+    words.push((start, &text[start..]));
+    words.retain(|(_, word)| !word.is_empty());
     words
 }
 

@@ -1,0 +1,267 @@
+//! Why nothing was found: a few cheap requests, the cheapest first, and the first cause that explains it.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Search;
+use crate::{
+    domain::{DomainClient, DomainError},
+    query::{self, Comparison, Field, Query, dsl},
+    time::{from_milliseconds, rfc3339},
+    words::{count, grouped},
+};
+
+/// How long it may take to find out.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How far back and ahead is looked.
+const AROUND: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Names and values among which the nearest is looked for.
+const MOST: usize = 2_000;
+/// Fields of a query that are looked at: each may cost a request.
+const MOST_FIELDS: usize = 2;
+
+/// Why nothing was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Nothing {
+    /// What it was, in a word for scripts.
+    pub cause: &'static str,
+    /// The same for people.
+    pub detail: String,
+    /// What to type next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+}
+
+/// A search that has found nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Empty<'a> {
+    /// The search.
+    pub search: &'a Search,
+    /// What was looked for.
+    pub query: &'a Query,
+    /// The clauses of the flags that narrow it.
+    pub flags: &'a [Value],
+}
+
+impl Empty<'_> {
+    /// Why. `None` where that could not be told in time.
+    pub async fn explain(&self, domain: &DomainClient) -> Option<Nothing> {
+        tokio::time::timeout(PATIENCE, self.cause(domain)).await.ok()?.ok()
+    }
+
+    async fn cause(&self, domain: &DomainClient) -> Result<Nothing, DomainError> {
+        let names = self.tested();
+        let mut aggregations = json!({
+            "groups": {"cardinality": {"field": "@log_group"}},
+            "names": {"terms": {"field": "@kvk", "size": MOST}},
+        });
+        for (nth, (field, _)) in names.iter().enumerate() {
+            let has = dsl::compile(&Query::Exists((*field).clone())).clause;
+            aggregations[format!("has {nth}")] = json!({"filter": has});
+        }
+        let around = self.ask(domain, self.flags.to_vec(), true, &aggregations).await?;
+        let events = around["hits"]["total"]["value"].as_u64().unwrap_or_default();
+        let groups = around["aggregations"]["groups"]["value"].as_u64().unwrap_or_default();
+        if !self.flags.is_empty() {
+            let elsewhere = self.ask(domain, vec![self.clause()], true, &json!({})).await?;
+            let found = elsewhere["hits"]["total"]["value"].as_u64().unwrap_or_default();
+            if found > 0 {
+                return Ok(Nothing {
+                    cause: "left_out",
+                    detail: format!("{} in this range, which -g or -l leaves out", matching(found)),
+                    suggestion: Some("leave out -g and -l".to_owned()),
+                });
+            }
+        }
+        if let Some(nothing) = self.at_another_time(domain).await? {
+            return Ok(nothing);
+        }
+        if events > 0 {
+            for (nth, (field, value)) in names.iter().take(MOST_FIELDS).enumerate() {
+                let have = around["aggregations"][format!("has {nth}")]["doc_count"].as_u64().unwrap_or_default();
+                if have == 0 {
+                    return Ok(no_field(&field.name, &keys(&around["aggregations"]["names"])));
+                }
+                if let Some(nothing) = self.no_value(domain, field, value.as_deref(), have).await? {
+                    return Ok(nothing);
+                }
+            }
+        }
+        if events == 0 {
+            return Ok(Nothing {
+                cause: "no_events",
+                detail: "there is no event at all in this range, in the groups that were looked at".to_owned(),
+                suggestion: Some("see what is streamed, and what is not: logctl audit".to_owned()),
+            });
+        }
+        Ok(Nothing {
+            cause: "absent",
+            detail: format!(
+                "the {} with {} in this range hold nothing like it",
+                count(usize::try_from(groups).unwrap_or(usize::MAX), "log group"),
+                count(usize::try_from(events).unwrap_or(usize::MAX), "event"),
+            ),
+            suggestion: Some("a group that is not streamed is not looked at; see: logctl audit".to_owned()),
+        })
+    }
+
+    /// The fields of tests that all must hold, and the values of those that ask for one.
+    fn tested(&self) -> Vec<(&Field, Option<String>)> {
+        let parts = match self.query {
+            Query::And(parts) => parts.as_slice(),
+            other => std::slice::from_ref(other),
+        };
+        // What is ours stands in every event.
+        let own = |(field, _): &(&Field, Option<String>)| !query::names(field)[0].starts_with('@');
+        parts.iter().filter_map(tested).filter(own).collect()
+    }
+
+    fn clause(&self) -> Value {
+        dsl::compile(self.query).clause
+    }
+
+    /// A field that is there, and never has the value that was asked for.
+    async fn no_value(
+        &self,
+        domain: &DomainClient,
+        field: &Field,
+        value: Option<&str>,
+        have: u64,
+    ) -> Result<Option<Nothing>, DomainError> {
+        let Some(value) = value else { return Ok(None) };
+        let alone = Query::Test {
+            field: field.clone(),
+            comparison: Comparison::Equal,
+            value: query::Value { text: value.to_owned(), quoted: false },
+        };
+        let name = &query::names(field)[0];
+        let aggregations = json!({
+            "alone": {"filter": dsl::compile(&alone).clause},
+            "values": {"terms": {"field": name, "size": MOST}},
+        });
+        // A field that is not typed, or has no list of values, cannot be counted: then its values are not told.
+        let answer = match self.ask(domain, self.flags.to_vec(), true, &aggregations).await {
+            Ok(answer) => answer,
+            Err(DomainError::Refused { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if answer["aggregations"]["alone"]["doc_count"].as_u64() != Some(0) {
+            return Ok(None);
+        }
+        let values = keys(&answer["aggregations"]["values"]);
+        let near = nearest(value, &values);
+        Ok(Some(Nothing {
+            cause: "value",
+            detail: format!(
+                "{} in this range have the field {}, and none of them has {value} there",
+                count(usize::try_from(have).unwrap_or(usize::MAX), "event"),
+                field.name,
+            ),
+            suggestion: near.map(|near| format!("do you mean {}={near}?", field.name)),
+        }))
+    }
+
+    /// What would be found before the range, or behind it.
+    async fn at_another_time(&self, domain: &DomainClient) -> Result<Option<Nothing>, DomainError> {
+        let range = &self.search.range;
+        let bounds = |sign: &str, at: Timestamp| json!({"range": {"@timestamp": {sign: at.as_millisecond(), "format": "epoch_millis"}}});
+        let aggregations = json!({
+            "before": {"filter": bounds("lt", range.start), "aggs": {"newest": {"max": {"field": "@timestamp"}}}},
+            "behind": {"filter": bounds("gte", range.end), "aggs": {"oldest": {"min": {"field": "@timestamp"}}}},
+        });
+        let clauses = [self.flags.to_vec(), vec![self.clause()]].concat();
+        let answer = self.ask(domain, clauses, false, &aggregations).await?;
+        let part = |name: &str, at: &str| {
+            let part = &answer["aggregations"][name];
+            let found = part["doc_count"].as_u64().filter(|found| *found > 0)?;
+            #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]
+            let at = part[at]["value"].as_f64()? as i64;
+            Some((found, from_milliseconds(at)))
+        };
+        if let Some((found, newest)) = part("before", "newest") {
+            return Ok(Some(Nothing {
+                cause: "earlier",
+                detail: format!("{} before this range, the newest at {}", matching(found), rfc3339(newest)),
+                suggestion: Some(format!("--since {}", rfc3339(newest))),
+            }));
+        }
+        Ok(part("behind", "oldest").map(|(found, oldest)| Nothing {
+            cause: "later",
+            detail: format!("{} after this range, the oldest at {}", matching(found), rfc3339(oldest)),
+            suggestion: Some("leave out --until".to_owned()),
+        }))
+    }
+
+    async fn ask(
+        &self,
+        domain: &DomainClient,
+        mut clauses: Vec<Value>,
+        in_range: bool,
+        aggregations: &Value,
+    ) -> Result<Value, DomainError> {
+        let range = &self.search.range;
+        let earliest = range.start.checked_sub(AROUND).unwrap_or(Timestamp::MIN);
+        let latest = range.end.checked_add(AROUND).unwrap_or(Timestamp::MAX);
+        let (since, until) = if in_range { (range.start, range.end) } else { (earliest, latest) };
+        clauses.push(json!({"range": {"@timestamp": {
+            "gte": since.as_millisecond(), "lt": until.as_millisecond(), "format": "epoch_millis"
+        }}}));
+        let body = json!({
+            "size": 0, "track_total_hits": true, "query": {"bool": {"filter": clauses}}, "aggs": aggregations,
+        });
+        domain.send(hyper::Method::POST, &self.search.path(), Some(&body)).await
+    }
+}
+
+fn tested(part: &Query) -> Option<(&Field, Option<String>)> {
+    match part {
+        Query::Test { field, comparison: Comparison::Equal, value } => {
+            Some((field, (!value.is_wild()).then(|| value.text.clone())))
+        }
+        Query::Test { field, .. } | Query::Range { field, .. } | Query::Exists(field) => Some((field, None)),
+        Query::Matches { field: Some(field), .. } => Some((field, None)),
+        _ => None,
+    }
+}
+
+fn no_field(name: &str, names: &[String]) -> Nothing {
+    Nothing {
+        cause: "field",
+        detail: format!("no event in this range has a field {name}"),
+        suggestion: nearest(name, names).map(|near| format!("do you mean {near}?")),
+    }
+}
+
+fn matching(found: u64) -> String {
+    if found == 1 { "1 event matches".to_owned() } else { format!("{} events match", grouped(found)) }
+}
+
+fn keys(terms: &Value) -> Vec<String> {
+    let buckets = terms["buckets"].as_array().into_iter().flatten();
+    buckets.filter_map(|bucket| bucket["key"].as_str()).map(str::to_owned).collect()
+}
+
+/// The text that is most alike, if one is alike at all.
+fn nearest(text: &str, all: &[String]) -> Option<String> {
+    const ALIKE: f64 = 0.75;
+    let lower = text.to_lowercase();
+    let alike = |other: &String| strsim::jaro_winkler(&lower, &other.to_lowercase());
+    let best = all.iter().filter(|other| *other != text).max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
+    (alike(best) >= ALIKE).then(|| best.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_told() {
+        let names = ["durationMs", "status", "statusCode"].map(str::to_owned);
+        assert_eq!(nearest("duration_ms", &names).as_deref(), Some("durationMs"));
+        assert_eq!(nearest("stauts", &names).as_deref(), Some("status"));
+        assert_eq!(nearest("customer", &names), None);
+    }
+}
