@@ -19,7 +19,7 @@ use crate::{
     interrupt::Interrupt,
     ui::{Ui, notice},
 };
-use negations::separate_negations;
+use negations::{first_word, separate_negations};
 
 /// What the manual and `--help` say about every command.
 const MORE: &str = include_str!("cli/more.txt");
@@ -46,6 +46,9 @@ impl Cli {
     pub fn read(env: &Environment) -> Self {
         let command = Self::command();
         let arguments = separate_negations(env.arguments(), &command);
+        if let Err(why) = first_word(&arguments, &command) {
+            Self::command().error(clap::error::ErrorKind::UnknownArgument, why).exit();
+        }
         let colour = match typed_colour(&arguments) {
             Some("never") => clap::ColorChoice::Never,
             Some("always") => clap::ColorChoice::Always,

@@ -37,6 +37,38 @@ pub fn separate_negations(arguments: &[OsString], cli: &Command) -> Vec<OsString
     separated
 }
 
+/// A query that begins with `-WORD` where a flag may stand: what is meant cannot be told, so it is asked for.
+///
+/// # Errors
+/// What to type.
+pub fn first_word(arguments: &[OsString], cli: &Command) -> Result<(), String> {
+    let Some(search) = cli.find_subcommand("search") else { return Ok(()) };
+    let flags: Vec<&Arg> = cli.get_arguments().chain(search.get_arguments()).collect();
+    let mut words = arguments.iter().map(|argument| argument.to_str().unwrap_or_default()).skip(1);
+    if words.next() != Some("search") {
+        return Ok(());
+    }
+    let mut is_value = false;
+    for text in words.take_while(|text| *text != "--") {
+        if is_value {
+            is_value = false;
+            continue;
+        }
+        if let Some(word) = negated(text) {
+            let is_long = |flag: &&&Arg| flag.get_long() == Some(word);
+            return Err(match flags.iter().find(is_long) {
+                Some(_) => format!("the option is -{text}; to leave out the word: logctl search -- {text}"),
+                None => format!("a query that begins with `{text}` stands behind two hyphens: logctl search -- {text}"),
+            });
+        }
+        if !text.starts_with('-') {
+            return Ok(());
+        }
+        is_value = takes_value(text, &flags);
+    }
+    Ok(())
+}
+
 /// The word that `-WORD` negates.
 fn negated(text: &str) -> Option<&str> {
     let word = text.strip_prefix('-')?;
@@ -60,6 +92,16 @@ mod tests {
 
     use super::*;
     use crate::cli::Cli;
+
+    #[test_case("search -nginx", Some("a query that begins with `-nginx` stands behind two hyphens: logctl search -- -nginx"); "a word")]
+    #[test_case("search -since 2h x", Some("the option is --since; to leave out the word: logctl search -- -since"); "an option")]
+    #[test_case("search -n50 x -timeout", None; "an option before the query")]
+    #[test_case("search -s 2h x", None; "an option with its value")]
+    #[test_case("audit -timeout", None; "another command, at the beginning")]
+    fn beginnings(typed: &str, expected: Option<&str>) {
+        let words: Vec<OsString> = ["logctl"].into_iter().chain(typed.split(' ')).map(Into::into).collect();
+        assert_eq!(first_word(&words, &Cli::command()).err().as_deref(), expected);
+    }
 
     #[test_case("search error -timeout", "search error !timeout"; "a negated word")]
     #[test_case("search error -\"health\"", "search error !\"health\""; "a negated phrase")]

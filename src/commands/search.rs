@@ -154,7 +154,7 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         None
     };
     let shown = render::show(&found, nothing.as_ref(), args, &search.range, ui);
-    let closed = close(&found, nothing.as_ref(), &search, args, ui);
+    let closed = close(&found, nothing.as_ref(), &query, &search, args, ui);
     Error::worst([shown, closed])
 }
 
@@ -237,11 +237,14 @@ async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<(DomainClient, S
 /// Checks that each glob matches a group that the index knows of. Where all that was found tells so, nothing is asked.
 async fn check_groups(found: &Found, search: &Search, args: &SearchArgs, domain: &DomainClient) -> Result<(), Error> {
     let shown: BTreeSet<&str> = found.events.iter().map(|event| event.group.as_str()).collect();
-    if found.no_index || args.selection.check(shown.iter().copied()).is_ok() {
+    // A group that is left out need not be in the index.
+    let mut selection = args.selection.clone();
+    selection.globs.retain(|glob| !glob.excludes);
+    if found.no_index || selection.check(shown.iter().copied()).is_ok() {
         return Ok(());
     }
     let groups = groups(search, domain).await?;
-    args.selection
+    selection
         .check(groups.iter().map(String::as_str))
         .map_err(|error| Error { message: format!("{} in the index", error.message), ..error })
 }
@@ -250,6 +253,7 @@ async fn check_groups(found: &Found, search: &Search, args: &SearchArgs, domain:
 fn close(
     found: &Found,
     nothing: Option<&Nothing>,
+    query: &Query,
     search: &Search,
     args: &SearchArgs,
     ui: &mut Ui,
@@ -271,6 +275,9 @@ fn close(
             ui.hint(format_args!("see {more}older ones with --until"));
         }
         _ => ui.status(format_args!("all {} from {range}", count(shown, "event"))),
+    }
+    for doubt in query::doubts(query) {
+        ui.hint(doubt);
     }
     for warning in &found.warnings {
         ui.warning(warning);

@@ -90,6 +90,9 @@ impl Empty<'_> {
                 }
             }
         }
+        if let Some(nothing) = self.part_of_a_word(domain).await? {
+            return Ok(nothing);
+        }
         if events == 0 {
             return Ok(Nothing {
                 cause: "no_events",
@@ -195,6 +198,29 @@ impl Empty<'_> {
         }))
     }
 
+    /// What is part of longer words only.
+    async fn part_of_a_word(&self, domain: &DomainClient) -> Result<Option<Nothing>, DomainError> {
+        const SHORTEST: usize = 3;
+        let Query::Text(value) = self.query else { return Ok(None) };
+        let is_word = value.text.chars().all(char::is_alphanumeric) && value.text.len() >= SHORTEST;
+        if !is_word {
+            return Ok(None);
+        }
+        let text = format!("*{}*", value.text);
+        let wider = Query::Text(query::Value { text: text.clone(), quoted: false });
+        let clauses = [self.flags.to_vec(), vec![dsl::compile(&wider).clause]].concat();
+        let answer = self.ask(domain, clauses, true, &json!({})).await?;
+        let found = answer["hits"]["total"]["value"].as_u64().filter(|found| *found > 0);
+        Ok(found.map(|found| Nothing {
+            cause: "part_of_a_word",
+            detail: format!(
+                "{} in this range have it as a part of a longer word",
+                count(usize::try_from(found).unwrap_or(usize::MAX), "event"),
+            ),
+            suggestion: Some(format!("logctl search '{text}'")),
+        }))
+    }
+
     async fn ask(
         &self,
         domain: &DomainClient,
@@ -221,8 +247,10 @@ fn tested(part: &Query) -> Option<(&Field, Option<String>)> {
         Query::Test { field, comparison: Comparison::Equal, value } => {
             Some((field, (!value.is_wild()).then(|| value.text.clone())))
         }
-        Query::Test { field, .. } | Query::Range { field, .. } | Query::Exists(field) => Some((field, None)),
-        Query::Matches { field: Some(field), .. } => Some((field, None)),
+        Query::Test { field, .. }
+        | Query::Range { field, .. }
+        | Query::Exists(field)
+        | Query::Matches { field: Some(field), .. } => Some((field, None)),
         _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! One name stands for many: what frameworks, Logs Insights and people call the same thing.
 
+use std::borrow::Cow;
+
 use logctl_core::{
     fields::known::Known,
     level::{Level, Scale},
@@ -7,9 +9,27 @@ use logctl_core::{
 
 use super::tree::Field;
 
-/// The name that a field has here, where Logs Insights calls it otherwise.
-pub(super) fn canonical(name: &str) -> &str {
-    match name {
+/// Names of ours, which stand beside an event's own.
+const OURS: [&str; 13] = [
+    "@timestamp",
+    "@ingested",
+    "@log_group",
+    "@log_stream",
+    "@owner",
+    "@region",
+    "@service",
+    "@level",
+    "@request_id",
+    "@trace_id",
+    "@ids",
+    "@message",
+    "@id",
+];
+
+/// The name that a field has here, where Logs Insights calls it otherwise. What an event calls as we or the engine do has
+/// `json` before it.
+pub(super) fn canonical(name: &str) -> Cow<'_, str> {
+    let ours = match name {
         "@logStream" => "@log_stream",
         "@logGroup" | "@log" => "@log_group",
         "@ingestionTime" => "@ingested",
@@ -17,16 +37,26 @@ pub(super) fn canonical(name: &str) -> &str {
         "@duration" => "durationMs",
         "@billedDuration" => "billedDurationMs",
         "@initDuration" => "initDurationMs",
+        "@memorySize" => "memorySizeMB",
+        "@maxMemoryUsed" => "maxMemoryUsedMB",
+        "@degraded" | "@kv" | "@kvk" | "@kvn" => name,
+        other if other.starts_with(['@', '_']) && !OURS.contains(&other) => return format!("json{other}").into(),
         other => other,
-    }
+    };
+    ours.into()
 }
 
 /// The names that are looked at for a field: a fixed one of ours first, if there is one.
 #[must_use]
 pub fn names(field: &Field) -> Vec<String> {
-    let name = if field.literal { &field.name } else { canonical(&field.name) };
+    let name = canonical(&field.name);
+    let name = name.as_ref();
     if field.literal || name.starts_with('@') {
-        return vec![name.to_owned()];
+        return vec![if field.literal && !field.name.starts_with(['@', '_']) {
+            field.name.clone()
+        } else {
+            name.to_owned()
+        }];
     }
     let (fixed, others): (&str, &[&str]) = match known(name) {
         Some(Known::RequestId) => ("@request_id", Known::RequestId.names()),
@@ -62,13 +92,13 @@ fn folded(name: &str) -> String {
 
 /// Whether a field is the normalised level.
 pub(super) fn is_level(field: &Field) -> bool {
-    field.name == "@level" || (!field.literal && known(canonical(&field.name)) == Some(Known::Level))
+    field.name == "@level" || (!field.literal && known(&canonical(&field.name)) == Some(Known::Level))
 }
 
 /// Whether it is the time of an event.
 #[must_use]
 pub fn is_time(field: &Field) -> bool {
-    matches!(canonical(&field.name), "@timestamp" | "@ingested")
+    matches!(&*canonical(&field.name), "@timestamp" | "@ingested")
 }
 
 /// Whether it is the message.
@@ -79,8 +109,31 @@ pub(super) fn is_message(field: &Field) -> bool {
 /// Whether it is an id of a request or a trace.
 pub(super) fn is_id(field: &Field) -> bool {
     let name = canonical(&field.name);
-    matches!(name, "@request_id" | "@trace_id")
-        || (!field.literal && matches!(known(name), Some(Known::RequestId | Known::TraceId)))
+    matches!(&*name, "@request_id" | "@trace_id")
+        || (!field.literal && matches!(known(&name), Some(Known::RequestId | Known::TraceId)))
+}
+
+/// The levels that have a name which matches.
+pub(super) fn levels_like(matches: impl Fn(&str) -> bool) -> Vec<Level> {
+    const NAMES: [&str; 14] = [
+        "trace",
+        "verbose",
+        "debug",
+        "info",
+        "information",
+        "notice",
+        "warn",
+        "warning",
+        "error",
+        "err",
+        "severe",
+        "fatal",
+        "critical",
+        "panic",
+    ];
+    let mut levels: Vec<Level> = NAMES.into_iter().filter(|name| matches(name)).filter_map(Level::of_word).collect();
+    levels.dedup();
+    levels
 }
 
 /// A level by name, or by number as the field counts.
@@ -104,6 +157,8 @@ mod tests {
     #[test_case("log.level", "@level")]
     #[test_case("levelno", "levelno"; "a count of its own")]
     #[test_case("@logStream", "@log_stream")]
+    #[test_case("@http.status", "json@http.status"; "as the encoder calls what begins as ours do")]
+    #[test_case("_source", "json_source"; "or as the engine's do")]
     #[test_case("orderId", "orderId")]
     fn first(name: &str, expected: &str) {
         assert_eq!(names(&Field { name: name.to_owned(), literal: false })[0], expected);

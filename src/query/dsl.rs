@@ -11,6 +11,7 @@ use logctl_core::{
 };
 use serde_json::{Value as Json, json};
 use strum::IntoEnumIterator as _;
+use wildmatch::WildMatch;
 
 use super::{
     aliases, regex,
@@ -182,6 +183,9 @@ pub fn group(glob: &str) -> Json {
 
 #[expect(clippy::needless_pass_by_value, reason = "every caller has just made them")]
 pub(super) fn any(clauses: Vec<Json>) -> Json {
+    if clauses.is_empty() {
+        return nothing(); // For the engine, one of none is everything.
+    }
     json!({"bool": {"should": clauses, "minimum_should_match": 1}})
 }
 
@@ -245,6 +249,10 @@ fn equal(field: &Field, value: &Value) -> Node {
     }
     let names = aliases::names(field);
     let mut clauses = if value.is_wild() { like(&names, &value.text) } else { same(&names, value) };
+    if aliases::is_level(field) && value.is_wild() {
+        let pattern = WildMatch::new(&value.text.to_lowercase());
+        clauses.push(json!({"terms": {"@level": names_of(&aliases::levels_like(|name| pattern.matches(name)))}}));
+    }
     let fixed = names.len() == 1 && names[0].starts_with('@');
     if !fixed && !value.is_wild() && !field.literal && value.text.chars().any(char::is_alphanumeric) {
         // The plain-text line says it, too: `name=value`, `name: value`, `"name":"value"` are the same words. They count only
@@ -349,12 +357,24 @@ fn same(names: &[String], value: &Value) -> Vec<Json> {
     clauses
 }
 
-/// Ids and truth values are found in either case.
+/// Ids and truth values are found in either case, and JSON without its escapes.
 fn spellings(value: &Value) -> Vec<String> {
     let text = &value.text;
     let lower = text.to_ascii_lowercase();
     let any_case = ids::is_id(text) || (!value.quoted && matches!(&*lower, "true" | "false"));
-    if any_case && lower != *text { vec![text.clone(), lower] } else { vec![text.clone()] }
+    let mut all = vec![text.clone()];
+    if any_case && lower != *text {
+        all.push(lower);
+    }
+    // Out of JSON, a text comes with its escapes.
+    if value.quoted && text.contains('\\') {
+        all.extend(
+            serde_json::from_str::<String>(&format!("\"{}\"", text.replace('"', "\\\"")))
+                .ok()
+                .filter(|plain| plain != text),
+        );
+    }
+    all
 }
 
 /// A field between two bounds.
@@ -371,7 +391,7 @@ fn range(field: &Field, low: Option<&Bound>, high: Option<&Bound>) -> Json {
     ];
     let signs: Vec<(&str, &Bound)> = signs.into_iter().flatten().collect();
     if aliases::is_time(field) {
-        let name = aliases::canonical(&field.name);
+        let name = aliases::canonical(&field.name).into_owned();
         let bounds: Option<serde_json::Map<String, Json>> = signs
             .iter()
             .map(|(sign, bound)| match bound.value.parse() {
@@ -430,8 +450,11 @@ fn levels(field: &Field, low: Option<&Bound>, high: Option<&Bound>) -> Json {
 /// A regular expression: the engine finds the events that have the words which every match holds.
 fn matches(field: Option<&Field>, pattern: &super::tree::Pattern) -> Node {
     let Ok(regex) = regex::compile(pattern) else { return Node::Exact(nothing()) };
-    let field = field.filter(|field| !aliases::is_message(field));
+    // An event that has such a field of its own is asked for that.
+    let of_message = field.is_none_or(|field| field.name == "@message");
+    let field = field.filter(|_| !of_message);
     let mut clauses: Vec<Json> = match field {
+        // The message of one that has none is its text.
         Some(field) => vec![exists(field)],
         None => regex::needed(pattern)
             .iter()
@@ -441,11 +464,24 @@ fn matches(field: Option<&Field>, pattern: &super::tree::Pattern) -> Node {
     if clauses.is_empty() {
         clauses.push(json!({"match_all": {}}));
     }
+    if let Some(field) = field.filter(|field| aliases::is_level(field)) {
+        let in_any_case = super::tree::Pattern { any_case: true, ..pattern.clone() };
+        let levels = regex::compile(&in_any_case).map(|regex| aliases::levels_like(|name| regex.is_match(name)));
+        let names = aliases::names(field);
+        return Node::Or(vec![
+            Node::Exact(json!({"terms": {"@level": names_of(&levels.unwrap_or_default())}})),
+            Node::Checked(json!({"bool": {"filter": clauses}}), Check::Fields(names, regex)),
+        ]);
+    }
     let check = match field {
         Some(field) => Check::Fields(aliases::names(field), regex),
         None => Check::Message(regex),
     };
     Node::Checked(json!({"bool": {"filter": clauses}}), check)
+}
+
+fn names_of(levels: &[Level]) -> Vec<&str> {
+    levels.iter().map(AsRef::as_ref).collect()
 }
 
 fn number(text: &str) -> Option<f64> {

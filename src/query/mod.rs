@@ -4,6 +4,7 @@
 //! happens to be in the index.
 
 mod aliases;
+mod doubts;
 pub mod dsl;
 mod moments;
 mod parser;
@@ -14,6 +15,7 @@ mod tree;
 mod units;
 
 pub use aliases::names;
+pub use doubts::doubts;
 pub use dsl::{Compiled, Verdict};
 pub use moments::{at, window};
 pub use parser::{parse, signs_alone};

@@ -47,7 +47,7 @@ pub fn window(query: &Query) -> (Option<Timestamp>, Option<Timestamp>) {
         Query::And(parts) => parts.as_slice(),
         other => std::slice::from_ref(other),
     };
-    let is_timestamp = |field: &Field| aliases::canonical(&field.name) == "@timestamp";
+    let is_timestamp = |field: &Field| *aliases::canonical(&field.name) == *"@timestamp";
     let moment = |text: &str| text.parse().ok().and_then(|at| Timestamp::from_millisecond(at).ok());
     // A range ends before its end.
     let end = |text: &str| moment(text)?.checked_add(SignedDuration::from_millis(1)).ok();

@@ -20,7 +20,10 @@ mod sense;
 #[cfg(test)]
 mod tests;
 
-use super::tree::{Bound, Comparison, Field, Pattern, Query, Value};
+use super::{
+    aliases,
+    tree::{Bound, Comparison, Field, Pattern, Query, Value},
+};
 use crate::error::{Error, Kind};
 
 pub(super) use arguments::quote;
@@ -266,6 +269,10 @@ impl<'a> Parser<'a> {
         if value.text == "*" && !value.quoted && comparison == Comparison::Equal {
             return Ok(Some(Query::Exists(field)));
         }
+        // A time has a blank before its hour.
+        let value = if aliases::is_time(&field) { self.with_hour(value) } else { value };
+        // A list or an object of JSON.
+        self.bare |= !value.quoted && value.text.starts_with(['[', '{']);
         // `arn:aws:…`, `host.example:5432`.
         self.bare |= glued_colon && !value.quoted && (value.text.contains([':', '/']) || field.name.contains('.'));
         let words = self.words_of_the_value(&value)?;
@@ -276,6 +283,21 @@ impl<'a> Parser<'a> {
         // Several words: the value is all of them, or the first, and the others are text. Both are looked for.
         let phrase = test(Value::quoted(self.text[value_at..self.at].trim_end()));
         Ok(Some(Query::Or(vec![phrase, Query::and([vec![test(value)], words].concat())])))
+    }
+
+    /// A date with the hour behind it.
+    fn with_hour(&mut self, date: Value) -> Value {
+        let before = self.at;
+        self.skip_spaces();
+        let hour = self.value().ok().filter(|hour| {
+            let (hours, rest) = hour.text.split_at(hour.text.bytes().take_while(u8::is_ascii_digit).count());
+            (1..=2).contains(&hours.len()) && rest.starts_with(':')
+        });
+        if let Some(hour) = hour {
+            return Value::quoted(format!("{} {}", date.text, hour.text));
+        }
+        self.at = before;
+        date
     }
 
     /// What stands behind `=~` and `!~`.
@@ -416,7 +438,7 @@ impl<'a> Parser<'a> {
 
     fn test_or_bracket_ahead(&self) -> bool {
         let mut ahead = *self;
-        while negates(ahead.rest()) || ahead.take_word(&["NOT"]) {
+        while negates(ahead.rest()) || ahead.take_word(&["NOT", "not"]) {
             ahead.at += usize::from(negates(ahead.rest()));
         }
         ahead.rest().starts_with('(') || ahead.test_ahead()

@@ -1,9 +1,11 @@
 //! Text in the message: what the engine is asked, and what is verified here, since its index keeps no punctuation.
 
+use std::{borrow::Cow, sync::LazyLock};
+
 use logctl_core::ids;
+use regex_lite::Regex;
 use serde_json::{Value as Json, json};
 use unicode_normalization::UnicodeNormalization as _;
-use wildmatch::WildMatch;
 
 use super::{
     dsl::{Node, any},
@@ -21,8 +23,11 @@ pub(super) fn text(value: &Value) -> Node {
     }
     let mut clauses = phrases(text);
     let bare = text.trim_matches(|c: char| !c.is_alphanumeric());
-    if ids::is_id(bare) {
-        clauses.insert(0, json!({"term": {"@ids": bare.to_ascii_lowercase()}}));
+    let ids = ids_in(text);
+    match &*ids {
+        [] => {}
+        [id] => clauses.insert(0, json!({"term": {"@ids": id}})),
+        ids => clauses.insert(0, json!({"terms": {"@ids": ids}})),
     }
     if is_short_id(bare) {
         clauses.push(json!({"wildcard": {"@message": {"value": format!("{}*", bare.to_lowercase())}}}));
@@ -41,6 +46,25 @@ pub(super) fn text(value: &Value) -> Node {
     let means_signs =
         signs && (letters <= FEW || (!value.quoted && text.contains(['<', '>'])) || (is_word && own.contains('@')));
     if means_signs { Node::literal(clause, text) } else { Node::exact(clause) }
+}
+
+/// The id that a word is, or that stands in it, as headers have them: `Root=1-…;Parent=…`. Some write one without its hyphens.
+fn ids_in(text: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    if text.contains(char::is_whitespace) {
+        return all;
+    }
+    ids::scan(text, |id| all.extend(all.is_empty().then(|| id.to_ascii_lowercase())));
+    if let Some(id) = all.first().cloned() {
+        let hex = id.strip_prefix("1-").unwrap_or(&id).replace('-', "");
+        if id.len() == hex.len() && hex.len() == 32 {
+            all.push(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]));
+            all.push(format!("1-{}-{}", &hex[..8], &hex[8..]));
+        } else if hex.len() == 32 {
+            all.push(hex);
+        }
+    }
+    all
 }
 
 /// Whether a text looks like the beginning of a hash: `9fceb02`.
@@ -79,36 +103,47 @@ pub(super) fn is_pattern(text: &str) -> bool {
 
 fn is_wild(word: &str) -> bool {
     let signs: Vec<char> = word.chars().collect();
+    let letters = signs.iter().any(|c| c.is_alphanumeric());
     signs.iter().enumerate().any(|(at, sign)| {
         let touches = |at: Option<usize>| at.and_then(|at| signs.get(at)).is_some_and(|c| c.is_alphanumeric());
-        let escaped = at > 0 && signs[at - 1] == '\\';
-        let (before, after) = (touches(at.checked_sub(1)), touches(Some(at + 1)));
-        !escaped && ((*sign == '*' && (before || after)) || (*sign == '?' && before && after))
+        let is = |at: Option<usize>, wanted: char| at.and_then(|at| signs.get(at)) == Some(&wanted);
+        // Of `\\*` and `**` and `(*` each is a sign.
+        let plain = is(at.checked_sub(1), '\\')
+            || is(at.checked_sub(1), '*')
+            || is(Some(at + 1), '*')
+            || is(at.checked_sub(1), '(');
+        !plain && letters && (*sign == '*' || (*sign == '?' && touches(at.checked_sub(1)) && touches(Some(at + 1))))
     })
 }
 
-/// Words of which some have stars or question marks. Of one word the engine knows it all; that several stand side by side is
-/// verified here.
+/// Words of which some have stars or question marks. Of one word the engine knows it all; that several stand side by side, or
+/// that a star goes on over signs, is verified here.
 fn pattern(text: &str) -> Node {
     let lower = text.to_lowercase();
     let is_sign = |c: char| !c.is_alphanumeric() && c != '*' && c != '?';
-    let words: Vec<&str> = lower.split(is_sign).filter(|word| word.chars().any(char::is_alphanumeric)).collect();
-    let clause = |word: &&str| {
-        if word.contains(['*', '?']) {
-            json!({"wildcard": {"@message": {"value": word}}})
+    let mut parts: Vec<String> = Vec::new();
+    for word in lower.split(is_sign).filter(|word| word.chars().any(char::is_alphanumeric)) {
+        // A star inside may stand for signs, too: what is before it begins a word, what is behind it ends one.
+        let pieces: Vec<&str> = word.split('*').collect();
+        let last = pieces.len() - 1;
+        for (nth, piece) in pieces.iter().enumerate().filter(|(_, piece)| !piece.is_empty()) {
+            parts.push(format!("{}{piece}{}", if nth > 0 { "*" } else { "" }, if nth < last { "*" } else { "" }));
+        }
+    }
+    let clause = |part: &String| {
+        if part.contains(['*', '?']) {
+            json!({"wildcard": {"@message": {"value": part}}})
         } else {
-            json!({"term": {"@message": word}})
+            json!({"term": {"@message": part}})
         }
     };
-    match &*words {
-        [word] => Node::exact(clause(word)),
-        words => {
-            let clauses: Vec<Json> = words.iter().map(clause).collect();
-            Node::Checked(
-                json!({"bool": {"filter": clauses}}),
-                Check::Words(words.iter().map(|word| WildMatch::new(word)).collect()),
-            )
-        }
+    let is_one_word = lower.chars().all(|c| c.is_alphanumeric() || c == '*' || c == '?');
+    match &*parts {
+        [part] if is_one_word => Node::exact(clause(part)),
+        parts => Node::Checked(
+            json!({"bool": {"filter": parts.iter().map(clause).collect::<Vec<_>>()}}),
+            Check::pattern(text),
+        ),
     }
 }
 
@@ -117,12 +152,10 @@ fn pattern(text: &str) -> Node {
 pub enum Check {
     /// The message holds this text; case and white space aside.
     Literal(String),
-    /// Words of the message that stand side by side match these.
-    Words(Vec<WildMatch>),
     /// A regular expression matches the message.
-    Message(regex_lite::Regex),
+    Message(Regex),
     /// It matches a value of one of these fields.
-    Fields(Vec<String>, regex_lite::Regex),
+    Fields(Vec<String>, Regex),
 }
 
 /// What is known of an event.
@@ -138,6 +171,31 @@ impl Check {
         Self::Literal(plain(text))
     }
 
+    /// That the message holds a text in which a star stands for any signs but blanks, and a question mark for one.
+    fn pattern(text: &str) -> Self {
+        let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let mut regex = String::from("(?i)");
+        if is_word(text.chars().next()) {
+            regex.push_str(r"\b");
+        }
+        for (nth, word) in text.split_whitespace().enumerate() {
+            if nth > 0 {
+                regex.push_str(r"\s+");
+            }
+            for sign in word.chars() {
+                match sign {
+                    '*' => regex.push_str(r"\S*"),
+                    '?' => regex.push_str(r"\S"),
+                    sign => regex.push_str(&regex_lite::escape(sign.encode_utf8(&mut [0; 4]))),
+                }
+            }
+        }
+        if is_word(text.chars().next_back()) {
+            regex.push_str(r"\b");
+        }
+        Regex::new(&regex).map_or_else(|_| Self::literal(text), Self::Message)
+    }
+
     /// Whether it holds of an event.
     #[must_use]
     pub fn holds(&self, event: &dyn Facts) -> bool {
@@ -147,23 +205,30 @@ impl Check {
                 let holds = |message: &str| plain(message).contains(text);
                 holds(message) || (message.contains('\\') && holds(&unescaped(message)))
             }
-            Self::Words(words) => {
-                let lower = message.to_lowercase();
-                let all: Vec<&str> =
-                    lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-                all.windows(words.len()).any(|some| words.iter().zip(some).all(|(pattern, word)| pattern.matches(word)))
-            }
-            Self::Message(regex) => regex.is_match(message),
+            Self::Message(regex) => regex.is_match(message) || regex.is_match(&without_colours(message)),
             Self::Fields(names, regex) => {
-                names.iter().any(|name| event.values(name).iter().any(|value| regex.is_match(value)))
+                let values: Vec<String> = names.iter().flat_map(|name| event.values(name)).collect();
+                let is_message = names.iter().any(|name| name == "message");
+                // A line of text is a message without a field.
+                values.iter().any(|value| regex.is_match(value))
+                    || (values.is_empty() && is_message && regex.is_match(message))
             }
         }
     }
 }
 
+/// A text without the codes that colour it.
+fn without_colours(text: &str) -> Cow<'_, str> {
+    static CODES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?:\x1b|\\u001b)\[[0-9;]*m").ok());
+    match &*CODES {
+        Some(codes) if text.contains('\u{1b}') || text.contains("u001b") => codes.replace_all(text, ""),
+        _ => Cow::Borrowed(text),
+    }
+}
+
 /// A text in lower case and one Unicode form, each run of white space as one blank.
 fn plain(text: &str) -> String {
-    let text: String = text.nfc().flat_map(char::to_lowercase).collect();
+    let text: String = without_colours(text).nfc().flat_map(char::to_lowercase).collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -203,7 +268,9 @@ mod tests {
     #[test_case("why?", false; "a question")]
     #[test_case("SELECT * FROM t", false; "a lone star")]
     #[test_case("time*", true; "the beginning of a word")]
-    #[test_case("*.example.com", false; "a lone star before a sign")]
+    #[test_case("*.example.com", true; "a star before a sign")]
+    #[test_case("count(*)", false; "a star in brackets")]
+    #[test_case("*** done", false; "three of them")]
     #[test_case("a?b", true; "one sign")]
     #[test_case("https://x.example/a?id=1", false; "an address")]
     #[test_case(r"a\*", false; "an escaped star")]
@@ -213,6 +280,9 @@ mod tests {
 
     #[test_case("pay-g*", "the Pay-gateway started", true)]
     #[test_case("pay-g*", "gateway for pay started", false; "in another order")]
+    #[test_case("pay-g*", "\u{1b}[31mpay-gateway\u{1b}[0m started", true; "coloured")]
+    #[test_case("7c1e*9e11", "id 7c1e5b0a-11aa-9e11 seen", true; "over signs")]
+    #[test_case("*@example.com", "from ana@example.com to", true; "any name at a host")]
     fn words_side_by_side(text: &str, message: &'static str, expected: bool) {
         let Node::Checked(_, check) = pattern(text) else { panic!("one word") };
         assert_eq!(check.holds(&Said(message)), expected);

@@ -125,13 +125,17 @@ pub(super) fn in_unit_of(field: &Field, text: &str) -> Result<f64, String> {
         let meant = meant.map(|_| format!("; do you mean {decimal}?")).unwrap_or_default();
         return Err(format!("`{text}` is no number, and {name} compares numbers{meant}"));
     };
-    let Some((measure, factor)) = unit_of(unit) else { return Ok(number) };
-    match unit_of_name(super::aliases::canonical(name)) {
+    // Logs Insights tells them in bytes.
+    let in_bytes = matches!(name.as_str(), "@memorySize" | "@maxMemoryUsed");
+    let Some((measure, factor)) = unit_of(if in_bytes && unit.is_empty() { "b" } else { unit }) else {
+        return Ok(number);
+    };
+    match unit_of_name(&super::aliases::canonical(name)) {
         Some((of_name, _)) if of_name != measure => Err(format!("`{unit}` does not measure what {name} is")),
         Some((_, of_name)) => Ok(number * factor / of_name),
-        None => {
-            Err(format!("the unit of {name} is not known, so {text} cannot be compared with it: leave out `{unit}`"))
-        }
+        None => Err(format!(
+            "the unit of {name} is not known, so {text} cannot be compared with it: give the number that it has"
+        )),
     }
 }
 
@@ -148,7 +152,7 @@ mod tests {
     #[test_case("memorySizeMB", "128MB", Ok(128.0))]
     #[test_case("response.bytes", "2kb", Ok(2_000.0))]
     #[test_case("@duration", "3s", Ok(3_000.0); "as Insights calls it")]
-    #[test_case("status", "5s", Err("the unit of status is not known, so 5s cannot be compared with it: leave out `s`"); "not a plural")]
+    #[test_case("status", "5s", Err("the unit of status is not known, so 5s cannot be compared with it: give the number that it has"); "not a plural")]
     #[test_case("durationMs", "1MB", Err("`MB` does not measure what durationMs is"))]
     #[test_case("price", "89,0", Err("`89,0` is no number, and price compares numbers; do you mean 89.0?"))]
     #[test_case("price", "much", Err("`much` is no number, and price compares numbers"))]

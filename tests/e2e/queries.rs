@@ -102,6 +102,7 @@ fn an_empty_answer_names_its_cause() {
         (&["stored", "--until", "1 day ago", "--since", "30 hours ago"], "later", "--until"),
         (&["stored", "-l", "error"], "left_out", "-l"),
         (&["stored", "-g", "/nothing/b"], "left_out", "-g"),
+        (&["tore"], "part_of_a_word", "*tore*"),
         (&["nowhere to be seen"], "absent", "2 log groups with 2 events"),
         (&["status=500", "nowhere"], "absent", "audit"),
         (&["--since", "12 hours ago", "--until", "10 hours ago", "nowhere"], "no_events", "audit"),

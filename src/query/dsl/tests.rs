@@ -23,7 +23,7 @@ fn a_word_is_a_phrase_of_the_message() {
 fn an_id_is_looked_up_in_both_places() {
     assert_eq!(
         compiled("8F5E0A2C-3f1e-4b7d-9c55-0a1b2c3d4e5f"),
-        json!({"bool":{"minimum_should_match":1,"should":[{"term":{"@ids":"8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f"}},{"match_phrase":{"@message":{"query":"8F5E0A2C-3f1e-4b7d-9c55-0a1b2c3d4e5f","zero_terms_query":"all"}}}]}})
+        json!({"bool":{"minimum_should_match":1,"should":[{"terms":{"@ids":["8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f","8f5e0a2c3f1e4b7d9c550a1b2c3d4e5f"]}},{"match_phrase":{"@message":{"query":"8F5E0A2C-3f1e-4b7d-9c55-0a1b2c3d4e5f","zero_terms_query":"all"}}}]}})
     );
 }
 
@@ -119,7 +119,8 @@ fn groups(glob: &str, expected: Json) {
 
 #[test_case("why?", "match_phrase"; "a final question mark is text")]
 #[test_case("time*", "wildcard"; "a star at the end is one, too")]
-#[test_case("t*out", "wildcard"; "a star inside is a wildcard")]
+#[test_case("*out", "wildcard"; "and one at the beginning")]
+#[test_case("t*out", "bool"; "one inside may stand for signs, too")]
 fn wildcards(word: &str, kind: &str) {
     assert!(compiled(word).get(kind).is_some(), "{}", compiled(word));
 }

@@ -172,8 +172,11 @@ impl<'a> Parser<'a> {
             self.take(",");
             return Ok(Value::quoted(text));
         }
-        let word = self.word(&[]);
-        Ok(Value { text: word.trim_end_matches([',', ';']).to_owned(), quoted: false })
+        let word = self.word(&[]).trim_end_matches([',', ';']);
+        // The end of a line of JSON, whose beginning was not copied.
+        let opens = word.contains(['{', '[']);
+        let word = if opens { word } else { word.trim_end_matches(['}', ']', ',']) };
+        Ok(Value { text: word.to_owned(), quoted: false })
     }
 
     /// An item of a list, which a comma ends.

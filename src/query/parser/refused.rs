@@ -4,7 +4,7 @@ use super::{Wrong, lexer::outside_quotes};
 
 /// The form of another language in an argument.
 pub(super) fn find(text: &str) -> Option<Wrong> {
-    let wrong = |at: usize, what: &str, example| Some(Wrong { at, what: what.to_owned(), example, unpaired: false });
+    let wrong = |at: usize, what: &str, example| Some(refuse(at, what, example));
     let words: Vec<(usize, &str)> = words(text);
 
     if text.starts_with(['–', '—']) && text.chars().nth(1).is_some_and(char::is_alphabetic) {
@@ -23,6 +23,9 @@ pub(super) fn find(text: &str) -> Option<Wrong> {
         }
     }
     let insights = ["fields", "filter", "stats", "parse", "display", "sort", "limit", "dedup", "pattern", "source"];
+    if let Some(wrong) = of_words(&words).or_else(|| words.iter().find_map(|(at, word)| of_word(*at, word))) {
+        return Some(wrong);
+    }
     let pipe = words.iter().position(|(_, word)| *word == "|");
     if let Some(nth) =
         pipe.filter(|nth| insights.contains(&word(&words, 0)) && insights.contains(&word(&words, nth + 1)))
@@ -46,7 +49,10 @@ pub(super) fn find(text: &str) -> Option<Wrong> {
     if words.len() > 1 && words.iter().all(|(_, word)| word.starts_with('?') && word.len() > 1) {
         return wrong(0, "`?a ?b` is a filter pattern of CloudWatch Logs", "timeout OR refused");
     }
-    for (at, word) in &words {
+    for (nth, (at, word)) in words.iter().enumerate() {
+        if nth > 0 && ["=~", "!~"].contains(&words[nth - 1].1) {
+            continue; // It is an expression.
+        }
         if let Some(place) = chained(word) {
             return wrong(at + place, "a comparison has one side here", "status>=400 AND status<500");
         }
@@ -60,6 +66,131 @@ pub(super) fn find(text: &str) -> Option<Wrong> {
                 "message=~/time.*out/ or ~/time.*out/",
             );
         }
+    }
+    None
+}
+
+fn refuse(at: usize, what: &str, example: &'static str) -> Wrong {
+    Wrong { at, what: what.to_owned(), example, unpaired: false }
+}
+
+/// Forms of several words.
+fn of_words(words: &[(usize, &str)]) -> Option<Wrong> {
+    let text = |nth: usize| word(words, nth);
+    let is_number = |text: &str| text.parse::<f64>().is_ok();
+    let is_name = |text: &str| {
+        text.starts_with(|c: char| c.is_alphabetic() || c == '@' || c == '_')
+            && text.chars().all(|c| c.is_alphanumeric() || "_.@-".contains(c))
+    };
+    let is = |nth: usize, known: &[&str]| known.iter().any(|known| text(nth).eq_ignore_ascii_case(known));
+    let commands = [
+        "head",
+        "tail",
+        "grep",
+        "jq",
+        "less",
+        "sort",
+        "wc",
+        "awk",
+        "json",
+        "logfmt",
+        "line_format",
+        "unpack",
+        "stats",
+        "fields",
+        "filter",
+        "parse",
+        "limit",
+        "display",
+        "count",
+        "where",
+        "project",
+        "take",
+        "dedup",
+        "summarize",
+    ];
+    if let Some(nth) = words.iter().position(|(_, word)| *word == "|").filter(|nth| is(nth + 1, &commands)) {
+        return Some(refuse(
+            words[nth].0,
+            "there is no pipe inside of a query",
+            "status>=500, and -o jsonl | jq outside of it",
+        ));
+    }
+    if let Some(first @ ("|=" | "|~")) = words.first().map(|(_, word)| *word) {
+        return Some(refuse(0, &format!("`{first}` is LogQL"), "app=pay AND timeout"));
+    }
+    if text(0).starts_with('{')
+        && text(0).contains('=')
+        && text(0).ends_with('}')
+        && text(0).contains("=\"") | text(0).contains("=~\"")
+    {
+        return Some(refuse(0, "this is a selector of LogQL", "service=orders"));
+    }
+    let of_insights = (is(0, &["filter"])
+        && (words.len() > 3 && ["=", "!=", ">", ">=", "<", "<=", "like", "in"].contains(&text(2))))
+        || (is(0, &["stats"]) && text(1).contains('('))
+        || (is(0, &["display", "sort", "fields"]) && text(1).starts_with('@'))
+        || (is(0, &["limit"]) && words.len() == 2 && is_number(text(1)));
+    if of_insights {
+        return Some(refuse(0, "this is a command of Logs Insights", "level=error AND timeout, with -n for a limit"));
+    }
+    if is_name(text(0)) && words.len() == 3 && is(1, &["like"]) {
+        return Some(refuse(words[1].0, "`like` is a word of another language", "message=*timeout*"));
+    }
+    if is_name(text(0)) && is(1, &["between"]) && is_number(text(2)) {
+        return Some(refuse(words[1].0, "`between` is SQL", "status:[500 TO 599]"));
+    }
+    if is_name(text(0))
+        && is(1, &["is"])
+        && (is(2, &["null"]) || (is(2, &["not"]) && is(3, &["null"])))
+        && words.len() <= 4
+    {
+        return Some(refuse(words[1].0, "`is null` is SQL", "missing(user), or user=* for the others"));
+    }
+    if is_name(text(0)) && words.len() == 3 && is(1, &["eq", "ne", "neq", "gte", "lte"]) && is_number(text(2)) {
+        return Some(refuse(words[1].0, "this comparison is another language's", "status>=500, or status ge 500"));
+    }
+    if is_name(text(0)) && is(1, &["in"]) && text(2).starts_with('[') {
+        return Some(refuse(words[2].0, "a list stands in round brackets", "status in (500, 502)"));
+    }
+    None
+}
+
+/// Forms of one word.
+fn of_word(at: usize, word: &str) -> Option<Wrong> {
+    let functions = ["exists(", "ispresent(", "isempty(", "isblank(", "contains(", "startswith(", "endswith("];
+    let lower = word.to_ascii_lowercase();
+    if functions.iter().any(|function| lower.starts_with(function)) {
+        return Some(refuse(at, "there are no functions but missing( )", "has:user, missing(user), message=*timeout*"));
+    }
+    let (name, value) = word.split_once(['=', ':'])?;
+    let is_name = !name.is_empty()
+        && name.chars().all(|c| c.is_alphanumeric() || "_.@-".contains(c))
+        && !name.starts_with(|c: char| c.is_ascii_digit());
+    let place = at + word.len() - value.len();
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_name && value.strip_prefix('>').is_some_and(digits) && word.contains("=>") {
+        return Some(refuse(place - 1, "`=>` is no comparison", "status>=500"));
+    }
+    if is_name
+        && value.len() == 3
+        && value.starts_with(|c: char| c.is_ascii_digit())
+        && value[1..].eq_ignore_ascii_case("xx")
+    {
+        return Some(refuse(place, "a class of codes is a range", "status=500..599"));
+    }
+    if is_name
+        && value.split_once('-').is_some_and(|(low, high)| {
+            digits(low) && digits(high) && low.len() == high.len() && low.len() <= 3 && low < high
+        })
+    {
+        return Some(refuse(place, "a range has two dots", "status=500..599"));
+    }
+    let inner = value.strip_prefix('(').and_then(|value| value.strip_suffix(')')).unwrap_or(value);
+    let items: Vec<&str> = inner.split('|').collect();
+    let are_words = items.iter().all(|item| !item.is_empty() && item.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    if is_name && items.len() > 1 && are_words && !word.contains('~') {
+        return Some(refuse(place, "several values stand in a list", "status in (500, 502), or status=(500 OR 502)"));
     }
     None
 }
@@ -153,6 +284,24 @@ mod tests {
     #[test_case(r#""connect refused"~3"#, 17)]
     #[test_case("message:/ECONN.*/", 8)]
     #[test_case("/time.*out/", 0)]
+    #[test_case("error | head 10", 6; "a pipe of a shell")]
+    #[test_case("{group=\"/ecs/go\"} | json", 18)]
+    #[test_case("{service=\"orders\"}", 0)]
+    #[test_case("filter status >= 500", 0)]
+    #[test_case("stats count() by level", 0)]
+    #[test_case("limit 10", 0)]
+    #[test_case("msg like payment", 4)]
+    #[test_case("status between 500 and 599", 7)]
+    #[test_case("user IS NULL", 5)]
+    #[test_case("status gte 500", 7)]
+    #[test_case("status in [500, 502]", 10)]
+    #[test_case("exists(user)", 0)]
+    #[test_case("contains(msg, \"x\")", 0)]
+    #[test_case("status=>500", 6)]
+    #[test_case("status=5xx", 7)]
+    #[test_case("status=500-599", 7)]
+    #[test_case("level=error|warn", 6)]
+    #[test_case("status=(500|502)", 7)]
     fn refused(text: &str, at: usize) {
         assert_eq!(find(text).map(|wrong| wrong.at), Some(at));
     }
@@ -167,6 +316,10 @@ mod tests {
     #[test_case("about ~5"; "approximately")]
     #[test_case("{\"a\":1}"; "an object")]
     #[test_case("list<map<int>>"; "types")]
+    #[test_case("a | b is a table"; "a bar in prose")]
+    #[test_case("limit of 10 reached"; "a limit in prose")]
+    #[test_case("filter is clogged"; "a filter in prose")]
+    #[test_case("order=2026-11"; "a month")]
     fn text(text: &str) {
         assert!(find(text).is_none(), "{:?}", find(text));
     }
