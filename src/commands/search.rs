@@ -1,5 +1,6 @@
 //! `logctl search`: query → request → events → closing line.
 
+mod lists;
 mod render;
 
 use std::{collections::BTreeSet, ops::Range, time::Duration};
@@ -39,7 +40,7 @@ const LANGUAGE: &str = concat!(include_str!("search/language.txt"), "\n", includ
 ///
 /// Words side by side must all be there. field=value, field>=number, AND, OR, NOT and brackets work as one would guess. The
 /// newest events of the last hour are shown, oldest first; --since and --limit change that.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = LANGUAGE)]
 pub struct SearchArgs {
     /// What to look for; without it, everything
@@ -124,7 +125,8 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         ui.look.time_zone = zone.clone();
     }
     let zone = ui.look.time_zone.clone();
-    let query = query::at(query::parse(&args.query)?, cx.env.now, &zone)?;
+    let typed = lists::read(&args.query)?;
+    let query = query::at(query::parse(&typed)?, cx.env.now, &zone)?;
     let range = window(args, &query, cx.env.now, &zone)?;
     let Compiled { clause, verdict } = dsl::compile(&query);
     let flags = flags(args);
@@ -148,6 +150,12 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let found = search.run(&domain).await?;
     drop(progress);
     check_groups(&found, &search, args, &domain).await?;
+    if args.level.is_some() {
+        let unleveled = without_level(&query, &search, args, &domain).await?;
+        if unleveled > 0 {
+            ui.status(format_args!("{} of the query have no level, and -l leaves them out", count_of(unleveled)));
+        }
+    }
     let nothing = if found.events.is_empty() && !found.no_index && found.warnings.is_empty() {
         Empty { search: &search, query: &query, flags: &flags }.explain(&domain).await
     } else {
@@ -156,6 +164,19 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let shown = render::show(&found, nothing.as_ref(), args, &search.range, ui);
     let closed = close(&found, nothing.as_ref(), &query, &search, args, ui);
     Error::worst([shown, closed])
+}
+
+/// How many events the query finds in the range that have no level.
+async fn without_level(query: &Query, search: &Search, args: &SearchArgs, domain: &DomainClient) -> Result<u64, Error> {
+    let mut clauses = flags(&SearchArgs { level: None, ..args.clone() });
+    clauses.push(dsl::compile(query).clause);
+    clauses.push(json!({"bool": {"must_not": [{"exists": {"field": "@level"}}]}}));
+    let search = Search { clause: json!({"bool": {"filter": clauses}}), verdict: None, ..search.clone() };
+    Ok(search.count(domain).await?)
+}
+
+fn count_of(events: u64) -> String {
+    if events == 1 { "1 event".to_owned() } else { format!("{} events", grouped(events)) }
 }
 
 /// The range that was asked for, by a flag or in the query, else the last hour.

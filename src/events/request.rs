@@ -128,6 +128,17 @@ impl Search {
         Ok(found)
     }
 
+    /// How many events the engine finds.
+    ///
+    /// # Errors
+    /// When the domain cannot be asked.
+    pub async fn count(&self, domain: &DomainClient) -> Result<u64, DomainError> {
+        let mut body = self.body(0, None);
+        body["track_total_hits"] = json!(true);
+        let answer = domain.send(Method::POST, &self.path(), Some(&body)).await?;
+        answer.pointer("/hits/total/value").and_then(Value::as_u64).ok_or_else(|| domain.no_engine())
+    }
+
     /// The event of a hit, if it is meant.
     fn verified(&self, hit: &Value) -> Option<Event> {
         let event = Event::from_hit(hit);

@@ -2,13 +2,19 @@
 
 use logctl_core::level::Level;
 
-use super::tree::{Comparison, Field, Query};
+use super::{
+    dsl::{MANY, values_of_one_field},
+    tree::{Comparison, Field, Query},
+};
 
 /// Hints for a query that may mean another thing than was meant.
 #[must_use]
 pub fn doubts(query: &Query) -> Vec<String> {
     let mut doubts = Vec::new();
     query.walk(&mut |part| match part {
+        Query::Or(parts) if values_of_one_field(parts).is_some() => {
+            doubts.push(format!("of a list of more than {MANY} values fields are compared, and no lines of text"));
+        }
         Query::Or(parts) => doubts.extend(value_alone(parts)),
         Query::Pasted { text, .. } => doubts.extend(lower_case(text)),
         _ => {}

@@ -152,7 +152,10 @@ fn node(query: &Query) -> Node {
     match query {
         Query::All => Node::Exact(json!({"match_all": {}})),
         Query::And(parts) => Node::And(parts.iter().map(node).collect()),
-        Query::Or(parts) => Node::Or(parts.iter().map(node).collect()),
+        Query::Or(parts) => match values_of_one_field(parts) {
+            Some((field, values)) => Node::Exact(one_of(field, &values)),
+            None => Node::Or(parts.iter().map(node).collect()),
+        },
         Query::Not(part) => Node::Not(Box::new(node(part))),
         Query::Exists(field) => Node::Exact(exists(field)),
         Query::Text(value) => text(value),
@@ -270,6 +273,54 @@ fn equal(field: &Field, value: &Value) -> Node {
         nodes.push(text(value)); // Whatever the bare text finds.
     }
     if nodes.len() == 1 { nodes.remove(0) } else { Node::Or(nodes) }
+}
+
+/// From so many values on, an engine takes no list of clauses, and only fields are compared.
+pub(super) const MANY: usize = 100;
+
+/// The field and its values, where a query is a long list of them.
+pub(super) fn values_of_one_field(parts: &[Query]) -> Option<(&Field, Vec<&Value>)> {
+    fn test(part: &Query) -> Option<(&Field, &Value)> {
+        match part {
+            Query::Test { field, comparison: Comparison::Equal, value } if !value.is_wild() => Some((field, value)),
+            _ => None,
+        }
+    }
+    let (first, _) = parts.first().filter(|_| parts.len() > MANY).and_then(test)?;
+    let value = |part| test(part).filter(|(field, _)| *field == first).map(|(_, value)| value);
+    Some((first, parts.iter().map(value).collect::<Option<_>>()?))
+}
+
+/// A field that has one of many values.
+fn one_of(field: &Field, values: &[&Value]) -> Json {
+    let names = aliases::names(field);
+    if aliases::is_level(field) {
+        let levels: Vec<Level> = values.iter().filter_map(|value| aliases::level(field, &value.text)).collect();
+        return json!({"terms": {"@level": names_of(&levels)}});
+    }
+    let compared = || values.iter().filter(|value| is_compared(&value.text));
+    let texts: Vec<String> = compared().flat_map(|value| spellings(value)).collect();
+    let numbers: Vec<f64> =
+        compared().filter(|value| !value.quoted).filter_map(|value| exact_number(&value.text)).collect();
+    let mut clauses: Vec<Json> =
+        names.iter().filter(|name| is_field(name)).map(|name| json!({"terms": {name.as_str(): texts}})).collect();
+    for name in names.iter().filter(|name| !name.starts_with('@')) {
+        let pairs: Vec<String> = texts.iter().map(|text| format!("{}={text}", escape(name))).collect();
+        clauses.push(json!({"terms": {"@kv": pairs}}));
+        if !numbers.is_empty() {
+            let pairs: Vec<String> =
+                numbers.iter().map(|number| format!("{}={}", escape(name), sortable(*number))).collect();
+            clauses.push(json!({"terms": {"@kvn": pairs}}));
+            if is_field(name) {
+                clauses.push(json!({"terms": {format!("{name}.num"): numbers}}));
+            }
+        }
+    }
+    if aliases::is_id(field) {
+        let ids: Vec<String> = values.iter().map(|value| value.text.to_ascii_lowercase()).collect();
+        clauses.push(json!({"terms": {"@ids": ids}}));
+    }
+    any(clauses)
 }
 
 /// Whether a name may be a field of its own: what ends so is the number of the field before it.

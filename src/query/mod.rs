@@ -18,7 +18,7 @@ pub use aliases::names;
 pub use doubts::doubts;
 pub use dsl::{Compiled, Verdict};
 pub use moments::{at, window};
-pub use parser::{parse, signs_alone};
+pub use parser::{parse, quote, signs_alone};
 pub use shown::line;
 pub use text::Facts;
 pub use tree::{Bound, Comparison, Field, Pattern, Query, Value};

@@ -26,8 +26,7 @@ use super::{
 };
 use crate::error::{Error, Kind};
 
-pub(super) use arguments::quote;
-pub use arguments::{parse, signs_alone};
+pub use arguments::{parse, quote, signs_alone};
 
 /// Brackets may be nested this deep.
 const MAX_DEPTH: usize = 50;

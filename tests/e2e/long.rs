@@ -14,6 +14,7 @@ use super::{
     faults::{Rig, Sent, events, well},
     function::Function,
     proxy::{Fault, Proxy},
+    random_queries, real_logs,
     sandbox::{Sandbox, now},
 };
 
@@ -168,6 +169,21 @@ fn replay() {
     report(&format!(
         "50,000 dead letters, replay killed 20 times, {in_the_middle} of them when some events were indexed and some not; each indexed once"
     ));
+}
+
+/// Ten thousand random queries.
+#[test]
+#[ignore = "make test-long PART=queries"]
+fn queries() {
+    let found = random_queries::answers(10_000, 6);
+    report(&format!("10,000 random queries found {found} events, as a look at each event does"));
+}
+
+/// Lines that nobody here wrote, pasted.
+#[test]
+#[ignore = "make test-long PART=pasted"]
+fn pasted() {
+    report(&real_logs::pasted());
 }
 
 /// One day's index of an account in which much goes on.

@@ -15,6 +15,7 @@ mod long;
 mod proxy;
 mod queries;
 mod questions;
+mod random_queries;
 mod real_logs;
 mod sandbox;
 mod story;

@@ -12,11 +12,29 @@ use super::{
 };
 
 /// The events by their names, and the queries.
-fn given() -> (Map<String, Value>, Vec<Value>) {
+pub fn given() -> (Map<String, Value>, Vec<Value>) {
     // Another folder may be named, with files of the same form.
     let folder = variable("LOGCTL_QUERIES").map_or_else(|| root().join("tests/fixtures/queries"), Into::into);
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     (serde_json::from_str(&read("corpus.json")).unwrap(), serde_json::from_str(&read("queries.json")).unwrap())
+}
+
+/// Writes the events, a tenth of a second apart, a minute ago; and tells their names by their ids.
+pub fn written(rig: &Rig, corpus: &Map<String, Value>) -> BTreeMap<String, String> {
+    let mut function = rig.function();
+    let mut by_id = BTreeMap::new();
+    for (nth, (name, event)) in corpus.iter().enumerate() {
+        let id = format!("6{nth:055}");
+        let time = now() - 60_000 + 100 * i64::try_from(nth).unwrap();
+        let payload = json!({
+            "messageType": "DATA_MESSAGE", "owner": OWNER, "logGroup": event["group"], "logStream": "main",
+            "subscriptionFilters": ["f"], "logEvents": [{"id": id, "timestamp": time, "message": event["message"]}],
+        });
+        well(&function.invoke(&invocation(payload.to_string().as_bytes())));
+        by_id.insert(id, name.clone());
+    }
+    rig.sandbox.engine(opensearch::http::Method::Post, "/_refresh", None);
+    by_id
 }
 
 fn names(list: &Value) -> BTreeSet<String> {
@@ -28,18 +46,7 @@ fn what_people_type_finds_what_they_mean() {
     let (corpus, queries) = given();
     for engine in [None, Some("opensearch-2.19"), Some("elasticsearch-7.10")] {
         let rig = Rig::new(engine);
-        let mut function = rig.function();
-        let mut by_id = BTreeMap::new();
-        for (nth, (name, event)) in corpus.iter().enumerate() {
-            let id = format!("6{nth:055}");
-            let time = now() - 60_000 + 100 * i64::try_from(nth).unwrap();
-            let events = json!([{"id": id, "timestamp": time, "message": event["message"]}]);
-            let payload = json!({"messageType": "DATA_MESSAGE", "owner": OWNER, "logGroup": event["group"], "logStream": "main",
-                "subscriptionFilters": ["f"], "logEvents": events});
-            well(&function.invoke(&invocation(payload.to_string().as_bytes())));
-            by_id.insert(id, name.clone());
-        }
-        rig.sandbox.engine(opensearch::http::Method::Post, "/_refresh", None);
+        let by_id = written(&rig, &corpus);
         let mut wrong = Vec::new();
         for query in &queries {
             let mut arguments = vec!["search", "--since", "1h", "-n", "1000", "-o", "jsonl"];

@@ -2,6 +2,7 @@
 
 use std::{io::Read as _, path::PathBuf};
 
+use logctl::query::Query;
 use logctl_core::event_id::document_id;
 use opensearch::http::Method;
 use serde_json::json;
@@ -55,4 +56,36 @@ fn every_line_is_found_by_its_own_words() {
         }
         println!("{name}: {} lines, each found by its own words", lines.len());
     }
+}
+
+/// Every line, pasted as one argument, is text whatever else it may be, and its event is found: of each file a hundred are asked
+/// for at the engine.
+pub fn pasted() -> String {
+    const ASKED: usize = 100;
+    let Some(folder) = folder() else { return "skipped, without LOGCTL_REAL_LOGS".to_owned() };
+    let rig = Rig::new(None);
+    let mut function = rig.patient_function();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
+    let (mut read, mut asked) = (0, 0);
+    for path in &files {
+        let bytes = std::fs::read(path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+        for line in &lines {
+            let query = logctl::query::parse(std::slice::from_ref(line)).unwrap();
+            assert!(matches!(query, Query::Text(_) | Query::Pasted { .. }), "{line:?} is {query:?}");
+            read += 1;
+        }
+        let (event, ids) = events(&lines);
+        well(&function.invoke(&event));
+        rig.sandbox.engine(Method::Post, "/_refresh", None);
+        let step = lines.len().div_ceil(ASKED);
+        for (id, line) in ids.iter().zip(&lines).step_by(step) {
+            let run = rig.sandbox.run(&["search", "-n", "10000", "-o", "jsonl", "--", line], &[]).ok();
+            assert!(run.stdout.contains(id), "{line:?} does not find {id}");
+            asked += 1;
+        }
+    }
+    format!("{read} lines of {} files are text, {asked} of them were asked for and found", files.len())
 }

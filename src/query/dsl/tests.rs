@@ -105,6 +105,15 @@ fn both_zeros_are_one(query: &str, typed: Json, pair: Json) {
 }
 
 #[test]
+fn many_values_are_a_few_clauses() {
+    let values: Vec<String> = (0..10_000).map(|nth| format!("R-{nth}")).collect();
+    let clause = compiled(&format!("orderId in ({})", values.join(", ")));
+    let clauses = clause["bool"]["should"].as_array().unwrap();
+    assert_eq!((clauses.len(), clauses[0]["terms"]["orderId"].as_array().map(Vec::len)), (2, Some(10_000)));
+    assert!(compiled(&format!("requestId in ({})", values.join(","))).to_string().contains(r#"{"@ids":["r-0","#));
+}
+
+#[test]
 fn an_event_is_found_by_its_id() {
     let id = "37462871928374619283746192837461928374619283746192837461";
     assert_eq!(compiled(&format!("@id={id}")), json!({"ids": {"values": [document_id(id), id]}}));

@@ -108,7 +108,9 @@ fn joined(arguments: &[String]) -> (String, Vec<Range<usize>>) {
     (text, ranges)
 }
 
-pub(crate) fn quote(text: &str) -> String {
+/// A text as it stands between quotes.
+#[must_use]
+pub fn quote(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
