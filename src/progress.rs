@@ -2,7 +2,7 @@
 
 /// Hears how far something has come that takes a while.
 pub trait Progress {
-    /// There are this many steps.
+    /// There are this many steps, and none of them is done.
     fn total(&self, steps: usize);
 
     /// One more of them is done.

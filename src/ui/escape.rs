@@ -18,8 +18,9 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
 pub(super) fn in_json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || turns(c) {
-            shown += &format!("\\u{:04x}", u32::from(c));
+        if c.is_control() || hides(c) {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| shown += &format!("\\u{unit:04x}"));
         } else {
             shown.push(c);
         }
@@ -27,13 +28,37 @@ pub(super) fn in_json(text: &str) -> String {
     shown
 }
 
-/// Overrides of the writing direction are no control characters, but let text lie about itself.
-fn turns(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// What nobody sees is no control character, but lets text lie about itself: overrides of the writing direction, signs without
+/// width, line separators, tags.
+fn hides(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+/// A text without the codes that colour it, which are none of its signs.
+#[must_use]
+pub fn without_colours(text: &str) -> Cow<'_, str> {
+    let mut parts = text.split('\u{1b}');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    let mut any = false;
+    for part in parts {
+        let code = part.strip_prefix('[').map(|code| code.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';'));
+        if let Some(rest) = code.and_then(|rest| rest.strip_prefix('m')) {
+            any = true;
+            plain.push_str(rest);
+        } else {
+            plain.push('\u{1b}');
+            plain.push_str(part);
+        }
+    }
+    if any { Cow::Owned(plain) } else { Cow::Borrowed(text) }
 }
 
 fn escape(text: &str, harmful: fn(char) -> bool) -> Cow<'_, str> {
-    let harmful = |c: char| harmful(c) || turns(c);
+    let harmful = |c: char| harmful(c) || hides(c);
     if !text.contains(harmful) {
         return Cow::Borrowed(text);
     }
@@ -60,6 +85,9 @@ mod tests {
         assert_eq!(one_line("a\nb\tc\r"), "a\\nb\\tc\\r");
         assert_eq!(escaped("\u{202e}evil"), "\\u{202e}evil");
         assert_eq!(in_json("{\"a\":\"\u{9b}2J\"}"), "{\"a\":\"\\u009b2J\"}");
+        assert_eq!(in_json("\"\u{e0041}\u{200b}\""), "\"\\udb40\\udc41\\u200b\"");
+        assert_eq!(one_line("a\u{200b}b\u{feff}c\u{2028}d"), "a\\u{200b}b\\u{feff}c\\u{2028}d");
+        assert_eq!(without_colours("\x1b[1;31mred\x1b[0m\x1b[2J"), "red\x1b[2J");
         assert!(matches!(escaped("plain – ünïcode"), Cow::Borrowed(_)));
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Kind},
 };
 
-pub use escape::{escaped, one_line};
+pub use escape::{escaped, one_line, without_colours};
 pub use grid::{Above, Cell, Column, Grid, Role};
 pub use look::{Look, paint};
 pub use progress::Bar;

@@ -53,6 +53,7 @@ impl Bar {
 impl Progress for Bar {
     fn total(&self, steps: usize) {
         self.drawn.set_length(steps as u64);
+        self.drawn.set_position(0); // What was counted before were others.
         self.drawn.set_style(style(true));
     }
 

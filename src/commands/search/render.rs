@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     events::{Event, Found, Nothing},
     time::rfc3339,
-    ui::{Look, Ui, escaped, one_line, paint},
+    ui::{Look, Ui, escaped, one_line, paint, without_colours},
 };
 
 /// Fields that repeat when the event happened.
@@ -104,7 +104,9 @@ fn pretty(event: &Event, dated: bool, look: &Look) -> String {
 /// What a structured event says, then its other fields; any other event as it is.
 fn readable(event: &Event, look: &Look) -> String {
     let said = ["message", "msg"].iter().find_map(|name| Some((*name, event.fields.get(*name)?.as_str()?)));
-    let Some((said_by, text)) = said else { return escaped(event.message.trim_end()).into_owned() };
+    let Some((said_by, text)) = said else {
+        return escaped(&without_colours(event.message.trim_end())).into_owned();
+    };
     let mut pairs = String::new();
     fields::walk(&event.fields, &mut |name, value| {
         let shown_already = name == said_by || Known::Level.names().contains(&name) || TIME_NAMES.contains(&name);
@@ -112,7 +114,7 @@ fn readable(event: &Event, look: &Look) -> String {
             pairs += &format!("  {name}={value}");
         }
     });
-    format!("{}{}", escaped(text.trim_end()), paint(look.dim(), one_line(&pairs)))
+    format!("{}{}", escaped(&without_colours(text.trim_end())), paint(look.dim(), one_line(&pairs)))
 }
 
 /// One event on one line, for a pipe.

@@ -2,72 +2,42 @@
 
 use super::{Wrong, lexer::outside_quotes};
 
+/// Words up to which an argument is short: in longer ones, which were pasted, the same words are text.
+const SHORT: usize = 8;
+
+/// What queries of Logs Insights begin with.
+const INSIGHTS: [&str; 10] =
+    ["fields", "filter", "stats", "parse", "display", "sort", "limit", "dedup", "pattern", "source"];
+
 /// The form of another language in an argument.
 pub(super) fn find(text: &str) -> Option<Wrong> {
-    let wrong = |at: usize, what: &str, example| Some(refuse(at, what, example));
     let words: Vec<(usize, &str)> = words(text);
-
     if text.starts_with(['–', '—']) && text.chars().nth(1).is_some_and(char::is_alphabetic) {
-        return wrong(0, "this is a long dash, where an option has two hyphens", "--since 2h");
+        return Some(refuse(0, "this is a long dash, where an option has two hyphens", "--since 2h"));
     }
     if text.starts_with('{') && text.trim_end().ends_with('}') && inner(text).starts_with("$.") {
-        return wrong(0, "this is a filter pattern of CloudWatch Logs", "status>=500 AND service=checkout");
+        return Some(refuse(0, "this is a filter pattern of CloudWatch Logs", "status>=500 AND service=checkout"));
     }
-    for (sign, what, example) in
-        [("|=", "`|=` is LogQL", "app=pay AND timeout"), ("|~", "`|~` is LogQL", "app=pay AND message=~/time.*out/")]
+    if let Some((at, sign)) = words.iter().find(|(_, word)| ["|=", "|~"].contains(word))
+        && (text.starts_with('{') || *at == 0)
     {
-        if let Some((at, _)) = words.iter().find(|(_, word)| *word == sign)
-            && text.starts_with('{')
-        {
-            return wrong(*at, what, example);
-        }
-    }
-    let insights = ["fields", "filter", "stats", "parse", "display", "sort", "limit", "dedup", "pattern", "source"];
-    if let Some(wrong) = of_words(&words).or_else(|| words.iter().find_map(|(at, word)| of_word(*at, word))) {
-        return Some(wrong);
+        return Some(refuse(*at, &format!("`{sign}` is LogQL"), "app=pay AND message=~/time.*out/"));
     }
     let pipe = words.iter().position(|(_, word)| *word == "|");
-    if let Some(nth) =
-        pipe.filter(|nth| insights.contains(&word(&words, 0)) && insights.contains(&word(&words, nth + 1)))
-    {
-        return wrong(
-            words[nth].0,
-            "this is a query of Logs Insights, and there is no pipe here",
-            "level=error AND timeout",
-        );
+    let command = |nth: usize| INSIGHTS.contains(&word(&words, nth));
+    if let Some(nth) = pipe.filter(|nth| command(0) && command(nth + 1)) {
+        let what = "this is a query of Logs Insights, and there is no pipe here";
+        return Some(refuse(words[nth].0, what, "level=error AND timeout"));
     }
-    if let Some(nth) = words.iter().position(|(_, word)| word.eq_ignore_ascii_case("like"))
-        && nth > 0
-        && is_pattern(word(&words, nth + 1))
-    {
-        let what = "`like` is a word of another language";
-        return wrong(words[nth].0, what, "message=~/time.*out/, or message=*timeout*");
+    if words.len() > SHORT {
+        return None;
     }
-    if let Some((at, _)) = words.iter().find(|(_, word)| is_percent_pattern(word)) {
-        return wrong(*at, "`%…%` is a pattern of CloudWatch Logs", "~/ECONN[A-Z]+/");
-    }
-    if words.len() > 1 && words.iter().all(|(_, word)| word.starts_with('?') && word.len() > 1) {
-        return wrong(0, "`?a ?b` is a filter pattern of CloudWatch Logs", "timeout OR refused");
-    }
-    for (nth, (at, word)) in words.iter().enumerate() {
-        if nth > 0 && ["=~", "!~"].contains(&words[nth - 1].1) {
-            continue; // It is an expression.
-        }
-        if let Some(place) = chained(word) {
-            return wrong(at + place, "a comparison has one side here", "status>=400 AND status<500");
-        }
-        if let Some(place) = fuzzy(word) {
-            return wrong(at + place, "`~` for words that are alike is Lucene", "refused OR refuse");
-        }
-        if let Some(place) = slashes(word) {
-            return wrong(
-                at + place,
-                "a regular expression has a `~` before it",
-                "message=~/time.*out/ or ~/time.*out/",
-            );
-        }
-    }
-    None
+    of_words(&words).or_else(|| {
+        words.iter().enumerate().find_map(|(nth, (at, word))| {
+            let is_expression = nth > 0 && ["=~", "!~"].contains(&words[nth - 1].1);
+            if is_expression { None } else { of_word(*at, word, words.len() == 1) }
+        })
+    })
 }
 
 fn refuse(at: usize, what: &str, example: &'static str) -> Wrong {
@@ -116,14 +86,18 @@ fn of_words(words: &[(usize, &str)]) -> Option<Wrong> {
             "status>=500, and -o jsonl | jq outside of it",
         ));
     }
-    if let Some(first @ ("|=" | "|~")) = words.first().map(|(_, word)| *word) {
-        return Some(refuse(0, &format!("`{first}` is LogQL"), "app=pay AND timeout"));
-    }
-    if text(0).starts_with('{')
-        && text(0).contains('=')
-        && text(0).ends_with('}')
-        && text(0).contains("=\"") | text(0).contains("=~\"")
+    if let Some(nth) = words.iter().position(|(_, word)| word.eq_ignore_ascii_case("like"))
+        && nth > 0
+        && is_pattern(text(nth + 1))
     {
+        let what = "`like` is a word of another language";
+        return Some(refuse(words[nth].0, what, "message=~/time.*out/, or message=*timeout*"));
+    }
+    if words.len() > 1 && words.iter().all(|(_, word)| word.starts_with('?') && word.len() > 1) {
+        return Some(refuse(0, "`?a ?b` is a filter pattern of CloudWatch Logs", "timeout OR refused"));
+    }
+    let is_selector = text(0).starts_with('{') && text(0).ends_with('}');
+    if is_selector && (text(0).contains("=\"") || text(0).contains("=~\"")) {
         return Some(refuse(0, "this is a selector of LogQL", "service=orders"));
     }
     let of_insights = (is(0, &["filter"])
@@ -156,8 +130,22 @@ fn of_words(words: &[(usize, &str)]) -> Option<Wrong> {
     None
 }
 
-/// Forms of one word.
-fn of_word(at: usize, word: &str) -> Option<Wrong> {
+/// Forms of one word, which may stand alone.
+fn of_word(at: usize, word: &str, alone: bool) -> Option<Wrong> {
+    // `%TEMP%` in prose is a variable.
+    if is_percent_pattern(word) && (alone || word.contains(['[', '*', '+', '('])) {
+        return Some(refuse(at, "`%…%` is a pattern of CloudWatch Logs", "~/ECONN[A-Z]+/"));
+    }
+    if let Some(place) = chained(word) {
+        return Some(refuse(at + place, "a comparison has one side here", "status>=400 AND status<500"));
+    }
+    if let Some(place) = fuzzy(word) {
+        return Some(refuse(at + place, "`~` for words that are alike is Lucene", "refused OR refuse"));
+    }
+    if let Some(place) = slashes(word) {
+        let example = "message=~/time.*out/ or ~/time.*out/";
+        return Some(refuse(at + place, "a regular expression has a `~` before it", example));
+    }
     let functions = ["exists(", "ispresent(", "isempty(", "isblank(", "contains(", "startswith(", "endswith("];
     let lower = word.to_ascii_lowercase();
     if functions.iter().any(|function| lower.starts_with(function)) {
@@ -318,6 +306,9 @@ mod tests {
     #[test_case("list<map<int>>"; "types")]
     #[test_case("a | b is a table"; "a bar in prose")]
     #[test_case("limit of 10 reached"; "a limit in prose")]
+    #[test_case("duration: 12 ms statement: SELECT id FROM t WHERE name LIKE '%x%' LIMIT 5"; "a statement in a line that was pasted")]
+    #[test_case("cannot open %TEMP% on this host"; "a variable")]
+    #[test_case("ran: cat /var/log/x | grep -c error | sort | head -n 3 > /tmp/out"; "a command in a line that was pasted")]
     #[test_case("filter is clogged"; "a filter in prose")]
     #[test_case("order=2026-11"; "a month")]
     fn text(text: &str) {
