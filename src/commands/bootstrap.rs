@@ -355,6 +355,10 @@ fn check_rules(args: &BootstrapArgs) -> Result<(), Error> {
             .hint("use fewer and wider globs"));
         }
     }
+    if let Some(topic) = args.alarm_topic.as_deref().filter(|topic| !topic.is_empty() && !topic.starts_with("arn:")) {
+        return Err(Error::new(Kind::Usage, format!("--alarm-topic: `{topic}` is no ARN"))
+            .hint("a topic looks like arn:aws:sns:eu-west-1:111122223333:alarms"));
+    }
     let rules = args.service_rule.as_deref().unwrap_or_default().join(",");
     Services::new(&rules).map_err(|problem| Error::new(Kind::Usage, format!("--service-rule: {problem}")))?;
     let patterns = args.redact_pattern.as_deref().unwrap_or_default().join("\n");

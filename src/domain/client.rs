@@ -32,6 +32,13 @@ impl DomainClient {
         Self { domain, endpoint, timeout }
     }
 
+    /// The same with shorter answers.
+    #[cfg(test)]
+    pub(crate) fn reading_at_most(endpoint: Endpoint, http: HttpClient, bytes: usize) -> Self {
+        let domain = Domain::new(http.with_max_response(bytes), endpoint.as_str(), Auth::None);
+        Self { domain, endpoint, timeout: Duration::from_secs(5) }
+    }
+
     /// Asks something, with JSON in and out.
     ///
     /// # Errors

@@ -246,6 +246,43 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn where_events_are_long_pages_are_short() {
+        let server = MockServer::start().await;
+        let long: Vec<u64> = (0..1000).collect();
+        Mock::given(body_partial_json(json!({"size": 1000}))).respond_with(answer(&long, 0)).mount(&server).await;
+        Mock::given(body_partial_json(json!({"size": 500}))).respond_with(answer(&[7, 6], 0)).mount(&server).await;
+        let http = Network::default().client(None).unwrap();
+        let domain = DomainClient::reading_at_most(server.uri().parse().unwrap(), http, 10_000);
+        assert_eq!(search(2000).run(&domain).await.unwrap().events.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_hit_is_verified_where_the_engine_knows_too_little() {
+        let server = MockServer::start().await;
+        let hit = |id: u64, names: &[&str], message: &str| {
+            json!({"_id": id.to_string(), "_index": "i", "sort": [id, id, "i"], "matched_queries": names,
+                "_source": {"@timestamp": id, "@message": message}})
+        };
+        let hits = [
+            hit(3, &["part 2"], "check failed: size > 0"),
+            hit(2, &["part 2"], "check failed: size < 0"),
+            hit(1, &["part 1"], "by the test"),
+        ];
+        let body = json!({"hits": {"total": {"value": 3, "relation": "eq"}, "hits": hits}});
+        Mock::given(wiremock::matchers::any())
+            .respond_with(ResponseTemplate::new(200).set_body_json(body))
+            .mount(&server)
+            .await;
+        let compiled = crate::query::dsl::compile(&crate::query::parse(&["size>0 failed".to_owned()]).unwrap());
+        let http = Network::default().client(None).unwrap();
+        let domain = DomainClient::new(server.uri().parse().unwrap(), Auth::None, http, Duration::from_secs(5));
+        let wanted = Search { clause: compiled.clause, verdict: compiled.verdict, ..search(10) };
+        let found = wanted.run(&domain).await.unwrap();
+        let ids: Vec<&str> = found.events.iter().map(|event| event.id.as_str()).collect();
+        assert_eq!((ids, found.total, found.total_is_at_least), (vec!["1"], 1, false));
+    }
+
+    #[tokio::test]
     async fn a_part_that_is_missing_is_said() {
         let server = MockServer::start().await;
         Mock::given(wiremock::matchers::any()).respond_with(answer(&[1], 1)).mount(&server).await;

@@ -118,7 +118,9 @@ pub fn quote(text: &str) -> String {
 fn is_test(name: &str, rest: &[String]) -> bool {
     let [sign, value, ..] = rest else { return false };
     let signs = ["=", "==", "!=", "<>", ">", ">=", "<", "<=", "=~", "!~"];
-    let in_words = ["gt", "ge", "lt", "le"].contains(&sign.as_str()) && sense::is_bound(value);
+    // Those of other languages are read together, too, so that they are refused.
+    let words = ["gt", "ge", "lt", "le", "eq", "ne", "neq", "gte", "lte"];
+    let in_words = words.contains(&sign.as_str()) && sense::is_bound(value);
     let mut parser = Parser::new(name, false);
     (signs.contains(&sign.as_str()) || in_words) && parser.field().is_some() && parser.rest().is_empty()
 }

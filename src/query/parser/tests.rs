@@ -186,6 +186,12 @@ fn forms_that_are_not_understood(text: &str) {
 }
 
 #[test]
+fn a_comparison_of_another_language_is_refused_over_arguments() {
+    let error = parse(&["status", "eq", "500"].map(str::to_owned)).unwrap_err();
+    assert!(error.message.contains("another language's"), "{error}");
+}
+
+#[test]
 fn depth_is_bounded() {
     assert!(wrong(&"(".repeat(10_000)).contains("nested too deep"));
 }
