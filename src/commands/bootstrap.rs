@@ -318,10 +318,12 @@ async fn watch(operation: Operation, aws: &Aws, plan: &Plan, cx: &Context<'_>, u
     let shown = ui.show(&Outcome::deployed(plan));
     let took = jiff::SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
     ui.status(format_args!("deployed stack {stack} in {}, in {}", plan.target, rough(took)));
-    let left_out = DeployedStack::find(aws, stack).await?.map(|stack| stack.left_out).unwrap_or_default();
-    if !left_out.is_empty() {
-        let names = left_out.replace(',', ", ");
+    if let Some(stack) = DeployedStack::find(aws, stack).await?.filter(|stack| !stack.left_out.is_empty()) {
+        let names = stack.left_out.replace(',', ", ");
         ui.status(format_args!("the domain does not know {names}; its indices are made without"));
+        if stack.settings.compression == Compression::Zstd && stack.left_out.split(',').any(|name| name == "codec") {
+            ui.warning("the domain has no zstd: its indices are compressed with best_compression");
+        }
     }
     ui.hint("new log groups are subscribed as they come; subscribe those that exist with: logctl backfill");
     shown
