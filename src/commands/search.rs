@@ -153,7 +153,10 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     if args.level.is_some() {
         let unleveled = without_level(&query, &search, args, &domain).await?;
         if unleveled > 0 {
-            ui.status(format_args!("{} of the query have no level, and -l leaves them out", count_of(unleveled)));
+            ui.status(format_args!(
+                "{} of the query have no level, and -l leaves them out",
+                count(usize::try_from(unleveled).unwrap_or(usize::MAX), "event")
+            ));
         }
     }
     let nothing = if found.events.is_empty() && !found.no_index && found.warnings.is_empty() {
@@ -173,10 +176,6 @@ async fn without_level(query: &Query, search: &Search, args: &SearchArgs, domain
     clauses.push(json!({"bool": {"must_not": [{"exists": {"field": "@level"}}]}}));
     let search = Search { clause: json!({"bool": {"filter": clauses}}), verdict: None, ..search.clone() };
     Ok(search.count(domain).await?)
-}
-
-fn count_of(events: u64) -> String {
-    if events == 1 { "1 event".to_owned() } else { format!("{} events", grouped(events)) }
 }
 
 /// The range that was asked for, by a flag or in the query, else the last hour.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Search;
 use crate::{
+    args,
     domain::{DomainClient, DomainError},
     query::{self, Comparison, Field, Query, dsl},
     time::{from_milliseconds, rfc3339},
@@ -53,11 +54,11 @@ impl Empty<'_> {
     }
 
     async fn cause(&self, domain: &DomainClient) -> Result<Nothing, DomainError> {
-        let names = self.tested();
-        let mut aggregations = json!({
-            "groups": {"cardinality": {"field": "@log_group"}},
-            "names": {"terms": {"field": "@kvk", "size": MOST}},
-        });
+        let names: Vec<_> = self.tested().into_iter().take(MOST_FIELDS).collect();
+        let mut aggregations = json!({"groups": {"cardinality": {"field": "@log_group"}}});
+        if !names.is_empty() {
+            aggregations["names"] = json!({"terms": {"field": "@kvk", "size": MOST}});
+        }
         for (nth, (field, _)) in names.iter().enumerate() {
             let has = dsl::compile(&Query::Exists((*field).clone())).clause;
             aggregations[format!("has {nth}")] = json!({"filter": has});
@@ -80,7 +81,7 @@ impl Empty<'_> {
             return Ok(nothing);
         }
         if events > 0 {
-            for (nth, (field, value)) in names.iter().take(MOST_FIELDS).enumerate() {
+            for (nth, (field, value)) in names.iter().enumerate() {
                 let have = around["aggregations"][format!("has {nth}")]["doc_count"].as_u64().unwrap_or_default();
                 if have == 0 {
                     return Ok(no_field(&field.name, &keys(&around["aggregations"]["names"])));
@@ -275,10 +276,9 @@ fn keys(terms: &Value) -> Vec<String> {
 /// The text that is most alike, if one is alike at all.
 fn nearest(text: &str, all: &[String]) -> Option<String> {
     const ALIKE: f64 = 0.75;
-    let lower = text.to_lowercase();
-    let alike = |other: &String| strsim::jaro_winkler(&lower, &other.to_lowercase());
-    let best = all.iter().filter(|other| *other != text).max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
-    (alike(best) >= ALIKE).then(|| best.clone())
+    let best = args::nearest(text, all.iter().map(String::as_str).filter(|other| *other != text))?;
+    let alike = strsim::jaro_winkler(&text.to_lowercase(), &best.to_lowercase());
+    (alike >= ALIKE).then(|| best.to_owned())
 }
 
 #[cfg(test)]

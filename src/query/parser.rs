@@ -338,11 +338,7 @@ impl<'a> Parser<'a> {
         self.depth += 1;
         loop {
             self.skip_spaces();
-            if self.rest().is_empty() {
-                self.at = opened;
-                return Err(self.unpaired("this bracket is never closed"));
-            }
-            if self.take(")") {
+            if self.closes_list(opened)? {
                 break;
             }
             if !self.take(",") {
@@ -361,6 +357,15 @@ impl<'a> Parser<'a> {
             return Ok(Some(Query::And(vec![Query::Exists(field.clone()), any.negated()])));
         }
         Ok(Some(any))
+    }
+
+    /// Takes the bracket that closes the list which was opened there, if it stands next.
+    fn closes_list(&mut self, opened: usize) -> Result<bool, Wrong> {
+        if self.rest().is_empty() {
+            self.at = opened;
+            return Err(self.unpaired("this bracket is never closed"));
+        }
+        Ok(self.take(")"))
     }
 
     /// `[a TO b]`, `{a TO b}`, `a..b`.
@@ -456,11 +461,7 @@ impl<'a> Parser<'a> {
             all |= self.take_word(&["AND", "&&", "and"]);
             any |= self.take_word(&["OR", "||", "or"]) || self.take(",");
             self.skip_spaces();
-            if self.rest().is_empty() {
-                self.at = opened;
-                return Err(self.unpaired("this bracket is never closed"));
-            }
-            if self.take(")") {
+            if self.closes_list(opened)? {
                 break;
             }
             values.push(Query::Test { field: field.clone(), comparison: each, value: self.item()? });
