@@ -35,7 +35,7 @@ test: functions ## Set up everything and run every test
 test-long: functions ## Run the tests that need minutes; PART=outage runs one of them
 	@tests/long $(PART)
 
-bench: functions ## Measure the forwarder beside the function that AWS generates, and write benches/RESULTS.md
+bench: dist ## Measure the forwarder beside the function that AWS generates, and the command; writes benches/RESULTS.md
 	$(CARGO) build --locked --profile dist --package logctl-benches
 	@target/dist/logctl-benches
 

@@ -164,12 +164,13 @@ pub fn from_milliseconds(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or(if milliseconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
-/// `2026-11-23 20:05:12 to 21:05:12 +01:00`.
+/// `2026-11-23 20:05:12 to 21:05:12 +01:00`; where clocks have changed, each end has its own offset.
 #[must_use]
 pub fn describe(range: &Range<Timestamp>, zone: &TimeZone) -> String {
     let [since, until] = [range.start, range.end].map(|time| time.to_zoned_datetime(zone.clone()));
+    let begin = if since.offset() == until.offset() { "%Y-%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S %:z" };
     let end = if since.date() == until.date() { "%H:%M:%S %:z" } else { "%Y-%m-%d %H:%M:%S %:z" };
-    format!("{} to {}", since.strftime("%Y-%m-%d %H:%M:%S"), until.strftime(end))
+    format!("{} to {}", since.strftime(begin), until.strftime(end))
 }
 
 /// How long ago, roughly: `5m`, `3h`, `12d`.
@@ -242,5 +243,7 @@ mod tests {
         let range = "2026-11-23T10:05:00Z".parse().unwrap().."2026-11-23T11:05:00Z".parse().unwrap();
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         assert_eq!(describe(&range, &zone), "2026-11-23 11:05:00 to 12:05:00 +01:00");
+        let change = "2026-10-25T00:30:00Z".parse().unwrap().."2026-10-25T01:30:00Z".parse().unwrap();
+        assert_eq!(describe(&change, &zone), "2026-10-25 02:30:00 +02:00 to 02:30:00 +01:00");
     }
 }

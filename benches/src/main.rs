@@ -1,8 +1,8 @@
 //! `make bench`: what the forwarder costs, beside the function that AWS generates for this job, and beside the limits that
-//! it must keep. Writes `benches/RESULTS.md`.
+//! it must keep; and how long the command lets somebody wait. Writes `benches/RESULTS.md`.
 //!
 //! Speeds are ratios of CPU time of the processes, measured in interleaved rounds: absolute times mean nothing on a machine
-//! that others use as well. The rest are sizes.
+//! that others use as well. What somebody waits for is wall time. The rest are sizes.
 
 #![expect(clippy::print_stdout, clippy::expect_used, clippy::panic, reason = "a program for developers")]
 
@@ -12,6 +12,7 @@ mod ours;
 mod peer;
 mod redaction;
 mod storage;
+mod terminal;
 
 use std::{
     io::{Read as _, Write as _},
@@ -25,6 +26,7 @@ use equality::Exceptions;
 use logctl_core::payload::{DEFAULT_CAP, parse, unpack};
 use ours::Ours;
 use peer::Peer;
+use storage::Engine;
 
 const ROUNDS: usize = 5;
 
@@ -35,6 +37,7 @@ fn main() {
         Some("payloads") => return by_payload(),
         Some("profile") => return profile(),
         Some("redaction") => return redact(&mut Report::default()),
+        Some("terminal") => return waits(root),
         _ => {}
     }
     let mut report = Report::default();
@@ -50,12 +53,14 @@ fn main() {
     memory(&mut report, start);
     first_next(root, &folder, &mut report);
     archive(root, &mut report);
+    terminal::starts(root, &mut report);
     meaning(&mut report, &mut start());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = runtime();
     let mut peer = start();
     let whole = corpus::payloads();
     peer.load(&whole);
-    if let Some([turns, rows]) = runtime.block_on(storage::measure(root, &whole, &mut peer)) {
+    if let Some(engine) = runtime.block_on(Engine::start(root)) {
+        let [turns, rows] = runtime.block_on(engine.measure(&whole, &mut peer));
         let figure = ratio(turns.ours, turns.theirs);
         report.row("storage on the domain, of the dynamic mapping", figure, figure <= 0.56, "≤ 0.56", "≤ 0.51");
         let figure = ratio(rows.ours, rows.theirs);
@@ -65,10 +70,24 @@ fn main() {
             "Of {all} documents, this forwarder lost {ours}, and the dynamic mapping refused {theirs}."
         ));
         assert_eq!((ours, rows.lost.0), (0, 0), "a document was lost");
+        runtime.block_on(terminal::search(root, &engine, &mut report));
     }
     let text = report.finish();
     std::fs::write(root.join("benches/RESULTS.md"), &text).expect("the report is written");
     println!("{text}");
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// How long the command lets somebody wait, and nothing else.
+fn waits(root: &Path) {
+    let mut report = Report::default();
+    terminal::starts(root, &mut report);
+    let runtime = runtime();
+    let engine = runtime.block_on(Engine::start(root)).expect("an engine starts");
+    runtime.block_on(terminal::search(root, &engine, &mut report));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
@@ -367,6 +386,12 @@ impl Report {
         self.rows.push_str(&format!("| {what} | {value:.2}{verdict} | {must} | {aim} |\n"));
     }
 
+    /// A row without a figure.
+    fn missing(&mut self, what: &str, why: &str, must: &str) {
+        println!("{what}: not measured, {why} (must {must})");
+        self.rows.push_str(&format!("| {what} | not measured: {why} | {must} |  |\n"));
+    }
+
     fn note(&mut self, text: &str) {
         println!("{text}");
         self.notes.push_str(&format!("{text}\n"));
@@ -376,7 +401,8 @@ impl Report {
         format!(
             "# Results of `make bench`\n\n\
              Against the function that AWS generates for this job (npm `serverless-es-logs` 3.4.2), in one run over the\n\
-             project's own corpus. Speeds are ratios of CPU time, medians of {ROUNDS} interleaved rounds; the rest are sizes.\n\n\
+             project's own corpus. Speeds are ratios of CPU time, medians of {ROUNDS} interleaved rounds; times are wall times\n\
+             of the command, medians of more such rounds; the rest are sizes.\n\n\
              | figure | measured | must | aim |\n|---|---|---|---|\n{}\n{}",
             self.rows, self.notes
         )

@@ -48,8 +48,10 @@ const APART: i64 = 137;
 const FIRST: i64 = 1_795_392_000_000;
 
 /// A search engine that is stopped when it is dropped.
-struct Engine<'a> {
+pub struct Engine<'a> {
     root: &'a Path,
+    /// Where it answers.
+    pub url: String,
     domain: Domain,
 }
 
@@ -59,7 +61,22 @@ impl Drop for Engine<'_> {
     }
 }
 
-impl Engine<'_> {
+impl<'a> Engine<'a> {
+    /// Starts one with our template; `None` where none can be started.
+    pub async fn start(root: &'a Path) -> Option<Self> {
+        let up = Command::new(root.join("sandbox/sandbox")).args(["up", "--name", SANDBOX]).output().ok()?;
+        let env = String::from_utf8(up.stdout).ok()?;
+        let url = env.lines().find_map(|line| line.strip_prefix("export OPENSEARCH_URL="))?;
+        let http = HttpClient::new(None).ok()?;
+        let engine = Self { root, url: url.to_owned(), domain: Domain::new(http, url, Auth::None) };
+        let mut template: Value =
+            serde_json::from_slice(&std::fs::read(root.join("stack/index_template.json")).ok()?).ok()?;
+        template["index_patterns"] = json!(["turns*", "rows*", "alone*", "searched*"]);
+        let installed = engine.ask(Method::PUT, "/_index_template/ours", &template).await;
+        assert_eq!(installed["acknowledged"], true, "the newest engine takes the template: {installed}");
+        Some(engine)
+    }
+
     async fn ask(&self, method: Method, path: &str, body: &Value) -> Value {
         let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
         let answer = self.domain.send(method, path, body, Duration::from_mins(5)).await.expect("the engine answers");
@@ -77,34 +94,6 @@ impl Engine<'_> {
     }
 }
 
-/// Both ways of arriving: groups in turns, as in life, and one group after the other.
-pub async fn measure(root: &Path, payloads: &[Payload], peer: &mut Peer) -> Option<[Storage; 2]> {
-    let up = Command::new(root.join("sandbox/sandbox")).args(["up", "--name", SANDBOX]).output().ok()?;
-    let env = String::from_utf8(up.stdout).ok()?;
-    let url = env.lines().find_map(|line| line.strip_prefix("export OPENSEARCH_URL="))?;
-    let http = HttpClient::new(None).ok()?;
-    let engine = Engine { root, domain: Domain::new(http, url, Auth::None) };
-    let mut template: Value =
-        serde_json::from_slice(&std::fs::read(root.join("stack/index_template.json")).ok()?).ok()?;
-    template["index_patterns"] = json!(["turns*", "rows*", "alone*"]);
-    let installed = engine.ask(Method::PUT, "/_index_template/ours", &template).await;
-    assert_eq!(installed["acknowledged"], true, "the newest engine takes the template: {installed}");
-
-    let texts: Vec<String> =
-        payloads.iter().map(|payload| payload::unpack(&payload.data, DEFAULT_CAP).expect("a payload")).collect();
-    let mut batches = Vec::new();
-    for (payload, text) in payloads.iter().zip(&texts) {
-        if let Ok(Decoded::Data(batch)) = payload::parse(text, "eu-west-1") {
-            batches.push((batch, theirs(payload, peer)));
-        }
-    }
-    let all = payloads.iter().map(|payload| payload.events as u64).sum();
-    Some([
-        engine.compare("turns", TOGETHER, &batches, all).await,
-        engine.compare("rows", usize::MAX, &batches, all).await,
-    ])
-}
-
 /// What the peer makes of the events of a payload, by their ids.
 fn theirs(payload: &Payload, peer: &mut Peer) -> HashMap<String, String> {
     let dump = peer.ask(&format!("dump {}", payload.name));
@@ -117,6 +106,49 @@ fn theirs(payload: &Payload, peer: &mut Peer) -> HashMap<String, String> {
 }
 
 impl Engine<'_> {
+    /// Both ways of arriving: groups in turns, as in life, and one group after the other.
+    pub async fn measure(&self, payloads: &[Payload], peer: &mut Peer) -> [Storage; 2] {
+        let texts: Vec<String> =
+            payloads.iter().map(|payload| payload::unpack(&payload.data, DEFAULT_CAP).expect("a payload")).collect();
+        let mut batches = Vec::new();
+        for (payload, text) in payloads.iter().zip(&texts) {
+            if let Ok(Decoded::Data(batch)) = payload::parse(text, "eu-west-1") {
+                batches.push((batch, theirs(payload, peer)));
+            }
+        }
+        let all = payloads.iter().map(|payload| payload.events as u64).sum();
+        [self.compare("turns", TOGETHER, &batches, all).await, self.compare("rows", usize::MAX, &batches, all).await]
+    }
+
+    /// Indexes all events of the payloads, for somebody who searches the indices of this prefix.
+    pub async fn fill(&self, prefix: &str, payloads: &[Payload]) {
+        let index = outliers(prefix);
+        let (mappings, mut letters) = (Mutex::new(Mappings::default()), Letters::default());
+        for payload in payloads {
+            let text = payload::unpack(&payload.data, DEFAULT_CAP).expect("a payload");
+            if let Ok(Decoded::Data(batch)) = payload::parse(&text, "eu-west-1") {
+                let encoder = Encoder::new(Target::One(&index), &batch.origin, FIRST);
+                self.write(&batch.events, &encoder, &mappings, &mut letters).await;
+            }
+        }
+        assert_eq!(letters.count(LetterKind::Outage), 0);
+        self.ask(Method::POST, &format!("/{index}/_refresh"), &Value::Null).await;
+    }
+
+    /// Indexes events as the forwarder does.
+    async fn write(
+        &self,
+        events: &[Event<'_>],
+        encoder: &Encoder<'_>,
+        mappings: &Mutex<Mappings>,
+        letters: &mut Letters,
+    ) -> Written {
+        let deadline = Instant::now() + Duration::from_mins(5);
+        let domain = &self.domain;
+        let writer = Writer { domain, mappings, deadline, circuit: Circuit::Closed, tried: 0, redactor: None };
+        writer.write(events, encoder, letters).await
+    }
+
     /// Indexes the batches, of each in turn as many events as arrive `together`.
     async fn compare(
         &self,
@@ -143,15 +175,7 @@ impl Engine<'_> {
                 let (lost, held): (Vec<_>, Vec<_>) = events.iter().partition(|event| refused.contains(event.id));
                 for (index, events) in [(&ours, held), (&alone, lost)] {
                     let encoder = Encoder::new(Target::One(index), &batch.origin, arrived);
-                    let writer = Writer {
-                        domain: &self.domain,
-                        mappings: &mappings,
-                        deadline: Instant::now() + Duration::from_mins(5),
-                        circuit: Circuit::Closed,
-                        tried: 0,
-                        redactor: None,
-                    };
-                    written.add(writer.write(&events, &encoder, &mut letters).await);
+                    written.add(self.write(&events, &encoder, &mappings, &mut letters).await);
                 }
                 arrived += APART;
             }

@@ -11,12 +11,19 @@ use aws_config::{
 };
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_smithy_http_client::{
+    self as http_client, ConnectorBuilder,
+    proxy::ProxyConfig,
+    tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::{http::SharedHttpClient, runtime_components::RuntimeComponents};
 use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::{
     args::{AwsOptions, nearest},
     env::Environment,
     error::{Error, Kind},
+    network::Network,
 };
 
 /// The two halves of a key.
@@ -43,6 +50,9 @@ pub async fn load(options: &AwsOptions, env: &Environment) -> Result<SdkConfig, 
     if let Some(region) = &options.region {
         loader = loader.region(Region::new(region.clone()));
     }
+    if let Some(authorities) = Network::new(env).authorities()? {
+        loader = loader.http_client(trusting(&authorities));
+    }
     let config = loader.load().await;
     if config.region().is_none() {
         return Err(Error::new(Kind::Usage, "no AWS Region is set").hint("add --region, or set AWS_REGION"));
@@ -56,6 +66,22 @@ pub async fn load(options: &AwsOptions, env: &Environment) -> Result<SdkConfig, 
     }
     let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&provider).build();
     Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build())
+}
+
+/// The SDK's own client, which trusts these authorities, too; by itself it knows those of the system.
+fn trusting(authorities: &str) -> SharedHttpClient {
+    let trust = TrustStore::default().with_pem_certificate(authorities);
+    let context = TlsContext::builder().with_trust_store(trust).build();
+    http_client::Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = ConnectorBuilder::default().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));
+        if let Ok(context) = &context {
+            connector.set_tls_context(context.clone());
+        }
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        connector.build()
+    })
 }
 
 /// With one half of a key the SDK would silently go on to the next identity that it finds.

@@ -2,6 +2,7 @@
 
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig};
 use aws_credential_types::Credentials;
+use logctl_sink::aws::Hosts;
 use serde_json::Value;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -44,8 +45,9 @@ impl Account {
             .load()
             .await;
         let options = AwsOptions { profile: None, region: None, expect_account: None };
+        let hosts = Hosts { all: Some(self.0.uri()), ..Hosts::default() };
         let caller = "arn:aws:sts::123456789012:assumed-role/dev/ana".to_owned();
-        Aws { config, target, caller, network: Network::default(), options }
+        Aws { config, target, caller, network: Network::default(), hosts, options }
     }
 
     /// The operations that it was asked for, in turn.

@@ -7,14 +7,16 @@ pub mod groups;
 mod limiter;
 #[cfg(test)]
 pub(crate) mod mocked;
+pub mod past;
 pub mod policy;
 pub mod signed;
 pub mod trail;
 
 use std::{error::Error as StdError, fmt};
 
-use aws_config::{SdkConfig, retry::RetryConfig};
+use aws_config::{Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
+use logctl_sink::aws::Hosts;
 use serde::Serialize;
 
 use crate::{
@@ -63,6 +65,7 @@ pub struct Aws {
     pub caller: String,
     /// How hosts outside of this machine are reached, where no SDK does it.
     pub network: Network,
+    hosts: Hosts,
     options: AwsOptions,
 }
 
@@ -92,7 +95,15 @@ impl Aws {
         let target = Target { account, alias: None, region, partition };
         tracing::info!("the caller is {}; works in {target}", identity.arn().unwrap_or_default());
         let caller = identity.arn().unwrap_or_default().to_owned();
-        Ok(Self { config, target, caller, network: Network::new(env), options: options.clone() })
+        let hosts = Self::hosts_of(&config, env);
+        Ok(Self { config, target, caller, network: Network::new(env), hosts, options: options.clone() })
+    }
+
+    /// The same account in another Region.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        let config = self.config.clone().into_builder().region(Region::new(region.to_owned())).build();
+        Self { config, target: Target { region: region.to_owned(), ..self.target.clone() }, ..self.clone() }
     }
 
     /// With the account's alias, where it has one that may be read.

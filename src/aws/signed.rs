@@ -6,11 +6,12 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials as _;
 use bytes::Bytes;
 use hyper::Request;
-use logctl_sink::aws::{AwsClient, AwsError, Signer, xml::texts};
+use logctl_sink::aws::{AwsClient, AwsError, Hosts, Signer, xml::texts};
 
 use super::{Aws, errors};
 use crate::{
     args::AwsOptions,
+    env::Environment,
     error::{Error, Kind},
 };
 
@@ -36,6 +37,25 @@ pub async fn signer(config: &SdkConfig, options: &AwsOptions) -> Result<Signer, 
 }
 
 impl Aws {
+    /// Where the services answer that are asked without an SDK: as the variables say that the SDKs read.
+    pub(super) fn hosts_of(config: &SdkConfig, env: &Environment) -> Hosts {
+        const OWN: [(&str, &str); 5] = [
+            ("s3", "AWS_ENDPOINT_URL_S3"),
+            ("secretsmanager", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            ("lambda", "AWS_ENDPOINT_URL_LAMBDA"),
+            ("logs", "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
+            ("es", "AWS_ENDPOINT_URL_OPENSEARCH"),
+        ];
+        let ignored = env.var("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == Some("true");
+        let own = |(service, name)| Some((service, env.var(name).filter(|_| !ignored)?.to_owned()));
+        Hosts {
+            all: config.endpoint_url().map(str::to_owned),
+            of_service: OWN.into_iter().filter_map(own).collect(),
+            fips: config.use_fips().unwrap_or_default(),
+            dual_stack: config.use_dual_stack().unwrap_or_default(),
+        }
+    }
+
     /// The caller's identity as it is now; temporary credentials are renewed by asking again.
     ///
     /// # Errors
@@ -49,9 +69,8 @@ impl Aws {
     /// # Errors
     /// Denied where there are no credentials.
     pub async fn signed(&self) -> Result<AwsClient, Error> {
-        let endpoint = self.config.endpoint_url().map(str::to_owned);
         let http = self.network.client(None)?;
-        Ok(AwsClient::new(http, self.signer().await?, endpoint).with_timeout(TIMEOUT))
+        Ok(AwsClient::new(http, self.signer().await?, None).with_hosts(self.hosts.clone()).with_timeout(TIMEOUT))
     }
 
     /// The account's alias, where it has one that may be read. IAM is global and answers in one Region of each partition:

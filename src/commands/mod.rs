@@ -7,6 +7,7 @@ pub mod completion;
 mod group_report;
 pub mod groups;
 pub mod man;
+pub mod printer;
 pub mod replay;
 pub mod search;
 pub mod teardown;
@@ -14,15 +15,8 @@ pub mod teardown;
 use clap::Subcommand;
 
 use self::{
-    audit::AuditArgs,
-    backfill::BackfillArgs,
-    bootstrap::BootstrapArgs,
-    completion::CompletionArgs,
-    groups::GroupsArgs,
-    man::ManArgs,
-    replay::ReplayArgs,
-    search::{Output, SearchArgs},
-    teardown::TeardownArgs,
+    audit::AuditArgs, backfill::BackfillArgs, bootstrap::BootstrapArgs, completion::CompletionArgs, groups::GroupsArgs,
+    man::ManArgs, printer::Output, replay::ReplayArgs, search::SearchArgs, teardown::TeardownArgs,
 };
 use crate::{
     args::{Format, GroupSelection, Rate},
@@ -60,7 +54,7 @@ impl Command {
             Self::Groups(args) => args.format.output,
             Self::Replay(args) => args.format.output,
             Self::Teardown(args) => args.format.output,
-            Self::Search(args) => args.output.is_some_and(Output::is_json).then_some(Format::Json),
+            Self::Search(args) => args.output.output.is_some_and(Output::is_json).then_some(Format::Json),
             Self::Completion(_) | Self::Man(_) => None,
         }
     }

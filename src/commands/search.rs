@@ -1,34 +1,44 @@
 //! `logctl search`: query → request → events → closing line.
 
+mod account;
+mod answer;
+mod connect;
+mod explain;
 mod lists;
-mod render;
+mod shell;
 
-use std::{collections::BTreeSet, ops::Range, time::Duration};
+use std::{collections::BTreeSet, ops::Range};
 
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use logctl_core::{auth::AuthMode, endpoint::Endpoint, level::Level, names::IndexPrefix};
-use logctl_sink::domain::Auth;
 use serde_json::{Value, json};
 use strum::IntoEnumIterator as _;
 
+use self::{
+    account::Account,
+    answer::Answer,
+    connect::{Connected, connect},
+};
+use super::printer::OutputArgs;
 use crate::{
     args::{GroupSelection, named},
-    aws::{self, Aws, signed::signer},
     context::Context,
-    deploy::DeployedStack,
     domain::DomainClient,
     error::{Error, Kind},
-    events::{Empty, Found, Nothing, Search, groups},
-    network::Network,
+    events::{Empty, Explained, Found, Nothing, Search, groups},
     query::{self, Compiled, Query, dsl},
     time::{self, Moment},
     ui::Ui,
-    words::{count, grouped},
+    words::count,
 };
 
 /// Events that one run shows at most: they are held in memory until the oldest of them is known.
 const MAX_LIMIT: u64 = 10_000;
+
+/// CloudWatch Logs takes no event of a time further ahead:
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>.
+const AHEAD: SignedDuration = SignedDuration::from_hours(2);
 
 /// What a search looks like.
 const EXAMPLES: &str = include_str!("search/examples.txt");
@@ -65,9 +75,12 @@ pub struct SearchArgs {
     #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 100)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=MAX_LIMIT))]
     pub limit: u64,
-    /// Write events as this
-    #[arg(long, short, value_name = "FORMAT")]
-    pub output: Option<Output>,
+    /// How events are written.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// The language of the query; one of another tool is taken as it was pasted
+    #[arg(long, value_name = "LANGUAGE", default_value = "logctl")]
+    pub lang: Language,
     /// Exit with 8 when nothing is found
     #[arg(long)]
     pub exit_status: bool,
@@ -91,29 +104,21 @@ pub struct SearchArgs {
     pub index_prefix: Option<IndexPrefix>,
 }
 
-/// How events are written.
+/// A language of queries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// Time, service, level and message
-    Pretty,
-    /// The messages alone
-    Raw,
-    /// One object with all events
-    Json,
-    /// One object an event
-    Jsonl,
+pub enum Language {
+    /// The one of this command
+    Logctl,
+    /// That of Dashboards and Kibana: level: error and status >= 500
+    Dql,
+    /// Lucene's, which the engine reads by itself: level:error AND status:>=500
+    Lucene,
+    /// The JSON of the engine: {"term": {"@level": "error"}}
+    Dsl,
 }
 
 fn zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| "a zone looks like Europe/Berlin or UTC".to_owned())
-}
-
-impl Output {
-    /// Whether scripts read it.
-    #[must_use]
-    pub fn is_json(self) -> bool {
-        matches!(self, Self::Json | Self::Jsonl)
-    }
 }
 
 /// Runs the command.
@@ -125,33 +130,31 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         ui.look.time_zone = zone.clone();
     }
     let zone = ui.look.time_zone.clone();
-    let typed = lists::read(&args.query)?;
-    let query = query::at(query::parse(&typed)?, cx.env.now, &zone)?;
+    let output = args.output.output(ui, cx.global.color);
+    args.output.check(output)?;
+    let Asked { query, clause, verdict } = read(args, cx.env.now, &zone)?;
     let range = window(args, &query, cx.env.now, &zone)?;
-    let Compiled { clause, verdict } = dsl::compile(&query);
     let flags = flags(args);
-    let filters = [vec![clause], flags.clone()].concat();
-    let clause = json!({"bool": {"filter": filters}});
+    let filters = [vec![clause.clone()], flags.clone()].concat();
+    let all = json!({"bool": {"filter": filters}});
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let search =
-        |prefix: &str| Search { indices: format!("{prefix}-2*,{prefix}-outliers"), clause, verdict, range, limit };
+        |prefix: &str| Search { indices: format!("{prefix}-2*,{prefix}-outlier*"), clause: all, verdict, range, limit };
     if args.explain {
-        ui.status(format_args!("read as: {}", query::line(&query)));
-        let body = search("").body(limit, None);
-        return ui.line(&serde_json::to_string_pretty(&body).unwrap_or_default());
+        return explain::show(args, &query, &search("").body(limit, None), ui);
     }
-    redirected(&args.query)?;
-    let (domain, prefix) = connect(args, cx).await?;
+    shell::redirected(&args.query)?;
+    let domain = connect(args, cx).await?;
     for signs in query::signs_alone(&args.query) {
         ui.status(format_args!("`{signs}` has no letter and no digit, so it was not looked for"));
     }
-    let search = search(&prefix);
+    let search = search(&domain.prefix);
     let progress = ui.progress("searching", None);
-    let found = search.run(&domain).await?;
+    let found = search.run(&domain.client).await?;
     drop(progress);
-    check_groups(&found, &search, args, &domain).await?;
+    let unknown = check_groups(&found, &search, args, &domain.client).await;
     if args.level.is_some() {
-        let unleveled = without_level(&query, &search, args, &domain).await?;
+        let unleveled = without_level(&clause, &search, args, &domain.client).await?;
         if unleveled > 0 {
             ui.status(format_args!(
                 "{} of the query have no level, and -l leaves them out",
@@ -159,20 +162,71 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
             ));
         }
     }
-    let nothing = if found.events.is_empty() && !found.no_index && found.warnings.is_empty() {
-        Empty { search: &search, query: &query, flags: &flags }.explain(&domain).await
-    } else {
-        None
+    let asked = Empty::new(&search, &query, &clause, &flags, domain.redactor());
+    let (nothing, place) = match unknown {
+        Err(error) => (Some(beyond_the_index(&domain, args, cx.env.now, error).await?), domain.place),
+        Ok(()) if found.events.is_empty() && !found.no_index && found.warnings.is_empty() => {
+            let Explained { nothing, groups, places } = asked.explain(&domain.client).await;
+            let nothing = match domain.account(cx.env.now) {
+                Some(account) if nothing.as_ref().is_none_or(Nothing::may_be_elsewhere) => {
+                    let needles = query::needles(&query);
+                    account.explain(&search, &needles, &args.selection, &groups).await.or(nothing)
+                }
+                _ => nothing,
+            };
+            (nothing, domain.place.or(&places))
+        }
+        Ok(()) => (None, domain.place),
     };
-    let shown = render::show(&found, nothing.as_ref(), args, &search.range, ui);
-    let closed = close(&found, nothing.as_ref(), &query, &search, args, ui);
-    Error::worst([shown, closed])
+    let answer = Answer { found, nothing, query, search, place };
+    Error::worst([answer.show(args, output, ui), answer.close(args, ui)])
+}
+
+/// Why nothing was found of groups that the index does not know: they are the account's, or a slip of the pen.
+async fn beyond_the_index(
+    domain: &Connected,
+    args: &SearchArgs,
+    now: Timestamp,
+    error: Error,
+) -> Result<Nothing, Error> {
+    let Some(account) = domain.account(now).filter(|_| error.kind == Kind::NotFound) else { return Err(error) };
+    match account.beyond_the_index(&args.selection).await {
+        Ok(Some(nothing)) => Ok(nothing),
+        Ok(None) | Err(_) => Err(error),
+    }
+}
+
+/// What is asked for, flags aside.
+struct Asked {
+    query: Query,
+    clause: Value,
+    verdict: Option<query::Verdict>,
+}
+
+/// The query, in the language that it is written in.
+fn read(args: &SearchArgs, now: Timestamp, zone: &TimeZone) -> Result<Asked, Error> {
+    let of_engine = |clause| Asked { query: Query::All, clause, verdict: None };
+    let text = || args.query.join(" ");
+    let query = match args.lang {
+        Language::Logctl => query::parse(&lists::read(&args.query)?)?,
+        Language::Dql => query::foreign::dql(&text())?,
+        Language::Lucene => return Ok(of_engine(query::foreign::lucene(&text())?)),
+        Language::Dsl => return Ok(of_engine(query::foreign::dsl(&text())?)),
+    };
+    let query = query::at(query, now, zone)?;
+    let Compiled { clause, verdict } = dsl::compile(&query);
+    Ok(Asked { query, clause, verdict })
 }
 
 /// How many events the query finds in the range that have no level.
-async fn without_level(query: &Query, search: &Search, args: &SearchArgs, domain: &DomainClient) -> Result<u64, Error> {
+async fn without_level(
+    clause: &Value,
+    search: &Search,
+    args: &SearchArgs,
+    domain: &DomainClient,
+) -> Result<u64, Error> {
     let mut clauses = flags(&SearchArgs { level: None, ..args.clone() });
-    clauses.push(dsl::compile(query).clause);
+    clauses.push(clause.clone());
     clauses.push(json!({"bool": {"must_not": [{"exists": {"field": "@level"}}]}}));
     let search = Search { clause: json!({"bool": {"filter": clauses}}), verdict: None, ..search.clone() };
     Ok(search.count(domain).await?)
@@ -189,6 +243,13 @@ fn window(args: &SearchArgs, query: &Query, now: Timestamp, zone: &TimeZone) -> 
         Some(since) => since.at(now, zone)?,
         None => since.or_else(|| until.checked_sub(SignedDuration::from_hours(1)).ok()).unwrap_or(Timestamp::MIN),
     };
+    if since > now.checked_add(AHEAD).unwrap_or(Timestamp::MAX) {
+        return Err(Error::new(
+            Kind::Usage,
+            format!("the time range begins in the future, at {}", time::rfc3339(since)),
+        )
+        .hint("check --since and --until, and the clock of this machine"));
+    }
     time::range(since, until)
 }
 
@@ -213,47 +274,6 @@ fn flags(args: &SearchArgs) -> Vec<Value> {
     filters
 }
 
-/// The domain, and what its indices are called: as typed, else as the variables say, else from the stack.
-async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<(DomainClient, String), Error> {
-    let timeout = Duration::from_secs(args.timeout);
-    let endpoint = match &args.endpoint {
-        Some(endpoint) => Some(endpoint.clone()),
-        None => cx.variable("LOGCTL_ENDPOINT")?,
-    };
-    let prefix: Option<IndexPrefix> = match &args.index_prefix {
-        Some(prefix) => Some(prefix.clone()),
-        None => cx.variable("LOGCTL_INDEX_PREFIX")?,
-    };
-    if let Some(endpoint) = endpoint {
-        if cx.global.aws.expect_account.is_some() {
-            Aws::connect(cx).await?;
-        }
-        let auth = match args.auth.unwrap_or_else(|| endpoint.auth()) {
-            AuthMode::None => Auth::None,
-            AuthMode::SigV4 => {
-                let config = aws::load(&cx.global.aws, cx.env).await?;
-                Auth::SigV4(signer(&config, &cx.global.aws).await?)
-            }
-            AuthMode::Basic => {
-                return Err(Error::new(Kind::Usage, "name and password come from the stack's secret")
-                    .hint("leave out --endpoint, and unset LOGCTL_ENDPOINT"));
-            }
-        };
-        let domain = DomainClient::new(endpoint, auth, Network::new(cx.env).client(None)?, timeout);
-        return Ok((domain, prefix.unwrap_or_default().to_string()));
-    }
-    let aws: Aws = Aws::connect(cx).await?;
-    let stack = DeployedStack::find(&aws, &cx.stack).await?;
-    let settings = stack.map(|stack| stack.settings);
-    let Some((settings, mut domain)) = settings.and_then(|settings| Some((settings.clone(), settings.domain()?)))
-    else {
-        return Err(Error::new(Kind::NotFound, format!("there is no stack {} that names a domain", cx.stack))
-            .hint("name the domain with --endpoint, or deploy the stack with: logctl bootstrap"));
-    };
-    domain.auth = args.auth.unwrap_or(domain.auth);
-    Ok((domain.client(&aws, timeout).await?, prefix.unwrap_or(settings.prefix).to_string()))
-}
-
 /// Checks that each glob matches a group that the index knows of. Where all that was found tells so, nothing is asked.
 async fn check_groups(found: &Found, search: &Search, args: &SearchArgs, domain: &DomainClient) -> Result<(), Error> {
     let shown: BTreeSet<&str> = found.events.iter().map(|event| event.group.as_str()).collect();
@@ -263,81 +283,8 @@ async fn check_groups(found: &Found, search: &Search, args: &SearchArgs, domain:
     if found.no_index || selection.check(shown.iter().copied()).is_ok() {
         return Ok(());
     }
-    let groups = groups(search, domain).await?;
+    let Some(groups) = groups(search, domain).await? else { return Ok(()) };
     selection
         .check(groups.iter().map(String::as_str))
         .map_err(|error| Error { message: format!("{} in the index", error.message), ..error })
-}
-
-/// Says how much was shown of how much, over which range, and how to get the rest.
-fn close(
-    found: &Found,
-    nothing: Option<&Nothing>,
-    query: &Query,
-    search: &Search,
-    args: &SearchArgs,
-    ui: &mut Ui,
-) -> Result<(), Error> {
-    let range = time::describe(&search.range, &ui.look.time_zone);
-    let shown = found.events.len();
-    match shown {
-        0 => {
-            ui.status(format_args!("nothing found from {range}"));
-            if let Some(nothing) = nothing {
-                ui.status(&nothing.detail);
-                nothing.suggestion.iter().for_each(|suggestion| ui.hint(suggestion));
-            }
-        }
-        _ if (shown as u64) < found.total || found.total_is_at_least => {
-            ui.status(format_args!("the newest {} of {} from {range}", count(shown, "event"), total(found)));
-            let more = (args.limit * 10).min(MAX_LIMIT);
-            let more = if args.limit < MAX_LIMIT { format!("more with --limit {more}, or ") } else { String::new() };
-            ui.hint(format_args!("see {more}older ones with --until"));
-        }
-        _ => ui.status(format_args!("all {} from {range}", count(shown, "event"))),
-    }
-    for doubt in query::doubts(query) {
-        ui.hint(doubt);
-    }
-    for warning in &found.warnings {
-        ui.warning(warning);
-    }
-    if found.no_index {
-        ui.warning(format_args!("there is no index {}; has anything been streamed yet?", search.indices));
-    }
-    if !found.warnings.is_empty() && !args.allow_partial {
-        return Err(Error::new(Kind::Incomplete, "part of the answer is missing")
-            .hint("try again, or accept what there is with --allow-partial"));
-    }
-    if shown == 0 && args.exit_status {
-        return Err(Error::shown(Kind::Unmet));
-    }
-    Ok(())
-}
-
-fn total(found: &Found) -> String {
-    let at_least = if found.total_is_at_least { "more than " } else { "" };
-    format!("{at_least}{}", grouped(found.total))
-}
-
-/// Looks for what the shell has made of a comparison that was not quoted: `status>=500` writes a file `=500`.
-fn redirected(words: &[String]) -> Result<(), Error> {
-    const JUST_NOW: Duration = Duration::from_secs(5);
-    let is_name = |word: &String| word.chars().all(|c| c.is_alphanumeric() || "_.@-".contains(c));
-    let Some(name) = words.last().filter(|name| is_name(name)) else { return Ok(()) };
-    for entry in std::fs::read_dir(".").into_iter().flatten().flatten() {
-        let file = entry.file_name().to_string_lossy().into_owned();
-        let (sign, value) = file.strip_prefix('=').map_or((">", &*file), |value| (">=", value));
-        let is_new = entry.metadata().is_ok_and(|file| {
-            file.len() == 0 && file.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age < JUST_NOW))
-        });
-        if is_new && value.parse::<f64>().is_ok() {
-            return Err(Error::new(
-                Kind::Usage,
-                format!("the shell has read the sign in {name}{sign}{value} and written a file `{file}`"),
-            )
-            .hint(format!("quote it: logctl search '{name}{sign}{value}'")));
-        }
-    }
-    Ok(())
 }

@@ -8,11 +8,12 @@ use logctl_core::endpoint::Endpoint;
 use logctl_sink::{
     aws::AwsError,
     domain::{Auth, Domain},
-    http::{HttpClient, HttpError},
+    http::{HttpClient, HttpError, Response},
 };
 use serde_json::Value;
 
 use super::DomainError;
+use crate::words::grouped;
 
 /// Answers longer than this many bytes are not read.
 const MAX_RESPONSE: usize = 256 << 20;
@@ -46,16 +47,29 @@ impl DomainClient {
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, DomainError> {
         let endpoint = self.endpoint.clone();
         let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
+        let size = body.len();
         let response =
             self.domain.send(method.clone(), path, body, self.timeout).await.map_err(|error| self.failed(error))?;
         let status = response.status.as_u16();
         tracing::info!("{method} {endpoint}{path}: {status}");
         let json: Option<Value> = serde_json::from_slice(&response.body).ok();
+        if let Some(what) = stranger(&response, json.as_ref()) {
+            return Err(DomainError::NoEngine { endpoint, what: format!(": {what}") });
+        }
         let reason = || json.as_ref().and_then(reason);
         match status {
-            200..300 => json.ok_or(DomainError::NoEngine { endpoint }),
-            401 | 403 => Err(DomainError::Denied { endpoint, reason: reason().unwrap_or_default() }),
+            200..300 => json.ok_or_else(|| self.no_engine()),
+            401 | 403 => {
+                let asked = path.split('?').next().unwrap_or_default();
+                let reason = reason().map(|reason| format!("{reason} (asked for {asked})")).unwrap_or_default();
+                Err(DomainError::Denied { endpoint, unknown: status == 401, reason })
+            }
             429 => Err(DomainError::Overloaded { endpoint }),
+            413 => Err(DomainError::Refused {
+                endpoint,
+                status,
+                reason: format!("the request has {} bytes, which is too long for it", grouped(size as u64)),
+            }),
             _ => Err(DomainError::Refused {
                 endpoint,
                 status,
@@ -79,7 +93,7 @@ impl DomainClient {
     /// Why an answer counts for nothing that no search engine gives.
     #[must_use]
     pub fn no_engine(&self) -> DomainError {
-        DomainError::NoEngine { endpoint: self.endpoint.clone() }
+        DomainError::NoEngine { endpoint: self.endpoint.clone(), what: String::new() }
     }
 
     fn failed(&self, error: AwsError) -> DomainError {
@@ -93,13 +107,48 @@ impl DomainClient {
     }
 }
 
+/// What an engine says of why it refuses something: the first text that is one.
 fn reason(answer: &Value) -> Option<String> {
-    let reason = answer
-        .pointer("/error/root_cause/0/reason")
-        .or_else(|| answer.pointer("/error/reason"))
-        .or_else(|| answer.get("Message"))
-        .or_else(|| answer.get("message"))?;
-    reason.as_str().map(str::to_owned)
+    const PLACES: [&str; 6] = [
+        "/error/root_cause/0/reason",
+        "/error/failed_shards/0/reason/reason",
+        "/error/reason",
+        "/error/caused_by/reason",
+        "/Message",
+        "/message",
+    ];
+    let texts = PLACES.iter().filter_map(|place| answer.pointer(place)?.as_str());
+    texts.map(str::to_owned).find(|text| !text.is_empty())
+}
+
+/// Who answers, where it is no search engine: Dashboards, or a network that wants a login first.
+fn stranger(response: &Response, json: Option<&Value>) -> Option<String> {
+    const DASHBOARDS: &str = "it is Dashboards; the domain itself answers elsewhere";
+    let header = |name: &str| response.headers.get(name).and_then(|value| value.to_str().ok());
+    if ["osd-name", "kbn-name"].into_iter().any(|name| header(name).is_some()) {
+        return Some(DASHBOARDS.to_owned());
+    }
+    let status = response.status.as_u16();
+    if let Some(to) = header("location").filter(|_| (300..400).contains(&status)) {
+        let dashboards = ["_dashboards", "/app/", "_plugin/kibana"].into_iter().any(|part| to.contains(part));
+        return Some(if dashboards { DASHBOARDS.to_owned() } else { format!("it sends everybody on to {to}") });
+    }
+    let text = String::from_utf8_lossy(&response.body[..response.body.len().min(64 << 10)]);
+    let login = status == 511;
+    if json.is_some() || !(login || text.trim_start().starts_with('<')) {
+        return None;
+    }
+    let lower = text.to_ascii_lowercase();
+    let title = lower.find("<title>").and_then(|at| {
+        let rest = &text[at + "<title>".len()..];
+        Some(rest[..rest.find('<')?].split_whitespace().collect::<Vec<_>>().join(" "))
+    });
+    Some(match title {
+        Some(title) if title.contains("Dashboards") || title.contains("Kibana") => DASHBOARDS.to_owned(),
+        Some(title) => format!("it answers with a page, \"{title}\" (status {status})"),
+        None if login => "the network wants a login first (status 511)".to_owned(),
+        None => format!("it answers with a page (status {status})"),
+    })
 }
 
 #[cfg(test)]
@@ -123,9 +172,34 @@ mod tests {
             let redirect = ResponseTemplate::new(status).insert_header("location", elsewhere.uri());
             Mock::given(any()).respond_with(redirect).mount(&server).await;
             let error = client(&server).send(Method::POST, "/x/_search", Some(&Value::Null)).await.unwrap_err();
-            assert!(matches!(error, DomainError::Refused { .. }), "{error}");
+            assert!(matches!(error, DomainError::NoEngine { .. }), "{error}");
         }
         assert_eq!(elsewhere.received_requests().await.unwrap().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_answers_instead_is_said() {
+        let page = |text: &str| ResponseTemplate::new(200).set_body_raw(text.to_owned(), "text/html");
+        for (answer, says) in [
+            (ResponseTemplate::new(302).insert_header("location", "/_dashboards/app/home"), "Dashboards"),
+            (ResponseTemplate::new(404).insert_header("osd-name", "x").set_body_string("{}"), "Dashboards"),
+            (page("<html><title>OpenSearch Dashboards</title>"), "Dashboards"),
+            (page(" <!doctype html><TITLE>Hotel\n Login</TITLE>"), "\"Hotel Login\""),
+            (ResponseTemplate::new(302).insert_header("location", "http://portal.example/"), "portal.example"),
+            (ResponseTemplate::new(511), "login"),
+        ] {
+            let server = MockServer::start().await;
+            Mock::given(any()).respond_with(answer).mount(&server).await;
+            let error = client(&server).send(Method::GET, "/", None).await.unwrap_err();
+            assert!(matches!(&error, DomainError::NoEngine { what, .. } if what.contains(says)), "{says}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_reason_that_is_empty_is_none() {
+        let answer =
+            serde_json::json!({"error": {"root_cause": [], "reason": "", "caused_by": {"reason": "cannot be cast"}}});
+        assert_eq!(reason(&answer).as_deref(), Some("cannot be cast"));
     }
 
     #[tokio::test]

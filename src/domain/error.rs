@@ -29,11 +29,13 @@ pub enum DomainError {
         /// What is missing.
         cause: String,
     },
-    /// It does not admit the caller.
-    #[error("the domain {endpoint} does not admit these credentials")]
+    /// It does not admit the caller, or not for this.
+    #[error("the domain {endpoint} does not {}", if *.unknown { "admit these credentials" } else { "let these credentials do this" })]
     Denied {
         /// Where.
         endpoint: Endpoint,
+        /// Whether it does not know who asks.
+        unknown: bool,
         /// What it says.
         reason: String,
     },
@@ -44,10 +46,12 @@ pub enum DomainError {
         endpoint: Endpoint,
     },
     /// It is something else.
-    #[error("{endpoint} is not a search engine")]
+    #[error("{endpoint} is not a search engine{what}")]
     NoEngine {
         /// Where.
         endpoint: Endpoint,
+        /// What it seems to be, behind a colon; nothing where that cannot be told.
+        what: String,
     },
     /// Its answer is longer than what is read.
     #[error("the answer of {endpoint} is too long")]
@@ -71,6 +75,10 @@ impl From<DomainError> for Error {
     fn from(error: DomainError) -> Self {
         let message = error.to_string();
         match error {
+            DomainError::Unreachable { endpoint, cause } if cause.contains("InvalidContentType") => Self::failed(
+                message,
+            )
+            .hint(format!("the port does not speak TLS; try {}", endpoint.as_str().replacen("https://", "http://", 1))),
             DomainError::Unreachable { endpoint, .. } if endpoint.is_loopback() => {
                 Self::failed(message).hint("is it running? in the sandbox: sandbox/sandbox up")
             }
@@ -82,6 +90,11 @@ impl From<DomainError> for Error {
                 .because(cause)
                 .hint("log in (aws sso login), or choose a profile with --profile"),
             DomainError::Denied { reason, .. } if reason.is_empty() => Self::new(Kind::Denied, message),
+            DomainError::Denied { reason, .. } if reason.to_lowercase().contains("expired") => {
+                Self::new(Kind::Denied, message)
+                    .because(reason)
+                    .hint("the credentials have expired; log in again (aws sso login), then run this once more")
+            }
             DomainError::Denied { reason, .. } => Self::new(Kind::Denied, message).because(reason),
             DomainError::Overloaded { .. } => {
                 Self::new(Kind::Throttled, message).hint("try again in a minute, or ask for a shorter time range")
@@ -90,6 +103,9 @@ impl From<DomainError> for Error {
                 Self::failed(message).hint("the endpoint is the domain's own address, not that of its Dashboards")
             }
             DomainError::TooLong { .. } => Self::failed(message).hint("ask for fewer events"),
+            DomainError::Refused { status: 413, reason, .. } => {
+                Self::failed(message).because(reason).hint("ask for fewer values at once")
+            }
             DomainError::Refused { reason, .. } => Self::failed(message).because(reason),
         }
     }

@@ -63,7 +63,9 @@ impl Event {
         let text = |name: &str| source[name].as_str().map(str::to_owned);
         let time = |name: &str| source[name].as_i64().map(from_milliseconds);
         let id = event_id(hit["_id"].as_str().unwrap_or_default()).into_owned();
-        let at = time("@timestamp").unwrap_or(Timestamp::UNIX_EPOCH);
+        // A time that was stored as text is read by the engine.
+        let sorted = || hit["sort"][0].as_i64().map(from_milliseconds);
+        let at = time("@timestamp").or_else(sorted).unwrap_or(Timestamp::UNIX_EPOCH);
         Self {
             cursor: format!("{}:{id}", at.as_millisecond()),
             id,

@@ -1,9 +1,10 @@
 //! Events out of the index.
 
 mod event;
+mod gaps;
 mod nothing;
 mod request;
 
 pub use event::Event;
-pub use nothing::{Empty, Nothing};
-pub use request::{Found, Search, groups};
+pub use nothing::{Empty, Explained, Nothing};
+pub use request::{Found, Indices, Search, groups};

@@ -1,12 +1,14 @@
 //! Why nothing was found: a few cheap requests, the cheapest first, and the first cause that explains it.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use logctl_core::redact::{Detector, MARK, Redactor};
 use serde::Serialize;
 use serde_json::{Value, json};
+use strum::VariantNames as _;
 
-use super::Search;
+use super::{Indices, Search};
 use crate::{
     args,
     domain::{DomainClient, DomainError},
@@ -23,6 +25,10 @@ const AROUND: SignedDuration = SignedDuration::from_hours(30 * 24);
 const MOST: usize = 2_000;
 /// Fields of a query that are looked at: each may cost a request.
 const MOST_FIELDS: usize = 2;
+/// Requests at most.
+const REQUESTS: usize = 5;
+/// Groups that are told of.
+const BUSIEST: usize = 3;
 
 /// Why nothing was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,38 +42,73 @@ pub struct Nothing {
     pub suggestion: Option<String>,
 }
 
+impl Nothing {
+    /// Whether it may still be somewhere that the domain does not know of.
+    #[must_use]
+    pub fn may_be_elsewhere(&self) -> bool {
+        !matches!(self.cause, "left_out" | "earlier" | "later" | "redacted")
+    }
+}
+
+/// What the domain tells of a search that has found nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Explained {
+    /// Why, where that could be told in time.
+    pub nothing: Option<Nothing>,
+    /// The groups with the most events in the range.
+    pub groups: Vec<String>,
+    /// Accounts and Regions that those events come from.
+    pub places: Vec<(String, String)>,
+}
+
 /// A search that has found nothing.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Empty<'a> {
     /// The search.
     pub search: &'a Search,
     /// What was looked for.
     pub query: &'a Query,
+    /// The clause of that.
+    pub clause: &'a Value,
     /// The clauses of the flags that narrow it.
     pub flags: &'a [Value],
+    /// What redacts events before they are indexed; where that is not known, everything that might.
+    pub redactor: Option<Redactor>,
+    asked: Cell<usize>,
 }
 
-impl Empty<'_> {
-    /// Why. `None` where that could not be told in time.
-    pub async fn explain(&self, domain: &DomainClient) -> Option<Nothing> {
-        tokio::time::timeout(PATIENCE, self.cause(domain)).await.ok()?.ok()
+impl<'a> Empty<'a> {
+    /// A search that has found nothing. Where it is not known what is `redacted`, all that can be is looked for.
+    #[must_use]
+    pub fn new(
+        search: &'a Search,
+        query: &'a Query,
+        clause: &'a Value,
+        flags: &'a [Value],
+        redacted: Option<Redactor>,
+    ) -> Self {
+        let redactor = redacted.or_else(|| Redactor::new(&Detector::VARIANTS.join(","), "").ok().flatten());
+        Self { search, query, clause, flags, redactor, asked: Cell::new(0) }
     }
 
-    async fn cause(&self, domain: &DomainClient) -> Result<Nothing, DomainError> {
+    /// Why, as far as the domain knows.
+    pub async fn explain(&self, domain: &DomainClient) -> Explained {
+        let mut explained = Explained::default();
+        if let Ok(Ok(nothing)) = tokio::time::timeout(PATIENCE, self.cause(domain, &mut explained)).await {
+            explained.nothing = Some(nothing);
+        }
+        explained
+    }
+
+    async fn cause(&self, domain: &DomainClient, explained: &mut Explained) -> Result<Nothing, DomainError> {
         let names: Vec<_> = self.tested().into_iter().take(MOST_FIELDS).collect();
-        let mut aggregations = json!({"groups": {"cardinality": {"field": "@log_group"}}});
-        if !names.is_empty() {
-            aggregations["names"] = json!({"terms": {"field": "@kvk", "size": MOST}});
-        }
-        for (nth, (field, _)) in names.iter().enumerate() {
-            let has = dsl::compile(&Query::Exists((*field).clone())).clause;
-            aggregations[format!("has {nth}")] = json!({"filter": has});
-        }
-        let around = self.ask(domain, self.flags.to_vec(), true, &aggregations).await?;
+        let around = self.around(domain, &names).await?;
+        let told = &around["aggregations"];
         let events = around["hits"]["total"]["value"].as_u64().unwrap_or_default();
-        let groups = around["aggregations"]["groups"]["value"].as_u64().unwrap_or_default();
+        explained.groups = keys(&told["busiest"]);
+        explained.places = places(told);
         if !self.flags.is_empty() {
-            let elsewhere = self.ask(domain, vec![self.clause()], true, &json!({})).await?;
+            let elsewhere = self.ask(domain, vec![self.clause.clone()], true, &json!({})).await?;
             let found = elsewhere["hits"]["total"]["value"].as_u64().unwrap_or_default();
             if found > 0 {
                 return Ok(Nothing {
@@ -80,31 +121,36 @@ impl Empty<'_> {
         if let Some(nothing) = self.at_another_time(domain).await? {
             return Ok(nothing);
         }
-        if events > 0 {
-            for (nth, (field, value)) in names.iter().enumerate() {
-                let have = around["aggregations"][format!("has {nth}")]["doc_count"].as_u64().unwrap_or_default();
-                if have == 0 {
-                    return Ok(no_field(&field.name, &keys(&around["aggregations"]["names"])));
-                }
-                if let Some(nothing) = self.no_value(domain, field, value.as_deref(), have).await? {
-                    return Ok(nothing);
-                }
+        let oldest = told["all"]["oldest"]["value"].as_f64().map(milliseconds);
+        if events == 0 {
+            return Ok(self.no_events(oldest));
+        }
+        if let Some(nothing) = self.redacted(domain).await? {
+            return Ok(nothing);
+        }
+        for (nth, (field, value)) in names.iter().enumerate() {
+            let have = told[format!("has {nth}")]["doc_count"].as_u64().unwrap_or_default();
+            if have == 0 {
+                return Ok(no_field(&field.name, &keys(&told["names"])));
+            }
+            if self.asked.get() < REQUESTS
+                && let Some(nothing) = self.no_value(domain, field, value.as_deref(), have).await?
+            {
+                return Ok(nothing);
             }
         }
         if let Some(nothing) = self.part_of_a_word(domain).await? {
             return Ok(nothing);
         }
-        if events == 0 {
-            return Ok(Nothing {
-                cause: "no_events",
-                detail: "there is no event at all in this range, in the groups that were looked at".to_owned(),
-                suggestion: Some("see what is streamed, and what is not: logctl audit".to_owned()),
-            });
-        }
+        let groups = told["groups"]["value"].as_u64().unwrap_or_default();
+        // What was deleted in the meantime is not known to have held nothing.
+        let begins = oldest.filter(|oldest| *oldest > self.search.range.start);
+        let begins = begins
+            .map_or_else(String::new, |oldest| format!("; the oldest event of the index is of {}", rfc3339(oldest)));
         Ok(Nothing {
             cause: "absent",
             detail: format!(
-                "the {} with {} in this range hold nothing like it",
+                "the {} with {} in this range hold nothing like it{begins}",
                 count(usize::try_from(groups).unwrap_or(usize::MAX), "log group"),
                 count(usize::try_from(events).unwrap_or(usize::MAX), "event"),
             ),
@@ -112,19 +158,83 @@ impl Empty<'_> {
         })
     }
 
+    /// What is there in the range at all.
+    async fn around(&self, domain: &DomainClient, names: &[(&Field, Option<String>)]) -> Result<Value, DomainError> {
+        let mut aggregations = json!({
+            "groups": {"cardinality": {"field": "@log_group"}},
+            "busiest": {"terms": {"field": "@log_group", "size": BUSIEST}},
+            "places": {"terms": {"field": "@owner", "size": BUSIEST}, "aggs": {"regions": {"terms": {"field": "@region", "size": BUSIEST}}}},
+            "all": {"global": {}, "aggs": {"oldest": {"min": {"field": "@timestamp"}}}},
+        });
+        if !names.is_empty() {
+            aggregations["names"] = json!({"terms": {"field": "@kvk", "size": MOST}});
+        }
+        for (nth, (field, _)) in names.iter().enumerate() {
+            let has = dsl::compile(&Query::Exists((*field).clone())).clause;
+            aggregations[format!("has {nth}")] = json!({"filter": has});
+        }
+        self.ask(domain, self.flags.to_vec(), true, &aggregations).await
+    }
+
+    fn no_events(&self, oldest: Option<Timestamp>) -> Nothing {
+        match oldest.filter(|oldest| self.search.range.end <= *oldest) {
+            Some(oldest) => Nothing {
+                cause: "retention",
+                detail: format!(
+                    "the index begins at {}, after this range: what came before was deleted, or came before it was streamed",
+                    rfc3339(oldest)
+                ),
+                suggestion: Some(
+                    "CloudWatch Logs may still hold it, and backfill does not bring back what was deleted".to_owned(),
+                ),
+            },
+            None => Nothing {
+                cause: "no_events",
+                detail: "there is no event at all in this range, in the groups that were looked at".to_owned(),
+                suggestion: Some("see what is streamed, and what is not: logctl audit".to_owned()),
+            },
+        }
+    }
+
+    /// What is looked for is of a kind that is redacted before it is indexed, and such events are there.
+    async fn redacted(&self, domain: &DomainClient) -> Result<Option<Nothing>, DomainError> {
+        let Some(redactor) = &self.redactor else { return Ok(None) };
+        let mark = query::needles(self.query).into_iter().find_map(|needle| {
+            let text = needle.field.map_or_else(|| needle.text.clone(), |field| format!("{field}={}", needle.text));
+            let redacted = [redactor.text(&text).into_owned(), redactor.text(&needle.text).into_owned()];
+            let begin = |text: &String| Some(text[text.find(MARK)?..].to_owned());
+            let mark = redacted.iter().find_map(begin)?;
+            Some(mark.split_inclusive(']').next().unwrap_or_default().to_owned())
+        });
+        let Some(mark) = mark else { return Ok(None) };
+        let marked = Query::Text(query::Value::quoted(mark.as_str()));
+        let clauses = [self.flags.to_vec(), vec![dsl::compile(&marked).clause]].concat();
+        let answer = self.ask(domain, clauses, true, &json!({})).await?;
+        let found = answer["hits"]["total"]["value"].as_u64().filter(|found| *found > 0);
+        Ok(found.map(|found| Nothing {
+            cause: "redacted",
+            detail: format!(
+                "what looks like this is redacted before it is indexed; {} in this range {} {mark} instead",
+                count(usize::try_from(found).unwrap_or(usize::MAX), "event"),
+                if found == 1 { "has" } else { "have" },
+            ),
+            suggestion: Some(format!("look for the mark: logctl search '\"{mark}\"'")),
+        }))
+    }
+
     /// The fields of tests that all must hold, and the values of those that ask for one.
     fn tested(&self) -> Vec<(&Field, Option<String>)> {
+        // Of what is ours, these have values that can be told.
+        const OURS: [&str; 5] = ["@service", "@log_group", "@log_stream", "@owner", "@region"];
         let parts = match self.query {
             Query::And(parts) => parts.as_slice(),
             other => std::slice::from_ref(other),
         };
-        // What is ours stands in every event.
-        let own = |(field, _): &(&Field, Option<String>)| !query::names(field)[0].starts_with('@');
-        parts.iter().filter_map(tested).filter(own).collect()
-    }
-
-    fn clause(&self) -> Value {
-        dsl::compile(self.query).clause
+        let known = |(field, _): &(&Field, Option<String>)| {
+            let name = &query::names(field)[0];
+            !name.starts_with('@') || OURS.contains(&name.as_str())
+        };
+        parts.iter().filter_map(tested).filter(known).collect()
     }
 
     /// A field that is there, and never has the value that was asked for.
@@ -176,14 +286,12 @@ impl Empty<'_> {
             "before": {"filter": bounds("lt", range.start), "aggs": {"newest": {"max": {"field": "@timestamp"}}}},
             "behind": {"filter": bounds("gte", range.end), "aggs": {"oldest": {"min": {"field": "@timestamp"}}}},
         });
-        let clauses = [self.flags.to_vec(), vec![self.clause()]].concat();
+        let clauses = [self.flags.to_vec(), vec![self.clause.clone()]].concat();
         let answer = self.ask(domain, clauses, false, &aggregations).await?;
         let part = |name: &str, at: &str| {
             let part = &answer["aggregations"][name];
             let found = part["doc_count"].as_u64().filter(|found| *found > 0)?;
-            #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]
-            let at = part[at]["value"].as_f64()? as i64;
-            Some((found, from_milliseconds(at)))
+            Some((found, milliseconds(part[at]["value"].as_f64()?)))
         };
         if let Some((found, newest)) = part("before", "newest") {
             return Ok(Some(Nothing {
@@ -204,7 +312,7 @@ impl Empty<'_> {
         const SHORTEST: usize = 3;
         let Query::Text(value) = self.query else { return Ok(None) };
         let is_word = value.text.chars().all(char::is_alphanumeric) && value.text.len() >= SHORTEST;
-        if !is_word {
+        if !is_word || self.asked.get() >= REQUESTS {
             return Ok(None);
         }
         let text = format!("*{}*", value.text);
@@ -229,6 +337,7 @@ impl Empty<'_> {
         in_range: bool,
         aggregations: &Value,
     ) -> Result<Value, DomainError> {
+        self.asked.set(self.asked.get() + 1);
         let range = &self.search.range;
         let earliest = range.start.checked_sub(AROUND).unwrap_or(Timestamp::MIN);
         let latest = range.end.checked_add(AROUND).unwrap_or(Timestamp::MAX);
@@ -239,7 +348,7 @@ impl Empty<'_> {
         let body = json!({
             "size": 0, "track_total_hits": true, "query": {"bool": {"filter": clauses}}, "aggs": aggregations,
         });
-        domain.send(hyper::Method::POST, &self.search.path(), Some(&body)).await
+        domain.send(hyper::Method::POST, &self.search.path(Indices::Open), Some(&body)).await
     }
 }
 
@@ -266,6 +375,20 @@ fn no_field(name: &str, names: &[String]) -> Nothing {
 
 fn matching(found: u64) -> String {
     if found == 1 { "1 event matches".to_owned() } else { format!("{} events match", grouped(found)) }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]
+fn milliseconds(value: f64) -> Timestamp {
+    from_milliseconds(value as i64)
+}
+
+fn places(told: &Value) -> Vec<(String, String)> {
+    let accounts = told["places"]["buckets"].as_array().into_iter().flatten();
+    let pairs = |account: &Value| {
+        let id = account["key"].as_str().unwrap_or_default().to_owned();
+        keys(&account["regions"]).into_iter().map(move |region| (id.clone(), region)).collect::<Vec<_>>()
+    };
+    accounts.flat_map(pairs).collect()
 }
 
 fn keys(terms: &Value) -> Vec<String> {

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use hyper::Method;
 use jiff::Timestamp;
+use logctl_core::event_id::document_id;
 use opensearch::SearchParts;
 use serde_json::{Value, json};
 
-use super::Event;
+use super::{Event, gaps};
 use crate::{
     domain::{DomainClient, DomainError},
     query::Verdict,
@@ -36,6 +37,15 @@ pub struct Search {
     pub range: Range<Timestamp>,
     /// How many events, the newest.
     pub limit: usize,
+}
+
+/// Which indices a request is about, where their names are patterns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Indices {
+    /// Those that are open.
+    Open,
+    /// All: one that is closed is an error, so that it is not overlooked.
+    All,
 }
 
 /// What was found.
@@ -85,13 +95,32 @@ impl Search {
     /// # Errors
     /// When the domain cannot be asked. An answer that lacks a part is no error but has a warning.
     pub async fn run(&self, domain: &DomainClient) -> Result<Found, DomainError> {
+        let (found, odd) = futures_util::join!(self.pages(domain, Indices::All), gaps::odd(self, domain));
+        let mut found = match found {
+            Err(DomainError::Refused { reason, .. }) if gaps::is_closed(&reason) => {
+                let (found, closed) =
+                    futures_util::join!(self.pages(domain, Indices::Open), gaps::closed(self, domain));
+                let mut found = found?;
+                found.no_index &= closed.is_none();
+                found.warnings.extend(closed);
+                found
+            }
+            found => found?,
+        };
+        found.warnings.extend(odd);
+        found.warnings.dedup();
+        found.total_is_at_least |= !found.warnings.is_empty();
+        Ok(found)
+    }
+
+    async fn pages(&self, domain: &DomainClient, indices: Indices) -> Result<Found, DomainError> {
         let mut found = Found::default();
         let (mut after, mut looked_at, mut at_end) = (None, 0, false);
         let mut page = PAGE;
         while found.events.len() < self.limit && !at_end {
             let wanted = if self.verdict.is_some() { PAGE } else { self.limit - found.events.len() };
             let size = page.min(wanted);
-            let sent = domain.send(Method::POST, &self.path(), Some(&self.body(size, after.as_ref()))).await;
+            let sent = domain.send(Method::POST, &self.path(indices), Some(&self.body(size, after.as_ref()))).await;
             // Where events are long, fewer of them are one answer.
             if matches!(sent, Err(DomainError::TooLong { .. })) && size > 1 {
                 page = size / 2;
@@ -100,7 +129,7 @@ impl Search {
             let answer = sent?;
             // An answer without a list of hits is not one that found nothing.
             let hits = answer.pointer("/hits/hits").and_then(Value::as_array).ok_or_else(|| domain.no_engine())?;
-            found.warnings.extend(incomplete(&answer));
+            found.warnings.extend(gaps::incomplete(&answer));
             if after.is_none() {
                 found.no_index = answer.pointer("/_shards/total").and_then(Value::as_u64) == Some(0);
                 found.total = answer.pointer("/hits/total/value").and_then(Value::as_u64).unwrap_or_default();
@@ -123,7 +152,6 @@ impl Search {
             found.total = found.events.len() as u64;
             found.events.truncate(self.limit);
         }
-        found.warnings.dedup();
         found.events.reverse();
         Ok(found)
     }
@@ -135,8 +163,20 @@ impl Search {
     pub async fn count(&self, domain: &DomainClient) -> Result<u64, DomainError> {
         let mut body = self.body(0, None);
         body["track_total_hits"] = json!(true);
-        let answer = domain.send(Method::POST, &self.path(), Some(&body)).await?;
+        let answer = domain.send(Method::POST, &self.path(Indices::Open), Some(&body)).await?;
         answer.pointer("/hits/total/value").and_then(Value::as_u64).ok_or_else(|| domain.no_engine())
+    }
+
+    /// How many of these events the indices have, at whatever time.
+    ///
+    /// # Errors
+    /// When the domain cannot be asked.
+    pub async fn known(&self, ids: &[&str], domain: &DomainClient) -> Result<usize, DomainError> {
+        let all: Vec<_> = ids.iter().flat_map(|id| [document_id(id), (*id).into()]).collect();
+        let body = json!({"size": 0, "query": {"ids": {"values": all}}, "track_total_hits": true});
+        let answer = domain.send(Method::POST, &self.path(Indices::Open), Some(&body)).await?;
+        let found = answer.pointer("/hits/total/value").and_then(Value::as_u64).ok_or_else(|| domain.no_engine())?;
+        Ok(usize::try_from(found).unwrap_or(usize::MAX))
     }
 
     /// The event of a hit, if it is meant.
@@ -149,39 +189,27 @@ impl Search {
 
     /// Where it is asked.
     #[must_use]
-    pub fn path(&self) -> String {
+    pub fn path(&self, which: Indices) -> String {
         let indices: Vec<&str> = self.indices.split(',').collect();
-        format!("{}?ignore_unavailable=true&allow_no_indices=true", SearchParts::Index(&indices).url())
+        let which = if which == Indices::Open { "open" } else { "open,closed" };
+        format!("{}?allow_no_indices=true&expand_wildcards={which}", SearchParts::Index(&indices).url())
     }
 }
 
 /// The log groups that have events in the indices of `search`, at whatever time; the most frequent ones, where there are
-/// very many.
+/// very many. `None` where not all indices could tell.
 ///
 /// # Errors
 /// When the domain cannot be asked.
-pub async fn groups(search: &Search, domain: &DomainClient) -> Result<Vec<String>, DomainError> {
+pub async fn groups(search: &Search, domain: &DomainClient) -> Result<Option<Vec<String>>, DomainError> {
     let body = json!({"size": 0, "aggs": {"groups": {"terms": {"field": "@log_group", "size": MOST_GROUPS}}}});
-    let answer = domain.send(Method::POST, &search.path(), Some(&body)).await?;
+    let answer = domain.send(Method::POST, &search.path(Indices::Open), Some(&body)).await?;
+    if !gaps::incomplete(&answer).is_empty() {
+        return Ok(None);
+    }
     let buckets =
         answer.pointer("/aggregations/groups/buckets").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    Ok(buckets.iter().filter_map(|bucket| bucket["key"].as_str()).map(str::to_owned).collect())
-}
-
-/// What the engine could not look at.
-fn incomplete(answer: &Value) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let failed = answer.pointer("/_shards/failed").and_then(Value::as_u64).unwrap_or_default();
-    if failed > 0 {
-        let total = answer.pointer("/_shards/total").and_then(Value::as_u64).unwrap_or_default();
-        let reason =
-            answer.pointer("/_shards/failures/0/reason/reason").and_then(Value::as_str).unwrap_or("no reason given");
-        warnings.push(format!("{failed} of {total} shards did not answer: {reason}"));
-    }
-    if answer["timed_out"] == true {
-        warnings.push("the domain ran out of time and looked at a part of the events only".to_owned());
-    }
-    warnings
+    Ok(Some(buckets.iter().filter_map(|bucket| bucket["key"].as_str()).map(str::to_owned).collect()))
 }
 
 #[cfg(test)]
@@ -286,7 +314,9 @@ mod tests {
     async fn a_part_that_is_missing_is_said() {
         let server = MockServer::start().await;
         Mock::given(wiremock::matchers::any()).respond_with(answer(&[1], 1)).mount(&server).await;
-        assert_eq!(found(&server, 10).await.unwrap().warnings, ["1 of 2 shards did not answer: gone"]);
+        let found = found(&server, 10).await.unwrap();
+        assert_eq!(found.warnings, ["1 of 2 shards did not answer: gone"]);
+        assert!(found.total_is_at_least);
     }
 
     #[tokio::test]

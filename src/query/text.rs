@@ -19,7 +19,10 @@ const FEW: usize = 3;
 pub(super) fn text(value: &Value) -> Node {
     let text = &value.text;
     if !value.quoted && is_pattern(text) {
-        return pattern(text);
+        let pattern = pattern(text);
+        // An address goes on behind a question mark.
+        let said = || Node::literal(any(phrases(text)), text);
+        return if text.contains('*') { pattern } else { Node::Or(vec![pattern, said()]) };
     }
     let mut clauses = phrases(text);
     let bare = text.trim_matches(|c: char| !c.is_alphanumeric());

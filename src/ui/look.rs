@@ -33,6 +33,8 @@ pub struct Look {
     pub stderr_colour: bool,
     /// No progress, no hints.
     pub quiet: bool,
+    /// The program that shows long answers, and its arguments.
+    pub pager: String,
 }
 
 impl Look {
@@ -58,6 +60,7 @@ impl Look {
             interactive: stderr && stdin,
             stderr_colour: colour(stderr),
             quiet: global.quiet,
+            pager: environment.var("LOGCTL_PAGER").or(environment.var("PAGER")).unwrap_or("less -RFX").to_owned(),
         }
     }
 
@@ -73,6 +76,7 @@ impl Look {
             interactive: true,
             stderr_colour: false,
             quiet: false,
+            pager: String::new(),
         }
     }
 
@@ -110,6 +114,12 @@ impl Look {
     #[must_use]
     pub fn name(&self) -> Style {
         self.style(AnsiColor::Cyan)
+    }
+
+    /// The style of what was looked for.
+    #[must_use]
+    pub fn mark(&self) -> Style {
+        if self.colour { AnsiColor::Black.on(AnsiColor::Yellow) } else { Style::new() }
     }
 
     /// The style of a heading.

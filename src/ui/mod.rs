@@ -5,6 +5,7 @@
 mod escape;
 mod grid;
 mod look;
+mod pager;
 mod progress;
 
 use std::{
@@ -49,13 +50,14 @@ pub struct Ui {
     pub look: Look,
     out: Box<dyn Write>,
     err: Box<dyn Write>,
+    pager: Option<std::process::Child>,
 }
 
 impl Ui {
     /// The real terminal.
     #[must_use]
     pub fn stdio(look: Look) -> Self {
-        Self { look, out: Box::new(io::BufWriter::new(io::stdout())), err: Box::new(io::stderr()) }
+        Self { look, out: Box::new(io::BufWriter::new(io::stdout())), err: Box::new(io::stderr()), pager: None }
     }
 
     /// Writes a report to stdout.
@@ -96,7 +98,15 @@ impl Ui {
     /// # Errors
     /// When stdout cannot be written.
     pub fn json(&mut self, schema: &str, data: &impl Serialize) -> Result<(), Error> {
-        let text = serde_json::to_string(&Document { schema, data });
+        self.record(&Document { schema, data })
+    }
+
+    /// Writes one object that belongs to the document before it.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn record(&mut self, data: &impl Serialize) -> Result<(), Error> {
+        let text = serde_json::to_string(data);
         let text = text.map_err(|error| Error::failed("cannot write JSON").because(error))?;
         if self.look.stdout_is_terminal { self.line(&escape::in_json(&text)) } else { self.line(&text) }
     }
@@ -134,6 +144,7 @@ impl Ui {
     }
 
     fn tell(&mut self, style: Style, label: &str, text: &str) {
+        self.leave_pager();
         let _ = self.out.flush(); // The answer comes before what is said about it.
         let style = if self.look.stderr_colour { style } else { Style::new() };
         let _ = writeln!(self.err, "{}{}", paint(style, label), escaped(text));
@@ -183,6 +194,7 @@ impl Ui {
     #[must_use]
     pub fn finish(mut self, result: Result<(), Error>) -> ExitCode {
         let flushed = self.out.flush();
+        self.leave_pager();
         match result {
             Ok(()) if flushed.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) => {
                 let _ = writeln!(self.err, "error: cannot write to stdout");
@@ -241,7 +253,7 @@ mod captured {
         pub(crate) fn captured() -> (Self, Text) {
             let text = Text::default();
             let look = Look { format: Format::Text, interactive: false, ..Look::plain(100) };
-            (Self { look, out: Box::new(Shared(text.clone())), err: Box::new(Shared(text.clone())) }, text)
+            (Self { look, out: Box::new(Shared(text.clone())), err: Box::new(Shared(text.clone())), pager: None }, text)
         }
     }
 }

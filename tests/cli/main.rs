@@ -168,7 +168,7 @@ fn a_profile_that_does_not_exist_is_named_with_the_nearest() {
 }
 
 /// Every variable that logctl or the SDK reads.
-const VARIABLES: [&str; 42] = [
+const VARIABLES: [&str; 48] = [
     "ALL_PROXY",
     "AWS_ACCESS_KEY_ID",
     "AWS_CA_BUNDLE",
@@ -184,6 +184,10 @@ const VARIABLES: [&str; 42] = [
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_CLOUDFORMATION",
     "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+    "AWS_ENDPOINT_URL_LAMBDA",
+    "AWS_ENDPOINT_URL_OPENSEARCH",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "AWS_ENDPOINT_URL_STS",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_MAX_ATTEMPTS",
@@ -207,10 +211,12 @@ const VARIABLES: [&str; 42] = [
     "LOGCTL_INDEX_PREFIX",
     "LOGCTL_LOG",
     "LOGCTL_NOW",
+    "LOGCTL_PAGER",
     "LOGCTL_RATE",
     "LOGCTL_STACK",
     "NO_COLOR",
     "NO_PROXY",
+    "PAGER",
 ];
 
 #[test]

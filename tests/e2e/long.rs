@@ -14,7 +14,7 @@ use super::{
     faults::{Rig, Sent, events, well},
     function::Function,
     proxy::{Fault, Proxy},
-    random_queries, real_logs,
+    random_queries, random_text, real_logs,
     sandbox::{Sandbox, now},
 };
 
@@ -22,6 +22,13 @@ use super::{
 #[expect(clippy::print_stdout, reason = "tests/long reads it")]
 fn report(figures: &str) {
     println!("figures: {figures}");
+}
+
+/// A thousand random strings.
+#[test]
+#[ignore = "make test-long PART=text"]
+fn text() {
+    report(&random_text::answers());
 }
 
 /// Three minutes without a domain, under load: the stack copes by itself, and nobody types a command.

@@ -48,10 +48,13 @@ fn with_values(argument: String) -> Result<String, Error> {
     };
     let mut text = String::new();
     let read = match path {
-        "-" => std::io::stdin().take(MAX_LIST).read_to_string(&mut text),
-        path => std::fs::File::open(path).and_then(|file| file.take(MAX_LIST).read_to_string(&mut text)),
+        "-" => std::io::stdin().take(MAX_LIST + 1).read_to_string(&mut text),
+        path => std::fs::File::open(path).and_then(|file| file.take(MAX_LIST + 1).read_to_string(&mut text)),
     };
     read.map_err(|error| wrong(&error.to_string()))?;
+    if text.len() as u64 > MAX_LIST {
+        return Err(wrong(&format!("it has more than {MAX_LIST} bytes; search for a part of it at a time")));
+    }
     let values: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(quote).collect();
     if values.is_empty() {
         return Err(wrong("there is no value in it"));

@@ -404,7 +404,10 @@ fn read(text: &str) -> Result<Query, Wrong> {
     match &query {
         Query::Text(_) | Query::All => return Ok(query),
         Query::Not(part) if matches!(**part, Query::Text(_)) => return Ok(query),
-        Query::And(parts) if parts.iter().all(|part| matches!(part, Query::Text(value) if !value.quoted)) => {
+        Query::And(parts)
+            if parts.iter().all(|part| matches!(part, Query::Text(value) if !value.quoted))
+                && !text.split_whitespace().any(|word| matches!(word, "AND" | "&&")) =>
+        {
             return Ok(Query::Text(Value { text: text.to_owned(), quoted: false }));
         }
         _ => {}

@@ -24,6 +24,16 @@ impl FromStr for Endpoint {
         if authority.contains('@') {
             return Err("an endpoint carries no name and password: the stack reads them from a secret".to_owned());
         }
+        let dashboards = ["/_dashboards", "/_plugin/kibana", "/app/"];
+        if let Some(at) = dashboards.iter().filter_map(|path| rest.find(path)).min() {
+            let own = &rest[..at];
+            let plain = !own.contains(['@', '?', '#']);
+            return Err(if plain {
+                format!("this is the address of Dashboards; the domain's own ends before the path: {scheme}://{own}")
+            } else {
+                wrong()
+            });
+        }
         if authority.contains(['/', '?', '#']) {
             return Err("an endpoint ends with its host or port; leave out the path behind it".to_owned());
         }
@@ -67,6 +77,22 @@ impl Endpoint {
         AuthMode::of_host(&self.host)
     }
 
+    /// The Region and the service that a request is signed for, where the host names them.
+    ///
+    /// <https://docs.aws.amazon.com/opensearch-service/latest/developerguide/endpoints.html>
+    #[must_use]
+    pub fn signed_for(&self) -> Option<(&str, &'static str)> {
+        let labels: Vec<&str> = self.host.split('.').collect();
+        match labels.as_slice() {
+            [.., region, "es", "amazonaws", "com"] | [.., region, "es", "amazonaws", "com", "cn"] => {
+                Some((region, "es"))
+            }
+            [.., "aos", region, "on", "aws"] => Some((region, "es")),
+            [.., region, "aoss", "amazonaws", "com"] => Some((region, "aoss")),
+            _ => None,
+        }
+    }
+
     /// Whether it is on this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -92,6 +118,15 @@ mod tests {
         assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
     }
 
+    #[test_case("https://search-x.eu-west-1.es.amazonaws.com", Some(("eu-west-1", "es")); "a domain")]
+    #[test_case("https://vpc-x.cn-north-1.es.amazonaws.com.cn:443", Some(("cn-north-1", "es")); "in china")]
+    #[test_case("https://search-x.aos.us-east-1.on.aws", Some(("us-east-1", "es")); "dual stack")]
+    #[test_case("https://x.us-east-1.aoss.amazonaws.com", Some(("us-east-1", "aoss")); "a collection")]
+    #[test_case("https://logs.shop.example", None; "a name of one's own")]
+    fn what_a_host_is_signed_for(text: &str, expected: Option<(&str, &str)>) {
+        assert_eq!(text.parse::<Endpoint>().unwrap().signed_for(), expected);
+    }
+
     #[test_case("localhost:9200", "looks like"; "no scheme")]
     #[test_case("ftp://x", "looks like"; "another scheme")]
     #[test_case("", "looks like"; "nothing")]
@@ -101,7 +136,9 @@ mod tests {
     #[test_case("https://a:b:1", "looks like"; "two ports")]
     #[test_case("https://admin:hunter2@a", "no name and password"; "a password")]
     #[test_case("https://admin@a", "no name and password"; "a name")]
-    #[test_case("https://a/_dashboards", "leave out the path"; "a path")]
+    #[test_case("https://a/_dashboards", "address of Dashboards; the domain's own ends before the path: https://a"; "dashboards")]
+    #[test_case("https://a/logs", "leave out the path"; "a path")]
+    #[test_case("https://x:hunter2@a/_dashboards", "no name and password"; "dashboards with a password")]
     #[test_case("http://search.shop.example", "this machine only"; "logs in the clear")]
     #[test_case("http://127.0.0.1.shop.example", "this machine only"; "a name that begins like this machine")]
     #[test_case("http://localhost@shop.example", "no name and password"; "a name that is called like this machine")]

@@ -1,10 +1,10 @@
 //! Index names. They follow from the time of an event, as far as CloudWatch takes such times, so that a redelivered event
 //! always meets its own id.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use jiff::{
-    Timestamp,
+    Span, Timestamp,
     civil::{Date, ISOWeekDate, Weekday},
     tz::TimeZone,
 };
@@ -48,20 +48,40 @@ impl Period {
         }
     }
 
-    /// Whether `text` is such a name.
-    fn names(self, text: &str) -> bool {
-        let number = |range: std::ops::Range<usize>| -> Option<i16> {
+    /// The first day of such a name.
+    fn first(self, text: &str) -> Option<Date> {
+        let number = |range: Range<usize>| -> Option<i16> {
             let digits = text.get(range)?;
             digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
         };
         let two = |at: usize| number(at..at + 2)?.try_into().ok();
-        let date = || match self {
+        let date = match self {
             Self::Day => Date::new(number(0..4)?, two(5)?, two(8)?).ok(),
             Self::Week => Some(ISOWeekDate::new(number(0..4)?, two(6)?, Weekday::Monday).ok()?.date()),
             Self::Month => Date::new(number(0..4)?, two(5)?, 1).ok(),
         };
-        date().is_some_and(|date| YEARS.contains(&date.year()) && self.name(date) == text)
+        date.filter(|date| YEARS.contains(&date.year()) && self.name(*date) == text)
     }
+
+    /// Whether `text` is such a name.
+    fn names(self, text: &str) -> bool {
+        self.first(text).is_some()
+    }
+
+    fn length(self) -> Span {
+        match self {
+            Self::Day => Span::new().days(1),
+            Self::Week => Span::new().weeks(1),
+            Self::Month => Span::new().months(1),
+        }
+    }
+}
+
+/// The days that an index of this name covers, the prefix left out: the first, and the one after the last.
+#[must_use]
+pub fn days(text: &str) -> Option<Range<Date>> {
+    let (period, first) = Period::iter().find_map(|period| Some((period, period.first(text)?)))?;
+    Some(first..first.checked_add(period.length()).ok()?)
 }
 
 fn no_period(_: &str) -> String {
@@ -157,6 +177,15 @@ mod tests {
         let indices = Indices { prefix: "logctl".parse().unwrap(), period };
         assert_eq!(indices.name(timestamp, DELIVERED).as_str(), name);
         assert_eq!(indices.check(name), Ok(indices.name(timestamp, DELIVERED)));
+    }
+
+    #[test_case("2026.11.30", Some(("2026-11-30", "2026-12-01")); "day")]
+    #[test_case("2026.W53", Some(("2026-12-28", "2027-01-04")); "week")]
+    #[test_case("2026.12", Some(("2026-12-01", "2027-01-01")); "month")]
+    #[test_case("outliers", None; "no time")]
+    #[test_case("2026.13", None; "no month")]
+    fn days_of_a_name(text: &str, expected: Option<(&str, &str)>) {
+        assert_eq!(days(text), expected.map(|(from, to)| from.parse().unwrap()..to.parse().unwrap()));
     }
 
     /// Whenever it is delivered within a day, an event meets its own id.

@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use hyper::{Method, Request, StatusCode, header};
+use logctl_core::endpoint::Endpoint;
 use serde::Deserialize;
 
 use crate::{
@@ -22,13 +23,15 @@ pub struct Domain {
     /// Scheme and authority, without a slash at the end.
     url: String,
     auth: Auth,
+    /// The Region and the service of its signatures.
+    signed_for: (Option<String>, &'static str),
 }
 
 /// How requests prove who sends them.
 pub enum Auth {
     /// They do not.
     None,
-    /// A signature for the service `es`, the content's hash included.
+    /// A signature, the content's hash included; for the Region and the service that the host names.
     SigV4(Signer),
     /// Name and password out of a secret.
     Basic(Box<Secret>),
@@ -84,7 +87,10 @@ impl Domain {
     /// The domain at `url`.
     #[must_use]
     pub fn new(http: HttpClient, url: &str, auth: Auth) -> Self {
-        Self { http, url: url.trim_end_matches('/').to_owned(), auth }
+        let endpoint: Option<Endpoint> = url.parse().ok();
+        let named = endpoint.as_ref().and_then(Endpoint::signed_for);
+        let signed_for = named.map_or((None, "es"), |(region, service)| (Some(region.to_owned()), service));
+        Self { http, url: url.trim_end_matches('/').to_owned(), auth, signed_for }
     }
 
     /// Sends JSON, or nothing where `body` is empty.
@@ -118,7 +124,10 @@ impl Domain {
         let mut request = request.map_err(|error| AwsError::Request(error.to_string()))?;
         match &self.auth {
             Auth::None => {}
-            Auth::SigV4(signer) => signer.sign(&mut request, "es")?,
+            Auth::SigV4(signer) => match &self.signed_for {
+                (Some(region), service) => signer.clone().in_region(region).sign(&mut request, service)?,
+                (None, service) => signer.sign(&mut request, service)?,
+            },
             Auth::Basic(secret) => {
                 let value = secret.header().await?.parse();
                 let mut value: header::HeaderValue =

@@ -186,10 +186,9 @@ fn http_connector() -> HttpConnector {
 #[expect(clippy::expect_used, reason = "fails only for a provider without TLS 1.2 and 1.3")]
 fn tls(authorities: Option<&str>) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    for certificate in CertificateDer::pem_slice_iter(authorities.unwrap_or_default().as_bytes()) {
-        let certificate = certificate.map_err(|error| format!("not a certificate in PEM: {error}"))?;
-        roots.add(certificate).map_err(|error| error.to_string())?;
-    }
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authorities.unwrap_or_default().as_bytes()).collect();
+    // Among the hundred of a system there is always one that nobody can read.
+    roots.add_parsable_certificates(read.map_err(|error| format!("not a certificate in PEM: {error}"))?);
     if authorities.is_some() && roots.len() == webpki_roots::TLS_SERVER_ROOTS.len() {
         return Err("no certificate in PEM".to_owned());
     }

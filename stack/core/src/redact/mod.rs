@@ -54,7 +54,7 @@ fn no_detector(name: &str) -> String {
 }
 
 /// What the marks begin with that stand for what was redacted.
-const MARK: &str = "[redacted";
+pub const MARK: &str = "[redacted";
 
 /// Some detectors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -94,18 +94,59 @@ impl AwsError {
 pub struct AwsClient {
     http: HttpClient,
     signer: Signer,
-    dns_suffix: &'static str,
-    /// Stands in for every service, as `AWS_ENDPOINT_URL` does for the SDKs.
-    endpoint: Option<String>,
+    hosts: Hosts,
     timeout: Duration,
+}
+
+/// Where the services answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hosts {
+    /// Stands in for every service, as `AWS_ENDPOINT_URL` does for the SDKs.
+    pub all: Option<String>,
+    /// Stand in for one, by its name, as `AWS_ENDPOINT_URL_S3` does.
+    pub of_service: BTreeMap<&'static str, String>,
+    /// Whether the hosts are those with validated cryptography.
+    pub fips: bool,
+    /// Whether they answer by IPv6, too.
+    pub dual_stack: bool,
+}
+
+impl Hosts {
+    /// Where a service answers, or what stands in for it; without a slash at the end.
+    ///
+    /// <https://docs.aws.amazon.com/general/latest/gr/rande.html>
+    fn url(&self, service: &str, region: &str) -> String {
+        self.instead(service).unwrap_or_else(|| format!("https://{}", self.host(service, region)))
+    }
+
+    fn instead(&self, service: &str) -> Option<String> {
+        self.of_service.get(service).or(self.all.as_ref()).map(|url| url.trim_end_matches('/').to_owned())
+    }
+
+    fn host(&self, service: &str, region: &str) -> String {
+        let china = region.starts_with("cn-");
+        let fips = if self.fips { "-fips" } else { "" };
+        match (service, self.dual_stack) {
+            // S3 had its names before there was a rule.
+            ("s3", true) => format!("s3{fips}.dualstack.{region}.amazonaws.com{}", if china { ".cn" } else { "" }),
+            (_, true) if china => format!("{service}{fips}.{region}.api.amazonwebservices.com.cn"),
+            (_, true) => format!("{service}{fips}.{region}.api.aws"),
+            (_, false) => format!("{service}{fips}.{region}.amazonaws.com{}", if china { ".cn" } else { "" }),
+        }
+    }
 }
 
 impl AwsClient {
     /// A client; `endpoint` replaces the hosts of all services.
     #[must_use]
     pub fn new(http: HttpClient, signer: Signer, endpoint: Option<String>) -> Self {
-        let dns_suffix = if signer.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        Self { http, signer, dns_suffix, endpoint, timeout: TIMEOUT }
+        Self { http, signer, hosts: Hosts { all: endpoint, ..Hosts::default() }, timeout: TIMEOUT }
+    }
+
+    /// With services that answer elsewhere.
+    #[must_use]
+    pub fn with_hosts(self, hosts: Hosts) -> Self {
+        Self { hosts, ..self }
     }
 
     /// With more time for each call: not every caller sits beside the service.
@@ -283,17 +324,14 @@ impl AwsClient {
     }
 
     fn url(&self, service: &str) -> String {
-        match &self.endpoint {
-            Some(endpoint) => format!("{endpoint}/"),
-            None => format!("https://{service}.{}.{}/", self.signer.region, self.dns_suffix),
-        }
+        format!("{}/", self.hosts.url(service, self.region()))
     }
 
     /// Where a bucket answers, without a slash at the end.
     fn bucket_url(&self, bucket: &str) -> String {
-        match &self.endpoint {
+        match self.hosts.instead("s3") {
             Some(endpoint) => format!("{endpoint}/{bucket}"),
-            None => format!("https://{bucket}.s3.{}.{}", self.signer.region, self.dns_suffix),
+            None => format!("https://{bucket}.{}", self.hosts.host("s3", self.region())),
         }
     }
 
@@ -341,6 +379,24 @@ mod tests {
     use test_case::test_case;
 
     use super::*;
+
+    #[test_case("sqs", "eu-west-1", false, false, "https://sqs.eu-west-1.amazonaws.com"; "plain")]
+    #[test_case("logs", "us-east-1", true, false, "https://logs-fips.us-east-1.amazonaws.com"; "fips")]
+    #[test_case("secretsmanager", "us-east-1", true, true, "https://secretsmanager-fips.us-east-1.api.aws"; "both")]
+    #[test_case("s3", "us-east-1", true, true, "https://s3-fips.dualstack.us-east-1.amazonaws.com"; "both of s3")]
+    #[test_case("s3", "cn-north-1", false, false, "https://s3.cn-north-1.amazonaws.com.cn"; "in china")]
+    fn where_a_service_answers(service: &str, region: &str, fips: bool, dual_stack: bool, expected: &str) {
+        let hosts = Hosts { fips, dual_stack, ..Hosts::default() };
+        assert_eq!(hosts.url(service, region), expected);
+    }
+
+    #[test]
+    fn what_stands_in_for_one_service_counts_first() {
+        let of_service = BTreeMap::from([("s3", "http://127.0.0.1:2/".to_owned())]);
+        let hosts = Hosts { all: Some("http://127.0.0.1:1".to_owned()), of_service, ..Hosts::default() };
+        assert_eq!(hosts.url("s3", "r"), "http://127.0.0.1:2");
+        assert_eq!(hosts.url("sqs", "r"), "http://127.0.0.1:1");
+    }
 
     #[test_case(400, "", r#"{"__type":"com.amazonaws#ThrottlingException","message":"Rate exceeded"}"#, "ThrottlingException: Rate exceeded", true; "throttled with 400")]
     #[test_case(400, "", r#"{"__type":"LimitExceededException","Message":"m"}"#, "LimitExceededException: m", false; "a limit is no throttling")]

@@ -1,0 +1,139 @@
+//! The fields of an event that were asked for by their names.
+
+use std::{collections::BTreeSet, str::FromStr};
+
+use logctl_core::fields;
+use serde_json::Value;
+use wildmatch::WildMatch;
+
+use crate::{
+    events::Event,
+    query::{self, Facts as _, Field},
+    time::rfc3339,
+};
+
+/// Names of ours, as JSON has them.
+pub(super) const OURS: [&str; 15] = [
+    "id",
+    "time",
+    "ingested",
+    "account",
+    "region",
+    "group",
+    "stream",
+    "level",
+    "service",
+    "request_id",
+    "trace_id",
+    "message",
+    "degraded",
+    "index",
+    "cursor",
+];
+
+/// Names of fields, in which dots are nesting and `*` and `?` stand for others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns(Vec<String>);
+
+impl FromStr for Columns {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+        if names.iter().any(String::is_empty) {
+            return Err("names stand between commas: time,level,order.id,http.*".to_owned());
+        }
+        Ok(Self(names))
+    }
+}
+
+impl Columns {
+    /// The names as they were typed.
+    pub fn typed(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// The names of the columns for these events: each of those that a wildcard stands for.
+    #[must_use]
+    pub fn of(&self, events: &[Event]) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for typed in &self.0 {
+            let names = if is_wild(typed) { names(typed, events) } else { vec![typed.clone()] };
+            all.extend(names.into_iter().filter(|name| !all.contains(name)).collect::<Vec<_>>());
+        }
+        all
+    }
+
+    /// Whether one of the names means the field at this path of an event's own fields.
+    pub(super) fn takes(&self, path: &str) -> bool {
+        self.typed().any(|typed| {
+            let literal = typed.strip_prefix('.').unwrap_or(typed);
+            if is_wild(typed) { WildMatch::new(typed).matches(path) } else { literal == path && !OURS.contains(&typed) }
+        })
+    }
+}
+
+fn is_wild(name: &str) -> bool {
+    name.contains(['*', '?'])
+}
+
+/// The names that events have which a typed name means: itself, where one of them has it.
+pub(super) fn names(typed: &str, events: &[Event]) -> Vec<String> {
+    if is_wild(typed) {
+        let pattern = WildMatch::new(typed);
+        return all(events).into_iter().filter(|name| pattern.matches(name)).collect();
+    }
+    let any = OURS.contains(&typed) || events.iter().any(|event| value(event, typed).is_some());
+    if any { vec![typed.to_owned()] } else { Vec::new() }
+}
+
+/// The paths of all fields that events have of their own.
+pub(super) fn all(events: &[Event]) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for event in events {
+        fields::walk(&event.fields, &mut |path, _| {
+            all.insert(path.to_owned());
+        });
+    }
+    all
+}
+
+/// What an event has under a name: one of ours, one of its own, or one that is called otherwise there. Several values stand
+/// side by side.
+pub(super) fn value(event: &Event, name: &str) -> Option<String> {
+    if OURS.contains(&name) {
+        return ours(event, name);
+    }
+    let literal = name.strip_prefix('.');
+    match fields::get(&event.fields, literal.unwrap_or(name)) {
+        Some(Value::String(text)) => return Some(text.clone()),
+        Some(Value::Null) => return None,
+        Some(other) => return Some(other.to_string()),
+        None if literal.is_some() => return None,
+        None => {}
+    }
+    let names = query::names(&Field { name: name.to_owned(), literal: false });
+    let values = names.iter().map(|name| event.values(name)).find(|values| !values.is_empty())?;
+    Some(values.join(","))
+}
+
+fn ours(event: &Event, name: &str) -> Option<String> {
+    Some(match name {
+        "id" => event.id.clone(),
+        "time" => rfc3339(event.time),
+        "ingested" => rfc3339(event.ingested?),
+        "account" => event.account.clone(),
+        "region" => event.region.clone(),
+        "group" => event.group.clone(),
+        "stream" => event.stream.clone(),
+        "level" => event.level.clone()?,
+        "service" => event.service.clone()?,
+        "request_id" => event.request_id.clone()?,
+        "trace_id" => event.trace_id.clone()?,
+        "message" => event.message.clone(),
+        "degraded" => event.degraded.clone()?,
+        "index" => event.index.clone(),
+        "cursor" => event.cursor.clone(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,155 @@
+//! Events for scripts: whole, with some of their fields, or without what is said twice.
+
+use logctl_core::fields;
+use serde::Serialize;
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{
+    Columns, OutputArgs,
+    columns::{self, OURS},
+};
+use crate::{events::Event, time::rfc3339};
+
+/// An event as it is written.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Record<'e> {
+    /// All of it.
+    Whole(&'e Event),
+    /// Some fields.
+    Chosen(Map<String, Value>),
+    /// Nothing twice.
+    Compact(Compact<'e>),
+}
+
+/// What all events share.
+#[derive(Debug, Serialize)]
+pub struct Common<'e> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<&'e str>,
+}
+
+/// An event without what its message or all events repeat, and without where its document lies.
+#[derive(Debug, Serialize)]
+pub struct Compact<'e> {
+    time: String,
+    #[serde(flatten)]
+    own: Common<'e>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'e str>,
+    /// The message itself where it is an object, else the fields that it does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<Fields<'e>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    degraded: Option<&'e str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Fields<'e> {
+    Message(&'e RawValue),
+    Others(Map<String, Value>),
+}
+
+/// What all events share: account, Region, and where it is one, group and stream.
+#[must_use]
+pub fn common(events: &[Event]) -> Common<'_> {
+    fn one(events: &[Event], of: fn(&Event) -> &str) -> Option<&str> {
+        let first = of(events.first()?);
+        events.iter().all(|event| of(event) == first).then_some(first)
+    }
+    Common {
+        account: one(events, |event| &event.account),
+        region: one(events, |event| &event.region),
+        group: one(events, |event| &event.group),
+        stream: one(events, |event| &event.stream),
+    }
+}
+
+/// The events as they are written.
+pub(super) fn records<'e>(events: &'e [Event], args: &OutputArgs) -> Vec<Record<'e>> {
+    if let Some(columns) = &args.fields {
+        return events.iter().map(|event| Record::Chosen(chosen(event, columns))).collect();
+    }
+    if args.compact {
+        let shared = common(events);
+        return events.iter().map(|event| Record::Compact(compact(event, &shared))).collect();
+    }
+    events.iter().map(Record::Whole).collect()
+}
+
+/// The fields of an event that were asked for: its own in their places, the others by their names.
+fn chosen(event: &Event, columns: &Columns) -> Map<String, Value> {
+    let own = kept(&event.fields, "", columns);
+    let is_own = |name: &str| !OURS.contains(&name) && fields::get(&event.fields, name).is_some();
+    let others = columns.typed().filter(|name| !is_own(name));
+    let mut map: Map<String, Value> =
+        others.filter_map(|name| Some((name.to_owned(), columns::value(event, name)?.into()))).collect();
+    map.retain(|name, _| !name.starts_with('.'));
+    if !own.is_empty() {
+        map.insert("fields".to_owned(), own.into());
+    }
+    map
+}
+
+fn kept(fields: &Map<String, Value>, above: &str, columns: &Columns) -> Map<String, Value> {
+    let mut kept_here = Map::new();
+    for (name, value) in fields {
+        let path = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
+        if columns.takes(&path) {
+            kept_here.insert(name.clone(), value.clone());
+        } else if let Value::Object(below) = value {
+            let below = kept(below, &path, columns);
+            if !below.is_empty() {
+                kept_here.insert(name.clone(), below.into());
+            }
+        }
+    }
+    kept_here
+}
+
+/// An event without what is said elsewhere.
+fn compact<'e>(event: &'e Event, shared: &Common<'_>) -> Compact<'e> {
+    let object: Option<&RawValue> = serde_json::from_str(&event.message).ok();
+    let object = object.filter(|object| object.get().starts_with('{') && !event.message.contains(['\n', '\r']));
+    let said = format!("{} {}", event.message, event.group).to_lowercase();
+    let unsaid = |text: &'e Option<String>| text.as_deref().filter(|text| !said.contains(&text.to_lowercase()));
+    let others = || {
+        let mut others = event.fields.clone();
+        others.retain(|_, value| match value {
+            Value::String(text) => !said.contains(&text.to_lowercase()),
+            other => !said.contains(&other.to_string()),
+        });
+        (!others.is_empty()).then_some(Fields::Others(others))
+    };
+    Compact {
+        time: rfc3339(event.time),
+        own: Common {
+            account: shared.account.is_none().then_some(&event.account),
+            region: shared.region.is_none().then_some(&event.region),
+            group: shared.group.is_none().then_some(&event.group),
+            stream: None,
+        },
+        level: unsaid(&event.level),
+        service: unsaid(&event.service),
+        request_id: unsaid(&event.request_id),
+        trace_id: unsaid(&event.trace_id),
+        message: object.is_none().then_some(&event.message),
+        fields: object.map(Fields::Message).or_else(others),
+        degraded: event.degraded.as_deref(),
+    }
+}

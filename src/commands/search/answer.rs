@@ -1,0 +1,152 @@
+//! What was found, and what is said about it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{MAX_LIMIT, SearchArgs, connect::Place};
+use crate::{
+    commands::printer::{self, Output, Record, Shown},
+    error::{Error, Kind},
+    events::{Found, Nothing, Search},
+    query::{self, Query},
+    time::{self, rfc3339},
+    ui::Ui,
+    words::{count, grouped},
+};
+
+/// What was found, or why nothing was.
+pub struct Answer {
+    pub found: Found,
+    pub nothing: Option<Nothing>,
+    pub query: Query,
+    pub search: Search,
+    pub place: Place,
+}
+
+/// The answer as one object.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    place: Place,
+    query: String,
+    range: serde_json::Value,
+    total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_relation: Option<&'static str>,
+    shown: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<Vec<String>>,
+    /// Why nothing was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nothing: Option<&'a Nothing>,
+    /// What all events share, where they are written without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    common: Option<printer::Common<'a>>,
+    events: Vec<Record<'a>>,
+}
+
+impl Answer {
+    /// Writes it.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn show(&self, args: &SearchArgs, output: Output, ui: &mut Ui) -> Result<(), Error> {
+        if output == Output::Json && args.output.format.is_none() {
+            return ui.json("logctl.search/v1", &self.document(args));
+        }
+        if args.output.pager {
+            ui.page()?;
+        }
+        let day = |at: Timestamp| at.to_zoned_datetime(ui.look.time_zone.clone()).date();
+        let dated = day(self.search.range.start) != day(self.search.range.end);
+        let marks = query::marks(&self.query);
+        printer::print(&self.found.events, &args.output, output, Shown { marks: marks.as_ref(), dated }, ui)
+    }
+
+    fn document(&self, args: &SearchArgs) -> Document<'_> {
+        let Self { found, nothing, search, place, .. } = self;
+        let (common, events) = printer::records(&found.events, &args.output);
+        let whole = !args.output.compact;
+        Document {
+            place: place.of(&found.events),
+            query: args.query.join(" "),
+            range: json!({"since": rfc3339(search.range.start), "until": rfc3339(search.range.end)}),
+            total: found.total,
+            total_relation: if found.total_is_at_least { Some("gte") } else { whole.then_some("eq") },
+            shown: found.events.len(),
+            cursor: found.events.first().map(|event| event.cursor.as_str()).filter(|_| whole),
+            warnings: Some(self.warnings()).filter(|warnings| whole || !warnings.is_empty()),
+            nothing: nothing.as_ref(),
+            common,
+            events,
+        }
+    }
+
+    /// What the answer lacks.
+    fn warnings(&self) -> Vec<String> {
+        let indices = &self.search.indices;
+        let none = || format!("there is no index {indices} that may be read; has anything been streamed yet?");
+        self.found.warnings.iter().cloned().chain(self.found.no_index.then(none)).collect()
+    }
+
+    /// Says how much was shown of how much, over which range, from where, and how to get the rest.
+    ///
+    /// # Errors
+    /// Incomplete where a part is missing; unmet where something had to be found.
+    pub fn close(&self, args: &SearchArgs, ui: &mut Ui) -> Result<(), Error> {
+        let Self { found, nothing, query, search, place } = self;
+        let range = time::describe(&search.range, &ui.look.time_zone);
+        let place = place.of(&found.events);
+        let shown = found.events.len();
+        match shown {
+            0 => {
+                ui.status(format_args!("nothing found from {range}, {place}"));
+                if let Some(nothing) = nothing {
+                    ui.status(&nothing.detail);
+                    nothing.suggestion.iter().for_each(|suggestion| ui.hint(suggestion));
+                }
+            }
+            _ if !found.warnings.is_empty() => ui.status(format_args!(
+                "{} of those that could be looked at, from {range}, {place}",
+                count(shown, "event")
+            )),
+            _ if (shown as u64) < found.total || found.total_is_at_least => {
+                ui.status(format_args!(
+                    "the newest {} of {} from {range}, {place}",
+                    count(shown, "event"),
+                    total(found)
+                ));
+                let more = (args.limit * 10).min(MAX_LIMIT);
+                let more =
+                    if args.limit < MAX_LIMIT { format!("more with --limit {more}, or ") } else { String::new() };
+                ui.hint(format_args!("see {more}older ones with --until"));
+            }
+            _ => ui.status(format_args!("all {} from {range}, {place}", count(shown, "event"))),
+        }
+        if let Some(read) = query::understood(query, &args.query) {
+            ui.status(format_args!("read as: {read}"));
+        }
+        for doubt in query::doubts(query) {
+            ui.hint(doubt);
+        }
+        for warning in self.warnings() {
+            ui.warning(warning);
+        }
+        if !found.warnings.is_empty() && !args.allow_partial {
+            return Err(Error::new(Kind::Incomplete, "part of the answer is missing")
+                .hint("try again, or accept what there is with --allow-partial"));
+        }
+        if shown == 0 && args.exit_status {
+            return Err(Error::shown(Kind::Unmet));
+        }
+        Ok(())
+    }
+}
+
+fn total(found: &Found) -> String {
+    let at_least = if found.total_is_at_least { "more than " } else { "" };
+    format!("{at_least}{}", grouped(found.total))
+}

@@ -1,0 +1,221 @@
+//! The domain that is asked, and whose it is.
+
+use std::{collections::BTreeSet, fmt, time::Duration};
+
+use jiff::Timestamp;
+use logctl_core::{
+    auth::AuthMode,
+    endpoint::Endpoint,
+    names::{IndexPrefix, StackName},
+    redact::Redactor,
+};
+use logctl_sink::domain::Auth;
+use serde::Serialize;
+
+use super::{Account, SearchArgs};
+use crate::{
+    args::AwsOptions,
+    aws::{self, Aws, signed::signer},
+    context::Context,
+    deploy::DeployedStack,
+    domain::DomainClient,
+    error::{Error, Kind},
+    events::Event,
+    network::Network,
+};
+
+/// A domain that is asked.
+pub struct Connected {
+    /// The way there.
+    pub client: DomainClient,
+    /// What the names of its indices begin with.
+    pub prefix: String,
+    /// Whose it is.
+    pub place: Place,
+    /// The account and its stack, where the domain is known by them.
+    pub account: Option<(Aws, DeployedStack)>,
+}
+
+/// Where an answer comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The account, where it is one that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The Region, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// For people.
+    #[serde(skip)]
+    text: String,
+}
+
+impl Connected {
+    /// The account, to be asked why nothing was found.
+    #[must_use]
+    pub fn account(&self, now: Timestamp) -> Option<Account<'_>> {
+        self.account.as_ref().map(|(aws, stack)| Account { aws, stack, domain: &self.client, now })
+    }
+
+    /// What redacts events before they are indexed, where that is known and something does.
+    #[must_use]
+    pub fn redactor(&self) -> Option<Redactor> {
+        let (_, stack) = self.account.as_ref()?;
+        Redactor::new(&stack.settings.redact, &stack.settings.redact_patterns).ok().flatten()
+    }
+}
+
+impl Place {
+    /// The place itself where it is known, else those that were told of.
+    #[must_use]
+    pub fn or(self, places: &[(String, String)]) -> Self {
+        match self.account {
+            Some(_) => self,
+            None => {
+                self.of_pairs(&places.iter().map(|(account, region)| (account.as_str(), region.as_str())).collect())
+            }
+        }
+    }
+
+    /// The accounts and Regions that events come from, else the place itself.
+    #[must_use]
+    pub fn of(&self, events: &[Event]) -> Self {
+        self.of_pairs(&events.iter().map(|event| (event.account.as_str(), event.region.as_str())).collect())
+    }
+
+    fn of_pairs(&self, all: &BTreeSet<(&str, &str)>) -> Self {
+        const NAMED: usize = 3;
+        let pairs: Vec<_> = all.iter().filter(|(account, _)| !account.is_empty()).collect();
+        let one = |of: fn(&(&str, &str)) -> String| {
+            let all: BTreeSet<String> = pairs.iter().map(|pair| of(pair)).collect();
+            all.into_iter().next().filter(|_| pairs.len() == 1)
+        };
+        let name = |(account, region): &&(&str, &str)| format!("account {account}, {region}");
+        match pairs.as_slice() {
+            [] => self.clone(),
+            [only] if self.account.as_deref() == Some(only.0) && self.region.as_deref() == Some(only.1) => self.clone(),
+            pairs if pairs.len() <= NAMED => Self {
+                account: one(|pair| pair.0.to_owned()),
+                region: one(|pair| pair.1.to_owned()),
+                text: pairs.iter().map(name).collect::<Vec<_>>().join("; "),
+            },
+            pairs => Self { account: None, region: None, text: format!("{} accounts and Regions", pairs.len()) },
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The domain, and what its indices are called: as typed, else as the variables say, else from the stack.
+///
+/// # Errors
+/// Not found where there is no stack that names a domain; denied where there is nothing to be admitted with.
+pub async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<Connected, Error> {
+    let timeout = Duration::from_secs(args.timeout);
+    let endpoint = match &args.endpoint {
+        Some(endpoint) => Some(endpoint.clone()),
+        None => cx.variable("LOGCTL_ENDPOINT")?,
+    };
+    let prefix: Option<IndexPrefix> = match &args.index_prefix {
+        Some(prefix) => Some(prefix.clone()),
+        None => cx.variable("LOGCTL_INDEX_PREFIX")?,
+    };
+    if let Some(endpoint) = endpoint {
+        return by_endpoint(endpoint, prefix.unwrap_or_default(), timeout, args, cx).await;
+    }
+    let aws: Aws = Aws::connect(cx).await?;
+    let stack = DeployedStack::find(&aws, &cx.stack).await?;
+    let Some((stack, mut domain)) = stack.and_then(|stack| Some((stack.clone(), stack.settings.domain()?))) else {
+        let what = format!("there is no stack {} that names a domain in {}", cx.stack, aws.target);
+        let mut error = Error::new(Kind::NotFound, what);
+        let elsewhere = regions_with(&aws, &cx.stack).await;
+        if let Some(region) = elsewhere.first() {
+            error = error.hint(format!("it is in {}: --region {region}", elsewhere.join(" and ")));
+        }
+        return Err(error
+            .hint("name the domain with --endpoint, or deploy the stack with: logctl bootstrap")
+            .hint("another account is chosen with --profile"));
+    };
+    domain.auth = args.auth.unwrap_or(domain.auth);
+    let place = Place {
+        account: Some(aws.target.account.clone()),
+        region: Some(aws.target.region.clone()),
+        text: aws.target.to_string(),
+    };
+    Ok(Connected {
+        client: domain.client(&aws, timeout).await?,
+        prefix: prefix.unwrap_or_else(|| stack.settings.prefix.clone()).to_string(),
+        place,
+        account: Some((aws, stack)),
+    })
+}
+
+/// The other Regions in which the stack is, as far as that is known soon.
+async fn regions_with(aws: &Aws, stack: &StackName) -> Vec<String> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    // Those that an account has from its beginning:
+    // <https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>.
+    const REGIONS: [&str; 17] = [
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+        "ca-central-1",
+        "sa-east-1",
+        "eu-central-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "eu-north-1",
+        "ap-south-1",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-southeast-1",
+        "ap-southeast-2",
+    ];
+    if aws.target.partition != "aws" {
+        return Vec::new();
+    }
+    let others = REGIONS.into_iter().filter(|region| *region != aws.target.region);
+    let has = others.map(async |region| {
+        let aws = aws.in_region(region);
+        let there = DeployedStack::find(&aws, stack);
+        let found = tokio::time::timeout(PATIENCE, there).await.ok()?.ok()??;
+        found.settings.endpoint.map(|_| region.to_owned())
+    });
+    futures_util::future::join_all(has).await.into_iter().flatten().collect()
+}
+
+async fn by_endpoint(
+    endpoint: Endpoint,
+    prefix: IndexPrefix,
+    timeout: Duration,
+    args: &SearchArgs,
+    cx: &Context<'_>,
+) -> Result<Connected, Error> {
+    if cx.global.aws.expect_account.is_some() {
+        Aws::connect(cx).await?;
+    }
+    let auth = match args.auth.unwrap_or_else(|| endpoint.auth()) {
+        AuthMode::None => Auth::None,
+        AuthMode::SigV4 => {
+            // The Region is the host's, whatever the profile says.
+            let region = endpoint.signed_for().map(|(region, _)| region.to_owned());
+            let options = AwsOptions { region: region.or(cx.global.aws.region.clone()), ..cx.global.aws.clone() };
+            let config = aws::load(&options, cx.env).await?;
+            Auth::SigV4(signer(&config, &options).await?)
+        }
+        AuthMode::Basic => {
+            return Err(Error::new(Kind::Usage, "name and password come from the stack's secret")
+                .hint("leave out --endpoint, and unset LOGCTL_ENDPOINT"));
+        }
+    };
+    let place = Place { account: None, region: None, text: format!("the domain at {endpoint}") };
+    let client = DomainClient::new(endpoint, auth, Network::new(cx.env).client(None)?, timeout);
+    Ok(Connected { client, prefix: prefix.to_string(), place, account: None })
+}
