@@ -165,7 +165,7 @@ pub fn print(events: &[Event], args: &OutputArgs, output: Output, shown: Shown<'
         Output::Id => events.iter().try_for_each(|event| ui.line(&one_line(&event.id))),
         Output::Csv => csv(events, &chosen(&CSV), ui),
         Output::Jsonl => {
-            if args.compact {
+            if args.compact && args.fields.is_none() {
                 ui.json("logctl.common/v1", &json::common(events))?;
             }
             json::records(events, args).iter().try_for_each(|record| match record {
@@ -180,7 +180,7 @@ pub fn print(events: &[Event], args: &OutputArgs, output: Output, shown: Shown<'
 /// The events as one document holds them, and what all of them share where they are written without it.
 #[must_use]
 pub fn records<'e>(events: &'e [Event], args: &OutputArgs) -> (Option<Common<'e>>, Vec<Record<'e>>) {
-    (args.compact.then(|| json::common(events)), json::records(events, args))
+    json::document(events, args)
 }
 
 /// A table as RFC 4180 has it. On a terminal what is not printable is shown.
@@ -280,6 +280,15 @@ mod tests {
                 r#"{"time":"2026-11-23T10:05:12.345Z","group":"/cart","level":"info","service":"pay","message":"two\nlines \"R-1\""}"#,
             ]
         );
+    }
+
+    #[test]
+    fn a_compact_document_names_each_group_once() {
+        let events = events();
+        let (common, records) = records(&events, &OutputArgs { compact: true, ..OutputArgs::default() });
+        assert_eq!(serde_json::to_value(common).unwrap(), json!({"stream": "s", "groups": ["/cart", "/pay"]}));
+        let records = serde_json::to_value(records).unwrap();
+        assert_eq!((&records[0]["in"], &records[1]["in"], records[0].get("group")), (&json!(1), &json!(0), None));
     }
 
     #[test_case("{time} {order.id}", "2026-11-23T10:05:12.345Z A,1"; "names")]

@@ -87,7 +87,7 @@ pub struct SearchArgs {
     /// Exit with 0 although part of the answer is missing
     #[arg(long)]
     pub allow_partial: bool,
-    /// Print the request instead of sending it
+    /// Print how the query was read, the request, and the query for other tools, and send nothing
     #[arg(long)]
     pub explain: bool,
     /// How long the domain may take, in seconds

@@ -123,6 +123,9 @@ pub fn to_dql(query: &Query) -> Result<String, String> {
             if let Some(level) = aliases::level(field, &value.text).filter(|_| aliases::is_level(field)) {
                 return Ok(format!("@level: {level}"));
             }
+            if aliases::is_id(field) {
+                return Ok(format!("({} or {})", of_dql(&aliases::names(field)[0], value), of_dql("@ids", value)));
+            }
             match own_name(field) {
                 Some(name) => {
                     let pair = Value { text: format!("{}={}", escape_name(&name), value.text), quoted: value.quoted };
@@ -216,6 +219,15 @@ pub fn to_insights(query: &Query) -> Result<String, String> {
             let level = aliases::level(field, &value.text).ok_or("Insights knows no levels")?;
             of_levels(&[level.to_string()])
         }
+        // It knows no other names of a field.
+        Query::Test { field, comparison: Comparison::Equal, value } if aliases::is_id(field) => {
+            to_insights(&Query::Text(value.clone()))?
+        }
+        Query::Test { field, comparison, value } if comparison.orders() => {
+            let bound = |included| Some(Bound { value: value.text.clone(), included });
+            let (low, high) = bounds(*comparison, bound);
+            to_insights(&Query::Range { field: field.clone(), low, high })?
+        }
         Query::Test { field, comparison, value } if !value.is_wild() => {
             format!("{} {} {}", insights_name(field)?, comparison.sign(), literal(value))
         }
@@ -272,4 +284,76 @@ fn insights_name(field: &Field) -> Result<String, String> {
         _ if field.name.chars().all(|c| c.is_alphanumeric() || "_.@".contains(c)) => field.name.clone(),
         _ => format!("`{}`", field.name.replace('`', "")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use test_case::test_case;
+
+    use super::*;
+    use crate::query::parse;
+
+    fn read(text: &str) -> Query {
+        parse(&[text.to_owned()]).unwrap()
+    }
+
+    #[test_case(
+        "status=500 AND level>=error",
+        "((status: \"500\" or @kv: \"status=500\") and @level: (error or fatal))"
+    )]
+    #[test_case("durationMs>1.5s", "(durationMs.num > 1500)"; "a unit")]
+    #[test_case("a=1 OR NOT has:b", "((a: \"1\" or @kv: \"a=1\") or not @kvk: \"b\")")]
+    #[test_case("service=pay*", "@service: pay*"; "a wildcard")]
+    #[test_case("requestId=R-1", "(@request_id: \"R-1\" or @ids: \"R-1\")"; "an id")]
+    #[test_case("status!=500", "(@kvk: \"status\" and not (status: \"500\" or @kv: \"status=500\"))")]
+    #[test_case("payment failed", "@message: \"payment failed\""; "a phrase")]
+    fn for_dashboards(text: &str, expected: &str) {
+        assert_eq!(to_dql(&read(text)).unwrap(), expected);
+    }
+
+    /// What is written for Dashboards is read here as what was meant.
+    #[test_case("a=1 AND b=2")]
+    #[test_case("(a=1 OR b=2) AND NOT c=3")]
+    fn dashboards_would_read_it(text: &str) {
+        let dql = to_dql(&read(text)).unwrap();
+        assert!(crate::query::foreign::dql(&dql).is_ok(), "{dql}");
+    }
+
+    #[test_case("level>=error AND status=500", r"(@message like /(?i)\b(error|fatal)\b/ and status = 500)")]
+    #[test_case("status=400..499", "(status >= 400 and status <= 499)"; "a range")]
+    #[test_case("requestId=R/1", r"@message like /(?i)R\/1/"; "an id")]
+    #[test_case("msg=~/time.?out/i", "@message like /(?i)time.?out/"; "an expression")]
+    #[test_case("path=/api/*", r"path like /(?i)^\/api\/.*$/"; "a wildcard")]
+    fn for_insights(text: &str, expected: &str) {
+        assert_eq!(to_insights(&read(text)).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_said() {
+        assert!(to_dql(&read("~/time.?out/")).unwrap_err().contains("regular expressions"));
+    }
+
+    #[test_case("level=error", None; "as typed")]
+    #[test_case("status ge 500", Some("'status>=500'"); "in words")]
+    #[test_case("user not found", None; "words")]
+    #[test_case("level=error timeout", Some("'level=\"error timeout\"' OR '(' level=error AND timeout ')'; or as the text \"level=error timeout\""); "both")]
+    fn how_it_was_read(text: &str, expected: Option<&str>) {
+        assert_eq!(understood(&read(text), &[text.to_owned()]).as_deref(), expected);
+    }
+
+    #[test]
+    fn a_tree_names_what_a_field_is_also_called() {
+        let lines = tree(&read("service=pay AND NOT (a=1 OR b=2)"));
+        assert_eq!(
+            lines,
+            [
+                "all of",
+                "  field service = pay  (also @service, service.name, service_name)",
+                "  not",
+                "    one of",
+                "      field a = 1",
+                "      field b = 2",
+            ]
+        );
+    }
 }

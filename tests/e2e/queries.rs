@@ -125,3 +125,66 @@ fn an_empty_answer_names_its_cause() {
     }
     rig.sandbox.run(&["search", "x", "-g", "/nothin/*"], &[]).exits(5);
 }
+
+/// Every example of `search --help` finds what the help says.
+#[test]
+fn the_examples_of_the_help_do_what_it_says() {
+    const ID: &str = "8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f";
+    let corpus = json!({
+        "text": "checkout: payment failed, timeout after 3s",
+        "id": format!("started {ID}"),
+        "json": json!({"requestId": ID, "status": 502, "level": "warn", "user": "ana", "durationMs": 1800, "bytes": 3_000_000}),
+        "other": json!({"awsRequestId": ID, "status": 404, "level": "info", "ip": "10.1.2.3", "a": 2, "b": 3}),
+        "good": json!({"status": 200, "level": "info", "message": "health of a TimedOut"}),
+        "bad": "error: IOException",
+        "late": "error: timeout",
+    });
+    let corpus = corpus.as_object().unwrap();
+    let messages = corpus.iter().map(|(name, message)| {
+        let message = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
+        (name.clone(), json!({"group": "/help", "message": message}))
+    });
+    let rig = Rig::new(None);
+    let by_id = written(&rig, &messages.collect());
+    let help = std::fs::read_to_string(root().join("src/commands/search/language.txt")).unwrap();
+    let examples = [
+        ("timeout checkout", "text"),
+        ("'payment failed'", "text"),
+        ("8f5e0a2c-3f1e-4b7d-9c55-…", "id json other"),
+        ("requestId=8f5e…", "id json other"),
+        (".requestId=8f5e…", "json"),
+        ("status>=500", "json"),
+        ("status ge 500", "json"),
+        ("durationMs>1.5s", "json"),
+        ("bytes>2MiB", "json"),
+        ("status=400..499", "other"),
+        ("status:[400 TO 499]", "other"),
+        ("'status in (500, 502)'", "json"),
+        ("'level>=warn'", "bad json late"),
+        ("status!=200", "json other"),
+        ("error -timeout", "bad"),
+        ("NOT health", "bad id json late other text"),
+        ("'(a=1 OR a=2) AND b=3'", "other"),
+        ("user=*", "json"),
+        ("'missing(user)'", "bad good id late other text"),
+        ("ip=10.0.0.0/8", "other"),
+        ("'time*'", "good late text"),
+        ("'*Exception*'", "bad"),
+        ("'message=~/time.*out/i'", "good late text"),
+    ];
+    let lines: Vec<&str> = help.lines().skip(1).take_while(|line| !line.is_empty()).collect();
+    assert!(lines.len() <= 15, "{} lines", lines.len());
+    for line in &lines {
+        assert!(examples.iter().any(|(example, _)| line.contains(example)), "no example of this line: {line}");
+    }
+    for (example, expected) in examples {
+        assert!(help.contains(example), "{example} is not in the help");
+        let whole = example.replace("8f5e0a2c-3f1e-4b7d-9c55-…", ID).replace("8f5e…", ID);
+        let quoted = whole.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+        let words: Vec<&str> = quoted.map_or_else(|| whole.split(' ').collect(), |argument| vec![argument]);
+        let words = if whole.starts_with("status:") { vec![whole.as_str()] } else { words };
+        let run = rig.sandbox.run(&[&["search", "-o", "id"], words.as_slice()].concat(), &[]).ok();
+        let found: BTreeSet<&str> = run.stdout.lines().map(|id| by_id[id].as_str()).collect();
+        assert_eq!(found, expected.split(' ').collect(), "{example}");
+    }
+}

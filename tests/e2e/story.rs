@@ -83,6 +83,14 @@ fn story(engine: Option<&str>) {
 
     // One search finds the request in every service.
     let found = sandbox.run(&["search", &format!("requestId={request}"), "-o", "json"], &[]).ok().json();
+    let query = format!("requestId={request}");
+    let written = |form: &str| {
+        let arguments: Vec<&str> = ["search", &query, "-o"].into_iter().chain(form.split(' ')).collect();
+        sandbox.run(&arguments, &[]).ok().stdout.len()
+    };
+    for form in ["json --compact", "jsonl --compact"] {
+        assert!(written(form) * 2 <= written("raw") * 3, "{form}: {} of {}", written(form), written("raw"));
+    }
     let groups: BTreeSet<&str> = events(&found).iter().map(|event| event["group"].as_str().unwrap()).collect();
     let all = ["cart", "fraud", "payments", "pricing", "storefront"].map(|name| format!("/aws/lambda/{name}"));
     assert_eq!(groups, all.iter().map(String::as_str).collect());

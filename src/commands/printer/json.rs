@@ -1,5 +1,7 @@
 //! Events for scripts: whole, with some of their fields, or without what is said twice.
 
+use std::collections::BTreeSet;
+
 use logctl_core::fields;
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
@@ -23,7 +25,7 @@ pub enum Record<'e> {
 }
 
 /// What all events share.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Common<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<&'e str>,
@@ -33,6 +35,9 @@ pub struct Common<'e> {
     group: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<&'e str>,
+    /// The groups, where events of one document name theirs by its number.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<&'e str>,
 }
 
 /// An event without what its message or all events repeat, and without where its document lies.
@@ -41,6 +46,9 @@ pub struct Compact<'e> {
     time: String,
     #[serde(flatten)]
     own: Common<'e>,
+    /// Which of the groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#in: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     level: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +85,27 @@ pub fn common(events: &[Event]) -> Common<'_> {
         region: one(events, |event| &event.region),
         group: one(events, |event| &event.group),
         stream: one(events, |event| &event.stream),
+        groups: Vec::new(),
     }
+}
+
+/// The events of one document, and what they share beside the place that the document names.
+pub(super) fn document<'e>(events: &'e [Event], args: &OutputArgs) -> (Option<Common<'e>>, Vec<Record<'e>>) {
+    let mut records = records(events, args);
+    if !args.compact || args.fields.is_some() {
+        return (None, records);
+    }
+    let mut shared = Common { account: None, region: None, ..common(events) };
+    if shared.group.is_none() {
+        let groups: BTreeSet<&str> = events.iter().map(|event| event.group.as_str()).collect();
+        shared.groups = groups.into_iter().collect();
+        for record in &mut records {
+            if let Record::Compact(event) = record {
+                event.r#in = event.own.group.take().and_then(|group| shared.groups.binary_search(&group).ok());
+            }
+        }
+    }
+    (Some(shared).filter(|shared| *shared != Common::default()), records)
 }
 
 /// The events as they are written.
@@ -142,13 +170,14 @@ fn compact<'e>(event: &'e Event, shared: &Common<'_>) -> Compact<'e> {
             account: shared.account.is_none().then_some(&event.account),
             region: shared.region.is_none().then_some(&event.region),
             group: shared.group.is_none().then_some(&event.group),
-            stream: None,
+            ..Common::default()
         },
+        r#in: None,
         level: unsaid(&event.level),
         service: unsaid(&event.service),
         request_id: unsaid(&event.request_id),
         trace_id: unsaid(&event.trace_id),
-        message: object.is_none().then_some(&event.message),
+        message: object.is_none().then_some(event.message.trim_end()),
         fields: object.map(Fields::Message).or_else(others),
         degraded: event.degraded.as_deref(),
     }

@@ -20,7 +20,7 @@ fn columns(sign: char) -> usize {
 }
 
 /// Cuts one line into those that fit: the first has room for `first` columns, the others for `rest`. It is cut at a blank where
-/// one stands in the second half, which is then left out.
+/// there is one, which is then left out.
 pub(super) fn cut(line: &str, first: usize, rest: usize) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let (mut start, mut room, mut used, mut blank) = (0, first.max(1), 0, None);
@@ -35,7 +35,7 @@ pub(super) fn cut(line: &str, first: usize, rest: usize) -> Vec<Range<usize>> {
             (start, room, blank) = (next, rest.max(1), None);
             used = width(&line[start..at]);
         }
-        if sign == ' ' && used >= room / 2 {
+        if sign == ' ' {
             blank = Some(at);
         }
         used += columns;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{MAX_LIMIT, SearchArgs, connect::Place};
+use super::{Language, MAX_LIMIT, SearchArgs, connect::Place};
 use crate::{
     commands::printer::{self, Output, Record, Shown},
     error::{Error, Kind},
@@ -34,7 +34,8 @@ struct Document<'a> {
     total: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     total_relation: Option<&'static str>,
-    shown: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shown: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +77,7 @@ impl Answer {
             range: json!({"since": rfc3339(search.range.start), "until": rfc3339(search.range.end)}),
             total: found.total,
             total_relation: if found.total_is_at_least { Some("gte") } else { whole.then_some("eq") },
-            shown: found.events.len(),
+            shown: Some(found.events.len()).filter(|shown| whole || *shown as u64 != found.total),
             cursor: found.events.first().map(|event| event.cursor.as_str()).filter(|_| whole),
             warnings: Some(self.warnings()).filter(|warnings| whole || !warnings.is_empty()),
             nothing: nothing.as_ref(),
@@ -126,8 +127,15 @@ impl Answer {
             }
             _ => ui.status(format_args!("all {} from {range}, {place}", count(shown, "event"))),
         }
-        if let Some(read) = query::understood(query, &args.query) {
-            ui.status(format_args!("read as: {read}"));
+        match args.lang {
+            Language::Logctl | Language::Dql => {
+                if let Some(read) = query::understood(query, &args.query) {
+                    ui.status(format_args!("read as: {read}"));
+                }
+            }
+            Language::Lucene | Language::Dsl => {
+                ui.hint("the engine has read this by itself: numbers are in NAME.num, and a name that is not typed is in @kv");
+            }
         }
         for doubt in query::doubts(query) {
             ui.hint(doubt);
