@@ -132,29 +132,40 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let zone = ui.look.time_zone.clone();
     let output = args.output.output(ui, cx.global.color);
     args.output.check(output)?;
-    let Asked { query, clause, verdict } = read(args, cx.env.now, &zone)?;
+    let Asked { query, clauses } = read(args, cx.env.now, &zone)?;
     let range = window(args, &query, cx.env.now, &zone)?;
     let flags = flags(args);
-    let filters = [vec![clause.clone()], flags.clone()].concat();
-    let all = json!({"bool": {"filter": filters}});
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let search =
-        |prefix: &str| Search { indices: format!("{prefix}-2*,{prefix}-outlier*"), clause: all, verdict, range, limit };
+    let searches = |prefix: &str| -> Vec<Search> {
+        let indices = format!("{prefix}-2*,{prefix}-outlier*");
+        let search = |Compiled { clause, verdict }: &Compiled| {
+            let filters = [std::slice::from_ref(clause), flags.as_slice()].concat();
+            let clause = json!({"bool": {"filter": filters}});
+            Search { indices: indices.clone(), clause, verdict: verdict.clone(), range: range.clone(), limit }
+        };
+        clauses.iter().map(search).collect()
+    };
     if args.explain {
-        return explain::show(args, &query, &search("").body(limit, None), ui);
+        let bodies: Vec<Value> = searches("").iter().map(|search| search.body(limit, None)).collect();
+        return explain::show(args, &query, &bodies, ui);
     }
     shell::redirected(&args.query)?;
     let domain = connect(args, cx).await?;
     for signs in query::signs_alone(&args.query) {
         ui.status(format_args!("`{signs}` has no letter and no digit, so it was not looked for"));
     }
-    let search = search(&domain.prefix);
-    let progress = ui.progress("searching", None);
-    let found = search.run(&domain.client).await?;
+    let searches = searches(&domain.prefix);
+    let progress = ui.progress("searching", Some(searches.len()).filter(|searches| *searches > 1));
+    let found = Search::run_all(&searches, &domain.client, &progress).await?;
     drop(progress);
+    let search = searches.into_iter().next().unwrap_or_default();
+    let clause = &clauses[0].clause;
     let unknown = check_groups(&found, &search, args, &domain.client).await;
     if args.level.is_some() {
-        let unleveled = without_level(&clause, &search, args, &domain.client).await?;
+        let mut unleveled = 0;
+        for Compiled { clause, .. } in &clauses {
+            unleveled += without_level(clause, &search, args, &domain.client).await?;
+        }
         if unleveled > 0 {
             ui.status(format_args!(
                 "{} of the query have no level, and -l leaves them out",
@@ -162,7 +173,7 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
             ));
         }
     }
-    let asked = Empty::new(&search, &query, &clause, &flags, domain.redactor());
+    let asked = Empty::new(&search, &query, clause, &flags, domain.redactor());
     let (nothing, place) = match unknown {
         Err(error) => (Some(beyond_the_index(&domain, args, cx.env.now, error).await?), domain.place),
         Ok(()) if found.events.is_empty() && !found.no_index && found.warnings.is_empty() => {
@@ -199,13 +210,13 @@ async fn beyond_the_index(
 /// What is asked for, flags aside.
 struct Asked {
     query: Query,
-    clause: Value,
-    verdict: Option<query::Verdict>,
+    /// What the engine is asked, in as many parts as a long list of values takes.
+    clauses: Vec<Compiled>,
 }
 
 /// The query, in the language that it is written in.
 fn read(args: &SearchArgs, now: Timestamp, zone: &TimeZone) -> Result<Asked, Error> {
-    let of_engine = |clause| Asked { query: Query::All, clause, verdict: None };
+    let of_engine = |clause| Asked { query: Query::All, clauses: vec![Compiled { clause, verdict: None }] };
     let text = || args.query.join(" ");
     let query = match args.lang {
         Language::Logctl => query::parse(&lists::read(&args.query)?)?,
@@ -214,8 +225,8 @@ fn read(args: &SearchArgs, now: Timestamp, zone: &TimeZone) -> Result<Asked, Err
         Language::Dsl => return Ok(of_engine(query::foreign::dsl(&text())?)),
     };
     let query = query::at(query, now, zone)?;
-    let Compiled { clause, verdict } = dsl::compile(&query);
-    Ok(Asked { query, clause, verdict })
+    let clauses = query::parts(&query).iter().map(dsl::compile).collect();
+    Ok(Asked { query, clauses })
 }
 
 /// How many events the query finds in the range that have no level.

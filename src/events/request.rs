@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{Event, gaps};
 use crate::{
     domain::{DomainClient, DomainError},
+    progress::Progress,
     query::Verdict,
     words::grouped,
 };
@@ -25,7 +26,7 @@ const COUNTED: usize = 10_000;
 const MOST_VERIFIED: usize = 100_000;
 
 /// What is asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Search {
     /// Index pattern.
     pub indices: String,
@@ -61,6 +62,32 @@ pub struct Found {
     pub no_index: bool,
     /// Why part of the answer is missing, where it is.
     pub warnings: Vec<String>,
+}
+
+impl Found {
+    /// This and another part of the same answer: an event that both have is one.
+    fn with(self, other: Self, limit: usize) -> Self {
+        let whole =
+            [&self, &other].into_iter().all(|part| !part.total_is_at_least && part.events.len() as u64 == part.total);
+        let most = self.total.max(other.total);
+        let mut events = [self.events, other.events].concat();
+        events.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+        events.dedup_by(|a, b| a.id == b.id);
+        let total = most.max(events.len() as u64);
+        events.drain(..events.len().saturating_sub(limit));
+        Self {
+            events,
+            total,
+            total_is_at_least: !whole,
+            no_index: self.no_index && other.no_index,
+            warnings: {
+                let mut warnings = self.warnings;
+                warnings.extend(other.warnings);
+                warnings.dedup();
+                warnings
+            },
+        }
+    }
 }
 
 impl Search {
@@ -111,6 +138,23 @@ impl Search {
         found.warnings.dedup();
         found.total_is_at_least |= !found.warnings.is_empty();
         Ok(found)
+    }
+
+    /// Asks several that each find a part of one answer.
+    ///
+    /// # Errors
+    /// Those of [`Self::run`].
+    pub async fn run_all(all: &[Self], domain: &DomainClient, progress: &dyn Progress) -> Result<Found, DomainError> {
+        let mut found: Option<Found> = None;
+        for search in all {
+            let part = search.run(domain).await?;
+            progress.step();
+            found = Some(match found {
+                None => part,
+                Some(found) => found.with(part, search.limit),
+            });
+        }
+        Ok(found.unwrap_or_default())
     }
 
     async fn pages(&self, domain: &DomainClient, indices: Indices) -> Result<Found, DomainError> {
@@ -308,6 +352,21 @@ mod tests {
         let found = wanted.run(&domain).await.unwrap();
         let ids: Vec<&str> = found.events.iter().map(|event| event.id.as_str()).collect();
         assert_eq!((ids, found.total, found.total_is_at_least), (vec!["1"], 1, false));
+    }
+
+    #[test]
+    fn two_parts_of_an_answer_are_one() {
+        let event = |id: u64| Event::from_hit(&json!({"_id": id.to_string(), "_source": {"@timestamp": id}}));
+        let part = |ids: &[u64], total: u64| Found {
+            events: ids.iter().map(|id| event(*id)).collect(),
+            total,
+            ..Found::default()
+        };
+        let ids = |found: &Found| found.events.iter().map(|event| event.time.as_millisecond()).collect::<Vec<_>>();
+        let found = part(&[1, 3], 2).with(part(&[2, 3], 2), 10);
+        assert_eq!((ids(&found), found.total, found.total_is_at_least), (vec![1, 2, 3], 3, false));
+        let found = part(&[1, 3], 9).with(part(&[2, 4], 2), 2);
+        assert_eq!((ids(&found), found.total, found.total_is_at_least), (vec![3, 4], 9, true));
     }
 
     #[tokio::test]

@@ -278,6 +278,33 @@ fn equal(field: &Field, value: &Value) -> Node {
 /// From so many values on, an engine takes no list of clauses, and only fields are compared.
 pub(super) const MANY: usize = 100;
 
+/// Values of one request: what is asked is a few megabytes, of the ten that small domains take.
+const PART: usize = 2_000;
+
+/// A query in parts, of which each finds some of what it finds: a long list of values would make too long a request.
+#[must_use]
+pub fn parts(query: &Query) -> Vec<Query> {
+    match query {
+        Query::Or(values) if values.len() > PART && values_of_one_field(values).is_some() => {
+            values.chunks(PART).map(|part| Query::Or(part.to_vec())).collect()
+        }
+        Query::And(all) => {
+            let Some((at, split)) =
+                all.iter().enumerate().map(|(at, part)| (at, parts(part))).find(|(_, split)| split.len() > 1)
+            else {
+                return vec![query.clone()];
+            };
+            let with = |part: Query| {
+                let mut all = all.clone();
+                all[at] = part;
+                Query::And(all)
+            };
+            split.into_iter().map(with).collect()
+        }
+        other => vec![other.clone()],
+    }
+}
+
 /// The field and its values, where a query is a long list of them.
 pub(super) fn values_of_one_field(parts: &[Query]) -> Option<(&Field, Vec<&Value>)> {
     fn test(part: &Query) -> Option<(&Field, &Value)> {
@@ -298,13 +325,22 @@ fn one_of(field: &Field, values: &[&Value]) -> Json {
         let levels: Vec<Level> = values.iter().filter_map(|value| aliases::level(field, &value.text)).collect();
         return json!({"terms": {"@level": names_of(&levels)}});
     }
-    let compared = || values.iter().filter(|value| is_compared(&value.text));
+    // An id stands among the ids of its event, whatever its field is called.
+    let by_id = |value: &&&Value| aliases::is_id(field) && ids::is_id(&value.text);
+    let compared = || values.iter().filter(|value| is_compared(&value.text)).filter(|value| !by_id(value));
     let texts: Vec<String> = compared().flat_map(|value| spellings(value)).collect();
     let numbers: Vec<f64> =
         compared().filter(|value| !value.quoted).filter_map(|value| exact_number(&value.text)).collect();
-    let mut clauses: Vec<Json> =
-        names.iter().filter(|name| is_field(name)).map(|name| json!({"terms": {name.as_str(): texts}})).collect();
-    for name in names.iter().filter(|name| !name.starts_with('@')) {
+    let mut clauses = Vec::new();
+    for name in names.iter().filter(|name| is_field(name)) {
+        if name.starts_with('@') {
+            let all: Vec<String> = values.iter().flat_map(|value| spellings(value)).collect();
+            clauses.push(json!({"terms": {name.as_str(): all}}));
+        } else if !texts.is_empty() {
+            clauses.push(json!({"terms": {name.as_str(): texts}}));
+        }
+    }
+    for name in names.iter().filter(|name| !name.starts_with('@') && !texts.is_empty()) {
         let pairs: Vec<String> = texts.iter().map(|text| format!("{}={text}", escape(name))).collect();
         clauses.push(json!({"terms": {"@kv": pairs}}));
         if !numbers.is_empty() {

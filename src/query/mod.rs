@@ -20,7 +20,7 @@ mod units;
 
 pub use aliases::names;
 pub use doubts::doubts;
-pub use dsl::{Compiled, Verdict};
+pub use dsl::{Compiled, Verdict, parts};
 pub use explained::{to_dql, to_insights, tree, understood};
 pub use marks::marks;
 pub use moments::{at, window};

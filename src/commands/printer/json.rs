@@ -21,7 +21,7 @@ pub enum Record<'e> {
     /// Some fields.
     Chosen(Map<String, Value>),
     /// Nothing twice.
-    Compact(Compact<'e>),
+    Compact(Box<Compact<'e>>),
 }
 
 /// What all events share.
@@ -115,7 +115,7 @@ pub(super) fn records<'e>(events: &'e [Event], args: &OutputArgs) -> Vec<Record<
     }
     if args.compact {
         let shared = common(events);
-        return events.iter().map(|event| Record::Compact(compact(event, &shared))).collect();
+        return events.iter().map(|event| Record::Compact(Box::new(compact(event, &shared)))).collect();
     }
     events.iter().map(Record::Whole).collect()
 }

@@ -80,7 +80,7 @@ impl Answer {
             shown: Some(found.events.len()).filter(|shown| whole || *shown as u64 != found.total),
             cursor: found.events.first().map(|event| event.cursor.as_str()).filter(|_| whole),
             warnings: Some(self.warnings()).filter(|warnings| whole || !warnings.is_empty()),
-            nothing: nothing.as_ref(),
+            nothing: nothing.as_ref().filter(|_| found.events.is_empty()),
             common,
             events,
         }
@@ -88,9 +88,11 @@ impl Answer {
 
     /// What the answer lacks.
     fn warnings(&self) -> Vec<String> {
+        let beside = self.nothing.as_ref().filter(|_| !self.found.events.is_empty());
         let indices = &self.search.indices;
         let none = || format!("there is no index {indices} that may be read; has anything been streamed yet?");
-        self.found.warnings.iter().cloned().chain(self.found.no_index.then(none)).collect()
+        let beside = beside.map(|nothing| nothing.detail.clone());
+        self.found.warnings.iter().cloned().chain(self.found.no_index.then(none)).chain(beside).collect()
     }
 
     /// Says how much was shown of how much, over which range, from where, and how to get the rest.

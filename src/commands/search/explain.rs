@@ -13,7 +13,7 @@ use crate::{
 ///
 /// # Errors
 /// When stdout cannot be written.
-pub fn show(args: &SearchArgs, query: &Query, body: &Value, ui: &mut Ui) -> Result<(), Error> {
+pub fn show(args: &SearchArgs, query: &Query, bodies: &[Value], ui: &mut Ui) -> Result<(), Error> {
     match args.lang {
         Language::Lucene | Language::Dsl => ui.status("the engine reads this query by itself:"),
         Language::Logctl | Language::Dql => {
@@ -32,5 +32,5 @@ pub fn show(args: &SearchArgs, query: &Query, body: &Value, ui: &mut Ui) -> Resu
             ui.status(format_args!("for Logs Insights: {filter}"));
         }
     }
-    ui.line(&serde_json::to_string_pretty(body).unwrap_or_default())
+    bodies.iter().try_for_each(|body| ui.line(&serde_json::to_string_pretty(body).unwrap_or_default()))
 }

@@ -133,3 +133,15 @@ fn groups(glob: &str, expected: Json) {
 fn wildcards(word: &str, kind: &str) {
     assert!(compiled(word).get(kind).is_some(), "{}", compiled(word));
 }
+
+#[test]
+fn a_long_list_is_asked_in_parts() {
+    let values: Vec<String> = (0..5_000).map(|nth| format!("v{nth}")).collect();
+    let query = parse(&[format!("a=1 AND orderId in ({})", values.join(","))]).unwrap();
+    let all = parts(&query);
+    let of = |part: &Query| compile(part).clause.to_string().matches("orderId=v").count();
+    assert_eq!(all.iter().map(of).collect::<Vec<_>>(), [2_000, 2_000, 1_000]);
+    assert!(all.iter().all(|part| compile(part).clause.to_string().contains("a=1")));
+    let short = parse(&["orderId in (1, 2)".to_owned()]).unwrap();
+    assert_eq!(parts(&short), [short]);
+}
