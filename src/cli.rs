@@ -90,7 +90,9 @@ pub fn run(cli: &Cli, env: &Environment, ui: &mut Ui) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::failed("cannot start").because(error))?;
     let cx = Context::new(&cli.global, env)?;
-    runtime.block_on(until_interrupted(cli.command.run(&cx, ui), &cx.interrupt))
+    let result = runtime.block_on(until_interrupted(cli.command.run(&cx, ui), &cx.interrupt));
+    runtime.shutdown_background(); // Somebody may still be reading stdin.
+    result
 }
 
 async fn until_interrupted(

@@ -1,7 +1,9 @@
 //! How hosts outside of this machine are reached, and whom they are trusted by: one configuration for AWS, for the domain, for
 //! S3 and for secrets.
 
-use logctl_sink::http::HttpClient;
+use std::sync::LazyLock;
+
+use logctl_sink::http::{CertificateDer, HttpClient, certificates};
 
 use crate::{
     env::Environment,
@@ -32,33 +34,42 @@ impl Network {
         }
     }
 
-    /// The authorities, in PEM, that are trusted beside the public ones.
+    /// The authorities that a variable names, in PEM: those that can be read, where one can.
     ///
     /// # Errors
-    /// Wrong usage where the file that a variable names cannot be read.
-    pub fn authorities(&self) -> Result<Option<String>, Error> {
-        let Some((name, path)) = &self.bundle else { return Ok(None) };
-        let wrong = |what: String| Error::new(Kind::Usage, format!("{name}={path}: {what}"));
-        let pem = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-        if pem.contains("-----BEGIN CERTIFICATE-----") {
-            Ok(Some(pem))
-        } else {
-            Err(wrong("it holds no certificate in PEM".to_owned()))
-        }
+    /// Wrong usage where the file cannot be read, or holds none.
+    pub fn authorities(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
+        let Some((name, path)) = &self.bundle else { return Ok(Vec::new()) };
+        let wrong = |what: &str| Error::new(Kind::Usage, format!("{name}={path}: {what}"));
+        let pem = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
+        let found = certificates(&pem);
+        if found.is_empty() { Err(wrong("it holds no certificate in PEM that can be read")) } else { Ok(found) }
     }
 
-    /// A client; `authority` is a certificate in PEM that is trusted beside the public ones.
+    /// A client, which trusts the public authorities, those of this machine and those that a variable names; and `authority`,
+    /// a certificate in PEM.
     ///
     /// # Errors
     /// Wrong usage where a certificate cannot be read.
     pub fn client(&self, authority: Option<&str>) -> Result<HttpClient, Error> {
-        let own = authority.unwrap_or_default();
-        let all = format!("{own}\n{}", self.authorities()?.unwrap_or_default());
-        let all = Some(all.as_str()).filter(|all| !all.trim().is_empty());
-        let client = HttpClient::new(all).and_then(|client| client.with_proxy(all, &self.proxy, &self.exempt));
-        client.map_err(|cause| Error::new(Kind::Usage, cause))
+        let wrong = |cause: String| Error::new(Kind::Usage, cause);
+        let mut trusted = self.authorities()?;
+        if let Some(pem) = authority.filter(|pem| !pem.is_empty()) {
+            let own = certificates(pem);
+            if own.is_empty() {
+                return Err(wrong("the domain's authority is no certificate in PEM that can be read".to_owned()));
+            }
+            trusted.extend(own);
+        }
+        trusted.extend(OF_THIS_MACHINE.iter().cloned());
+        let client = HttpClient::trusting(&trusted);
+        client.with_proxy(&trusted, &self.proxy, &self.exempt).map_err(wrong)
     }
 }
+
+/// The authorities that this machine trusts, as the SDK's own client does.
+static OF_THIS_MACHINE: LazyLock<Vec<CertificateDer<'static>>> =
+    LazyLock::new(|| rustls_native_certs::load_native_certs().certs);
 
 #[cfg(test)]
 mod tests {

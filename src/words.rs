@@ -4,9 +4,10 @@ use indicatif::HumanCount;
 
 /// `1 log group`, `2 log groups`.
 #[must_use]
-pub fn count(number: usize, one: &str) -> String {
+pub fn count(number: impl TryInto<u64>, one: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
     let s = if number == 1 { "" } else { "s" };
-    format!("{} {one}{s}", grouped(number as u64))
+    format!("{} {one}{s}", grouped(number))
 }
 
 /// `1234567` as `1,234,567`.
@@ -30,8 +31,8 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_and_nouns_agree() {
-        assert_eq!(count(1, "log group"), "1 log group");
-        assert_eq!(count(1_234_567, "event"), "1,234,567 events");
+        assert_eq!(count(1_usize, "log group"), "1 log group");
+        assert_eq!(count(1_234_567_u64, "event"), "1,234,567 events");
     }
     #[test]
     fn several_things_are_one_phrase() {

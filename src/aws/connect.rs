@@ -19,6 +19,8 @@ use aws_smithy_http_client::{
 use aws_smithy_runtime_api::client::{http::SharedHttpClient, runtime_components::RuntimeComponents};
 use aws_types::os_shim_internal::{Env, Fs};
 
+use logctl_sink::http::CertificateDer;
+
 use crate::{
     args::{AwsOptions, nearest},
     env::Environment,
@@ -50,7 +52,8 @@ pub async fn load(options: &AwsOptions, env: &Environment) -> Result<SdkConfig, 
     if let Some(region) = &options.region {
         loader = loader.region(Region::new(region.clone()));
     }
-    if let Some(authorities) = Network::new(env).authorities()? {
+    let authorities = Network::new(env).authorities()?;
+    if !authorities.is_empty() {
         loader = loader.http_client(trusting(&authorities));
     }
     let config = loader.load().await;
@@ -69,8 +72,12 @@ pub async fn load(options: &AwsOptions, env: &Environment) -> Result<SdkConfig, 
 }
 
 /// The SDK's own client, which trusts these authorities, too; by itself it knows those of the system.
-fn trusting(authorities: &str) -> SharedHttpClient {
-    let trust = TrustStore::default().with_pem_certificate(authorities);
+fn trusting(authorities: &[CertificateDer<'static>]) -> SharedHttpClient {
+    let pem = |certificate: &CertificateDer<'static>| {
+        let text = base64_simd::STANDARD.encode_to_string(certificate.as_ref());
+        format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+    };
+    let trust = TrustStore::default().with_pem_certificate(authorities.iter().map(pem).collect::<String>());
     let context = TlsContext::builder().with_trust_store(trust).build();
     http_client::Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = ConnectorBuilder::default().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));

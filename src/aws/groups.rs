@@ -1,6 +1,6 @@
 //! Log groups.
 
-use aws_sdk_cloudwatchlogs::types::LogGroupClass;
+use aws_sdk_cloudwatchlogs::types::{self, LogGroupClass};
 use jiff::Timestamp;
 use logctl_core::coverage::Class;
 
@@ -30,29 +30,52 @@ pub struct Group {
 /// # Errors
 /// When the groups cannot be listed.
 pub async fn list(aws: &Aws, progress: &dyn Progress) -> Result<Vec<Group>, Error> {
-    let client = aws.logs();
     let rate = RateLimiter::new(RATE);
     let mut groups = Vec::new();
     let mut token = None;
     loop {
-        let call = || client.describe_log_groups().limit(PAGE).set_next_token(token.clone()).send();
-        let page = limited(&rate, call).await;
-        let page =
-            page.map_err(|error| aws.explain(&format!("cannot read log groups in {}", aws.target.region), &error))?;
-        for group in page.log_groups() {
-            groups.push(Group {
-                name: group.log_group_name().unwrap_or_default().to_owned(),
-                class: Class::from_name(group.log_group_class().map(LogGroupClass::as_str)),
-                created: group.creation_time().map(from_milliseconds),
-                stored_bytes: group.stored_bytes().and_then(|bytes| u64::try_from(bytes).ok()),
-            });
+        let (page, next) = page(aws, &rate, None, token).await?;
+        for _ in &page {
             progress.step();
         }
-        token = page.next_token;
+        groups.extend(page);
+        token = next;
         if token.is_none() {
             return Ok(groups);
         }
     }
+}
+
+/// Reads the first page of the groups whose names begin so.
+///
+/// # Errors
+/// When the groups cannot be listed.
+pub async fn first(aws: &Aws, prefix: &str) -> Result<Vec<Group>, Error> {
+    let prefix = Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty());
+    Ok(page(aws, &RateLimiter::new(RATE), prefix, None).await?.0)
+}
+
+async fn page(
+    aws: &Aws,
+    rate: &RateLimiter,
+    prefix: Option<String>,
+    token: Option<String>,
+) -> Result<(Vec<Group>, Option<String>), Error> {
+    let client = aws.logs();
+    let call = || {
+        let call = client.describe_log_groups().limit(PAGE).set_next_token(token.clone());
+        call.set_log_group_name_prefix(prefix.clone()).send()
+    };
+    let page = limited(rate, call).await;
+    let page =
+        page.map_err(|error| aws.explain(&format!("cannot read log groups in {}", aws.target.region), &error))?;
+    let group = |group: &types::LogGroup| Group {
+        name: group.log_group_name().unwrap_or_default().to_owned(),
+        class: Class::from_name(group.log_group_class().map(LogGroupClass::as_str)),
+        created: group.creation_time().map(from_milliseconds),
+        stored_bytes: group.stored_bytes().and_then(|bytes| u64::try_from(bytes).ok()),
+    };
+    Ok((page.log_groups().iter().map(group).collect(), page.next_token))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use jiff::Timestamp;
 
-use super::Aws;
+use super::{Aws, RateLimiter, limited};
 use crate::{error::Error, time::from_milliseconds};
 
 /// Pages that are looked at: one may be empty although there is more.
@@ -29,21 +29,24 @@ pub struct PastEvent {
 ///
 /// # Errors
 /// When the group cannot be read.
-pub async fn holding(aws: &Aws, group: &str, range: &Range<Timestamp>, text: &str) -> Result<Vec<PastEvent>, Error> {
+pub async fn holding(
+    aws: &Aws,
+    limiter: &RateLimiter,
+    group: &str,
+    range: &Range<Timestamp>,
+    text: &str,
+) -> Result<Vec<PastEvent>, Error> {
     let client = aws.logs();
     // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html>
     let pattern = format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""));
     let mut token = None;
     for _ in 0..PAGES {
-        let page = client
-            .filter_log_events()
-            .log_group_name(group)
-            .start_time(range.start.as_millisecond().max(0))
-            .end_time(range.end.as_millisecond().max(0))
-            .filter_pattern(&pattern)
-            .limit(MOST)
-            .set_next_token(token)
-            .send()
+        let call = || {
+            let call = client.filter_log_events().log_group_name(group).filter_pattern(&pattern).limit(MOST);
+            let call = call.start_time(range.start.as_millisecond().max(0));
+            call.end_time(range.end.as_millisecond().max(0)).set_next_token(token.clone()).send()
+        };
+        let page = limited(limiter, call)
             .await
             .map_err(|error| aws.explain(&format!("cannot read the events of {group}"), &error))?;
         let event = |event: &FilteredLogEvent| {

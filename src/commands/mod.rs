@@ -54,7 +54,7 @@ impl Command {
             Self::Groups(args) => args.format.output,
             Self::Replay(args) => args.format.output,
             Self::Teardown(args) => args.format.output,
-            Self::Search(args) => args.output.output.is_some_and(Output::is_json).then_some(Format::Json),
+            Self::Search(args) => args.printing.output.is_some_and(Output::is_json).then_some(Format::Json),
             Self::Completion(_) | Self::Man(_) => None,
         }
     }

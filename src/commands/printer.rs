@@ -41,11 +41,11 @@ pub struct OutputArgs {
     /// Show every field of an event on a line of its own
     #[arg(long, conflicts_with = "format")]
     pub expand: bool,
-    /// Write json and jsonl without what the message or all events repeat
+    /// Write json and jsonl without what the message or all events repeat, and without ids, streams and indices
     #[arg(long, conflicts_with_all = ["format", "expand"])]
     pub compact: bool,
-    /// Show the answer page by page
-    #[arg(long, help = "Show the answer page by page [env: LOGCTL_PAGER, PAGER] [default: less -RFX]")]
+    #[expect(missing_docs, reason = "the help says it")]
+    #[arg(long, help = "Show the answer page by page [env: LOGCTL_PAGER, PAGER] [default: less]")]
     pub pager: bool,
 }
 
@@ -95,6 +95,9 @@ impl OutputArgs {
         if self.expand && output != Output::Pretty {
             return Err(Error::new(Kind::Usage, "--expand is for people").hint("leave out -o, or --expand"));
         }
+        if self.expand && self.fields.is_some() {
+            return Err(Error::new(Kind::Usage, "--expand shows all fields, and -F some").hint("leave out one of them"));
+        }
         if self.fields.is_some() && matches!(output, Output::Raw | Output::Id) {
             return Err(Error::new(Kind::Usage, "-F chooses fields, and this output has one")
                 .hint("use -o text, csv, json or jsonl"));
@@ -102,12 +105,21 @@ impl OutputArgs {
         Ok(())
     }
 
-    /// Names that were asked for and that no event has, each with the nearest one that there is.
+    /// Says which names were asked for that no event has, each with the nearest one that there is.
+    pub fn say_missing(&self, events: &[Event], ui: &mut Ui) {
+        for (name, near) in self.missing(events) {
+            ui.warning(format_args!("no event that is shown has a field {name}"));
+            if let Some(near) = near {
+                ui.hint(format_args!("the nearest is {near}"));
+            }
+        }
+    }
+
     fn missing(&self, events: &[Event]) -> Vec<(String, Option<String>)> {
         let names: Vec<&str> = match (&self.fields, &self.format) {
             (Some(columns), _) => columns.typed().collect(),
             (None, Some(template)) => template.names().collect(),
-            (None, None) => Vec::new(),
+            (None, None) => return Vec::new(),
         };
         let there = columns::all(events);
         let lacks = |name: &&str| !events.is_empty() && columns::names(name, events).is_empty();
@@ -130,12 +142,6 @@ pub struct Shown<'a> {
 /// # Errors
 /// When stdout cannot be written.
 pub fn print(events: &[Event], args: &OutputArgs, output: Output, shown: Shown<'_>, ui: &mut Ui) -> Result<(), Error> {
-    for (name, near) in args.missing(events) {
-        ui.warning(format_args!("no event that is shown has a field {name}"));
-        if let Some(near) = near {
-            ui.hint(format_args!("the nearest is {near}"));
-        }
-    }
     if let Some(template) = &args.format {
         return events.iter().try_for_each(|event| ui.line(&template.fill(event)));
     }
@@ -146,8 +152,8 @@ pub fn print(events: &[Event], args: &OutputArgs, output: Output, shown: Shown<'
     match output {
         Output::Pretty => {
             let look = ui.look.clone();
-            let page = pretty::Page::new(events, args, shown, &look);
-            events.iter().try_for_each(|event| ui.line(&page.event(event)))
+            let rows = pretty::Rows::new(events, args, shown, &look);
+            events.iter().try_for_each(|event| ui.line(&rows.event(event)))
         }
         Output::Text => {
             let names = chosen(&TEXT);
@@ -165,7 +171,7 @@ pub fn print(events: &[Event], args: &OutputArgs, output: Output, shown: Shown<'
         Output::Id => events.iter().try_for_each(|event| ui.line(&one_line(&event.id))),
         Output::Csv => csv(events, &chosen(&CSV), ui),
         Output::Jsonl => {
-            if args.compact && args.fields.is_none() {
+            if args.compact && args.fields.is_none() && !events.is_empty() {
                 ui.json("logctl.common/v1", &json::common(events))?;
             }
             json::records(events, args).iter().try_for_each(|record| match record {
@@ -183,7 +189,7 @@ pub fn records<'e>(events: &'e [Event], args: &OutputArgs) -> (Option<Common<'e>
     json::document(events, args)
 }
 
-/// A table as RFC 4180 has it. On a terminal what is not printable is shown.
+/// A table, quoted as RFC 4180 has it. On a terminal what is not printable is shown.
 fn csv(events: &[Event], names: &[String], ui: &mut Ui) -> Result<(), Error> {
     let on_terminal = ui.look.stdout_is_terminal;
     let mut line = |cells: Vec<String>| -> Result<(), Error> {
@@ -310,7 +316,9 @@ mod tests {
 
     #[test]
     fn a_name_that_no_event_has_is_said() {
-        let text = written(Output::Text, &with_fields("time,ordr.id"));
+        let (mut ui, text) = Ui::captured();
+        with_fields("time,ordr.id").say_missing(&events(), &mut ui);
+        let text = String::from_utf8(text.borrow().clone()).unwrap();
         assert!(text.contains("has a field ordr.id") && text.contains("the nearest is order.id"), "{text}");
     }
 
@@ -320,6 +328,7 @@ mod tests {
         assert!(compact.check(Output::Text).is_err() && compact.check(Output::Json).is_ok());
         let expand = OutputArgs { expand: true, ..OutputArgs::default() };
         assert!(expand.check(Output::Csv).is_err() && expand.check(Output::Pretty).is_ok());
+        assert!(OutputArgs { fields: with_fields("a").fields, ..expand }.check(Output::Pretty).is_err());
         assert!(with_fields("a").check(Output::Raw).is_err());
     }
 }

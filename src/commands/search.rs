@@ -2,43 +2,39 @@
 
 mod account;
 mod answer;
+mod asked;
 mod connect;
 mod explain;
 mod lists;
 mod shell;
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{collections::BTreeSet, time::Duration};
 
 use clap::ValueEnum;
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use logctl_core::{auth::AuthMode, endpoint::Endpoint, level::Level, names::IndexPrefix};
-use serde_json::{Value, json};
-use strum::IntoEnumIterator as _;
 
 use self::{
     account::Account,
     answer::Answer,
-    connect::{Connected, connect},
+    asked::Asked,
+    connect::{Connected, Place, connect},
 };
 use super::printer::OutputArgs;
 use crate::{
     args::{GroupSelection, named},
     context::Context,
-    domain::DomainClient,
+    domain::{DomainClient, DomainError},
     error::{Error, Kind},
-    events::{Empty, Explained, Found, Nothing, Search, groups},
-    query::{self, Compiled, Query, dsl},
-    time::{self, Moment},
+    events::{Empty, Found, Nothing, Search, WhyNothing, groups},
+    query,
+    time::Moment,
     ui::Ui,
     words::count,
 };
 
 /// Events that one run shows at most: they are held in memory until the oldest of them is known.
 const MAX_LIMIT: u64 = 10_000;
-
-/// CloudWatch Logs takes no event of a time further ahead:
-/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>.
-const AHEAD: SignedDuration = SignedDuration::from_hours(2);
 
 /// What a search looks like.
 const EXAMPLES: &str = include_str!("search/examples.txt");
@@ -77,7 +73,7 @@ pub struct SearchArgs {
     pub limit: u64,
     /// How events are written.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub printing: OutputArgs,
     /// The language of the query; one of another tool is taken as it was pasted
     #[arg(long, value_name = "LANGUAGE", default_value = "logctl")]
     pub lang: Language,
@@ -129,173 +125,117 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     if let Some(zone) = &args.tz {
         ui.look.time_zone = zone.clone();
     }
-    let zone = ui.look.time_zone.clone();
-    let output = args.output.output(ui, cx.global.color);
-    args.output.check(output)?;
-    let Asked { query, clauses } = read(args, cx.env.now, &zone)?;
-    let range = window(args, &query, cx.env.now, &zone)?;
-    let flags = flags(args);
-    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let searches = |prefix: &str| -> Vec<Search> {
-        let indices = format!("{prefix}-2*,{prefix}-outlier*");
-        let search = |Compiled { clause, verdict }: &Compiled| {
-            let filters = [std::slice::from_ref(clause), flags.as_slice()].concat();
-            let clause = json!({"bool": {"filter": filters}});
-            Search { indices: indices.clone(), clause, verdict: verdict.clone(), range: range.clone(), limit }
-        };
-        clauses.iter().map(search).collect()
-    };
+    let output = args.printing.output(ui, cx.global.color);
+    args.printing.check(output)?;
+    // A list may come from stdin, and is waited for as long as nobody presses Ctrl-C.
+    let (typed, now, zone) = (args.clone(), cx.env.now, ui.look.time_zone.clone());
+    let asked = tokio::task::spawn_blocking(move || Asked::read(&typed, now, &zone)).await;
+    let asked = asked.map_err(|error| Error::failed("cannot read the query").because(error))??;
     if args.explain {
-        let bodies: Vec<Value> = searches("").iter().map(|search| search.body(limit, None)).collect();
-        return explain::show(args, &query, &bodies, ui);
+        return explain::show(args, &asked, ui);
     }
     shell::redirected(&args.query)?;
     let domain = connect(args, cx).await?;
-    for signs in query::signs_alone(&args.query) {
-        ui.status(format_args!("`{signs}` has no letter and no digit, so it was not looked for"));
+    if args.lang == Language::Logctl {
+        for signs in query::signs_alone(&args.query) {
+            ui.status(format_args!("`{signs}` has no letter and no digit, so it was not looked for"));
+        }
     }
-    let searches = searches(&domain.prefix);
+    let searches = asked.searches(&domain.prefix);
     let progress = ui.progress("searching", Some(searches.len()).filter(|searches| *searches > 1));
-    let found = Search::run_all(&searches, &domain.client, &progress).await?;
+    let found = Search::run_all(&searches, &domain.client, &progress).await;
     drop(progress);
+    let found = found.map_err(|error| of_query(error, args.lang))?;
     let search = searches.into_iter().next().unwrap_or_default();
-    let clause = &clauses[0].clause;
-    let unknown = check_groups(&found, &search, args, &domain.client).await;
     if args.level.is_some() {
-        let mut unleveled = 0;
-        for Compiled { clause, .. } in &clauses {
-            unleveled += without_level(clause, &search, args, &domain.client).await?;
-        }
-        if unleveled > 0 {
-            ui.status(format_args!(
-                "{} of the query have no level, and -l leaves them out",
-                count(usize::try_from(unleveled).unwrap_or(usize::MAX), "event")
-            ));
-        }
+        say_unleveled(&asked, &search, args, &domain.client, ui).await;
     }
-    let asked = Empty::new(&search, &query, clause, &flags, domain.redactor());
-    let (nothing, place) = match unknown {
-        Err(error) => (Some(beyond_the_index(&domain, args, cx.env.now, error).await?), domain.place),
-        Ok(()) if found.events.is_empty() && !found.no_index && found.warnings.is_empty() => {
-            let Explained { nothing, groups, places } = asked.explain(&domain.client).await;
-            let nothing = match domain.account(cx.env.now) {
-                Some(account) if nothing.as_ref().is_none_or(Nothing::may_be_elsewhere) => {
-                    let needles = query::needles(&query);
-                    account.explain(&search, &needles, &args.selection, &groups).await.or(nothing)
-                }
-                _ => nothing,
-            };
-            (nothing, domain.place.or(&places))
-        }
-        Ok(()) => (None, domain.place),
-    };
-    let answer = Answer { found, nothing, query, search, place };
+    let (nothing, place) = why_nothing(&found, &asked, &search, &domain, args, cx.env.now).await?;
+    let answer = Answer { found, nothing, query: asked.query, search, place };
     Error::worst([answer.show(args, output, ui), answer.close(args, ui)])
 }
 
-/// Why nothing was found of groups that the index does not know: they are the account's, or a slip of the pen.
-async fn beyond_the_index(
+/// A query that the engine reads by itself, and cannot, is wrong usage.
+fn of_query(error: DomainError, lang: Language) -> Error {
+    let of_engine = matches!(lang, Language::Lucene | Language::Dsl);
+    match error {
+        DomainError::Refused { status: 400, reason, .. } if of_engine => {
+            Error::new(Kind::Usage, "the engine cannot read this query").because(reason)
+        }
+        error => error.into(),
+    }
+}
+
+/// Says how many events of the query have no level; it is no part of the answer, and not waited for long.
+async fn say_unleveled(asked: &Asked, search: &Search, args: &SearchArgs, domain: &DomainClient, ui: &mut Ui) {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let unleveled = asked.unleveled(search, &args.selection);
+    let Ok(Ok(unleveled)) = tokio::time::timeout(PATIENCE, unleveled.count(domain)).await else { return };
+    if unleveled > 0 {
+        // What is verified here was not.
+        let up_to = if search.verdict.is_some() { "up to " } else { "" };
+        ui.status(format_args!(
+            "{up_to}{} of the query have no level, and -l leaves them out",
+            count(unleveled, "event")
+        ));
+    }
+}
+
+/// Why nothing was found, or nothing of some groups; and where the answer comes from.
+async fn why_nothing(
+    found: &Found,
+    asked: &Asked,
+    search: &Search,
     domain: &Connected,
     args: &SearchArgs,
     now: Timestamp,
-    error: Error,
-) -> Result<Nothing, Error> {
-    let Some(account) = domain.account(now).filter(|_| error.kind == Kind::NotFound) else { return Err(error) };
-    match account.beyond_the_index(&args.selection).await {
-        Ok(Some(nothing)) => Ok(nothing),
-        Ok(None) | Err(_) => Err(error),
+) -> Result<(Option<Nothing>, Place), Error> {
+    let place = domain.place.clone();
+    if let Some(unknown) = unknown_groups(found, search, args, &domain.client).await? {
+        // They are the account's, or a slip of the pen.
+        let Some(account) = domain.account(now) else { return Err(unknown.error) };
+        let nothing = account.of_unknown_groups(&unknown.selection).await.ok_or(unknown.error)?;
+        return Ok((Some(nothing), place));
     }
-}
-
-/// What is asked for, flags aside.
-struct Asked {
-    query: Query,
-    /// What the engine is asked, in as many parts as a long list of values takes.
-    clauses: Vec<Compiled>,
-}
-
-/// The query, in the language that it is written in.
-fn read(args: &SearchArgs, now: Timestamp, zone: &TimeZone) -> Result<Asked, Error> {
-    let of_engine = |clause| Asked { query: Query::All, clauses: vec![Compiled { clause, verdict: None }] };
-    let text = || args.query.join(" ");
-    let query = match args.lang {
-        Language::Logctl => query::parse(&lists::read(&args.query)?)?,
-        Language::Dql => query::foreign::dql(&text())?,
-        Language::Lucene => return Ok(of_engine(query::foreign::lucene(&text())?)),
-        Language::Dsl => return Ok(of_engine(query::foreign::dsl(&text())?)),
+    if !found.events.is_empty() || found.no_index || !found.warnings.is_empty() {
+        return Ok((None, place));
+    }
+    let clause = asked.clause();
+    let empty = Empty::new(search, &asked.query, &clause, &asked.flags, domain.redactor(), now);
+    let WhyNothing { nothing, groups, places } = empty.why(&domain.client).await;
+    let nothing = match domain.account(now) {
+        Some(account) if nothing.as_ref().is_none_or(Nothing::may_be_elsewhere) => {
+            let needles = query::needles(&asked.query);
+            account.why(search, &needles, &args.selection, &groups).await.or(nothing)
+        }
+        _ => nothing,
     };
-    let query = query::at(query, now, zone)?;
-    let clauses = query::parts(&query).iter().map(dsl::compile).collect();
-    Ok(Asked { query, clauses })
+    Ok((nothing, place.or(&places)))
 }
 
-/// How many events the query finds in the range that have no level.
-async fn without_level(
-    clause: &Value,
+/// Groups that were asked for and that the index does not know.
+struct UnknownGroups {
+    /// The globs that match none of its groups.
+    selection: GroupSelection,
+    error: Error,
+}
+
+/// The globs that match no group that the index knows of. Where all that was found tells that there are none, nothing is asked.
+async fn unknown_groups(
+    found: &Found,
     search: &Search,
     args: &SearchArgs,
     domain: &DomainClient,
-) -> Result<u64, Error> {
-    let mut clauses = flags(&SearchArgs { level: None, ..args.clone() });
-    clauses.push(clause.clone());
-    clauses.push(json!({"bool": {"must_not": [{"exists": {"field": "@level"}}]}}));
-    let search = Search { clause: json!({"bool": {"filter": clauses}}), verdict: None, ..search.clone() };
-    Ok(search.count(domain).await?)
-}
-
-/// The range that was asked for, by a flag or in the query, else the last hour.
-fn window(args: &SearchArgs, query: &Query, now: Timestamp, zone: &TimeZone) -> Result<Range<Timestamp>, Error> {
-    let (since, until) = query::window(query);
-    let until = match &args.until {
-        Some(until) => until.at(now, zone)?,
-        None => until.unwrap_or(now),
-    };
-    let since = match &args.since {
-        Some(since) => since.at(now, zone)?,
-        None => since.or_else(|| until.checked_sub(SignedDuration::from_hours(1)).ok()).unwrap_or(Timestamp::MIN),
-    };
-    if since > now.checked_add(AHEAD).unwrap_or(Timestamp::MAX) {
-        return Err(Error::new(
-            Kind::Usage,
-            format!("the time range begins in the future, at {}", time::rfc3339(since)),
-        )
-        .hint("check --since and --until, and the clock of this machine"));
-    }
-    time::range(since, until)
-}
-
-/// The clauses of the flags that narrow a search.
-fn flags(args: &SearchArgs) -> Vec<Value> {
-    let mut filters = Vec::new();
-    let mut excluded = Vec::new();
-    let mut included = Vec::new();
-    for glob in &args.selection.globs {
-        if glob.excludes { &mut excluded } else { &mut included }.push(dsl::group(&glob.glob.to_string()));
-    }
-    if !included.is_empty() {
-        filters.push(json!({"bool": {"should": included, "minimum_should_match": 1}}));
-    }
-    if !excluded.is_empty() {
-        filters.push(json!({"bool": {"must_not": excluded}}));
-    }
-    if let Some(level) = args.level {
-        let levels: Vec<_> = Level::iter().filter(|each| *each >= level).map(|level| level.to_string()).collect();
-        filters.push(json!({"terms": {"@level": levels}}));
-    }
-    filters
-}
-
-/// Checks that each glob matches a group that the index knows of. Where all that was found tells so, nothing is asked.
-async fn check_groups(found: &Found, search: &Search, args: &SearchArgs, domain: &DomainClient) -> Result<(), Error> {
+) -> Result<Option<UnknownGroups>, Error> {
     let shown: BTreeSet<&str> = found.events.iter().map(|event| event.group.as_str()).collect();
     // A group that is left out need not be in the index.
     let mut selection = args.selection.clone();
     selection.globs.retain(|glob| !glob.excludes);
     if found.no_index || selection.check(shown.iter().copied()).is_ok() {
-        return Ok(());
+        return Ok(None);
     }
-    let Some(groups) = groups(search, domain).await? else { return Ok(()) };
-    selection
-        .check(groups.iter().map(String::as_str))
-        .map_err(|error| Error { message: format!("{} in the index", error.message), ..error })
+    let Some(groups) = groups(search, domain).await? else { return Ok(None) };
+    let Err(error) = selection.check(groups.iter().map(String::as_str)) else { return Ok(None) };
+    selection.globs.retain(|glob| !groups.iter().any(|group| glob.glob.matches(group)));
+    Ok(Some(UnknownGroups { selection, error: Error { message: format!("{} in the index", error.message), ..error } }))
 }

@@ -79,6 +79,9 @@ impl From<DomainError> for Error {
                 message,
             )
             .hint(format!("the port does not speak TLS; try {}", endpoint.as_str().replacen("https://", "http://", 1))),
+            DomainError::Unreachable { cause, .. } if cause.contains("UnknownIssuer") => {
+                Self::failed(message).hint("name the authority of its certificate in AWS_CA_BUNDLE, or SSL_CERT_FILE")
+            }
             DomainError::Unreachable { endpoint, .. } if endpoint.is_loopback() => {
                 Self::failed(message).hint("is it running? in the sandbox: sandbox/sandbox up")
             }

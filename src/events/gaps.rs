@@ -1,6 +1,6 @@
 //! What a search did not look at, said by the engine or to be found out.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use hyper::Method;
 use jiff::tz::TimeZone;
@@ -13,6 +13,8 @@ use crate::domain::DomainClient;
 /// Fields without which events are not found, and the types that they have.
 const NEEDED: [(&str, &[&str]); 3] =
     [("@timestamp", &["date", "date_nanos"]), ("@log_group", &["keyword"]), ("@message", &["text", "match_only_text"])];
+/// How long an answer waits for what may be odd about it.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Indices that are named.
 const NAMED: usize = 3;
 
@@ -68,7 +70,7 @@ pub(super) async fn closed(search: &Search, domain: &DomainClient) -> Option<Str
 pub(super) async fn odd(search: &Search, domain: &DomainClient) -> Option<String> {
     let fields = NEEDED.map(|(name, _)| name).join(",");
     let path = format!("/{}/_field_caps?ignore_unavailable=true&allow_no_indices=true&fields={fields}", search.indices);
-    let answer = domain.send(Method::GET, &path, None).await.ok()?;
+    let answer = tokio::time::timeout(PATIENCE, domain.send(Method::GET, &path, None)).await.ok()?.ok()?;
     let all = answer["indices"].as_array()?;
     let mut odd: BTreeMap<&str, String> = BTreeMap::new();
     for (name, types) in NEEDED {

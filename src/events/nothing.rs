@@ -1,6 +1,6 @@
 //! Why nothing was found: a few cheap requests, the cheapest first, and the first cause that explains it.
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, ops::Range, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use logctl_core::redact::{Detector, MARK, Redactor};
@@ -52,7 +52,7 @@ impl Nothing {
 
 /// What the domain tells of a search that has found nothing.
 #[derive(Debug, Clone, Default)]
-pub struct Explained {
+pub struct WhyNothing {
     /// Why, where that could be told in time.
     pub nothing: Option<Nothing>,
     /// The groups with the most events in the range.
@@ -74,6 +74,8 @@ pub struct Empty<'a> {
     pub flags: &'a [Value],
     /// What redacts events before they are indexed; where that is not known, everything that might.
     pub redactor: Option<Redactor>,
+    /// When the run began.
+    pub now: Timestamp,
     asked: Cell<usize>,
 }
 
@@ -86,44 +88,38 @@ impl<'a> Empty<'a> {
         clause: &'a Value,
         flags: &'a [Value],
         redacted: Option<Redactor>,
+        now: Timestamp,
     ) -> Self {
         let redactor = redacted.or_else(|| Redactor::new(&Detector::VARIANTS.join(","), "").ok().flatten());
-        Self { search, query, clause, flags, redactor, asked: Cell::new(0) }
+        Self { search, query, clause, flags, redactor, now, asked: Cell::new(0) }
     }
 
     /// Why, as far as the domain knows.
-    pub async fn explain(&self, domain: &DomainClient) -> Explained {
-        let mut explained = Explained::default();
-        if let Ok(Ok(nothing)) = tokio::time::timeout(PATIENCE, self.cause(domain, &mut explained)).await {
-            explained.nothing = Some(nothing);
+    pub async fn why(&self, domain: &DomainClient) -> WhyNothing {
+        let mut why = WhyNothing::default();
+        if let Ok(Ok(nothing)) = tokio::time::timeout(PATIENCE, self.cause(domain, &mut why)).await {
+            why.nothing = Some(nothing);
         }
-        explained
+        why
     }
 
-    async fn cause(&self, domain: &DomainClient, explained: &mut Explained) -> Result<Nothing, DomainError> {
+    async fn cause(&self, domain: &DomainClient, why: &mut WhyNothing) -> Result<Nothing, DomainError> {
         let names: Vec<_> = self.tested().into_iter().take(MOST_FIELDS).collect();
         let around = self.around(domain, &names).await?;
-        let told = &around["aggregations"];
-        let events = around["hits"]["total"]["value"].as_u64().unwrap_or_default();
-        explained.groups = keys(&told["busiest"]);
-        explained.places = places(told);
-        if !self.flags.is_empty() {
-            let elsewhere = self.ask(domain, vec![self.clause.clone()], true, &json!({})).await?;
-            let found = elsewhere["hits"]["total"]["value"].as_u64().unwrap_or_default();
-            if found > 0 {
-                return Ok(Nothing {
-                    cause: "left_out",
-                    detail: format!("{} in this range, which -g or -l leaves out", matching(found)),
-                    suggestion: Some("leave out -g and -l".to_owned()),
-                });
-            }
+        let told = &around["aggregations"]["chosen"];
+        let all = around["hits"]["total"]["value"].as_u64().unwrap_or_default();
+        let events = told["doc_count"].as_u64().unwrap_or_default();
+        why.groups = keys(&told["busiest"]);
+        why.places = places(told);
+        if let Some(nothing) = self.left_out(domain, all - events.min(all)).await? {
+            return Ok(nothing);
         }
         if let Some(nothing) = self.at_another_time(domain).await? {
             return Ok(nothing);
         }
-        let oldest = told["all"]["oldest"]["value"].as_f64().map(milliseconds);
+        let oldest = around["aggregations"]["all"]["oldest"]["value"].as_f64().map(milliseconds);
         if events == 0 {
-            return Ok(self.no_events(oldest));
+            return Ok(self.no_events(oldest, all));
         }
         if let Some(nothing) = self.redacted(domain).await? {
             return Ok(nothing);
@@ -131,9 +127,9 @@ impl<'a> Empty<'a> {
         for (nth, (field, value)) in names.iter().enumerate() {
             let have = told[format!("has {nth}")]["doc_count"].as_u64().unwrap_or_default();
             if have == 0 {
-                return Ok(no_field(&field.name, &keys(&told["names"])));
+                return Ok(no_field(&field.name, &keys(&told["names"]), self.chosen()));
             }
-            if self.asked.get() < REQUESTS
+            if self.may_ask()
                 && let Some(nothing) = self.no_value(domain, field, value.as_deref(), have).await?
             {
                 return Ok(nothing);
@@ -150,50 +146,95 @@ impl<'a> Empty<'a> {
         Ok(Nothing {
             cause: "absent",
             detail: format!(
-                "the {} with {} in this range hold nothing like it{begins}",
-                count(usize::try_from(groups).unwrap_or(usize::MAX), "log group"),
-                count(usize::try_from(events).unwrap_or(usize::MAX), "event"),
+                "the {} with {} in this range{} hold nothing like it{begins}",
+                count(groups, "log group"),
+                count(events, "event"),
+                self.chosen(),
             ),
             suggestion: Some("a group that is not streamed is not looked at; see: logctl audit".to_owned()),
         })
     }
 
+    fn may_ask(&self) -> bool {
+        self.asked.get() < REQUESTS
+    }
+
+    /// Said behind what was counted, where flags have narrowed that.
+    fn chosen(&self) -> &'static str {
+        if self.flags.is_empty() { "" } else { " (of those that -g and -l choose)" }
+    }
+
+    /// What would be found without the flags that narrow the search; `others` are the events that they leave out.
+    async fn left_out(&self, domain: &DomainClient, others: u64) -> Result<Option<Nothing>, DomainError> {
+        if self.flags.is_empty() || others == 0 {
+            return Ok(None);
+        }
+        let found = self.found(domain, vec![self.clause.clone()], self.search.range.clone()).await?;
+        Ok(found.map(|(found, _)| Nothing {
+            cause: "left_out",
+            detail: format!("{} in this range, which -g or -l leaves out", matching(found)),
+            suggestion: Some("leave out -g and -l".to_owned()),
+        }))
+    }
+
+    /// How many events such clauses find in a range, and when the newest happened. Where hits are verified here, it is known of
+    /// the newest of them only that there are some.
+    async fn found(
+        &self,
+        domain: &DomainClient,
+        clauses: Vec<Value>,
+        range: Range<Timestamp>,
+    ) -> Result<Option<(Option<u64>, Timestamp)>, DomainError> {
+        self.asked.set(self.asked.get() + 1);
+        let clause = json!({"bool": {"filter": clauses}});
+        let verdict = self.search.verdict.clone();
+        let counts = verdict.is_none();
+        let found = Search { clause, verdict, range, ..self.search.clone() }.newest(domain).await?;
+        Ok(found.map(|(total, newest)| (counts.then_some(total), newest)))
+    }
+
     /// What is there in the range at all.
     async fn around(&self, domain: &DomainClient, names: &[(&Field, Option<String>)]) -> Result<Value, DomainError> {
-        let mut aggregations = json!({
+        let mut chosen = json!({
             "groups": {"cardinality": {"field": "@log_group"}},
             "busiest": {"terms": {"field": "@log_group", "size": BUSIEST}},
-            "places": {"terms": {"field": "@owner", "size": BUSIEST}, "aggs": {"regions": {"terms": {"field": "@region", "size": BUSIEST}}}},
-            "all": {"global": {}, "aggs": {"oldest": {"min": {"field": "@timestamp"}}}},
+            "places": {
+                "terms": {"field": "@owner", "size": BUSIEST},
+                "aggs": {"regions": {"terms": {"field": "@region", "size": BUSIEST}}},
+            },
         });
         if !names.is_empty() {
-            aggregations["names"] = json!({"terms": {"field": "@kvk", "size": MOST}});
+            chosen["names"] = json!({"terms": {"field": "@kvk", "size": MOST}});
         }
         for (nth, (field, _)) in names.iter().enumerate() {
             let has = dsl::compile(&Query::Exists((*field).clone())).clause;
-            aggregations[format!("has {nth}")] = json!({"filter": has});
+            chosen[format!("has {nth}")] = json!({"filter": has});
         }
-        self.ask(domain, self.flags.to_vec(), true, &aggregations).await
+        let aggregations = json!({
+            "chosen": {"filter": {"bool": {"filter": self.flags}}, "aggs": chosen},
+            "all": {"global": {}, "aggs": {"oldest": {"min": {"field": "@timestamp"}}}},
+        });
+        self.ask(domain, Vec::new(), &aggregations).await
     }
 
-    fn no_events(&self, oldest: Option<Timestamp>) -> Nothing {
-        match oldest.filter(|oldest| self.search.range.end <= *oldest) {
-            Some(oldest) => Nothing {
+    fn no_events(&self, oldest: Option<Timestamp>, all: u64) -> Nothing {
+        if let Some(oldest) = oldest.filter(|oldest| self.search.range.end <= *oldest) {
+            return Nothing {
                 cause: "retention",
                 detail: format!(
-                    "the index begins at {}, after this range: what came before was deleted, or came before it was streamed",
+                    "the index begins at {}, after this range: what came before was deleted, or was never streamed",
                     rfc3339(oldest)
                 ),
-                suggestion: Some(
-                    "CloudWatch Logs may still hold it, and backfill does not bring back what was deleted".to_owned(),
-                ),
-            },
-            None => Nothing {
-                cause: "no_events",
-                detail: "there is no event at all in this range, in the groups that were looked at".to_owned(),
-                suggestion: Some("see what is streamed, and what is not: logctl audit".to_owned()),
-            },
+                suggestion: Some("CloudWatch Logs may still hold it".to_owned()),
+            };
         }
+        let what = if all == 0 {
+            "there is no event at all in this range".to_owned()
+        } else {
+            format!("no event in this range is one that -g and -l choose; {} of others", count(all, "event"))
+        };
+        let suggestion = Some("see what is streamed, and what is not: logctl audit".to_owned());
+        Nothing { cause: "no_events", detail: what, suggestion }
     }
 
     /// What is looked for is of a kind that is redacted before it is indexed, and such events are there.
@@ -206,16 +247,16 @@ impl<'a> Empty<'a> {
             let mark = redacted.iter().find_map(begin)?;
             Some(mark.split_inclusive(']').next().unwrap_or_default().to_owned())
         });
-        let Some(mark) = mark else { return Ok(None) };
+        let Some(mark) = mark.filter(|_| self.may_ask()) else { return Ok(None) };
         let marked = Query::Text(query::Value::quoted(mark.as_str()));
         let clauses = [self.flags.to_vec(), vec![dsl::compile(&marked).clause]].concat();
-        let answer = self.ask(domain, clauses, true, &json!({})).await?;
+        let answer = self.ask(domain, clauses, &json!({})).await?;
         let found = answer["hits"]["total"]["value"].as_u64().filter(|found| *found > 0);
         Ok(found.map(|found| Nothing {
             cause: "redacted",
             detail: format!(
                 "what looks like this is redacted before it is indexed; {} in this range {} {mark} instead",
-                count(usize::try_from(found).unwrap_or(usize::MAX), "event"),
+                count(found, "event"),
                 if found == 1 { "has" } else { "have" },
             ),
             suggestion: Some(format!("look for the mark: logctl search '\"{mark}\"'")),
@@ -257,7 +298,7 @@ impl<'a> Empty<'a> {
             "values": {"terms": {"field": name, "size": MOST}},
         });
         // A field that is not typed, or has no list of values, cannot be counted: then its values are not told.
-        let answer = match self.ask(domain, self.flags.to_vec(), true, &aggregations).await {
+        let answer = match self.ask(domain, self.flags.to_vec(), &aggregations).await {
             Ok(answer) => answer,
             Err(DomainError::Refused { .. }) => return Ok(None),
             Err(error) => return Err(error),
@@ -270,8 +311,9 @@ impl<'a> Empty<'a> {
         Ok(Some(Nothing {
             cause: "value",
             detail: format!(
-                "{} in this range have the field {}, and none of them has {value} there",
-                count(usize::try_from(have).unwrap_or(usize::MAX), "event"),
+                "{} in this range{} have the field {}, and none of them has {value} there",
+                count(have, "event"),
+                self.chosen(),
                 field.name,
             ),
             suggestion: near.map(|near| format!("do you mean {}={near}?", field.name)),
@@ -281,28 +323,23 @@ impl<'a> Empty<'a> {
     /// What would be found before the range, or behind it.
     async fn at_another_time(&self, domain: &DomainClient) -> Result<Option<Nothing>, DomainError> {
         let range = &self.search.range;
-        let bounds = |sign: &str, at: Timestamp| json!({"range": {"@timestamp": {sign: at.as_millisecond(), "format": "epoch_millis"}}});
-        let aggregations = json!({
-            "before": {"filter": bounds("lt", range.start), "aggs": {"newest": {"max": {"field": "@timestamp"}}}},
-            "behind": {"filter": bounds("gte", range.end), "aggs": {"oldest": {"min": {"field": "@timestamp"}}}},
-        });
+        let earliest = range.start.checked_sub(AROUND).unwrap_or(Timestamp::MIN);
         let clauses = [self.flags.to_vec(), vec![self.clause.clone()]].concat();
-        let answer = self.ask(domain, clauses, false, &aggregations).await?;
-        let part = |name: &str, at: &str| {
-            let part = &answer["aggregations"][name];
-            let found = part["doc_count"].as_u64().filter(|found| *found > 0)?;
-            Some((found, milliseconds(part[at]["value"].as_f64()?)))
-        };
-        if let Some((found, newest)) = part("before", "newest") {
+        if let Some((found, newest)) = self.found(domain, clauses.clone(), earliest..range.start).await? {
             return Ok(Some(Nothing {
                 cause: "earlier",
                 detail: format!("{} before this range, the newest at {}", matching(found), rfc3339(newest)),
                 suggestion: Some(format!("--since {}", rfc3339(newest))),
             }));
         }
-        Ok(part("behind", "oldest").map(|(found, oldest)| Nothing {
+        // What has not happened yet is not looked for.
+        if range.end >= self.now {
+            return Ok(None);
+        }
+        let latest = range.end.checked_add(AROUND).unwrap_or(Timestamp::MAX);
+        Ok(self.found(domain, clauses, range.end..latest).await?.map(|(found, newest)| Nothing {
             cause: "later",
-            detail: format!("{} after this range, the oldest at {}", matching(found), rfc3339(oldest)),
+            detail: format!("{} after this range, the newest at {}", matching(found), rfc3339(newest)),
             suggestion: Some("leave out --until".to_owned()),
         }))
     }
@@ -312,20 +349,17 @@ impl<'a> Empty<'a> {
         const SHORTEST: usize = 3;
         let Query::Text(value) = self.query else { return Ok(None) };
         let is_word = value.text.chars().all(char::is_alphanumeric) && value.text.len() >= SHORTEST;
-        if !is_word || self.asked.get() >= REQUESTS {
+        if !is_word || !self.may_ask() {
             return Ok(None);
         }
         let text = format!("*{}*", value.text);
         let wider = Query::Text(query::Value { text: text.clone(), quoted: false });
         let clauses = [self.flags.to_vec(), vec![dsl::compile(&wider).clause]].concat();
-        let answer = self.ask(domain, clauses, true, &json!({})).await?;
+        let answer = self.ask(domain, clauses, &json!({})).await?;
         let found = answer["hits"]["total"]["value"].as_u64().filter(|found| *found > 0);
         Ok(found.map(|found| Nothing {
             cause: "part_of_a_word",
-            detail: format!(
-                "{} in this range have it as a part of a longer word",
-                count(usize::try_from(found).unwrap_or(usize::MAX), "event"),
-            ),
+            detail: format!("{} in this range have it as a part of a longer word", count(found, "event")),
             suggestion: Some(format!("logctl search '{text}'")),
         }))
     }
@@ -334,17 +368,10 @@ impl<'a> Empty<'a> {
         &self,
         domain: &DomainClient,
         mut clauses: Vec<Value>,
-        in_range: bool,
         aggregations: &Value,
     ) -> Result<Value, DomainError> {
         self.asked.set(self.asked.get() + 1);
-        let range = &self.search.range;
-        let earliest = range.start.checked_sub(AROUND).unwrap_or(Timestamp::MIN);
-        let latest = range.end.checked_add(AROUND).unwrap_or(Timestamp::MAX);
-        let (since, until) = if in_range { (range.start, range.end) } else { (earliest, latest) };
-        clauses.push(json!({"range": {"@timestamp": {
-            "gte": since.as_millisecond(), "lt": until.as_millisecond(), "format": "epoch_millis"
-        }}}));
+        clauses.push(self.search.bounds());
         let body = json!({
             "size": 0, "track_total_hits": true, "query": {"bool": {"filter": clauses}}, "aggs": aggregations,
         });
@@ -365,16 +392,20 @@ fn tested(part: &Query) -> Option<(&Field, Option<String>)> {
     }
 }
 
-fn no_field(name: &str, names: &[String]) -> Nothing {
+fn no_field(name: &str, names: &[String], chosen: &str) -> Nothing {
     Nothing {
         cause: "field",
-        detail: format!("no event in this range has a field {name}"),
+        detail: format!("no event in this range{chosen} has a field {name}"),
         suggestion: nearest(name, names).map(|near| format!("do you mean {near}?")),
     }
 }
 
-fn matching(found: u64) -> String {
-    if found == 1 { "1 event matches".to_owned() } else { format!("{} events match", grouped(found)) }
+fn matching(found: Option<u64>) -> String {
+    match found {
+        None => "there are events that match".to_owned(),
+        Some(1) => "1 event matches".to_owned(),
+        Some(found) => format!("{} events match", grouped(found)),
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]

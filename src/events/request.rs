@@ -64,6 +64,16 @@ pub struct Found {
     pub warnings: Vec<String>,
 }
 
+fn each_once(warnings: Vec<String>) -> Vec<String> {
+    let mut each: Vec<String> = Vec::new();
+    for warning in warnings {
+        if !each.contains(&warning) {
+            each.push(warning);
+        }
+    }
+    each
+}
+
 impl Found {
     /// This and another part of the same answer: an event that both have is one.
     fn with(self, other: Self, limit: usize) -> Self {
@@ -80,12 +90,7 @@ impl Found {
             total,
             total_is_at_least: !whole,
             no_index: self.no_index && other.no_index,
-            warnings: {
-                let mut warnings = self.warnings;
-                warnings.extend(other.warnings);
-                warnings.dedup();
-                warnings
-            },
+            warnings: each_once([self.warnings, other.warnings].concat()),
         }
     }
 }
@@ -97,13 +102,10 @@ impl Search {
     /// and those of several indices by that.
     #[must_use]
     pub fn body(&self, size: usize, after: Option<&Value>) -> Value {
-        let bounds = json!({
-            "gte": self.range.start.as_millisecond(), "lt": self.range.end.as_millisecond(), "format": "epoch_millis"
-        });
         let mut body = json!({
             "size": size,
             "_source": {"excludes": ["@kvk", "@kvn"]},
-            "query": {"bool": {"filter": [{"range": {"@timestamp": bounds}}, self.clause]}},
+            "query": {"bool": {"filter": [self.bounds(), self.clause]}},
             "sort": [
                 {"@timestamp": {"order": "desc", "unmapped_type": "date"}},
                 {"_seq_no": {"order": "desc"}},
@@ -122,11 +124,10 @@ impl Search {
     /// # Errors
     /// When the domain cannot be asked. An answer that lacks a part is no error but has a warning.
     pub async fn run(&self, domain: &DomainClient) -> Result<Found, DomainError> {
-        let (found, odd) = futures_util::join!(self.pages(domain, Indices::All), gaps::odd(self, domain));
+        let (found, odd) = tokio::join!(self.pages(domain, Indices::All), gaps::odd(self, domain));
         let mut found = match found {
             Err(DomainError::Refused { reason, .. }) if gaps::is_closed(&reason) => {
-                let (found, closed) =
-                    futures_util::join!(self.pages(domain, Indices::Open), gaps::closed(self, domain));
+                let (found, closed) = tokio::join!(self.pages(domain, Indices::Open), gaps::closed(self, domain));
                 let mut found = found?;
                 found.no_index &= closed.is_none();
                 found.warnings.extend(closed);
@@ -135,7 +136,7 @@ impl Search {
             found => found?,
         };
         found.warnings.extend(odd);
-        found.warnings.dedup();
+        found.warnings = each_once(found.warnings);
         found.total_is_at_least |= !found.warnings.is_empty();
         Ok(found)
     }
@@ -209,6 +210,29 @@ impl Search {
         body["track_total_hits"] = json!(true);
         let answer = domain.send(Method::POST, &self.path(Indices::Open), Some(&body)).await?;
         answer.pointer("/hits/total/value").and_then(Value::as_u64).ok_or_else(|| domain.no_engine())
+    }
+
+    /// The clause for when the events happened.
+    #[must_use]
+    pub fn bounds(&self) -> Value {
+        json!({"range": {"@timestamp": {
+            "gte": self.range.start.as_millisecond(), "lt": self.range.end.as_millisecond(), "format": "epoch_millis"
+        }}})
+    }
+
+    /// How many events the engine finds, and when the newest of them happened that is meant. `None` where none is, or where
+    /// hits are verified here and none of the newest is meant.
+    ///
+    /// # Errors
+    /// When the domain cannot be asked.
+    pub async fn newest(&self, domain: &DomainClient) -> Result<Option<(u64, Timestamp)>, DomainError> {
+        const LOOKED_AT: usize = 100;
+        let mut body = self.body(if self.verdict.is_some() { LOOKED_AT } else { 1 }, None);
+        body["track_total_hits"] = json!(true);
+        let answer = domain.send(Method::POST, &self.path(Indices::Open), Some(&body)).await?;
+        let total = answer.pointer("/hits/total/value").and_then(Value::as_u64).unwrap_or_default();
+        let hits = answer.pointer("/hits/hits").and_then(Value::as_array).ok_or_else(|| domain.no_engine())?;
+        Ok(hits.iter().find_map(|hit| self.verified(hit)).map(|event| (total, event.time)))
     }
 
     /// How many of these events the indices have, at whatever time.

@@ -6,8 +6,9 @@ use logctl_core::{
     fields::known::Known,
     level::{Level, Scale},
 };
+use strum::IntoEnumIterator as _;
 
-use super::tree::Field;
+use super::tree::{Bound, Field};
 
 /// Names of ours, which stand beside an event's own.
 const OURS: [&str; 13] = [
@@ -134,6 +135,20 @@ pub(super) fn levels_like(matches: impl Fn(&str) -> bool) -> Vec<Level> {
     let mut levels: Vec<Level> = NAMES.into_iter().filter(|name| matches(name)).filter_map(Level::of_word).collect();
     levels.dedup();
     levels
+}
+
+/// The levels between two bounds of a field.
+pub(super) fn levels_between(field: &Field, low: Option<&Bound>, high: Option<&Bound>) -> Vec<Level> {
+    let bound = |bound: Option<&Bound>| bound.map(|bound| (level(field, &bound.value), bound.included));
+    let (low, high) = (bound(low), bound(high));
+    let is_in = |level: &Level| {
+        let above =
+            low.is_none_or(|(low, included)| low.is_some_and(|low| *level > low || (included && *level == low)));
+        let below =
+            high.is_none_or(|(high, included)| high.is_some_and(|high| *level < high || (included && *level == high)));
+        above && below
+    };
+    Level::iter().filter(is_in).collect()
 }
 
 /// A level by name, or by number as the field counts.

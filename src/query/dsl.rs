@@ -10,7 +10,6 @@ use logctl_core::{
     pairs::{escape, is_compared, sortable},
 };
 use serde_json::{Value as Json, json};
-use strum::IntoEnumIterator as _;
 use wildmatch::WildMatch;
 
 use super::{
@@ -197,14 +196,13 @@ fn nothing() -> Json {
 }
 
 fn test(field: &Field, comparison: Comparison, value: &Value) -> Node {
-    let bound = |included| Bound { value: value.text.clone(), included };
     match comparison {
         Comparison::Equal => equal(field, value),
         Comparison::NotEqual => Node::And(vec![Node::Exact(exists(field)), Node::Not(Box::new(equal(field, value)))]),
-        Comparison::Above => Node::Exact(range(field, Some(&bound(false)), None)),
-        Comparison::AtLeast => Node::Exact(range(field, Some(&bound(true)), None)),
-        Comparison::Below => Node::Exact(range(field, None, Some(&bound(false)))),
-        Comparison::AtMost => Node::Exact(range(field, None, Some(&bound(true)))),
+        ordered => {
+            let (low, high) = ordered.bounds(&value.text);
+            Node::Exact(range(field, low.as_ref(), high.as_ref()))
+        }
     }
 }
 
@@ -393,7 +391,7 @@ fn like_regex(names: &[String], expression: &str) -> Json {
 }
 
 /// The expression for the addresses of a network such as `10.0.0.0/8`.
-fn network(text: &str) -> Option<String> {
+pub(super) fn network(text: &str) -> Option<String> {
     let (address, bits) = text.split_once('/')?;
     let address: std::net::Ipv4Addr = address.parse().ok()?;
     let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32)?;
@@ -521,17 +519,7 @@ fn range(field: &Field, low: Option<&Bound>, high: Option<&Bound>) -> Json {
 }
 
 fn levels(field: &Field, low: Option<&Bound>, high: Option<&Bound>) -> Json {
-    let bound = |bound: Option<&Bound>| bound.map(|bound| (aliases::level(field, &bound.value), bound.included));
-    let (low, high) = (bound(low), bound(high));
-    let is_in = |level: &Level| {
-        let above =
-            low.is_none_or(|(low, included)| low.is_some_and(|low| *level > low || (included && *level == low)));
-        let below =
-            high.is_none_or(|(high, included)| high.is_some_and(|high| *level < high || (included && *level == high)));
-        above && below
-    };
-    let levels: Vec<String> = Level::iter().filter(is_in).map(|level| level.to_string()).collect();
-    json!({"terms": {"@level": levels}})
+    json!({"terms": {"@level": names_of(&aliases::levels_between(field, low, high))}})
 }
 
 /// A regular expression: the engine finds the events that have the words which every match holds.

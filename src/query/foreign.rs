@@ -4,7 +4,10 @@ use std::iter::Peekable;
 
 use serde_json::{Value as Json, json};
 
-use super::tree::{Bound, Comparison, Field, Query, Value};
+use super::{
+    parser::nonsense,
+    tree::{Comparison, Field, Query, Value},
+};
 use crate::error::{Error, Kind};
 
 /// Brackets in brackets.
@@ -66,7 +69,10 @@ pub fn dql(text: &str) -> Result<Query, Error> {
     let mut parser = Dql { text, tokens: tokens.into_iter().peekable() };
     let query = parser.or(0)?;
     match parser.tokens.next() {
-        None => Ok(query),
+        None => match nonsense(&query) {
+            Some((why, example)) => Err(wrong("DQL", &why).hint(format!("a query looks like: {example}"))),
+            None => Ok(query),
+        },
         Some((at, _)) => Err(parser.at(at, "an operator is missing here, or a bracket is one too many")),
     }
 }
@@ -192,7 +198,16 @@ impl<I: Iterator<Item = (usize, Token)>> Dql<'_, I> {
             let query = self.or(depth + 1)?;
             return if self.takes(&Token::Close) { Ok(query) } else { Err(self.expected("a closing bracket")) };
         }
+        let begin = self.tokens.peek().map_or(0, |(at, _)| *at);
         let first = self.literal()?;
+        if matches!(self.tokens.peek(), Some((_, Token::Colon | Token::Compare(_)))) && !first.quoted {
+            if first.text.contains(char::is_whitespace) {
+                return Err(self.at(begin, "a field is one word, and an operator is missing before it"));
+            }
+            if first.text.contains('*') {
+                return Err(self.at(begin, "a field with a wildcard has no meaning here: name it"));
+            }
+        }
         if self.takes(&Token::Colon) {
             let field = Field { name: first.text, literal: false };
             if self.takes(&Token::Open) {
@@ -216,14 +231,7 @@ impl<I: Iterator<Item = (usize, Token)>> Dql<'_, I> {
     }
 
     fn compared(&mut self, field: Field, comparison: Comparison) -> Result<Query, Error> {
-        let value = self.literal()?;
-        let bound = |included| Some(Bound { value: value.text.clone(), included });
-        let (low, high) = match comparison {
-            Comparison::Above => (bound(false), None),
-            Comparison::AtLeast => (bound(true), None),
-            Comparison::Below => (None, bound(false)),
-            _ => (None, bound(true)),
-        };
+        let (low, high) = comparison.bounds(&self.literal()?.text);
         Ok(Query::Range { field, low, high })
     }
 
@@ -316,9 +324,16 @@ mod tests {
     #[test_case("items: { sku: 1 }"; "nested")]
     #[test_case("\"x")]
     #[test_case("a: 1)")]
+    #[test_case("payment failed: x"; "two words before a colon")]
+    #[test_case("http.*: 5"; "a field with a wildcard")]
     fn what_it_does_not(text: &str) {
         let error = dql(text).unwrap_err();
         assert!(error.kind == Kind::Usage && error.message.contains('^'), "{error}");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        assert!(dql("status >= high").is_err() && dql("level >= foo").is_err() && dql("level >= warn").is_ok());
     }
 
     #[test]

@@ -27,6 +27,7 @@ use super::{
 use crate::error::{Error, Kind};
 
 pub use arguments::{parse, quote, signs_alone};
+pub(super) use sense::nonsense;
 
 /// Brackets may be nested this deep.
 const MAX_DEPTH: usize = 50;

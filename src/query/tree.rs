@@ -111,6 +111,19 @@ impl Comparison {
         !matches!(self, Self::Equal | Self::NotEqual)
     }
 
+    /// The ends of the range that it stands for, around `value`; neither where it orders nothing.
+    #[must_use]
+    pub fn bounds(self, value: &str) -> (Option<Bound>, Option<Bound>) {
+        let bound = |included| Some(Bound { value: value.to_owned(), included });
+        match self {
+            Self::Above => (bound(false), None),
+            Self::AtLeast => (bound(true), None),
+            Self::Below => (None, bound(false)),
+            Self::AtMost => (None, bound(true)),
+            Self::Equal | Self::NotEqual => (None, None),
+        }
+    }
+
     /// How it is written.
     #[must_use]
     pub fn sign(self) -> &'static str {

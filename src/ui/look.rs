@@ -35,6 +35,8 @@ pub struct Look {
     pub quiet: bool,
     /// The program that shows long answers, and its arguments.
     pub pager: String,
+    /// What tells `less` to keep colours, where nobody told it anything.
+    pub less: Option<&'static str>,
 }
 
 impl Look {
@@ -60,7 +62,8 @@ impl Look {
             interactive: stderr && stdin,
             stderr_colour: colour(stderr),
             quiet: global.quiet,
-            pager: environment.var("LOGCTL_PAGER").or(environment.var("PAGER")).unwrap_or("less -RFX").to_owned(),
+            pager: environment.var("LOGCTL_PAGER").or(environment.var("PAGER")).unwrap_or("less").to_owned(),
+            less: environment.var("LESS").is_none().then_some("RFX"),
         }
     }
 
@@ -77,6 +80,7 @@ impl Look {
             stderr_colour: false,
             quiet: false,
             pager: String::new(),
+            less: None,
         }
     }
 

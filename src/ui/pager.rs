@@ -20,7 +20,8 @@ impl Ui {
         let words: Vec<&str> = self.look.pager.split_whitespace().collect();
         let [program, arguments @ ..] = words.as_slice() else { return Ok(()) };
         let _ = self.out.flush();
-        let started = Command::new(program).args(arguments).stdin(Stdio::piped()).spawn();
+        let less = self.look.less.map(|flags| ("LESS", flags));
+        let started = Command::new(program).args(arguments).envs(less).stdin(Stdio::piped()).spawn();
         let mut pager = started.map_err(|error| {
             Error::new(Kind::Usage, format!("the pager {program} cannot be started"))
                 .because(error)

@@ -336,3 +336,20 @@ fn the_checked_in_manual_is_fresh() {
     let checked_in = pages(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("man"));
     assert!(checked_in == pages(folder.path()), "run: make man");
 }
+
+/// `status>=500` without quotes is a file to the shell; another new file of such a name is nobody's mistake.
+#[test]
+fn what_the_shell_took_for_a_file_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("7"), "").unwrap();
+    let run = |line: &str| {
+        let mut shell = std::process::Command::new("sh");
+        let line = format!("{} search --endpoint http://127.0.0.1:1 {line}", env!("CARGO_BIN_EXE_logctl"));
+        let output = shell.args(["-c", &line]).current_dir(folder.path()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, says) = run("status>=500");
+    assert!(code == Some(2) && says.contains("quote it: logctl search 'status>=500'"), "{says}");
+    let (code, says) = run("timeout");
+    assert!(code == Some(1) && says.contains("cannot reach the domain"), "{says}");
+}

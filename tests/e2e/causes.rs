@@ -1,5 +1,5 @@
-//! Why a search finds nothing: twelve causes are staged, and each is named as what it is. That an index may not be read is
-//! staged in `search_trouble`, where the engine has users.
+//! Why a search finds nothing: each cause is staged, and named as what it is. That an index may not be read is staged in
+//! `search_trouble`, where the engine has users.
 
 use opensearch::http::Method;
 

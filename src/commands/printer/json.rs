@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use logctl_core::fields;
+use logctl_core::{fields, level::Level};
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
 
@@ -40,7 +40,7 @@ pub struct Common<'e> {
     groups: Vec<&'e str>,
 }
 
-/// An event without what its message or all events repeat, and without where its document lies.
+/// An event without what its message or all events repeat, and without id, stream and index, which -F adds.
 #[derive(Debug, Serialize)]
 pub struct Compact<'e> {
     time: String,
@@ -155,6 +155,9 @@ fn compact<'e>(event: &'e Event, shared: &Common<'_>) -> Compact<'e> {
     let object: Option<&RawValue> = serde_json::from_str(&event.message).ok();
     let object = object.filter(|object| object.get().starts_with('{') && !event.message.contains(['\n', '\r']));
     let said = format!("{} {}", event.message, event.group).to_lowercase();
+    let words = || said.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_');
+    let is_word = |text: &str| words().any(|word| word == text.to_lowercase());
+    let level = |text: &str| words().any(|word| Level::of_word(word).is_some_and(|level| level.as_ref() == text));
     let unsaid = |text: &'e Option<String>| text.as_deref().filter(|text| !said.contains(&text.to_lowercase()));
     let others = || {
         let mut others = event.fields.clone();
@@ -173,8 +176,8 @@ fn compact<'e>(event: &'e Event, shared: &Common<'_>) -> Compact<'e> {
             ..Common::default()
         },
         r#in: None,
-        level: unsaid(&event.level),
-        service: unsaid(&event.service),
+        level: event.level.as_deref().filter(|text| !level(text)),
+        service: event.service.as_deref().filter(|text| !is_word(text)),
         request_id: unsaid(&event.request_id),
         trace_id: unsaid(&event.trace_id),
         message: object.is_none().then_some(event.message.trim_end()),

@@ -31,7 +31,7 @@ const STREAM: usize = 6;
 const WIDE: usize = 100;
 
 /// What the rows of an answer have in common.
-pub(super) struct Page<'a> {
+pub(super) struct Rows<'a> {
     columns: Option<&'a Columns>,
     expand: bool,
     marks: Option<&'a Regex>,
@@ -100,7 +100,7 @@ impl Text {
     }
 }
 
-impl<'a> Page<'a> {
+impl<'a> Rows<'a> {
     pub(super) fn new(events: &'a [Event], args: &'a OutputArgs, shown: Shown<'a>, look: &'a Look) -> Self {
         let names = names(events);
         Self {
@@ -187,23 +187,11 @@ impl<'a> Page<'a> {
     /// Every field on a line of its own.
     fn expanded(&self, event: &Event, row: &mut String) {
         let mut fields: Vec<(String, String)> = Vec::new();
-        if self.columns.is_none() {
-            let ours = [
-                "group",
-                "stream",
-                "account",
-                "region",
-                "id",
-                "ingested",
-                "index",
-                "request_id",
-                "trace_id",
-                "degraded",
-            ];
-            let told = ours.iter().filter_map(|name| Some(((*name).to_owned(), columns::value(event, name)?)));
-            fields.extend(told.filter(|(_, value)| !value.is_empty()));
-            fields::walk(&event.fields, &mut |name, value| fields.push((one_line(name).into_owned(), value)));
-        }
+        let ours =
+            ["group", "stream", "account", "region", "id", "ingested", "index", "request_id", "trace_id", "degraded"];
+        let told = ours.iter().filter_map(|name| Some(((*name).to_owned(), columns::value(event, name)?)));
+        fields.extend(told.filter(|(_, value)| !value.is_empty()));
+        fields::walk(&event.fields, &mut |name, value| fields.push((one_line(name).into_owned(), value)));
         let longest = fields.iter().map(|(name, _)| width(name)).max().unwrap_or_default().min(SERVICE);
         for (name, value) in fields {
             let mut text = Text::default();
@@ -232,14 +220,13 @@ fn names(events: &[Event]) -> BTreeMap<Source<'_>, String> {
         groups.entry(service).or_default().insert(group);
     }
     let mut taken: BTreeMap<String, usize> = BTreeMap::new();
-    let name = |(group, service): Source<'_>| {
+    let mut name = |(group, service): Source<'_>| {
         let name = one_line(if groups[service].len() > 1 { group } else { service });
         let clipped = clip(&name, SERVICE);
         // What is left of two names may be the same.
         let nth = taken.entry(clipped.clone()).and_modify(|nth| *nth += 1).or_insert(1);
         if *nth == 1 { clipped } else { format!("{}~{nth}", clip(&name, SERVICE - 4)) }
     };
-    let mut name = name;
     sources.iter().map(|source| (*source, name(*source))).collect()
 }
 
@@ -290,8 +277,8 @@ mod tests {
     fn rows(events: &[Event], args: &OutputArgs, query: &str, look: &Look) -> String {
         let query = crate::query::parse(&[query.to_owned()]).unwrap();
         let marks = crate::query::marks(&query);
-        let page = Page::new(events, args, Shown { marks: marks.as_ref(), dated: false }, look);
-        events.iter().map(|event| page.event(event)).collect::<Vec<_>>().join("\n")
+        let rows = Rows::new(events, args, Shown { marks: marks.as_ref(), dated: false }, look);
+        events.iter().map(|event| rows.event(event)).collect::<Vec<_>>().join("\n")
     }
 
     fn row(event: Event, look: &Look) -> String {

@@ -1,32 +1,41 @@
 //! Why nothing was found, as far as the account knows that has the stack: dead letters, groups that are not streamed, events
-//! on their way.
+//! on their way. All of it within a few calls and two seconds; what is not known then is not said.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
-use jiff::Timestamp;
-use logctl_core::coverage::{Class, State};
+use jiff::{Timestamp, tz::TimeZone};
+use logctl_core::{
+    coverage::{AccountFacts, Chain, Class, GroupFacts, State, decide},
+    dead_letter::{DeadLetter, LetterKind},
+};
 use logctl_sink::{aws::s3::Bucket, replay::Lines};
+use serde::Deserialize;
 
 use crate::{
     args::GroupSelection,
-    aws::{Aws, RateLimiter, past},
+    aws::{
+        Aws, RateLimiter,
+        filters::FilterCalls,
+        groups::{self, Group},
+        past, policy,
+    },
     deploy::DeployedStack,
     domain::DomainClient,
     error::Error,
     events::{Nothing, Search},
-    inventory::{self, Inventory},
     query::Needle,
-    time::{rfc3339, rough},
+    time::{from_milliseconds, rfc3339, rough},
     words::count,
 };
 
 /// How long it may take to find out.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Objects of dead letters that are read.
-const OBJECTS: usize = 3;
-/// Groups whose own events are looked at.
+/// Objects of dead letters that are read of each kind, and bytes of each.
+const OBJECTS: usize = 2;
+const MOST_BYTES: usize = 16 << 20;
+/// Groups whose own events and filters are looked at.
 const GROUPS: usize = 3;
-/// Filter calls a second: the quota is five, and others may use it.
+/// Calls a second: the quotas are five, and others may use them.
 const RATE: f64 = 4.0;
 /// What streaming takes at most while all goes well: the batch of CloudWatch Logs, the function, the refresh of the index.
 const ON_ITS_WAY: i64 = 15 * 60;
@@ -39,41 +48,65 @@ pub struct Account<'a> {
     pub now: Timestamp,
 }
 
+/// A group of the account.
+struct Known {
+    name: String,
+    state: State,
+}
+
 impl Account<'_> {
-    /// Why nothing was found, where the account knows; `busiest` are groups that have events in the range. What may not be read
-    /// is not known.
-    pub async fn explain(
+    /// Why nothing was found, where the account knows; `busiest` are groups that have events in the range.
+    pub async fn why(
         &self,
         search: &Search,
         needles: &[Needle],
         selection: &GroupSelection,
         busiest: &[String],
     ) -> Option<Nothing> {
-        let why = async {
-            if let Some(nothing) = self.dead_letter(needles).await.ok().flatten() {
-                return Some(nothing);
-            }
-            self.not_there_yet(search, needles, selection, busiest).await.ok().flatten()
-        };
-        tokio::time::timeout(PATIENCE, why).await.ok().flatten()
+        let letter = async { self.dead_letter(search, needles, selection).await.ok().flatten() };
+        if let Ok(Some(nothing)) = tokio::time::timeout(PATIENCE, letter).await {
+            return Some(nothing);
+        }
+        let elsewhere = async { self.not_there_yet(search, needles, selection, busiest).await.ok().flatten() };
+        tokio::time::timeout(PATIENCE, elsewhere).await.ok().flatten()
     }
 
-    /// A dead letter that holds all that was looked for.
-    async fn dead_letter(&self, needles: &[Needle]) -> Result<Option<Nothing>, Error> {
+    /// Why nothing can be found of groups that the index does not know: the account may have them.
+    pub async fn of_unknown_groups(&self, selection: &GroupSelection) -> Option<Nothing> {
+        let groups = async { self.groups(selection).await.ok() };
+        let groups = tokio::time::timeout(PATIENCE, groups).await.ok()??;
+        none_streamed(&groups).or_else(|| {
+            (!groups.is_empty()).then(|| Nothing {
+                cause: "no_events",
+                detail: format!("{} of the account match, and the index has no event of theirs", named(&groups)),
+                suggestion: Some("see their states with: logctl audit".to_owned()),
+            })
+        })
+    }
+
+    /// A dead letter of the range that holds all that was looked for.
+    async fn dead_letter(
+        &self,
+        search: &Search,
+        needles: &[Needle],
+        selection: &GroupSelection,
+    ) -> Result<Option<Nothing>, Error> {
         let (Some(name), false) = (&self.stack.dead_letters, needles.is_empty()) else { return Ok(None) };
         let owner = self.aws.target.account.clone();
         let bucket = Bucket { aws: self.aws.signed().await?, name: name.clone(), owner };
         let failed = |error| self.aws.explain_signed("cannot read the dead letters", &error);
-        let keys = bucket.list("", "").await.map_err(failed)?.keys;
-        for key in keys.iter().rev().take(OBJECTS) {
-            let object = bucket.get(key).await.map_err(failed)?;
-            let Ok(mut lines) = Lines::new(key, &object.body) else { continue };
-            while let Ok(Some(chunk)) = lines.chunk() {
-                if chunk.lines().any(|line| holds(line, needles)) {
+        // An event is given up after it happened.
+        let day = search.range.start.to_zoned_datetime(TimeZone::UTC).strftime("%Y-%m-%d").to_string();
+        for kind in [LetterKind::Rejected, LetterKind::Outage] {
+            let prefix = kind.prefix();
+            let keys = bucket.list(&prefix, &format!("{prefix}{day}")).await.map_err(failed)?.keys;
+            for key in keys.iter().rev().take(OBJECTS) {
+                let object = bucket.get(key).await.map_err(failed)?;
+                if holds_letter(key, &object.body, &search.range, needles, selection).await {
                     return Ok(Some(Nothing {
                         cause: "dead_letter",
                         detail: "a dead letter holds it: it was received and could not be indexed".to_owned(),
-                        suggestion: Some("index it with: logctl replay".to_owned()),
+                        suggestion: Some("see why, and index it: logctl replay".to_owned()),
                     }));
                 }
             }
@@ -89,102 +122,90 @@ impl Account<'_> {
         selection: &GroupSelection,
         busiest: &[String],
     ) -> Result<Option<Nothing>, Error> {
+        let chosen = if selection.globs.is_empty() { Vec::new() } else { self.groups(selection).await? };
+        let Some(needle) = needles.first() else { return Ok(none_streamed(&chosen)) };
         let limiter = RateLimiter::new(RATE);
-        // To list all groups may take minutes; without a selection those are looked at that are known.
-        let inventory = if selection.globs.is_empty() {
-            None
-        } else {
-            Some(inventory::take(self.aws, Some(self.stack), selection, &limiter, self.now, &()).await?)
-        };
-        let named = inventory.iter().flat_map(|inventory| &inventory.groups);
-        let named = named.filter(|entry| entry.facts.class == Class::Standard).map(|entry| entry.facts.name.as_str());
-        let groups: Vec<&str> = named.chain(busiest.iter().map(String::as_str)).take(GROUPS).collect();
-        if let Some(needle) = needles.first() {
-            for group in groups {
-                let mut held = past::holding(self.aws, group, &search.range, &needle.text).await?;
-                held.retain(|event| holds(&event.message, needles));
-                let ids: Vec<&str> = held.iter().map(|event| event.id.as_str()).collect();
-                // What the index has is something else than what was looked for.
-                let known = if ids.is_empty() { 0 } else { search.known(&ids, self.domain).await.unwrap_or(ids.len()) };
-                if let Some(first) = held.first().filter(|_| known == 0) {
-                    return self.held_back(group, first.time, inventory.as_ref()).await.map(Some);
-                }
+        let names = chosen.iter().map(|group| group.name.as_str()).chain(busiest.iter().map(String::as_str));
+        for group in names.take(GROUPS) {
+            let mut held = past::holding(self.aws, &limiter, group, &search.range, &needle.text).await?;
+            held.retain(|event| holds(&event.message, needles));
+            let ids: Vec<&str> = held.iter().map(|event| event.id.as_str()).collect();
+            let Some(first) = held.first() else { continue };
+            // What the index has is something else than what was looked for.
+            if search.known(&ids, self.domain).await.unwrap_or(ids.len()) == 0 {
+                return self.held_back(group, first.time, &chosen).await.map(Some);
             }
-            return Ok(None);
         }
-        Ok(inventory.as_ref().and_then(none_streamed))
+        Ok(none_streamed(&chosen))
     }
 
     /// Why an event of CloudWatch Logs is not in the index.
-    async fn held_back(&self, group: &str, at: Timestamp, inventory: Option<&Inventory>) -> Result<Nothing, Error> {
-        let known = inventory.and_then(|inventory| inventory.groups.iter().find(|entry| entry.facts.name == group));
-        let state = match known {
-            Some(entry) => entry.decision.state,
-            None => self.state_of(group).await?,
+    async fn held_back(&self, group: &str, at: Timestamp, chosen: &[Known]) -> Result<Nothing, Error> {
+        let state = match chosen.iter().find(|known| known.name == group) {
+            Some(known) => known.state,
+            None => self.state(group).await?,
         };
-        if !matches!(state, State::Streamed | State::Double | State::Drifted) {
-            return Ok(not_streamed(group, state, &format!("CloudWatch Logs holds it in {group} at {}", rfc3339(at))));
+        let there = format!("CloudWatch Logs holds it in {group} at {}", rfc3339(at));
+        if !may_be_streamed(state) {
+            return Ok(not_streamed(group, state, &there));
         }
         let age = self.now.duration_since(at);
         let late = age.as_secs() > ON_ITS_WAY;
         Ok(Nothing {
             cause: "on_its_way",
             detail: format!(
-                "CloudWatch Logs holds it in {group} at {}, {} ago, and the index does not {}",
-                rfc3339(at),
+                "{there}, {} ago, and the index {}",
                 rough(age),
-                if late {
-                    "hold it: it is late, or came before its group was streamed"
-                } else {
-                    "yet: it is on its way"
-                },
+                if late { "does not: it is late, or came before its group was streamed" } else { "does not yet" },
             ),
-            suggestion: Some(if late { "logctl audit".to_owned() } else { "try again in a minute".to_owned() }),
+            suggestion: Some(
+                if late { "see what is streamed: logctl audit" } else { "try again in a minute" }.to_owned(),
+            ),
         })
     }
 
-    async fn state_of(&self, group: &str) -> Result<State, Error> {
-        let globs = group.parse().into_iter().map(|glob| crate::args::GroupGlob { glob, excludes: false }).collect();
-        let limiter = RateLimiter::new(RATE);
-        let selection = GroupSelection { globs };
-        let inventory = inventory::take(self.aws, Some(self.stack), &selection, &limiter, self.now, &()).await?;
-        Ok(inventory.groups.first().map_or(State::Unknown, |entry| entry.decision.state))
+    /// The first groups of the account that a selection takes.
+    async fn groups(&self, selection: &GroupSelection) -> Result<Vec<Known>, Error> {
+        let mut groups: Vec<Group> = Vec::new();
+        for glob in selection.globs.iter().filter(|glob| !glob.excludes) {
+            let glob = glob.glob.to_string();
+            let prefix = glob.split(['*', '?']).next().unwrap_or_default();
+            groups.extend(groups::first(self.aws, prefix).await?);
+        }
+        groups.retain(|group| selection.takes(&group.name) && group.class == Class::Standard);
+        let mut known = Vec::new();
+        for group in groups.into_iter().take(GROUPS) {
+            let state = self.state(&group.name).await?;
+            known.push(Known { name: group.name, state });
+        }
+        Ok(known)
     }
 
-    /// Whether the account has groups that a selection takes, though the index has not: then they are why nothing was found.
-    ///
-    /// # Errors
-    /// When the account cannot be read, or has no such group either.
-    pub async fn beyond_the_index(&self, selection: &GroupSelection) -> Result<Option<Nothing>, Error> {
+    async fn state(&self, group: &str) -> Result<State, Error> {
         let limiter = RateLimiter::new(RATE);
-        let inventory = inventory::take(self.aws, Some(self.stack), selection, &limiter, self.now, &());
-        match tokio::time::timeout(PATIENCE * 2, inventory).await {
-            Err(_) => Ok(None),
-            Ok(inventory) => {
-                let inventory = inventory?;
-                Ok(none_streamed(&inventory).or_else(|| {
-                    let groups = count(inventory.groups.len(), "log group");
-                    (!inventory.groups.is_empty()).then(|| Nothing {
-                        cause: "no_events",
-                        detail: format!("{groups} of the account match, and no event of theirs is in the index"),
-                        suggestion: Some("see their states with: logctl audit".to_owned()),
-                    })
-                }))
-            }
-        }
+        let filters = FilterCalls::new(self.aws, &limiter).get(group).await?;
+        let policy = policy::read(self.aws).await?.map(|(_, policy)| policy);
+        let facts = GroupFacts { name: group.to_owned(), chain: Some(Chain::No), class: Class::Standard, filters };
+        let account = AccountFacts { policy, ..AccountFacts::default() };
+        Ok(decide(&facts, &account, self.stack.coverage().as_ref()).state)
     }
 }
 
+/// Whether events of a group in this state may reach the index.
+fn may_be_streamed(state: State) -> bool {
+    matches!(state, State::Streamed | State::Double | State::Drifted | State::Unwanted | State::Unknown)
+}
+
 /// All groups that were chosen are such that none of their events can be in the index.
-fn none_streamed(inventory: &Inventory) -> Option<Nothing> {
-    let streamed =
-        |state| matches!(state, State::Streamed | State::Double | State::Drifted | State::Unwanted | State::Unknown);
-    let first = inventory.groups.first()?;
-    let none = !inventory.groups.iter().any(|entry| streamed(entry.decision.state));
-    none.then(|| {
-        let groups = count(inventory.groups.len(), "log group");
-        not_streamed(&first.facts.name, first.decision.state, &format!("{groups} of the account match"))
-    })
+fn none_streamed(groups: &[Known]) -> Option<Nothing> {
+    let first = groups.first()?;
+    let none = !groups.iter().any(|group| may_be_streamed(group.state));
+    none.then(|| not_streamed(&first.name, first.state, &format!("{} of the account match", named(groups))))
+}
+
+fn named(groups: &[Known]) -> String {
+    let more = if groups.len() == GROUPS { "at least " } else { "" };
+    format!("{more}{}", count(groups.len(), "log group"))
 }
 
 fn not_streamed(group: &str, state: State, why: &str) -> Nothing {
@@ -198,13 +219,46 @@ fn not_streamed(group: &str, state: State, why: &str) -> Nothing {
     }
 }
 
-/// Whether a text holds every needle, as it is or as JSON escapes it, and the name of its field.
-fn holds(text: &str, needles: &[Needle]) -> bool {
-    let line = text.to_lowercase();
+/// Whether an object of dead letters holds an event of the range and of the chosen groups that says all of it.
+async fn holds_letter(
+    key: &str,
+    object: &[u8],
+    range: &Range<Timestamp>,
+    needles: &[Needle],
+    selection: &GroupSelection,
+) -> bool {
+    #[derive(Deserialize)]
+    struct Event {
+        timestamp: i64,
+        message: String,
+    }
+    let is_it = |line: &str| -> Option<bool> {
+        let letter: DeadLetter<'_> = serde_json::from_str(line).ok()?;
+        let event: Event = serde_json::from_str(letter.event?.get()).ok()?;
+        let of_group = letter.origin.is_none_or(|origin| selection.takes(&origin.log_group));
+        Some(of_group && range.contains(&from_milliseconds(event.timestamp)) && holds(&event.message, needles))
+    };
+    let Ok(mut lines) = Lines::new(key, object) else { return false };
+    let mut read = 0;
+    while read < MOST_BYTES {
+        let Ok(Some(chunk)) = lines.chunk() else { return false };
+        if chunk.lines().any(|line| is_it(line) == Some(true)) {
+            return true;
+        }
+        read += chunk.len();
+        tokio::task::yield_now().await; // The time may be over.
+    }
+    false
+}
+
+/// Whether a message holds every needle, as it is or as JSON escapes it, and the name of its field.
+fn holds(message: &str, needles: &[Needle]) -> bool {
+    let message = message.to_lowercase();
     needles.iter().all(|needle| {
         let text = needle.text.to_lowercase();
         let escaped = serde_json::Value::from(text.as_str()).to_string();
         let name = needle.field.as_deref().and_then(|field| field.rsplit('.').next()).unwrap_or_default();
-        line.contains(&name.to_lowercase()) && (line.contains(&text) || line.contains(escaped.trim_matches('"')))
+        message.contains(&name.to_lowercase())
+            && (message.contains(&text) || message.contains(escaped.trim_matches('"')))
     })
 }

@@ -55,22 +55,23 @@ impl Answer {
     /// # Errors
     /// When stdout cannot be written.
     pub fn show(&self, args: &SearchArgs, output: Output, ui: &mut Ui) -> Result<(), Error> {
-        if output == Output::Json && args.output.format.is_none() {
-            return ui.json("logctl.search/v1", &self.document(args));
-        }
-        if args.output.pager {
+        args.printing.say_missing(&self.found.events, ui);
+        if args.printing.pager {
             ui.page()?;
+        }
+        if output == Output::Json && args.printing.format.is_none() {
+            return ui.json("logctl.search/v1", &self.document(args));
         }
         let day = |at: Timestamp| at.to_zoned_datetime(ui.look.time_zone.clone()).date();
         let dated = day(self.search.range.start) != day(self.search.range.end);
         let marks = query::marks(&self.query);
-        printer::print(&self.found.events, &args.output, output, Shown { marks: marks.as_ref(), dated }, ui)
+        printer::print(&self.found.events, &args.printing, output, Shown { marks: marks.as_ref(), dated }, ui)
     }
 
     fn document(&self, args: &SearchArgs) -> Document<'_> {
         let Self { found, nothing, search, place, .. } = self;
-        let (common, events) = printer::records(&found.events, &args.output);
-        let whole = !args.output.compact;
+        let (common, events) = printer::records(&found.events, &args.printing);
+        let whole = !args.printing.compact;
         Document {
             place: place.of(&found.events),
             query: args.query.join(" "),
@@ -112,20 +113,16 @@ impl Answer {
                     nothing.suggestion.iter().for_each(|suggestion| ui.hint(suggestion));
                 }
             }
-            _ if !found.warnings.is_empty() => ui.status(format_args!(
-                "{} of those that could be looked at, from {range}, {place}",
-                count(shown, "event")
-            )),
             _ if (shown as u64) < found.total || found.total_is_at_least => {
-                ui.status(format_args!(
-                    "the newest {} of {} from {range}, {place}",
-                    count(shown, "event"),
-                    total(found)
-                ));
+                let part = if found.warnings.is_empty() { "" } else { " that could be looked at" };
+                let total = total(found);
+                ui.status(format_args!("the newest {} of {total}{part}, from {range}, {place}", count(shown, "event")));
                 let more = (args.limit * 10).min(MAX_LIMIT);
                 let more =
                     if args.limit < MAX_LIMIT { format!("more with --limit {more}, or ") } else { String::new() };
-                ui.hint(format_args!("see {more}older ones with --until"));
+                if shown as u64 >= args.limit {
+                    ui.hint(format_args!("see {more}older ones with --until"));
+                }
             }
             _ => ui.status(format_args!("all {} from {range}, {place}", count(shown, "event"))),
         }
@@ -157,6 +154,6 @@ impl Answer {
 }
 
 fn total(found: &Found) -> String {
-    let at_least = if found.total_is_at_least { "more than " } else { "" };
+    let at_least = if found.total_is_at_least { "at least " } else { "" };
     format!("{at_least}{}", grouped(found.total))
 }

@@ -33,7 +33,7 @@ pub struct Connected {
     /// Whose it is.
     pub place: Place,
     /// The account and its stack, where the domain is known by them.
-    pub account: Option<(Aws, DeployedStack)>,
+    stack: Option<(Aws, DeployedStack)>,
 }
 
 /// Where an answer comes from.
@@ -54,13 +54,13 @@ impl Connected {
     /// The account, to be asked why nothing was found.
     #[must_use]
     pub fn account(&self, now: Timestamp) -> Option<Account<'_>> {
-        self.account.as_ref().map(|(aws, stack)| Account { aws, stack, domain: &self.client, now })
+        self.stack.as_ref().map(|(aws, stack)| Account { aws, stack, domain: &self.client, now })
     }
 
     /// What redacts events before they are indexed, where that is known and something does.
     #[must_use]
     pub fn redactor(&self) -> Option<Redactor> {
-        let (_, stack) = self.account.as_ref()?;
+        let (_, stack) = self.stack.as_ref()?;
         Redactor::new(&stack.settings.redact, &stack.settings.redact_patterns).ok().flatten()
     }
 }
@@ -86,21 +86,19 @@ impl Place {
     fn of_pairs(&self, all: &BTreeSet<(&str, &str)>) -> Self {
         const NAMED: usize = 3;
         let pairs: Vec<_> = all.iter().filter(|(account, _)| !account.is_empty()).collect();
-        let one = |of: fn(&(&str, &str)) -> String| {
-            let all: BTreeSet<String> = pairs.iter().map(|pair| of(pair)).collect();
-            all.into_iter().next().filter(|_| pairs.len() == 1)
-        };
-        let name = |(account, region): &&(&str, &str)| format!("account {account}, {region}");
-        match pairs.as_slice() {
-            [] => self.clone(),
-            [only] if self.account.as_deref() == Some(only.0) && self.region.as_deref() == Some(only.1) => self.clone(),
-            pairs if pairs.len() <= NAMED => Self {
-                account: one(|pair| pair.0.to_owned()),
-                region: one(|pair| pair.1.to_owned()),
-                text: pairs.iter().map(name).collect::<Vec<_>>().join("; "),
-            },
-            pairs => Self { account: None, region: None, text: format!("{} accounts and Regions", pairs.len()) },
+        let [Some(first), ..] = [pairs.first()] else { return self.clone() };
+        let account = pairs.iter().all(|pair| pair.0 == first.0).then(|| first.0.to_owned());
+        let region = pairs.iter().all(|pair| pair.1 == first.1).then(|| first.1.to_owned());
+        if account.is_some() && account == self.account && region == self.region {
+            return self.clone();
         }
+        let name = |(account, region): &&(&str, &str)| format!("account {account}, {region}");
+        let text = if pairs.len() <= NAMED {
+            pairs.iter().map(name).collect::<Vec<_>>().join("; ")
+        } else {
+            format!("{} accounts and Regions", pairs.len())
+        };
+        Self { account, region, text }
     }
 }
 
@@ -150,7 +148,7 @@ pub async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<Connected, E
         client: domain.client(&aws, timeout).await?,
         prefix: prefix.unwrap_or_else(|| stack.settings.prefix.clone()).to_string(),
         place,
-        account: Some((aws, stack)),
+        stack: Some((aws, stack)),
     })
 }
 
@@ -217,5 +215,22 @@ async fn by_endpoint(
     };
     let place = Place { account: None, region: None, text: format!("the domain at {endpoint}") };
     let client = DomainClient::new(endpoint, auth, Network::new(cx.env).client(None)?, timeout);
-    Ok(Connected { client, prefix: prefix.to_string(), place, account: None })
+    Ok(Connected { client, prefix: prefix.to_string(), place, stack: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_all_events_share_is_named() {
+        let unknown = Place { text: "the domain".to_owned(), ..Place::default() };
+        let of = |pairs: &[(&str, &str)]| unknown.of_pairs(&pairs.iter().copied().collect());
+        assert_eq!(of(&[]).to_string(), "the domain");
+        assert_eq!(of(&[("1", "a")]).to_string(), "account 1, a");
+        let two = of(&[("1", "a"), ("2", "a")]);
+        assert_eq!((two.account.as_deref(), two.region.as_deref()), (None, Some("a")));
+        assert_eq!(two.to_string(), "account 1, a; account 2, a");
+        assert_eq!(of(&[("1", "a"), ("1", "b"), ("1", "c"), ("1", "d")]).to_string(), "4 accounts and Regions");
+    }
 }

@@ -1,36 +1,35 @@
 //! `--explain`: how a query was read, what the domain would be asked, and the same question for other tools.
 
-use serde_json::Value;
-
-use super::{Language, SearchArgs};
-use crate::{
-    error::Error,
-    query::{self, Query},
-    ui::Ui,
+use super::{
+    Language, SearchArgs,
+    asked::{Asked, with_flags},
 };
+use crate::{error::Error, query, ui::Ui};
 
 /// Shows it: the request on stdout, the rest beside it.
 ///
 /// # Errors
 /// When stdout cannot be written.
-pub fn show(args: &SearchArgs, query: &Query, bodies: &[Value], ui: &mut Ui) -> Result<(), Error> {
+pub fn show(args: &SearchArgs, asked: &Asked, ui: &mut Ui) -> Result<(), Error> {
     match args.lang {
         Language::Lucene | Language::Dsl => ui.status("the engine reads this query by itself:"),
         Language::Logctl | Language::Dql => {
-            ui.status(format_args!("read as: {}", query::line(query)));
-            for line in query::tree(query) {
+            ui.status(format_args!("read as: {}", query::line(&asked.query)));
+            for line in query::tree(&asked.query) {
                 ui.status(format_args!("  {line}"));
             }
-            let said = |said: Result<String, String>| said.unwrap_or_else(|why| format!("not to be said: {why}"));
-            ui.status(format_args!("for Dashboards (DQL): {}", said(query::to_dql(query))));
-            let filter = said(query::to_insights(query).map(|filter| {
-                format!(
-                    "fields @timestamp, @log, @message | filter {filter} | sort @timestamp desc | limit {}",
-                    args.limit
-                )
-            }));
-            ui.status(format_args!("for Logs Insights: {filter}"));
+            let whole = with_flags(&asked.query, args);
+            let cannot = |why: String| format!("cannot be written there: {why}");
+            ui.status(format_args!("for Dashboards (DQL): {}", query::to_dql(&whole).unwrap_or_else(cannot)));
+            let filter = query::to_insights(&whole).map(|filter| {
+                let filter = if filter.starts_with("1 = 1") { String::new() } else { format!(" | filter {filter}") };
+                format!("fields @timestamp, @log, @message{filter} | sort @timestamp desc | limit {}", args.limit)
+            });
+            ui.status(format_args!("for Logs Insights: {}", filter.unwrap_or_else(cannot)));
         }
     }
-    bodies.iter().try_for_each(|body| ui.line(&serde_json::to_string_pretty(body).unwrap_or_default()))
+    let requests = asked.searches("");
+    requests.iter().try_for_each(|search| {
+        ui.line(&serde_json::to_string_pretty(&search.body(asked.limit, None)).unwrap_or_default())
+    })
 }

@@ -24,7 +24,7 @@ fn is_date(text: &str) -> bool {
 }
 
 /// Why a query makes no sense, and an example of what does; `None` where it does.
-pub(super) fn nonsense(query: &Query) -> Option<(String, &'static str)> {
+pub(in crate::query) fn nonsense(query: &Query) -> Option<(String, &'static str)> {
     let mut found = None;
     query.walk(&mut |part| {
         let wrong = match part {

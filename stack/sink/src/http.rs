@@ -17,10 +17,8 @@ use hyper_util::{
     },
     rt::{TokioExecutor, TokioTimer},
 };
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
+pub use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore, pki_types::pem::PemObject as _};
 
 /// Answers longer than this many bytes are an error, unless the caller says otherwise.
 const MAX_RESPONSE: usize = 16 << 20;
@@ -96,23 +94,37 @@ impl HttpClient {
     ///
     /// # Errors
     /// When `authorities` cannot be read.
-    ///
     pub fn new(authorities: Option<&str>) -> Result<Self, String> {
-        Ok(Self {
-            direct: pooled(http_connector(), tls(authorities)?),
+        let own = authorities.map(certificates).unwrap_or_default();
+        if authorities.is_some() && own.is_empty() {
+            return Err("no certificate in PEM that can be read".to_owned());
+        }
+        Ok(Self::trusting(&own))
+    }
+
+    /// A client without connections. It trusts the public authorities, and these.
+    #[must_use]
+    pub fn trusting(authorities: &[CertificateDer<'static>]) -> Self {
+        Self {
+            direct: pooled(http_connector(), tls(authorities)),
             #[cfg(feature = "proxy")]
             tunnel: None,
             max_response: MAX_RESPONSE,
-        })
+        }
     }
 
     /// By way of a proxy, for https and for hosts that `exempt` does not name; both as the variables `HTTPS_PROXY` and
-    /// `NO_PROXY` have them. This machine is always exempt.
+    /// `NO_PROXY` have them. This machine is always exempt. It trusts as [`Self::trusting`] does.
     ///
     /// # Errors
-    /// When `authorities` cannot be read.
+    /// Where the proxy is of a kind that is not spoken to.
     #[cfg(feature = "proxy")]
-    pub fn with_proxy(self, authorities: Option<&str>, proxy: &str, exempt: &str) -> Result<Self, String> {
+    pub fn with_proxy(
+        self,
+        authorities: &[CertificateDer<'static>],
+        proxy: &str,
+        exempt: &str,
+    ) -> Result<Self, String> {
         if !(proxy.is_empty() || !proxy.contains("://") || proxy.starts_with("http://")) {
             return Err("a proxy is spoken to by http://; other kinds of proxies are not supported".to_owned());
         }
@@ -124,7 +136,7 @@ impl HttpClient {
         if let Some(login) = found.basic_auth() {
             connector = connector.with_auth(login.clone());
         }
-        let client = pooled(connector, tls(authorities)?);
+        let client = pooled(connector, tls(authorities));
         Ok(Self { tunnel: Some(Tunnel { matcher, client }), ..self })
     }
 
@@ -183,21 +195,23 @@ fn http_connector() -> HttpConnector {
     connector
 }
 
+/// The certificates of a text in PEM that can be trusted: among the hundred of a system there is always one that nobody reads.
+#[must_use]
+pub fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let blocks = pem.split_inclusive(END).filter_map(|block| CertificateDer::from_pem_slice(block.as_bytes()).ok());
+    blocks.filter(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok()).collect()
+}
+
 #[expect(clippy::expect_used, reason = "fails only for a provider without TLS 1.2 and 1.3")]
-fn tls(authorities: Option<&str>) -> Result<ClientConfig, String> {
+fn tls(authorities: &[CertificateDer<'static>]) -> ClientConfig {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authorities.unwrap_or_default().as_bytes()).collect();
-    // Among the hundred of a system there is always one that nobody can read.
-    roots.add_parsable_certificates(read.map_err(|error| format!("not a certificate in PEM: {error}"))?);
-    if authorities.is_some() && roots.len() == webpki_roots::TLS_SERVER_ROOTS.len() {
-        return Err("no certificate in PEM".to_owned());
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    roots.add_parsable_certificates(authorities.iter().cloned());
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring has the default protocol versions")
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
+        .with_no_client_auth()
 }
 
 fn pooled<C>(connector: C, tls: ClientConfig) -> Client<HttpsConnector<C>, Full<Bytes>>
@@ -221,4 +235,16 @@ fn root(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_certificate_is_not_trusted() {
+        const BROKEN: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(certificates(BROKEN).is_empty() && certificates("text").is_empty());
+        assert!(HttpClient::new(Some(BROKEN)).is_err() && HttpClient::new(None).is_ok());
+    }
 }

@@ -124,15 +124,51 @@ impl Hosts {
     }
 
     fn host(&self, service: &str, region: &str) -> String {
-        let china = region.starts_with("cn-");
+        let partition = Partition::of(region);
         let fips = if self.fips { "-fips" } else { "" };
         match (service, self.dual_stack) {
             // S3 had its names before there was a rule.
-            ("s3", true) => format!("s3{fips}.dualstack.{region}.amazonaws.com{}", if china { ".cn" } else { "" }),
-            (_, true) if china => format!("{service}{fips}.{region}.api.amazonwebservices.com.cn"),
-            (_, true) => format!("{service}{fips}.{region}.api.aws"),
-            (_, false) => format!("{service}{fips}.{region}.amazonaws.com{}", if china { ".cn" } else { "" }),
+            ("s3", true) => format!("s3{fips}.dualstack.{region}.{}", partition.suffix),
+            (_, true) => format!("{service}{fips}.{region}.{}", partition.dual_stack),
+            (_, false) => format!("{service}{fips}.{region}.{}", partition.suffix),
         }
+    }
+}
+
+/// A part of AWS, told by the names of its Regions.
+struct Partition {
+    regions: &'static str,
+    name: &'static str,
+    suffix: &'static str,
+    dual_stack: &'static str,
+}
+
+/// As botocore's `partitions.json` has them.
+const PARTITIONS: [Partition; 8] = [
+    Partition {
+        regions: "cn-",
+        name: "aws-cn",
+        suffix: "amazonaws.com.cn",
+        dual_stack: "api.amazonwebservices.com.cn",
+    },
+    Partition { regions: "us-gov-", name: "aws-us-gov", suffix: "amazonaws.com", dual_stack: "api.aws" },
+    Partition { regions: "eusc-", name: "aws-eusc", suffix: "amazonaws.eu", dual_stack: "api.amazonwebservices.eu" },
+    Partition { regions: "us-isob-", name: "aws-iso-b", suffix: "sc2s.sgov.gov", dual_stack: "api.aws.scloud" },
+    Partition { regions: "us-iso-", name: "aws-iso", suffix: "c2s.ic.gov", dual_stack: "api.aws.ic.gov" },
+    Partition { regions: "us-isof-", name: "aws-iso-f", suffix: "csp.hci.ic.gov", dual_stack: "api.aws.hci.ic.gov" },
+    Partition {
+        regions: "eu-isoe-",
+        name: "aws-iso-e",
+        suffix: "cloud.adc-e.uk",
+        dual_stack: "api.cloud-aws.adc-e.uk",
+    },
+    Partition { regions: "", name: "aws", suffix: "amazonaws.com", dual_stack: "api.aws" },
+];
+
+impl Partition {
+    fn of(region: &str) -> &'static Self {
+        let [known @ .., all] = &PARTITIONS;
+        known.iter().find(|partition| region.starts_with(partition.regions)).unwrap_or(all)
     }
 }
 
@@ -225,7 +261,7 @@ impl AwsClient {
             #[serde(default)]
             tags: BTreeMap<String, String>,
         }
-        let (partition, region) = (self.partition(), self.region());
+        let (partition, region) = (Partition::of(self.region()).name, self.region());
         let arn = format!("arn:{partition}:lambda:{region}:{account}:function:{name}");
         let path = format!("2017-03-31/tags/{}", utf8_percent_encode(&arn, ESCAPED));
         let found: Result<Output, _> = self.get("lambda", &path).await;
@@ -310,19 +346,6 @@ impl AwsClient {
         serde_json::from_slice(body).map_err(|cause| AwsError::Response { service, cause })
     }
 
-    /// The part of AWS that the Region belongs to, by the Regions' names.
-    fn partition(&self) -> &'static str {
-        let partitions = [
-            ("cn-", "aws-cn"),
-            ("us-gov-", "aws-us-gov"),
-            ("eusc-", "aws-eusc"),
-            ("us-iso-", "aws-iso"),
-            ("us-isob-", "aws-iso-b"),
-        ];
-        let found = partitions.iter().find(|(prefix, _)| self.region().starts_with(prefix));
-        found.map_or("aws", |(_, partition)| partition)
-    }
-
     fn url(&self, service: &str) -> String {
         format!("{}/", self.hosts.url(service, self.region()))
     }
@@ -384,6 +407,7 @@ mod tests {
     #[test_case("logs", "us-east-1", true, false, "https://logs-fips.us-east-1.amazonaws.com"; "fips")]
     #[test_case("secretsmanager", "us-east-1", true, true, "https://secretsmanager-fips.us-east-1.api.aws"; "both")]
     #[test_case("s3", "us-east-1", true, true, "https://s3-fips.dualstack.us-east-1.amazonaws.com"; "both of s3")]
+    #[test_case("sqs", "eusc-de-east-1", false, false, "https://sqs.eusc-de-east-1.amazonaws.eu"; "in the sovereign cloud")]
     #[test_case("s3", "cn-north-1", false, false, "https://s3.cn-north-1.amazonaws.com.cn"; "in china")]
     fn where_a_service_answers(service: &str, region: &str, fips: bool, dual_stack: bool, expected: &str) {
         let hosts = Hosts { fips, dual_stack, ..Hosts::default() };

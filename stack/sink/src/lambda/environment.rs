@@ -156,7 +156,7 @@ mod tests {
     #[test_case(&[("LOGCTL_ENDPOINT", "localhost")], Some("LOGCTL_ENDPOINT: an endpoint looks like https://search-logs-abc.eu-west-1.es.amazonaws.com"); "no scheme")]
     #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "password")], Some("LOGCTL_AUTH: the modes of authentication are sigv4, basic, none"); "unknown mode")]
     #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "sigv4")], Some("AWS_ACCESS_KEY_ID: not set"); "nothing to sign with")]
-    #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_CA", "hm")], Some("LOGCTL_CA: no certificate in PEM"); "no certificate")]
+    #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_CA", "hm")], Some("LOGCTL_CA: no certificate in PEM that can be read"); "no certificate")]
     #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_REDACT", "email,phone")], Some("LOGCTL_REDACT: there is no detector `phone`; there are email, card, iban, jwt, aws-key, bearer, basic-auth, password, private-key, api-key"); "unknown detector")]
     #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "none"), ("LOGCTL_REDACT_PATTERNS", "x*")], Some("LOGCTL_REDACT_PATTERNS: `x*` matches everywhere"); "a pattern that cannot be meant")]
     #[test_case(&[("LOGCTL_ENDPOINT", "https://a"), ("LOGCTL_AUTH", "basic"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_REGION", "r")], Some("LOGCTL_SECRET: not set"); "no secret")]

@@ -1,0 +1,156 @@
+//! What is asked for: the query, the range, and the flags that narrow both.
+
+use std::ops::Range;
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use logctl_core::level::Level;
+use serde_json::{Value, json};
+use strum::IntoEnumIterator as _;
+
+use super::{Language, SearchArgs, lists};
+use crate::{
+    args::GroupSelection,
+    error::{Error, Kind},
+    events::Search,
+    query::{self, Comparison, Compiled, Field, Query, dsl},
+    time,
+};
+
+/// CloudWatch Logs takes no event of a time further ahead:
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>.
+const AHEAD: SignedDuration = SignedDuration::from_hours(2);
+
+/// What is asked for.
+pub struct Asked {
+    pub query: Query,
+    /// What of it the engine is asked, in as many parts as a long list of values takes.
+    pub parts: Vec<Compiled>,
+    /// The clauses of the flags.
+    pub flags: Vec<Value>,
+    pub range: Range<Timestamp>,
+    pub limit: usize,
+}
+
+impl Asked {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// Wrong usage, with the place in the query.
+    pub fn read(args: &SearchArgs, now: Timestamp, zone: &TimeZone) -> Result<Self, Error> {
+        let of_engine = |clause| (Query::All, vec![Compiled { clause, verdict: None }]);
+        let of_tree = |query| {
+            let query = query::at(query, now, zone)?;
+            let parts: Vec<Compiled> = query::parts(&query).iter().map(dsl::compile).collect();
+            Ok::<_, Error>((query, parts))
+        };
+        let text = args.query.join(" ");
+        let (query, parts) = match args.lang {
+            Language::Logctl => of_tree(query::parse(&lists::read(&args.query)?)?)?,
+            Language::Dql => of_tree(query::foreign::dql(&text)?)?,
+            Language::Lucene => of_engine(query::foreign::lucene(&text)?),
+            Language::Dsl => of_engine(query::foreign::dsl(&text)?),
+        };
+        let range = range(args, &query, now, zone)?;
+        let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+        Ok(Self { query, parts, flags: clauses(&args.selection, args.level), range, limit })
+    }
+
+    /// The searches, each for a part of the answer.
+    #[must_use]
+    pub fn searches(&self, prefix: &str) -> Vec<Search> {
+        let indices = format!("{prefix}-2*,{prefix}-outlier*");
+        let search = |Compiled { clause, verdict }: &Compiled| Search {
+            indices: indices.clone(),
+            clause: all(&[std::slice::from_ref(clause), self.flags.as_slice()].concat()),
+            verdict: verdict.clone(),
+            range: self.range.clone(),
+            limit: self.limit,
+        };
+        self.parts.iter().map(search).collect()
+    }
+
+    /// The clause of the whole query, flags aside.
+    #[must_use]
+    pub fn clause(&self) -> Value {
+        match self.parts.as_slice() {
+            [only] => only.clause.clone(),
+            parts => {
+                let clauses: Vec<&Value> = parts.iter().map(|part| &part.clause).collect();
+                json!({"bool": {"should": clauses, "minimum_should_match": 1}})
+            }
+        }
+    }
+
+    /// The search for what the query finds, and `-l` leaves out because it has no level.
+    #[must_use]
+    pub fn unleveled(&self, search: &Search, selection: &GroupSelection) -> Search {
+        let no_level = json!({"bool": {"must_not": [{"exists": {"field": "@level"}}]}});
+        let filters = [clauses(selection, None), vec![self.clause(), no_level]].concat();
+        Search { clause: all(&filters), verdict: None, ..search.clone() }
+    }
+}
+
+fn all(filters: &[Value]) -> Value {
+    json!({"bool": {"filter": filters}})
+}
+
+/// The range that was asked for, by a flag or in the query, else the last hour.
+fn range(args: &SearchArgs, query: &Query, now: Timestamp, zone: &TimeZone) -> Result<Range<Timestamp>, Error> {
+    let (since, until) = query::window(query);
+    let until = match &args.until {
+        Some(until) => until.at(now, zone)?,
+        None => until.unwrap_or(now),
+    };
+    let since = match &args.since {
+        Some(since) => since.at(now, zone)?,
+        None => since.or_else(|| until.checked_sub(SignedDuration::from_hours(1)).ok()).unwrap_or(Timestamp::MIN),
+    };
+    if since > now.checked_add(AHEAD).unwrap_or(Timestamp::MAX) {
+        let what = format!("the time range begins in the future, at {}", time::rfc3339(since));
+        return Err(Error::new(Kind::Usage, what).hint("check --since and --until, and the clock of this machine"));
+    }
+    time::range(since, until)
+}
+
+/// The clauses of the flags that narrow a search.
+fn clauses(selection: &GroupSelection, level: Option<Level>) -> Vec<Value> {
+    let mut filters = Vec::new();
+    let mut excluded = Vec::new();
+    let mut included = Vec::new();
+    for glob in &selection.globs {
+        if glob.excludes { &mut excluded } else { &mut included }.push(dsl::group(&glob.glob.to_string()));
+    }
+    if !included.is_empty() {
+        filters.push(json!({"bool": {"should": included, "minimum_should_match": 1}}));
+    }
+    if !excluded.is_empty() {
+        filters.push(json!({"bool": {"must_not": excluded}}));
+    }
+    if let Some(level) = level {
+        let levels: Vec<_> = Level::iter().filter(|each| *each >= level).map(|level| level.to_string()).collect();
+        filters.push(json!({"terms": {"@level": levels}}));
+    }
+    filters
+}
+
+/// The query with the flags as parts of it, for tools that have no such flags.
+#[must_use]
+pub fn with_flags(query: &Query, args: &SearchArgs) -> Query {
+    let test = |name: &str, comparison, text: String| Query::Test {
+        field: Field { name: name.to_owned(), literal: false },
+        comparison,
+        value: query::Value { text, quoted: false },
+    };
+    let globs = |excludes: bool| {
+        let globs = args.selection.globs.iter().filter(move |glob| glob.excludes == excludes);
+        globs.map(|glob| test("@log_group", Comparison::Equal, glob.glob.to_string()))
+    };
+    let mut parts = if *query == Query::All { Vec::new() } else { vec![query.clone()] };
+    let included: Vec<Query> = globs(false).collect();
+    if !included.is_empty() {
+        parts.push(Query::or(included));
+    }
+    parts.extend(globs(true).map(Query::negated));
+    parts.extend(args.level.map(|level| test("@level", Comparison::AtLeast, level.to_string())));
+    Query::and(parts)
+}
