@@ -21,7 +21,7 @@ pub fn separate_negations(arguments: &[OsString], cli: &Command) -> Vec<OsString
             separated.extend_from_slice(&arguments[at..]);
             break;
         }
-        match negated(text).filter(|_| in_query && !is_value) {
+        match negated(text, &flags).filter(|_| in_query && !is_value) {
             Some(word) => separated.push(format!("!{word}").into()),
             None => separated.push(argument.clone()),
         }
@@ -54,11 +54,11 @@ pub fn first_word(arguments: &[OsString], cli: &Command) -> Result<(), String> {
             is_value = false;
             continue;
         }
-        if let Some(word) = negated(text) {
+        if let Some(word) = negated(text, &flags) {
             let is_long = |flag: &&&Arg| flag.get_long() == Some(word);
             return Err(match flags.iter().find(is_long) {
-                Some(_) => format!("the option is -{text}; to leave out the word: logctl search -- {text}"),
-                None => format!("a query that begins with `{text}` stands behind two hyphens: logctl search -- {text}"),
+                Some(_) => format!("the option is -{text}; to leave out the word: logctl search NOT {word}"),
+                None => format!("to leave out a word first, write: logctl search NOT {word}"),
             });
         }
         if !text.starts_with('-') {
@@ -69,9 +69,18 @@ pub fn first_word(arguments: &[OsString], cli: &Command) -> Result<(), String> {
     Ok(())
 }
 
-/// The word that `-WORD` negates.
-fn negated(text: &str) -> Option<&str> {
+/// The word that `-WORD` negates; `-ojson` is an option with one of its values.
+fn negated<'t>(text: &'t str, flags: &[&Arg]) -> Option<&'t str> {
     let word = text.strip_prefix('-')?;
+    let takes = |flag: &&&Arg, value: &str| {
+        let mut values = flag.get_possible_values().into_iter();
+        values.any(|possible| possible.get_name() == value)
+    };
+    let mut signs = word.chars();
+    let short = signs.next();
+    if flags.iter().filter(|flag| flag.get_short() == short).any(|flag| takes(&flag, signs.as_str())) {
+        return None;
+    }
     let letters = word.chars().take_while(|c| c.is_alphabetic()).count();
     (word.starts_with(['"', '“']) || letters >= 2 && !word.chars().all(|c| c == 'v')).then_some(word)
 }
@@ -93,8 +102,9 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
 
-    #[test_case("search -nginx", Some("a query that begins with `-nginx` stands behind two hyphens: logctl search -- -nginx"); "a word")]
-    #[test_case("search -since 2h x", Some("the option is --since; to leave out the word: logctl search -- -since"); "an option")]
+    #[test_case("search -nginx", Some("to leave out a word first, write: logctl search NOT nginx"); "a word")]
+    #[test_case("search -since 2h x", Some("the option is --since; to leave out the word: logctl search NOT since"); "an option")]
+    #[test_case("search -ojson x", None; "an option with one of its values")]
     #[test_case("search -n50 x -timeout", None; "an option before the query")]
     #[test_case("search -s 2h x", None; "an option with its value")]
     #[test_case("audit -timeout", None; "another command, at the beginning")]
@@ -108,6 +118,7 @@ mod tests {
     #[test_case("search error -service=pay", "search error !service=pay"; "a negated test")]
     #[test_case("search error -g /aws/* -n 5", "search error -g /aws/* -n 5"; "flags with values")]
     #[test_case("search error -n50", "search error -n50"; "digits behind a flag")]
+    #[test_case("search error -ojsonl -lwarn", "search error -ojsonl -lwarn"; "options with their values")]
     #[test_case("search -timeout", "search -timeout"; "the first word is clap's")]
     #[test_case("search error --since 1h -x1", "search error --since 1h -x1"; "long flags")]
     #[test_case("search a -- -timeout", "search a -- -timeout"; "behind the two dashes")]

@@ -4,7 +4,6 @@ mod columns;
 mod json;
 mod pretty;
 mod template;
-mod wrap;
 
 use clap::ValueEnum;
 use regex_lite::Regex;
@@ -275,6 +274,22 @@ mod tests {
     }
 
     #[test]
+    fn fields_in_lists_keep_their_places() {
+        let source =
+            json!({"@timestamp": 1, "@message": "m", "order": {"items": [{"sku": "hat", "n": 1}, {"sku": "boots"}]}});
+        let event = Event::from_hit(&json!({"_id": "1", "_source": source}));
+        for names in ["order.items.sku", "order.items.s*"] {
+            let columns: Columns = names.parse().unwrap();
+            let args = OutputArgs { fields: Some(columns), ..OutputArgs::default() };
+            let (_, records) = records(std::slice::from_ref(&event), &args);
+            let expected = json!([{"fields": {"order": {"items": [{"sku": "hat"}, {"sku": "boots"}]}}}]);
+            assert_eq!(serde_json::to_value(records).unwrap(), expected, "{names}");
+        }
+        assert_eq!(columns::value(&event, "order.items.sku").as_deref(), Some("hat,boots"));
+        assert_eq!(columns::value(&event, "@message").as_deref(), Some("m"));
+    }
+
+    #[test]
     fn compact_says_nothing_twice() {
         let lines = written(Output::Jsonl, &OutputArgs { compact: true, ..OutputArgs::default() });
         let lines: Vec<&str> = lines.lines().collect();
@@ -310,6 +325,7 @@ mod tests {
     #[test_case("a}")]
     #[test_case("{}")]
     #[test_case("{a{b}}")]
+    #[test_case("{order.*}"; "a wildcard")]
     fn no_templates(template: &str) {
         assert!(template.parse::<Template>().is_err());
     }

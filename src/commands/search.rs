@@ -59,12 +59,12 @@ pub struct SearchArgs {
     #[arg(long, short, value_name = "LEVEL", value_parser = named::<Level>())]
     pub level: Option<Level>,
     /// Only events since this moment: 15m, 2h30m, yesterday 14:30, 2026-11-23 10:05 [default: 1h before --until]
-    #[arg(long, short, value_name = "TIME")]
+    #[arg(long, short, value_name = "TIME", allow_hyphen_values = true)]
     pub since: Option<Moment>,
     /// Only events before this moment [default: now]
-    #[arg(long, short, value_name = "TIME")]
+    #[arg(long, short, value_name = "TIME", allow_hyphen_values = true)]
     pub until: Option<Moment>,
-    /// Read and show times in this zone [default: the local one]
+    /// Read times in this zone, and show them to people in it [default: the local one]
     #[arg(long, short = 'z', value_name = "ZONE", value_parser = zone)]
     pub tz: Option<TimeZone>,
     /// Show at most this many events, the newest
@@ -107,10 +107,17 @@ pub enum Language {
     Logctl,
     /// That of Dashboards and Kibana: level: error and status >= 500
     Dql,
-    /// Lucene's, which the engine reads by itself: level:error AND status:>=500
+    /// Lucene's, which the engine reads by itself: @level:error AND status.num:>=500
     Lucene,
     /// The JSON of the engine: {"term": {"@level": "error"}}
     Dsl,
+}
+
+impl Language {
+    /// Whether the engine reads it by itself.
+    fn is_of_engine(self) -> bool {
+        matches!(self, Self::Lucene | Self::Dsl)
+    }
 }
 
 fn zone(name: &str) -> Result<TimeZone, String> {
@@ -146,6 +153,12 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let found = Search::run_all(&searches, &domain.client, &progress).await;
     drop(progress);
     let found = found.map_err(|error| of_query(error, args.lang))?;
+    if let Some(why) = found.warnings.iter().find(|why| args.lang.is_of_engine() && why.contains("parse")) {
+        return Err(Error::new(Kind::Usage, "the engine cannot read this query").because(why));
+    }
+    for note in &asked.notes {
+        ui.status(note);
+    }
     let search = searches.into_iter().next().unwrap_or_default();
     if args.level.is_some() {
         say_unleveled(&asked, &search, args, &domain.client, ui).await;
@@ -157,9 +170,8 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
 
 /// A query that the engine reads by itself, and cannot, is wrong usage.
 fn of_query(error: DomainError, lang: Language) -> Error {
-    let of_engine = matches!(lang, Language::Lucene | Language::Dsl);
     match error {
-        DomainError::Refused { status: 400, reason, .. } if of_engine => {
+        DomainError::Refused { status: 400, reason, .. } if lang.is_of_engine() => {
             Error::new(Kind::Usage, "the engine cannot read this query").because(reason)
         }
         error => error.into(),
@@ -201,7 +213,7 @@ async fn why_nothing(
         return Ok((None, place));
     }
     let clause = asked.clause();
-    let empty = Empty::new(search, &asked.query, &clause, &asked.flags, domain.redactor(), now);
+    let empty = Empty::new(search, &asked.query, &clause, (&asked.flags, asked.narrowed_by), domain.redactor(), now);
     let WhyNothing { nothing, groups, places } = empty.why(&domain.client).await;
     let nothing = match domain.account(now) {
         Some(account) if nothing.as_ref().is_none_or(Nothing::may_be_elsewhere) => {
@@ -215,7 +227,7 @@ async fn why_nothing(
 
 /// Groups that were asked for and that the index does not know.
 struct UnknownGroups {
-    /// The globs that match none of its groups.
+    /// The globs that match none of its groups, and those that leave some out.
     selection: GroupSelection,
     error: Error,
 }
@@ -236,6 +248,7 @@ async fn unknown_groups(
     }
     let Some(groups) = groups(search, domain).await? else { return Ok(None) };
     let Err(error) = selection.check(groups.iter().map(String::as_str)) else { return Ok(None) };
-    selection.globs.retain(|glob| !groups.iter().any(|group| glob.glob.matches(group)));
+    selection = args.selection.clone();
+    selection.globs.retain(|glob| glob.excludes || !groups.iter().any(|group| glob.glob.matches(group)));
     Ok(Some(UnknownGroups { selection, error: Error { message: format!("{} in the index", error.message), ..error } }))
 }

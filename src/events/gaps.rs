@@ -32,7 +32,7 @@ pub(super) fn incomplete(answer: &Value) -> Vec<String> {
     // Those that are nowhere are counted and not said to have failed.
     let lost = total.saturating_sub(shards("successful") + failed);
     if lost > 0 && answer["_shards"]["successful"].is_u64() {
-        warnings.push(format!("{lost} of {total} shards are not there: an index is red"));
+        warnings.push(format!("{lost} of {total} shards are not there: an index is red, or has just come into being"));
     }
     if answer["timed_out"] == true {
         warnings.push("the domain ran out of time and looked at a part of the events only".to_owned());

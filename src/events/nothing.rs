@@ -12,15 +12,15 @@ use super::{Indices, Search};
 use crate::{
     args,
     domain::{DomainClient, DomainError},
-    query::{self, Comparison, Field, Query, dsl},
+    query::{self, Comparison, Compiled, Field, Query, dsl},
     time::{from_milliseconds, rfc3339},
     words::{count, grouped},
 };
 
 /// How long it may take to find out.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How far back and ahead is looked.
-const AROUND: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How far ahead of now events may be.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 /// Names and values among which the nearest is looked for.
 const MOST: usize = 2_000;
 /// Fields of a query that are looked at: each may cost a request.
@@ -65,17 +65,19 @@ pub struct WhyNothing {
 #[derive(Debug)]
 pub struct Empty<'a> {
     /// The search.
-    pub search: &'a Search,
+    search: &'a Search,
     /// What was looked for.
-    pub query: &'a Query,
+    query: &'a Query,
     /// The clause of that.
-    pub clause: &'a Value,
+    clause: &'a Value,
     /// The clauses of the flags that narrow it.
-    pub flags: &'a [Value],
+    flags: &'a [Value],
+    /// What those flags are called.
+    narrowed_by: &'static str,
     /// What redacts events before they are indexed; where that is not known, everything that might.
-    pub redactor: Option<Redactor>,
+    redactor: Option<Redactor>,
     /// When the run began.
-    pub now: Timestamp,
+    now: Timestamp,
     asked: Cell<usize>,
 }
 
@@ -86,12 +88,12 @@ impl<'a> Empty<'a> {
         search: &'a Search,
         query: &'a Query,
         clause: &'a Value,
-        flags: &'a [Value],
+        (flags, narrowed_by): (&'a [Value], &'static str),
         redacted: Option<Redactor>,
         now: Timestamp,
     ) -> Self {
         let redactor = redacted.or_else(|| Redactor::new(&Detector::VARIANTS.join(","), "").ok().flatten());
-        Self { search, query, clause, flags, redactor, now, asked: Cell::new(0) }
+        Self { search, query, clause, flags, narrowed_by, redactor, now, asked: Cell::new(0) }
     }
 
     /// Why, as far as the domain knows.
@@ -111,10 +113,10 @@ impl<'a> Empty<'a> {
         let events = told["doc_count"].as_u64().unwrap_or_default();
         why.groups = keys(&told["busiest"]);
         why.places = places(told);
-        if let Some(nothing) = self.left_out(domain, all - events.min(all)).await? {
+        if let Some(nothing) = self.at_another_time(domain).await? {
             return Ok(nothing);
         }
-        if let Some(nothing) = self.at_another_time(domain).await? {
+        if let Some(nothing) = self.left_out(domain, all - events.min(all)).await? {
             return Ok(nothing);
         }
         let oldest = around["aggregations"]["all"]["oldest"]["value"].as_f64().map(milliseconds);
@@ -124,13 +126,13 @@ impl<'a> Empty<'a> {
         if let Some(nothing) = self.redacted(domain).await? {
             return Ok(nothing);
         }
-        for (nth, (field, value)) in names.iter().enumerate() {
+        for (nth, (field, part)) in names.iter().enumerate() {
             let have = told[format!("has {nth}")]["doc_count"].as_u64().unwrap_or_default();
             if have == 0 {
-                return Ok(no_field(&field.name, &keys(&told["names"]), self.chosen()));
+                return Ok(no_field(&field.name, &keys(&told["names"]), &self.chosen()));
             }
             if self.may_ask()
-                && let Some(nothing) = self.no_value(domain, field, value.as_deref(), have).await?
+                && let Some(nothing) = self.no_value(domain, field, part, have).await?
             {
                 return Ok(nothing);
             }
@@ -146,7 +148,7 @@ impl<'a> Empty<'a> {
         Ok(Nothing {
             cause: "absent",
             detail: format!(
-                "the {} with {} in this range{} hold nothing like it{begins}",
+                "the {} with {} in this range{} hold nothing that matches{begins}",
                 count(groups, "log group"),
                 count(events, "event"),
                 self.chosen(),
@@ -160,8 +162,8 @@ impl<'a> Empty<'a> {
     }
 
     /// Said behind what was counted, where flags have narrowed that.
-    fn chosen(&self) -> &'static str {
-        if self.flags.is_empty() { "" } else { " (of those that -g and -l choose)" }
+    fn chosen(&self) -> String {
+        if self.flags.is_empty() { String::new() } else { format!(" (of those that {} chooses)", self.narrowed_by) }
     }
 
     /// What would be found without the flags that narrow the search; `others` are the events that they leave out.
@@ -172,8 +174,8 @@ impl<'a> Empty<'a> {
         let found = self.found(domain, vec![self.clause.clone()], self.search.range.clone()).await?;
         Ok(found.map(|(found, _)| Nothing {
             cause: "left_out",
-            detail: format!("{} in this range, which -g or -l leaves out", matching(found)),
-            suggestion: Some("leave out -g and -l".to_owned()),
+            detail: format!("{} in this range, which {} leaves out", matching(found), self.narrowed_by),
+            suggestion: Some(format!("leave out {}", self.narrowed_by)),
         }))
     }
 
@@ -194,7 +196,7 @@ impl<'a> Empty<'a> {
     }
 
     /// What is there in the range at all.
-    async fn around(&self, domain: &DomainClient, names: &[(&Field, Option<String>)]) -> Result<Value, DomainError> {
+    async fn around(&self, domain: &DomainClient, names: &[(&Field, &Query)]) -> Result<Value, DomainError> {
         let mut chosen = json!({
             "groups": {"cardinality": {"field": "@log_group"}},
             "busiest": {"terms": {"field": "@log_group", "size": BUSIEST}},
@@ -231,7 +233,8 @@ impl<'a> Empty<'a> {
         let what = if all == 0 {
             "there is no event at all in this range".to_owned()
         } else {
-            format!("no event in this range is one that -g and -l choose; {} of others", count(all, "event"))
+            let others = count(all, "event");
+            format!("no event in this range is one that {} chooses; it has {others} of others", self.narrowed_by)
         };
         let suggestion = Some("see what is streamed, and what is not: logctl audit".to_owned());
         Nothing { cause: "no_events", detail: what, suggestion }
@@ -263,38 +266,33 @@ impl<'a> Empty<'a> {
         }))
     }
 
-    /// The fields of tests that all must hold, and the values of those that ask for one.
-    fn tested(&self) -> Vec<(&Field, Option<String>)> {
+    /// The tests that all must hold, each with its field.
+    fn tested(&self) -> Vec<(&Field, &Query)> {
         // Of what is ours, these have values that can be told.
-        const OURS: [&str; 5] = ["@service", "@log_group", "@log_stream", "@owner", "@region"];
+        const OURS: [&str; 6] = ["@service", "@level", "@log_group", "@log_stream", "@owner", "@region"];
         let parts = match self.query {
             Query::And(parts) => parts.as_slice(),
             other => std::slice::from_ref(other),
         };
-        let known = |(field, _): &(&Field, Option<String>)| {
+        let known = |(field, _): &(&Field, &Query)| {
             let name = &query::names(field)[0];
             !name.starts_with('@') || OURS.contains(&name.as_str())
         };
         parts.iter().filter_map(tested).filter(known).collect()
     }
 
-    /// A field that is there, and never has the value that was asked for.
+    /// A field that is there, and never is as it was asked for.
     async fn no_value(
         &self,
         domain: &DomainClient,
         field: &Field,
-        value: Option<&str>,
+        part: &Query,
         have: u64,
     ) -> Result<Option<Nothing>, DomainError> {
-        let Some(value) = value else { return Ok(None) };
-        let alone = Query::Test {
-            field: field.clone(),
-            comparison: Comparison::Equal,
-            value: query::Value { text: value.to_owned(), quoted: false },
-        };
+        let Compiled { clause, verdict: None } = dsl::compile(part) else { return Ok(None) };
         let name = &query::names(field)[0];
         let aggregations = json!({
-            "alone": {"filter": dsl::compile(&alone).clause},
+            "alone": {"filter": clause},
             "values": {"terms": {"field": name, "size": MOST}},
         });
         // A field that is not typed, or has no list of values, cannot be counted: then its values are not told.
@@ -306,26 +304,38 @@ impl<'a> Empty<'a> {
         if answer["aggregations"]["alone"]["doc_count"].as_u64() != Some(0) {
             return Ok(None);
         }
-        let values = keys(&answer["aggregations"]["values"]);
-        let near = nearest(value, &values);
+        let near = match part {
+            Query::Test { comparison: Comparison::Equal, value, .. } => {
+                nearest(&value.text, &keys(&answer["aggregations"]["values"]))
+            }
+            _ => None,
+        };
+        let suggested = |near: String| Query::Test {
+            field: field.clone(),
+            comparison: Comparison::Equal,
+            value: query::Value {
+                quoted: near.contains(|c: char| !c.is_alphanumeric() && !"-_./:".contains(c)),
+                text: near,
+            },
+        };
         Ok(Some(Nothing {
             cause: "value",
             detail: format!(
-                "{} in this range{} have the field {}, and none of them has {value} there",
+                "{} in this range{} have the field {}, and none of them is so: {}",
                 count(have, "event"),
                 self.chosen(),
                 field.name,
+                query::line(part),
             ),
-            suggestion: near.map(|near| format!("do you mean {}={near}?", field.name)),
+            suggestion: near.map(|near| format!("do you mean {}?", query::line(&suggested(near)))),
         }))
     }
 
     /// What would be found before the range, or behind it.
     async fn at_another_time(&self, domain: &DomainClient) -> Result<Option<Nothing>, DomainError> {
         let range = &self.search.range;
-        let earliest = range.start.checked_sub(AROUND).unwrap_or(Timestamp::MIN);
         let clauses = [self.flags.to_vec(), vec![self.clause.clone()]].concat();
-        if let Some((found, newest)) = self.found(domain, clauses.clone(), earliest..range.start).await? {
+        if let Some((found, newest)) = self.found(domain, clauses.clone(), Timestamp::UNIX_EPOCH..range.start).await? {
             return Ok(Some(Nothing {
                 cause: "earlier",
                 detail: format!("{} before this range, the newest at {}", matching(found), rfc3339(newest)),
@@ -336,7 +346,7 @@ impl<'a> Empty<'a> {
         if range.end >= self.now {
             return Ok(None);
         }
-        let latest = range.end.checked_add(AROUND).unwrap_or(Timestamp::MAX);
+        let latest = self.now.checked_add(AHEAD).unwrap_or(Timestamp::MAX);
         Ok(self.found(domain, clauses, range.end..latest).await?.map(|(found, newest)| Nothing {
             cause: "later",
             detail: format!("{} after this range, the newest at {}", matching(found), rfc3339(newest)),
@@ -344,23 +354,33 @@ impl<'a> Empty<'a> {
         }))
     }
 
-    /// What is part of longer words only.
+    /// What is part of longer words only, or the beginning of an id of which something was lost.
     async fn part_of_a_word(&self, domain: &DomainClient) -> Result<Option<Nothing>, DomainError> {
         const SHORTEST: usize = 3;
-        let Query::Text(value) = self.query else { return Ok(None) };
-        let is_word = value.text.chars().all(char::is_alphanumeric) && value.text.len() >= SHORTEST;
-        if !is_word || !self.may_ask() {
+        const SHORTEST_ID: usize = 8;
+        let text = match query::needles(self.query).as_slice() {
+            [only] => only.text.clone(),
+            _ => return Ok(None),
+        };
+        let is_word = text.chars().all(char::is_alphanumeric) && text.chars().count() >= SHORTEST;
+        let is_id = text.len() >= SHORTEST_ID && text.contains(|c: char| c.is_ascii_digit());
+        let is_id = is_id && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if !self.may_ask() || !(is_id || (is_word && matches!(self.query, Query::Text(_)))) {
             return Ok(None);
         }
-        let text = format!("*{}*", value.text);
-        let wider = Query::Text(query::Value { text: text.clone(), quoted: false });
-        let clauses = [self.flags.to_vec(), vec![dsl::compile(&wider).clause]].concat();
-        let answer = self.ask(domain, clauses, &json!({})).await?;
+        let wider = if is_id { format!("{text}*") } else { format!("*{text}*") };
+        let clause = if is_id {
+            json!({"prefix": {"@ids": text.to_lowercase()}})
+        } else {
+            dsl::compile(&Query::Text(query::Value { text: wider.clone(), quoted: false })).clause
+        };
+        let answer = self.ask(domain, [self.flags.to_vec(), vec![clause]].concat(), &json!({})).await?;
         let found = answer["hits"]["total"]["value"].as_u64().filter(|found| *found > 0);
+        let how = if is_id { "have an id that begins so" } else { "have it as a part of a longer word" };
         Ok(found.map(|found| Nothing {
             cause: "part_of_a_word",
-            detail: format!("{} in this range have it as a part of a longer word", count(found, "event")),
-            suggestion: Some(format!("logctl search '{text}'")),
+            detail: format!("{} in this range {how}", count(found, "event")),
+            suggestion: Some(format!("logctl search '{wider}'")),
         }))
     }
 
@@ -379,15 +399,12 @@ impl<'a> Empty<'a> {
     }
 }
 
-fn tested(part: &Query) -> Option<(&Field, Option<String>)> {
+fn tested(part: &Query) -> Option<(&Field, &Query)> {
     match part {
-        Query::Test { field, comparison: Comparison::Equal, value } => {
-            Some((field, (!value.is_wild()).then(|| value.text.clone())))
-        }
         Query::Test { field, .. }
         | Query::Range { field, .. }
         | Query::Exists(field)
-        | Query::Matches { field: Some(field), .. } => Some((field, None)),
+        | Query::Matches { field: Some(field), .. } => Some((field, part)),
         _ => None,
     }
 }

@@ -17,28 +17,20 @@ fn wrong(language: &str, why: &str) -> Error {
     Error::new(Kind::Usage, format!("this is no query in {language}: {why}"))
 }
 
-/// The JSON of the engine: a query, or a body that has one.
+/// The JSON of the engine: a query, or a body that has one; and the names of what else the body has.
 ///
 /// # Errors
 /// Wrong usage where it is something else.
-pub fn dsl(text: &str) -> Result<Json, Error> {
+pub fn dsl(text: &str) -> Result<(Json, Vec<String>), Error> {
     const FORM: &str = r#"it looks like {"term": {"@level": "error"}}, or {"query": {…}}"#;
-    let json: Json = serde_json::from_str(text)
-        .map_err(|error| wrong("the engine's JSON", &error.to_string().replace('\n', " ")).hint(FORM))?;
-    let Json::Object(mut members) = json else { return Err(wrong("the engine's JSON", "it is no object").hint(FORM)) };
-    let Some(query) = members.remove("query") else {
+    let wrong = |why: &str| wrong("the engine's JSON", why).hint(FORM);
+    let json: Json = serde_json::from_str(text).map_err(|error| wrong(&error.to_string().replace('\n', " ")))?;
+    let Json::Object(mut members) = json else { return Err(wrong("it is no object")) };
+    match (members.remove("query"), members.len()) {
+        (Some(query), _) => Ok((query, members.into_iter().map(|(name, _)| name).collect())),
         // A query is one clause under its name.
-        return match members.len() {
-            1 => Ok(Json::Object(members)),
-            _ => Err(wrong("the engine's JSON", "it is no query and has none").hint(FORM)),
-        };
-    };
-    match members.keys().next() {
-        None => Ok(query),
-        Some(other) => {
-            Err(wrong("the engine's JSON", &format!("of a body only the query is taken, and it has {other}"))
-                .hint("size, order and range are flags: --limit, --since, --until"))
-        }
+        (None, 1) => Ok((Json::Object(members), Vec::new())),
+        (None, _) => Err(wrong("it is no query and has none")),
     }
 }
 
@@ -199,9 +191,9 @@ impl<I: Iterator<Item = (usize, Token)>> Dql<'_, I> {
             return if self.takes(&Token::Close) { Ok(query) } else { Err(self.expected("a closing bracket")) };
         }
         let begin = self.tokens.peek().map_or(0, |(at, _)| *at);
-        let first = self.literal()?;
+        let (first, several) = self.words()?;
         if matches!(self.tokens.peek(), Some((_, Token::Colon | Token::Compare(_)))) && !first.quoted {
-            if first.text.contains(char::is_whitespace) {
+            if several {
                 return Err(self.at(begin, "a field is one word, and an operator is missing before it"));
             }
             if first.text.contains('*') {
@@ -209,7 +201,7 @@ impl<I: Iterator<Item = (usize, Token)>> Dql<'_, I> {
             }
         }
         if self.takes(&Token::Colon) {
-            let field = Field { name: first.text, literal: false };
+            let field = field(&first.text);
             if self.takes(&Token::Open) {
                 return self.values(&field, depth + 1);
             }
@@ -225,7 +217,10 @@ impl<I: Iterator<Item = (usize, Token)>> Dql<'_, I> {
         if let Some((_, Token::Compare(comparison))) =
             self.tokens.next_if(|(_, token)| matches!(token, Token::Compare(_)))
         {
-            return self.compared(Field { name: first.text, literal: false }, comparison);
+            return self.compared(field(&first.text), comparison);
+        }
+        if !first.quoted && first.text == "*" {
+            return Ok(Query::All);
         }
         Ok(words(first, &Query::Text))
     }
@@ -263,22 +258,33 @@ impl<I: Iterator<Item = (usize, Token)>> Dql<'_, I> {
         if self.takes(&Token::Close) { Ok(Query::or(any)) } else { Err(self.expected("a closing bracket")) }
     }
 
-    /// A text in quotes, or words as far as the next operator.
-    fn literal(&mut self) -> Result<Value, Error> {
+    /// A text in quotes, or words as far as the next operator; and whether they are several.
+    fn words(&mut self) -> Result<(Value, bool), Error> {
         match self.tokens.next_if(|(_, token)| matches!(token, Token::Word(_) | Token::Quoted(_))) {
-            Some((_, Token::Quoted(text))) => Ok(Value::quoted(text)),
+            Some((_, Token::Quoted(text))) => Ok((Value::quoted(text), false)),
             Some((_, Token::Word(mut text))) => {
+                let mut several = false;
                 while let Some((_, Token::Word(word))) =
                     self.tokens.next_if(|(_, token)| matches!(token, Token::Word(_)))
                 {
+                    several = true;
                     text.push(' ');
                     text += &word;
                 }
-                Ok(Value { text, quoted: false })
+                Ok((Value { text, quoted: false }, several))
             }
             _ => Err(self.expected("a word or a text in quotes")),
         }
     }
+
+    fn literal(&mut self) -> Result<Value, Error> {
+        Ok(self.words()?.0)
+    }
+}
+
+/// A field by the name that Dashboards has for it: there, the numbers of a field are one of their own.
+fn field(name: &str) -> Field {
+    Field { name: name.strip_suffix(".num").unwrap_or(name).to_owned(), literal: false }
 }
 
 /// `*` is a field that is there; one of several words is enough, as in Dashboards.
@@ -313,6 +319,9 @@ mod tests {
     #[test_case("user: *", "'user=*'")]
     #[test_case("path: \\/a\\:b", "path=/a:b"; "escapes")]
     #[test_case("status: >= 500", "'status:[500 TO *]'"; "with a colon")]
+    #[test_case("durationMs.num > 1500", "'durationMs:{1500 TO *]'"; "the numbers of a field")]
+    #[test_case("*", ""; "everything")]
+    #[test_case(r"a\ b: 1", "'\"a b\"=1'"; "a blank in a name")]
     fn what_dashboards_reads(text: &str, expected: &str) {
         assert_eq!(line(&dql(text).unwrap()), expected);
     }
@@ -346,9 +355,10 @@ mod tests {
     #[test]
     fn the_engines_json_is_one_query() {
         let term = json!({"term": {"@level": "error"}});
-        assert_eq!(dsl(&term.to_string()).unwrap(), term);
-        assert_eq!(dsl(&json!({"query": term}).to_string()).unwrap(), term);
-        for wrong in ["level:error", "[]", r#"{"query": {}, "size": 1}"#, r#"{"a": {}, "b": {}}"#, "{}"] {
+        assert_eq!(dsl(&term.to_string()).unwrap().0, term);
+        let body = json!({"query": term, "size": 1}).to_string();
+        assert_eq!(dsl(&body).unwrap(), (term, vec!["size".to_owned()]));
+        for wrong in ["level:error", "[]", r#"{"a": {}, "b": {}}"#, "{}"] {
             assert_eq!(dsl(wrong).unwrap_err().kind, Kind::Usage, "{wrong}");
         }
         assert_eq!(lucene("  ").unwrap_err().kind, Kind::Usage);

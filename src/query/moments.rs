@@ -6,7 +6,10 @@ use super::{
     aliases,
     tree::{Bound, Comparison, Field, Query},
 };
-use crate::{error::Error, time::Moment};
+use crate::{
+    error::Error,
+    time::{Moment, rfc3339},
+};
 
 /// The query with its times as they are seen from `now`; naive ones are in `zone`.
 ///
@@ -15,7 +18,7 @@ use crate::{error::Error, time::Moment};
 pub fn at(query: Query, now: Timestamp, zone: &TimeZone) -> Result<Query, Error> {
     let all = |parts: Vec<Query>| parts.into_iter().map(|part| at(part, now, zone)).collect::<Result<_, _>>();
     let moment = |text: String| match text.parse::<Moment>() {
-        Ok(moment) => moment.at(now, zone).map(|at| at.as_millisecond().to_string()),
+        Ok(moment) => moment.at(now, zone).map(rfc3339),
         Err(_) => Ok(text),
     };
     let bound = |bound: Option<Bound>| {
@@ -48,7 +51,7 @@ pub fn window(query: &Query) -> (Option<Timestamp>, Option<Timestamp>) {
         other => std::slice::from_ref(other),
     };
     let is_timestamp = |field: &Field| *aliases::canonical(&field.name) == *"@timestamp";
-    let moment = |text: &str| text.parse().ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    let moment = |text: &str| text.parse::<Timestamp>().ok();
     // A range ends before its end.
     let end = |text: &str| moment(text)?.checked_add(SignedDuration::from_millis(1)).ok();
     let earlier = |until: Option<Timestamp>, at: Option<Timestamp>| if until.is_none() { at } else { until.min(at) };

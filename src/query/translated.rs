@@ -172,6 +172,7 @@ fn equal_in_dql(field: &Field, value: &Value) -> Written {
 }
 
 fn of_dql(name: &str, value: &Value) -> Written {
+    let name = name.replace(' ', "\\ ");
     if !value.is_wild() {
         return Ok(format!("{name}: {}", quote(&value.text)));
     }

@@ -7,6 +7,7 @@ mod grid;
 mod look;
 mod pager;
 mod progress;
+mod wrap;
 
 use std::{
     fmt::Display,
@@ -26,6 +27,7 @@ pub use escape::{escaped, one_line, without_colours};
 pub use grid::{Above, Cell, Column, Grid, Role};
 pub use look::{Look, paint};
 pub use progress::Bar;
+pub use wrap::{cut, painted, width};
 
 /// A report: data that knows its cells.
 pub trait Show: Serialize {
@@ -147,7 +149,20 @@ impl Ui {
         self.leave_pager();
         let _ = self.out.flush(); // The answer comes before what is said about it.
         let style = if self.look.stderr_colour { style } else { Style::new() };
-        let _ = writeln!(self.err, "{}{}", paint(style, label), escaped(text));
+        let text = escaped(text);
+        // A terminal would break it within a word; but what is there to be copied stays whole.
+        if !self.look.interactive || !matches!(label, "" | "warning: ") {
+            let _ = writeln!(self.err, "{}{text}", paint(style, label));
+            return;
+        }
+        let mut before = paint(style, label);
+        for line in text.split('\n') {
+            for part in cut(line, self.look.width.saturating_sub(label.len()), self.look.width.saturating_sub(2)) {
+                let _ = writeln!(self.err, "{before}{}", &line[part]);
+                "  ".clone_into(&mut before);
+            }
+            before.clear();
+        }
     }
 
     /// Progress of `total` steps, or of an unknown number.

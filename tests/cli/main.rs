@@ -94,7 +94,7 @@ fn a_sandbox_that_is_down_is_noticed_soon() {
 #[test_case(&["audit", "--profile", ""], "a value is required for '--profile"; "a profile without a name")]
 #[test_case(&["teardown", "--yes", "--region", ""], "a value is required for '--region"; "a Region without a name")]
 #[test_case(&["bootstrap", "--yes", "--alarm-topic", "alarms"], "`alarms` is no ARN"; "a topic by its name")]
-#[test_case(&["search", "-nginx"], "stands behind two hyphens"; "a query that begins with a hyphen")]
+#[test_case(&["search", "-nginx"], "write: logctl search NOT nginx"; "a query that begins with a hyphen")]
 #[test_case(&["search", "quota", "–since", "2h"], "this is a long dash"; "a long dash")]
 #[test_case(&["search", "requestId", "in", "@/nowhere"], "@/nowhere: No such file"; "a list that is not there")]
 #[test_case(&["search", "status>fast"], "`fast` is no number"; "a comparison of words")]

@@ -49,8 +49,11 @@ fn each_cause_is_named() {
         (&["4111111111111111"], "redacted", "[redacted:card]"),
         (&["causes-unheard", "-g", UNSTREAMED], "not_streamed", "backfill"),
         (&["level=error", "-g", UNSTREAMED], "not_streamed", "missing"),
+        (&["level=error", "-g", "/causes/l*", "-g", GROUP], "not_streamed", "missing"),
         (&["tore"], "part_of_a_word", "*tore*"),
-        (&["causes-nowhere"], "absent", "hold nothing like it"),
+        (&["causes-nowhere"], "absent", "hold nothing that matches"),
+        (&["level=fatal"], "value", "have the field level"),
+        (&["status>600"], "value", "have the field status"),
     ] {
         proxy.always("_search", Fault::Pass);
         let run = search(&sandbox, arguments).ok();

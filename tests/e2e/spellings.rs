@@ -89,7 +89,7 @@ fn a_request_is_found_under_each_name_of_its_id() {
     // They are named by what they say.
     let corpus: Map<String, Value> =
         messages.map(|message| (message.clone(), json!({"group": "/spellings", "message": message}))).collect();
-    for engine in [None, Some("opensearch-2.19"), Some("elasticsearch-7.10")] {
+    for engine in [None, Some("elasticsearch-7.10")] {
         let rig = Rig::new(engine);
         let by_id = written(&rig, &corpus);
         let event = |line: &str| serde_json::from_str::<Value>(line).unwrap()["id"].as_str().unwrap().to_owned();

@@ -101,16 +101,28 @@ pub(super) fn all(events: &[Event]) -> BTreeSet<String> {
 /// What an event has under a name: one of ours, one of its own, or one that is called otherwise there. Several values stand
 /// side by side.
 pub(super) fn value(event: &Event, name: &str) -> Option<String> {
-    if OURS.contains(&name) {
-        return ours(event, name);
+    let by_its_field = match name {
+        "@timestamp" => "time",
+        "@ingested" => "ingested",
+        "@message" => "message",
+        "@id" => "id",
+        other => other,
+    };
+    if OURS.contains(&by_its_field) {
+        return ours(event, by_its_field);
     }
     let literal = name.strip_prefix('.');
-    match fields::get(&event.fields, literal.unwrap_or(name)) {
+    let own = literal.unwrap_or(name);
+    match fields::get(&event.fields, own) {
         Some(Value::String(text)) => return Some(text.clone()),
         Some(Value::Null) => return None,
         Some(other) => return Some(other.to_string()),
-        None if literal.is_some() => return None,
         None => {}
+    }
+    // In a list of objects.
+    let values = event.values(own);
+    if literal.is_some() || !values.is_empty() {
+        return (!values.is_empty()).then(|| values.join(","));
     }
     let names = query::names(&Field { name: name.to_owned(), literal: false });
     let values = names.iter().map(|name| event.values(name)).find(|values| !values.is_empty())?;

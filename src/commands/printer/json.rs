@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use logctl_core::{fields, level::Level};
+use logctl_core::level::Level;
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
 
@@ -123,11 +123,14 @@ pub(super) fn records<'e>(events: &'e [Event], args: &OutputArgs) -> Vec<Record<
 /// The fields of an event that were asked for: its own in their places, the others by their names.
 fn chosen(event: &Event, columns: &Columns) -> Map<String, Value> {
     let own = kept(&event.fields, "", columns);
-    let is_own = |name: &str| !OURS.contains(&name) && fields::get(&event.fields, name).is_some();
+    let paths = columns::all(std::slice::from_ref(event));
+    let is_own = |name: &str| {
+        let has = |path: &String| path == name || path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        !OURS.contains(&name) && (name.starts_with('.') || paths.iter().any(has))
+    };
     let others = columns.typed().filter(|name| !is_own(name));
     let mut map: Map<String, Value> =
         others.filter_map(|name| Some((name.to_owned(), columns::value(event, name)?.into()))).collect();
-    map.retain(|name, _| !name.starts_with('.'));
     if !own.is_empty() {
         map.insert("fields".to_owned(), own.into());
     }
@@ -138,16 +141,27 @@ fn kept(fields: &Map<String, Value>, above: &str, columns: &Columns) -> Map<Stri
     let mut kept_here = Map::new();
     for (name, value) in fields {
         let path = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
-        if columns.takes(&path) {
-            kept_here.insert(name.clone(), value.clone());
-        } else if let Value::Object(below) = value {
-            let below = kept(below, &path, columns);
-            if !below.is_empty() {
-                kept_here.insert(name.clone(), below.into());
-            }
-        }
+        kept_here.extend(kept_value(value, &path, columns).map(|value| (name.clone(), value)));
     }
     kept_here
+}
+
+/// What of a value was asked for: all of it, or of an object some members, also in a list of them.
+fn kept_value(value: &Value, path: &str, columns: &Columns) -> Option<Value> {
+    if columns.takes(path) {
+        return Some(value.clone());
+    }
+    match value {
+        Value::Object(members) => {
+            let members = kept(members, path, columns);
+            (!members.is_empty()).then(|| members.into())
+        }
+        Value::Array(items) => {
+            let items: Vec<Value> = items.iter().filter_map(|item| kept_value(item, path, columns)).collect();
+            (!items.is_empty()).then(|| items.into())
+        }
+        _ => None,
+    }
 }
 
 /// An event without what is said elsewhere.

@@ -9,14 +9,11 @@ use anstyle::Style;
 use logctl_core::fields::{self, known::Known};
 use regex_lite::Regex;
 
-use super::{
-    Columns, OutputArgs, Shown, columns,
-    wrap::{cut, painted, width},
-};
+use super::{Columns, OutputArgs, Shown, columns};
 use crate::{
     events::Event,
     query::quote,
-    ui::{Look, escaped, one_line, paint, without_colours},
+    ui::{Look, cut, escaped, one_line, paint, painted, width, without_colours},
 };
 
 /// Fields that repeat when the event happened.
@@ -177,7 +174,9 @@ impl<'a> Rows<'a> {
     fn pair(&self, name: &str, value: &str, text: &mut Text) {
         let plain = |text: &str| {
             let text = one_line(text);
-            if text.is_empty() || text.contains([' ', '=', '"']) { quote(&text) } else { text.into_owned() }
+            let is_json = text.starts_with(['{', '[']) && serde_json::from_str::<serde_json::Value>(&text).is_ok();
+            let plain = is_json || !(text.is_empty() || text.contains([' ', '=', '"']));
+            if plain { text.into_owned() } else { quote(&text) }
         };
         let gap = if text.plain.is_empty() { "" } else { "  " };
         text.push(&format!("{gap}{}=", plain(name)), Some(self.look.dim()));
@@ -328,7 +327,7 @@ mod tests {
                 let mut lines = row.lines();
                 assert!(lines.next().is_some_and(|line| line.starts_with("10:05")));
                 assert!(lines.all(|line| line.starts_with("    ")), "{row}");
-                assert!(row.lines().all(|line| super::width(line) <= width), "{row}");
+                assert!(row.lines().all(|line| crate::ui::width(line) <= width), "{row}");
             }
         }
     }

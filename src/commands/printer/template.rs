@@ -42,6 +42,9 @@ impl FromStr for Template {
                     if name.trim().is_empty() {
                         return Err(FORM.to_owned());
                     }
+                    if name.contains(['*', '?']) {
+                        return Err("a template has whole names; -F takes wildcards".to_owned());
+                    }
                     parts.push(Part::Name(name.trim().to_owned()));
                 }
                 '}' => return Err(FORM.to_owned()),

@@ -78,7 +78,7 @@ impl Account<'_> {
         none_streamed(&groups).or_else(|| {
             (!groups.is_empty()).then(|| Nothing {
                 cause: "no_events",
-                detail: format!("{} of the account match, and the index has no event of theirs", named(&groups)),
+                detail: format!("the index has no event of {}, which the account has", named(&groups)),
                 suggestion: Some("see their states with: logctl audit".to_owned()),
             })
         })
@@ -143,7 +143,7 @@ impl Account<'_> {
     async fn held_back(&self, group: &str, at: Timestamp, chosen: &[Known]) -> Result<Nothing, Error> {
         let state = match chosen.iter().find(|known| known.name == group) {
             Some(known) => known.state,
-            None => self.state(group).await?,
+            None => self.state(group, Class::Standard).await?,
         };
         let there = format!("CloudWatch Logs holds it in {group} at {}", rfc3339(at));
         if !may_be_streamed(state) {
@@ -172,20 +172,24 @@ impl Account<'_> {
             let prefix = glob.split(['*', '?']).next().unwrap_or_default();
             groups.extend(groups::first(self.aws, prefix).await?);
         }
-        groups.retain(|group| selection.takes(&group.name) && group.class == Class::Standard);
+        groups.retain(|group| selection.takes(&group.name));
         let mut known = Vec::new();
         for group in groups.into_iter().take(GROUPS) {
-            let state = self.state(&group.name).await?;
+            let state = self.state(&group.name, group.class).await?;
             known.push(Known { name: group.name, state });
         }
         Ok(known)
     }
 
-    async fn state(&self, group: &str) -> Result<State, Error> {
+    async fn state(&self, group: &str, class: Class) -> Result<State, Error> {
         let limiter = RateLimiter::new(RATE);
-        let filters = FilterCalls::new(self.aws, &limiter).get(group).await?;
+        // The other classes have no filters, and refuse the question.
+        let filters = match class {
+            Class::Standard => FilterCalls::new(self.aws, &limiter).get(group).await?,
+            Class::InfrequentAccess | Class::Delivery | Class::Other => None,
+        };
         let policy = policy::read(self.aws).await?.map(|(_, policy)| policy);
-        let facts = GroupFacts { name: group.to_owned(), chain: Some(Chain::No), class: Class::Standard, filters };
+        let facts = GroupFacts { name: group.to_owned(), chain: Some(Chain::No), class, filters };
         let account = AccountFacts { policy, ..AccountFacts::default() };
         Ok(decide(&facts, &account, self.stack.coverage().as_ref()).state)
     }
@@ -200,18 +204,18 @@ fn may_be_streamed(state: State) -> bool {
 fn none_streamed(groups: &[Known]) -> Option<Nothing> {
     let first = groups.first()?;
     let none = !groups.iter().any(|group| may_be_streamed(group.state));
-    none.then(|| not_streamed(&first.name, first.state, &format!("{} of the account match", named(groups))))
+    none.then(|| not_streamed(&first.name, first.state, &format!("the account has {}", named(groups))))
 }
 
 fn named(groups: &[Known]) -> String {
     let more = if groups.len() == GROUPS { "at least " } else { "" };
-    format!("{more}{}", count(groups.len(), "log group"))
+    format!("{more}{} of such a name", count(groups.len(), "log group"))
 }
 
 fn not_streamed(group: &str, state: State, why: &str) -> Nothing {
     Nothing {
         cause: "not_streamed",
-        detail: format!("{why}, and {group} is not streamed: it is {state}"),
+        detail: format!("{why}, and {group} is not streamed (its state is {state})"),
         suggestion: Some(match state {
             State::Missing => format!("stream it from now on: logctl backfill -g {group}"),
             _ => format!("see why: logctl audit -g {group}"),

@@ -15,6 +15,9 @@ use crate::{
     words::{count, grouped},
 };
 
+/// Signs of a query that are echoed.
+const MOST_ECHOED: usize = 400;
+
 /// What was found, or why nothing was.
 pub struct Answer {
     pub found: Found,
@@ -117,7 +120,9 @@ impl Answer {
                 let part = if found.warnings.is_empty() { "" } else { " that could be looked at" };
                 let total = total(found);
                 ui.status(format_args!("the newest {} of {total}{part}, from {range}, {place}", count(shown, "event")));
-                let more = (args.limit * 10).min(MAX_LIMIT);
+                // All of them, where that is known and not too many.
+                let all = if found.total_is_at_least { u64::MAX } else { found.total };
+                let more = (args.limit * 10).min(MAX_LIMIT).min(all);
                 let more =
                     if args.limit < MAX_LIMIT { format!("more with --limit {more}, or ") } else { String::new() };
                 if shown as u64 >= args.limit {
@@ -129,14 +134,17 @@ impl Answer {
         match args.lang {
             Language::Logctl | Language::Dql => {
                 if let Some(read) = query::understood(query, &args.query) {
-                    ui.status(format_args!("read as: {read}"));
+                    // A list may have thousands of values.
+                    let shown: String = read.chars().take(MOST_ECHOED).collect();
+                    let more = if shown.len() < read.len() { " …" } else { "" };
+                    ui.status(format_args!("read as: {shown}{more}"));
                 }
             }
             Language::Lucene | Language::Dsl => {
-                ui.hint("the engine has read this by itself: numbers are in NAME.num, and a name that is not typed is in @kv");
+                ui.hint("names are the engine's: @level, @message, numbers in NAME.num, and a name that is not typed in @kv");
             }
         }
-        for doubt in query::doubts(query) {
+        for doubt in query::doubts(query, found.events.is_empty()) {
             ui.hint(doubt);
         }
         for warning in self.warnings() {

@@ -27,8 +27,12 @@ pub struct Asked {
     pub parts: Vec<Compiled>,
     /// The clauses of the flags.
     pub flags: Vec<Value>,
+    /// What those flags are called.
+    pub narrowed_by: &'static str,
     pub range: Range<Timestamp>,
     pub limit: usize,
+    /// What was left out of a query that was pasted.
+    pub notes: Vec<String>,
 }
 
 impl Asked {
@@ -44,15 +48,27 @@ impl Asked {
             Ok::<_, Error>((query, parts))
         };
         let text = args.query.join(" ");
+        let mut notes = Vec::new();
         let (query, parts) = match args.lang {
             Language::Logctl => of_tree(query::parse(&lists::read(&args.query)?)?)?,
             Language::Dql => of_tree(query::foreign::dql(&text)?)?,
             Language::Lucene => of_engine(query::foreign::lucene(&text)?),
-            Language::Dsl => of_engine(query::foreign::dsl(&text)?),
+            Language::Dsl => {
+                let (clause, ignored) = query::foreign::dsl(&text)?;
+                if !ignored.is_empty() {
+                    notes.push(format!("of the body only the query is taken, and not: {}", ignored.join(", ")));
+                }
+                of_engine(clause)
+            }
         };
         let range = range(args, &query, now, zone)?;
         let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-        Ok(Self { query, parts, flags: clauses(&args.selection, args.level), range, limit })
+        let narrowed_by = match (args.selection.globs.is_empty(), args.level) {
+            (false, Some(_)) => "-g or -l",
+            (false, None) => "-g",
+            (true, _) => "-l",
+        };
+        Ok(Self { query, parts, flags: clauses(&args.selection, args.level), narrowed_by, range, limit, notes })
     }
 
     /// The searches, each for a part of the answer.
@@ -103,7 +119,9 @@ fn range(args: &SearchArgs, query: &Query, now: Timestamp, zone: &TimeZone) -> R
     };
     let since = match &args.since {
         Some(since) => since.at(now, zone)?,
-        None => since.or_else(|| until.checked_sub(SignedDuration::from_hours(1)).ok()).unwrap_or(Timestamp::MIN),
+        None => {
+            since.or_else(|| until.min(now).checked_sub(SignedDuration::from_hours(1)).ok()).unwrap_or(Timestamp::MIN)
+        }
     };
     if since > now.checked_add(AHEAD).unwrap_or(Timestamp::MAX) {
         let what = format!("the time range begins in the future, at {}", time::rfc3339(since));

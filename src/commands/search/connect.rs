@@ -134,6 +134,9 @@ pub async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<Connected, E
         if let Some(region) = elsewhere.first() {
             error = error.hint(format!("it is in {}: --region {region}", elsewhere.join(" and ")));
         }
+        if cx.env.var("LOGCTL_ENDPOINT").is_some() {
+            error = error.hint("LOGCTL_ENDPOINT was passed over, since what is typed says where to go");
+        }
         return Err(error
             .hint("name the domain with --endpoint, or deploy the stack with: logctl bootstrap")
             .hint("another account is chosen with --profile"));

@@ -26,6 +26,9 @@ pub fn show(args: &SearchArgs, asked: &Asked, ui: &mut Ui) -> Result<(), Error> 
                 format!("fields @timestamp, @log, @message{filter} | sort @timestamp desc | limit {}", args.limit)
             });
             ui.status(format_args!("for Logs Insights: {}", filter.unwrap_or_else(cannot)));
+            ui.status(
+                "these are near to it: the range of time is set there, and Insights knows a field by one name only",
+            );
         }
     }
     let requests = asked.searches("");

@@ -1,10 +1,11 @@
 //! Lists of values out of files: `requestId in @ids.txt`, `requestId in @-`.
 
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 
 use crate::{
     error::{Error, Kind},
     query::quote,
+    ui::notice,
 };
 
 /// Bytes of a query, lists out of files aside.
@@ -47,6 +48,9 @@ fn with_values(argument: String) -> Result<String, Error> {
         Error::new(Kind::Usage, format!("@{path}: {what}")).hint("one value a line: requestId in @ids.txt")
     };
     let mut text = String::new();
+    if path == "-" && std::io::stdin().is_terminal() {
+        notice("reading values, one a line; Ctrl-D ends the list");
+    }
     let read = match path {
         "-" => std::io::stdin().take(MAX_LIST + 1).read_to_string(&mut text),
         path => std::fs::File::open(path).and_then(|file| file.take(MAX_LIST + 1).read_to_string(&mut text)),

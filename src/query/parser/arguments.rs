@@ -66,6 +66,7 @@ pub fn signs_alone(arguments: &[String]) -> Vec<&str> {
         .filter(|text| {
             !text.is_empty()
                 && !text.starts_with(['!', '('])
+                && !text.starts_with("~/")
                 && !text.starts_with(')')
                 && !has_letters(text)
                 && !is_sign(text)

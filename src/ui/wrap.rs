@@ -5,7 +5,7 @@ use std::ops::Range;
 use anstyle::Style;
 use unicode_width::UnicodeWidthChar as _;
 
-use crate::ui::paint;
+use super::paint;
 
 /// Columns that a text takes.
 #[must_use]
@@ -20,20 +20,26 @@ fn columns(sign: char) -> usize {
 }
 
 /// Cuts one line into those that fit: the first has room for `first` columns, the others for `rest`. It is cut at a blank where
-/// there is one, which is then left out.
-pub(super) fn cut(line: &str, first: usize, rest: usize) -> Vec<Range<usize>> {
+/// there is one, which is then left out, and those behind it.
+pub fn cut(line: &str, first: usize, rest: usize) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let (mut start, mut room, mut used, mut blank) = (0, first.max(1), 0, None);
     for (at, sign) in line.char_indices() {
         let columns = columns(sign);
         while used + columns > room && at > start {
             let (end, next) = match blank {
-                Some(blank) if blank > start => (start + line[start..blank].trim_end_matches(' ').len(), blank + 1),
+                Some(blank) if blank > start => {
+                    let blanks = line[blank..].len() - line[blank..].trim_start_matches(' ').len();
+                    (start + line[start..blank].trim_end_matches(' ').len(), blank + blanks)
+                }
                 _ => (at, at),
             };
             parts.push(start..end);
             (start, room, blank) = (next, rest.max(1), None);
-            used = width(&line[start..at]);
+            used = line.get(start..at).map_or(0, width);
+        }
+        if at < start {
+            continue; // A blank that was left out.
         }
         if sign == ' ' {
             blank = Some(at);
@@ -45,7 +51,8 @@ pub(super) fn cut(line: &str, first: usize, rest: usize) -> Vec<Range<usize>> {
 }
 
 /// Text of which some parts have a style. They stand in their order and do not overlap.
-pub(super) fn painted(text: &str, part: Range<usize>, styles: &[(Range<usize>, Style)]) -> String {
+#[must_use]
+pub fn painted(text: &str, part: Range<usize>, styles: &[(Range<usize>, Style)]) -> String {
     let mut shown = String::with_capacity(part.len());
     let mut at = part.start;
     for (range, style) in styles {
@@ -70,7 +77,7 @@ mod tests {
     #[test_case("one two three four", 10, 8, &["one two", "three", "four"]; "at blanks")]
     #[test_case("abcdefghij", 4, 3, &["abcd", "efg", "hij"]; "a long word")]
     #[test_case("日本語日本語", 5, 4, &["日本", "語日", "本語"]; "wide signs")]
-    #[test_case("a        b", 4, 4, &["a", "", " b"]; "padding")]
+    #[test_case("a        b", 4, 4, &["a", "b"]; "padding")]
     #[test_case("", 4, 4, &[""]; "nothing")]
     fn lines(line: &str, first: usize, rest: usize, expected: &[&str]) {
         let parts = cut(line, first, rest);
