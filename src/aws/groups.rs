@@ -46,13 +46,14 @@ pub async fn list(aws: &Aws, progress: &dyn Progress) -> Result<Vec<Group>, Erro
     }
 }
 
-/// Reads the first page of the groups whose names begin so.
+/// Reads the first page of the groups whose names begin so, and whether these are all.
 ///
 /// # Errors
 /// When the groups cannot be listed.
-pub async fn first(aws: &Aws, prefix: &str) -> Result<Vec<Group>, Error> {
+pub async fn first(aws: &Aws, prefix: &str) -> Result<(Vec<Group>, bool), Error> {
     let prefix = Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty());
-    Ok(page(aws, &RateLimiter::new(RATE), prefix, None).await?.0)
+    let (groups, next) = page(aws, &RateLimiter::new(RATE), prefix, None).await?;
+    Ok((groups, next.is_none()))
 }
 
 async fn page(

@@ -6,7 +6,7 @@ mod pretty;
 mod template;
 
 use clap::ValueEnum;
-use regex_lite::Regex;
+use regex::Regex;
 
 pub use self::{
     columns::Columns,

@@ -164,7 +164,8 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         say_unleveled(&asked, &search, args, &domain.client, ui).await;
     }
     let (nothing, place) = why_nothing(&found, &asked, &search, &domain, args, cx.env.now).await?;
-    let answer = Answer { found, nothing, query: asked.query, search, place };
+    let echoes = asked.notes.is_empty(); // The values of a list are nobody's to see.
+    let answer = Answer { found, nothing, query: asked.query, search, place, echoes };
     Error::worst([answer.show(args, output, ui), answer.close(args, ui)])
 }
 
@@ -213,11 +214,13 @@ async fn why_nothing(
         return Ok((None, place));
     }
     let clause = asked.clause();
-    let empty = Empty::new(search, &asked.query, &clause, (&asked.flags, asked.narrowed_by), domain.redactor(), now);
+    let empty = Empty::new(search, &asked.query, &clause, (&asked.flags, asked.narrowed_by), domain.redaction(), now);
     let WhyNothing { nothing, groups, places } = empty.why(&domain.client).await;
     let nothing = match domain.account(now) {
         Some(account) if nothing.as_ref().is_none_or(Nothing::may_be_elsewhere) => {
-            let needles = query::needles(&asked.query);
+            // What else was asked for is not told of an event that is not in the index.
+            let told = query::is_needles(&asked.query) && args.level.is_none();
+            let needles = if told { query::needles(&asked.query) } else { Vec::new() };
             account.why(search, &needles, &args.selection, &groups).await.or(nothing)
         }
         _ => nothing,

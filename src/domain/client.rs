@@ -16,7 +16,10 @@ use super::DomainError;
 use crate::words::grouped;
 
 /// Answers longer than this many bytes are not read.
-const MAX_RESPONSE: usize = 256 << 20;
+const MAX_RESPONSE: usize = 32 << 20;
+
+/// Signs of what a domain says that are shown.
+const MOST_OF_A_REASON: usize = 1000;
 
 /// A domain.
 pub struct DomainClient {
@@ -118,7 +121,7 @@ fn reason(answer: &Value) -> Option<String> {
         "/message",
     ];
     let texts = PLACES.iter().filter_map(|place| answer.pointer(place)?.as_str());
-    texts.map(str::to_owned).find(|text| !text.is_empty())
+    texts.map(|text| text.chars().take(MOST_OF_A_REASON).collect::<String>()).find(|text| !text.is_empty())
 }
 
 /// Who answers, where it is no search engine: Dashboards, or a network that wants a login first.
@@ -131,7 +134,12 @@ fn stranger(response: &Response, json: Option<&Value>) -> Option<String> {
     let status = response.status.as_u16();
     if let Some(to) = header("location").filter(|_| (300..400).contains(&status)) {
         let dashboards = ["_dashboards", "/app/", "_plugin/kibana"].into_iter().any(|part| to.contains(part));
-        return Some(if dashboards { DASHBOARDS.to_owned() } else { format!("it sends everybody on to {to}") });
+        // Path and query may carry a token, and before the host may stand a password.
+        let host = to
+            .split_once("://")
+            .map_or("another page", |(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+        return Some(if dashboards { DASHBOARDS.to_owned() } else { format!("it sends everybody on to {host}") });
     }
     let text = String::from_utf8_lossy(&response.body[..response.body.len().min(64 << 10)]);
     let login = status == 511;
@@ -185,13 +193,17 @@ mod tests {
             (ResponseTemplate::new(404).insert_header("osd-name", "x").set_body_string("{}"), "Dashboards"),
             (page("<html><title>OpenSearch Dashboards</title>"), "Dashboards"),
             (page(" <!doctype html><TITLE>Hotel\n Login</TITLE>"), "\"Hotel Login\""),
-            (ResponseTemplate::new(302).insert_header("location", "http://portal.example/"), "portal.example"),
+            (
+                ResponseTemplate::new(302).insert_header("location", "http://a:pw@portal.example/?token=t"),
+                "to portal.example",
+            ),
             (ResponseTemplate::new(511), "login"),
         ] {
             let server = MockServer::start().await;
             Mock::given(any()).respond_with(answer).mount(&server).await;
             let error = client(&server).send(Method::GET, "/", None).await.unwrap_err();
             assert!(matches!(&error, DomainError::NoEngine { what, .. } if what.contains(says)), "{says}: {error}");
+            assert!(!error.to_string().contains("pw") && !error.to_string().contains("token"), "{error}");
         }
     }
 

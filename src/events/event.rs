@@ -87,6 +87,28 @@ impl Event {
     }
 }
 
+impl Event {
+    /// About how many bytes it takes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        const OF_A_VALUE: usize = 72;
+        fn values(value: &Value) -> usize {
+            1 + match value {
+                Value::Array(items) => items.iter().map(values).sum(),
+                Value::Object(members) => members.values().map(values).sum(),
+                _ => 0,
+            }
+        }
+        self.message.len() + OF_A_VALUE * self.fields.values().map(values).sum::<usize>()
+    }
+
+    /// An event of which only the message is known, with the fields that it tells.
+    #[must_use]
+    pub fn from_message(message: &str) -> Self {
+        Self::from_hit(&serde_json::json!({"_source": {"@message": message, "@kv": []}}))
+    }
+}
+
 impl Facts for Event {
     fn message(&self) -> &str {
         &self.message

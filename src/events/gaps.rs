@@ -30,7 +30,7 @@ pub(super) fn incomplete(answer: &Value) -> Vec<String> {
         warnings.push(format!("{failed} of {total} shards did not answer{index}: {reason}"));
     }
     // Those that are nowhere are counted and not said to have failed.
-    let lost = total.saturating_sub(shards("successful") + failed);
+    let lost = total.saturating_sub(shards("successful").saturating_add(failed));
     if lost > 0 && answer["_shards"]["successful"].is_u64() {
         warnings.push(format!("{lost} of {total} shards are not there: an index is red, or has just come into being"));
     }

@@ -6,5 +6,5 @@ mod nothing;
 mod request;
 
 pub use event::Event;
-pub use nothing::{Empty, Nothing, WhyNothing};
+pub use nothing::{Empty, Nothing, Redaction, WhyNothing};
 pub use request::{Found, Indices, Search, groups};

@@ -61,6 +61,15 @@ pub struct WhyNothing {
     pub places: Vec<(String, String)>,
 }
 
+/// What is known of how events are redacted before they are indexed.
+#[derive(Debug)]
+pub enum Redaction {
+    /// Nothing.
+    Unknown,
+    /// By this, or not at all.
+    Known(Option<Redactor>),
+}
+
 /// A search that has found nothing.
 #[derive(Debug)]
 pub struct Empty<'a> {
@@ -74,7 +83,7 @@ pub struct Empty<'a> {
     flags: &'a [Value],
     /// What those flags are called.
     narrowed_by: &'static str,
-    /// What redacts events before they are indexed; where that is not known, everything that might.
+    /// What redacts events before they are indexed, if something does; where that is not known, everything that might.
     redactor: Option<Redactor>,
     /// When the run began.
     now: Timestamp,
@@ -82,17 +91,21 @@ pub struct Empty<'a> {
 }
 
 impl<'a> Empty<'a> {
-    /// A search that has found nothing. Where it is not known what is `redacted`, all that can be is looked for.
+    /// A search that has found nothing.
     #[must_use]
     pub fn new(
         search: &'a Search,
         query: &'a Query,
         clause: &'a Value,
         (flags, narrowed_by): (&'a [Value], &'static str),
-        redacted: Option<Redactor>,
+        redaction: Redaction,
         now: Timestamp,
     ) -> Self {
-        let redactor = redacted.or_else(|| Redactor::new(&Detector::VARIANTS.join(","), "").ok().flatten());
+        let all = || Redactor::new(&Detector::VARIANTS.join(","), "").ok().flatten();
+        let redactor = match redaction {
+            Redaction::Known(redactor) => redactor,
+            Redaction::Unknown => all(),
+        };
         Self { search, query, clause, flags, narrowed_by, redactor, now, asked: Cell::new(0) }
     }
 
@@ -244,23 +257,25 @@ impl<'a> Empty<'a> {
     async fn redacted(&self, domain: &DomainClient) -> Result<Option<Nothing>, DomainError> {
         let Some(redactor) = &self.redactor else { return Ok(None) };
         let mark = query::needles(self.query).into_iter().find_map(|needle| {
-            let text = needle.field.map_or_else(|| needle.text.clone(), |field| format!("{field}={}", needle.text));
+            let text =
+                needle.field.map_or_else(|| needle.text.clone(), |field| format!("{}={}", field.name, needle.text));
             let redacted = [redactor.text(&text).into_owned(), redactor.text(&needle.text).into_owned()];
             let begin = |text: &String| Some(text[text.find(MARK)?..].to_owned());
             let mark = redacted.iter().find_map(begin)?;
             Some(mark.split_inclusive(']').next().unwrap_or_default().to_owned())
         });
         let Some(mark) = mark.filter(|_| self.may_ask()) else { return Ok(None) };
-        let marked = Query::Text(query::Value::quoted(mark.as_str()));
-        let clauses = [self.flags.to_vec(), vec![dsl::compile(&marked).clause]].concat();
-        let answer = self.ask(domain, clauses, &json!({})).await?;
-        let found = answer["hits"]["total"]["value"].as_u64().filter(|found| *found > 0);
-        Ok(found.map(|found| Nothing {
+        // The index keeps no brackets: a line that speaks of it is none that was redacted.
+        let marked = Query::Pasted { text: mark.clone(), read: None, literally: true };
+        let Compiled { clause, verdict } = dsl::compile(&marked);
+        let filters = [self.flags.to_vec(), vec![clause]].concat();
+        let clause = json!({"bool": {"filter": filters}});
+        self.asked.set(self.asked.get() + 1);
+        let found = Search { clause, verdict, ..self.search.clone() }.newest(domain).await?;
+        Ok(found.map(|_| Nothing {
             cause: "redacted",
             detail: format!(
-                "what looks like this is redacted before it is indexed; {} in this range {} {mark} instead",
-                count(found, "event"),
-                if found == 1 { "has" } else { "have" },
+                "what looks like this is redacted before it is indexed; events in this range have {mark} instead"
             ),
             suggestion: Some(format!("look for the mark: logctl search '\"{mark}\"'")),
         }))

@@ -22,6 +22,8 @@ const PAGE: usize = 1000;
 const MOST_GROUPS: usize = 50_000;
 /// Beyond this many hits the engine counts no further.
 const COUNTED: usize = 10_000;
+/// Bytes that the events of an answer may take.
+const MOST_HELD: usize = 256 << 20;
 /// Events that are verified here at most.
 const MOST_VERIFIED: usize = 100_000;
 
@@ -160,7 +162,7 @@ impl Search {
 
     async fn pages(&self, domain: &DomainClient, indices: Indices) -> Result<Found, DomainError> {
         let mut found = Found::default();
-        let (mut after, mut looked_at, mut at_end) = (None, 0, false);
+        let (mut after, mut looked_at, mut held, mut at_end) = (None, 0, 0, false);
         let mut page = PAGE;
         while found.events.len() < self.limit && !at_end {
             let wanted = if self.verdict.is_some() { PAGE } else { self.limit - found.events.len() };
@@ -177,13 +179,28 @@ impl Search {
             found.warnings.extend(gaps::incomplete(&answer));
             if after.is_none() {
                 found.no_index = answer.pointer("/_shards/total").and_then(Value::as_u64) == Some(0);
-                found.total = answer.pointer("/hits/total/value").and_then(Value::as_u64).unwrap_or_default();
+                let total = answer.pointer("/hits/total/value").and_then(Value::as_u64);
+                found.total = total.ok_or_else(|| domain.no_engine())?;
                 found.total_is_at_least = answer.pointer("/hits/total/relation").and_then(Value::as_str) == Some("gte");
             }
-            found.events.extend(hits.iter().filter_map(|hit| self.verified(hit)));
-            after = hits.last().map(|hit| hit["sort"].clone());
-            looked_at += hits.len();
+            // More than was asked for, or what cannot be gone on from, no engine gives.
             at_end = hits.len() < size;
+            after = hits.last().map(|hit| hit["sort"].clone());
+            if hits.len() > size || (!at_end && !after.as_ref().is_some_and(Value::is_array)) {
+                return Err(domain.no_engine());
+            }
+            looked_at += hits.len();
+            for event in hits.iter().filter_map(|hit| self.verified(hit)) {
+                held += event.weight();
+                found.events.push(event);
+            }
+            if held > MOST_HELD && !at_end {
+                found.warnings.push(format!(
+                    "the newest {} events are all that fit into memory; a shorter time range shows the others",
+                    grouped(found.events.len() as u64)
+                ));
+                break;
+            }
             if self.verdict.is_some() && looked_at >= MOST_VERIFIED && !at_end {
                 found.warnings.push(format!(
                     "only the newest {} events that may match were looked at; a shorter time range is looked at whole",

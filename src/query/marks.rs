@@ -1,6 +1,6 @@
 //! What a query has found in a text, to be marked where it is shown.
 
-use regex_lite::{Regex, RegexBuilder, escape};
+use regex::{Regex, RegexBuilder, escape};
 
 use super::{
     text::is_pattern,
@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Bytes that the expression may take, and texts that it may hold.
-const MAX_SIZE: usize = 1 << 20;
+const MAX_SIZE: usize = 10 << 20;
 const MOST: usize = 100;
 
 /// What to mark; nothing where the query asks for no text.
@@ -60,7 +60,7 @@ fn mark(value: &Value) -> Option<String> {
         }
     }
     // A word, not a part of one.
-    let edge = |sign: Option<char>| if sign.is_some_and(|c| c.is_ascii_alphanumeric()) { r"\b" } else { "" };
+    let edge = |sign: Option<char>| if sign.is_some_and(char::is_alphanumeric) { r"\b" } else { "" };
     Some(format!("{}{regex}{}", edge(text.chars().next()), edge(text.chars().next_back())))
 }
 

@@ -25,7 +25,7 @@ pub use dsl::{Compiled, Verdict, parts};
 pub use explained::{tree, understood};
 pub use marks::marks;
 pub use moments::{at, window};
-pub use needles::{Needle, needles};
+pub use needles::{Needle, is_needles, needles};
 pub use parser::{parse, quote, signs_alone};
 pub use shown::line;
 pub use text::Facts;

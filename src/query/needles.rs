@@ -2,7 +2,7 @@
 
 use super::{
     aliases,
-    tree::{Comparison, Query, Value},
+    tree::{Comparison, Field, Query, Value},
 };
 
 /// A text that stands in every event that a query finds; with its name where it is a field's.
@@ -11,7 +11,7 @@ pub struct Needle {
     /// The text.
     pub text: String,
     /// The field that has it.
-    pub field: Option<String>,
+    pub field: Option<Field>,
 }
 
 /// Those of them that can be told, the longest first. What a level is called differs, and is none.
@@ -23,8 +23,18 @@ pub fn needles(query: &Query) -> Vec<Needle> {
     needles
 }
 
+/// Whether a query asks for nothing else than such texts: then an event that has them all is what was looked for.
+#[must_use]
+pub fn is_needles(query: &Query) -> bool {
+    match query {
+        Query::And(parts) => parts.iter().all(is_needles),
+        Query::Pasted { read: Some(read), .. } => is_needles(read),
+        other => !needles(other).is_empty(),
+    }
+}
+
 fn collect(query: &Query, needles: &mut Vec<Needle>) {
-    let mut add = |value: &Value, field: Option<String>| {
+    let mut add = |value: &Value, field: Option<Field>| {
         let text = value.text.trim();
         if !value.is_wild() && text.chars().any(char::is_alphanumeric) {
             needles.push(Needle { text: text.to_owned(), field });
@@ -39,7 +49,7 @@ fn collect(query: &Query, needles: &mut Vec<Needle>) {
                 aliases::names(field)[0].starts_with('@') && !aliases::is_id(field) && !aliases::is_message(field);
             if !ours {
                 // An id has too many names to look for one of them.
-                add(value, (!aliases::is_id(field)).then(|| field.name.clone()));
+                add(value, (!aliases::is_id(field)).then(|| field.clone()));
             }
         }
         Query::Pasted { read: Some(read), .. } => collect(read, needles),

@@ -1,11 +1,11 @@
 //! Regular expressions: the engine narrows the search as far as it can, and each event is verified here.
 
-use regex_lite::{Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder};
 
 use super::tree::Pattern;
 
 /// Bytes that a compiled expression may take.
-const MAX_SIZE: usize = 1 << 20;
+const MAX_SIZE: usize = 10 << 20;
 
 /// The expression, compiled.
 ///
@@ -20,8 +20,9 @@ pub(super) fn compile(pattern: &Pattern) -> Result<Regex, String> {
 pub(super) fn needed(pattern: &Pattern) -> Vec<String> {
     const SHORTEST: usize = 3;
     let text = &pattern.text;
-    // Between bars nothing is needed; the parts of groups are not looked at.
-    if text.contains('|') || text.contains("(?") {
+    // Between bars nothing is needed; the parts of groups are not looked at, nor what stands for a sign by its number or kind.
+    let numbered = [r"\x", r"\u", r"\U", r"\p", r"\P"].iter().any(|escape| text.contains(escape));
+    if numbered || text.contains('|') || text.contains("(?") {
         return Vec::new();
     }
     let mut words = vec![String::new()];
@@ -40,6 +41,9 @@ pub(super) fn needed(pattern: &Pattern) -> Vec<String> {
             '[' => {
                 in_class = true;
                 words.push(String::new());
+                // Right behind its beginning a bracket is a sign.
+                chars.next_if_eq(&'^');
+                chars.next_if_eq(&']');
             }
             '(' => {
                 depth += 1;
@@ -78,6 +82,8 @@ mod tests {
     #[test_case("time.*out", &["time", "out"])]
     #[test_case("ECONN[A-Z]+ 10", &["econn"]; "a class")]
     #[test_case("colou?r", &["colo"]; "what may be missing")]
+    #[test_case(r"\x41bcdef", &[]; "a sign by its number")]
+    #[test_case("[]xyz]+done", &["done"]; "a bracket in a class")]
     #[test_case("a|b", &[]; "one of several")]
     #[test_case("(abc)?def", &["def"]; "a group")]
     #[test_case(r"\bpaid\b", &["paid"]; "an escape")]

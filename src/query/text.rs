@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::LazyLock};
 
 use logctl_core::ids;
-use regex_lite::Regex;
+use regex::Regex;
 use serde_json::{Value as Json, json};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -189,7 +189,7 @@ impl Check {
                 match sign {
                     '*' => regex.push_str(r"\S*"),
                     '?' => regex.push_str(r"\S"),
-                    sign => regex.push_str(&regex_lite::escape(sign.encode_utf8(&mut [0; 4]))),
+                    sign => regex.push_str(&regex::escape(sign.encode_utf8(&mut [0; 4]))),
                 }
             }
         }
@@ -239,15 +239,29 @@ fn plain(text: &str) -> String {
 fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut signs = text.chars();
+    let mut units: Vec<u16> = Vec::new();
     while let Some(sign) = signs.next() {
         let escaped = if sign == '\\' { signs.next() } else { None };
-        plain.push(match (sign, escaped) {
-            (_, Some('n' | 'r' | 't')) => ' ',
-            (_, Some(escaped)) => escaped,
-            (sign, None) => sign,
-        });
+        match (sign, escaped) {
+            (_, Some('u')) => units.extend(unit(&mut signs)),
+            (_, Some('n' | 'r' | 't')) => plain.push(' '),
+            (_, Some(escaped)) => plain.push(escaped),
+            (sign, None) => plain.push(sign),
+        }
+        // Two units may be one sign.
+        if !signs.as_str().starts_with("\\u") && !units.is_empty() {
+            plain += &String::from_utf16_lossy(&units);
+            units.clear();
+        }
     }
     plain
+}
+
+/// The number behind `\u`.
+fn unit(signs: &mut std::str::Chars<'_>) -> Option<u16> {
+    let unit = u16::from_str_radix(signs.as_str().get(..4)?, 16).ok()?;
+    signs.by_ref().take(4).for_each(drop);
+    Some(unit)
 }
 
 #[cfg(test)]
@@ -286,6 +300,8 @@ mod tests {
     #[test_case("pay-g*", "\u{1b}[31mpay-gateway\u{1b}[0m started", true; "coloured")]
     #[test_case("7c1e*9e11", "id 7c1e5b0a-11aa-9e11 seen", true; "over signs")]
     #[test_case("*@example.com", "from ana@example.com to", true; "any name at a host")]
+    #[test_case("Überweisung-*", "die ÜBERWEISUNG-4711 ist da", true; "letters beyond ascii")]
+    #[test_case("*-café", "im eis-café", true; "at the end")]
     fn words_side_by_side(text: &str, message: &'static str, expected: bool) {
         let Node::Checked(_, check) = pattern(text) else { panic!("one word") };
         assert_eq!(check.holds(&Said(message)), expected);
@@ -293,6 +309,8 @@ mod tests {
 
     #[test_case("a  <  b", "Failed: A < b", true; "case and blanks aside")]
     #[test_case("a < b", "a > b", false; "another sign")]
+    #[test_case("jürgen@example.com", r#"{"user":"j\u00fcrgen@example.com"}"#, true; "a sign by its number")]
+    #[test_case("😀 > x", r#"{"m":"\ud83d\ude00 > x"}"#, true; "a pair of numbers")]
     #[test_case("x \"y\" -z", r#"{"msg":"x \"y\" -z"}"#, true; "in a text of json")]
     fn literals(text: &str, message: &'static str, expected: bool) {
         assert_eq!(Check::literal(text).holds(&Said(message)), expected);

@@ -204,7 +204,7 @@ fn equal_in_insights(field: &Field, value: &Value) -> Written {
 
 /// A text in an expression.
 fn plain(text: &str) -> String {
-    regex_lite::escape(text).replace('/', "\\/")
+    regex::escape(text).replace('/', "\\/")
 }
 
 /// A text with wildcards in an expression.

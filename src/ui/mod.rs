@@ -110,7 +110,7 @@ impl Ui {
     pub fn record(&mut self, data: &impl Serialize) -> Result<(), Error> {
         let text = serde_json::to_string(data);
         let text = text.map_err(|error| Error::failed("cannot write JSON").because(error))?;
-        if self.look.stdout_is_terminal { self.line(&escape::in_json(&text)) } else { self.line(&text) }
+        self.line(&escape::in_json(&text)) // The same JSON, also where a pipe ends at a terminal.
     }
 
     /// Writes one line to stdout.

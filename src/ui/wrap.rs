@@ -57,6 +57,9 @@ pub fn painted(text: &str, part: Range<usize>, styles: &[(Range<usize>, Style)])
     let mut at = part.start;
     for (range, style) in styles {
         let (from, to) = (range.start.max(at), range.end.min(part.end));
+        if range.start >= part.end {
+            break;
+        }
         if from >= to {
             continue;
         }

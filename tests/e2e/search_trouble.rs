@@ -332,11 +332,7 @@ fn strangers(rig: &Rig, wrong: &mut Wrong) {
 
 /// Times that are no use, and indices that are not there.
 fn times_of_the_future(rig: &Rig, wrong: &mut Wrong) {
-    for range in [
-        &["--since", "2099-01-01"][..],
-        &["--since", "2099-01-01", "--until", "2099-02-01"],
-        &["--until", "2099-02-01"], // The hour before.
-    ] {
+    for range in [&["--since", "2099-01-01"][..], &["--since", "2099-01-01", "--until", "2099-02-01"]] {
         wrong.refused(&format!("{range:?}"), &search(rig, &["good"], range), &[0, 2], &["future"]);
     }
     // Only its end is in the future, and it holds all that it would hold otherwise.

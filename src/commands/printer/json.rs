@@ -166,8 +166,10 @@ fn kept_value(value: &Value, path: &str, columns: &Columns) -> Option<Value> {
 
 /// An event without what is said elsewhere.
 fn compact<'e>(event: &'e Event, shared: &Common<'_>) -> Compact<'e> {
-    let object: Option<&RawValue> = serde_json::from_str(&event.message).ok();
-    let object = object.filter(|object| object.get().starts_with('{') && !event.message.contains(['\n', '\r']));
+    // What another reader may stumble over is a text: raw JSON is not looked into, and is deeper or larger than it takes.
+    let plain = !event.message.contains(char::is_control) && serde_json::from_str::<Value>(&event.message).is_ok();
+    let object: Option<&RawValue> = serde_json::from_str(&event.message).ok().filter(|_| plain);
+    let object = object.filter(|object| object.get().starts_with('{'));
     let said = format!("{} {}", event.message, event.group).to_lowercase();
     let words = || said.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_');
     let is_word = |text: &str| words().any(|word| word == text.to_lowercase());

@@ -7,13 +7,14 @@ use std::{
 
 use anstyle::Style;
 use logctl_core::fields::{self, known::Known};
-use regex_lite::Regex;
+use regex::Regex;
 
 use super::{Columns, OutputArgs, Shown, columns};
 use crate::{
     events::Event,
     query::quote,
     ui::{Look, cut, escaped, one_line, paint, painted, width, without_colours},
+    words::count,
 };
 
 /// Fields that repeat when the event happened.
@@ -22,6 +23,8 @@ const TIME_NAMES: [&str; 4] = ["time", "timestamp", "ts", "date"];
 const INDENT: usize = 4;
 /// Columns of a service's name at most.
 const SERVICE: usize = 24;
+/// Bytes of a row, behind which no more fields are named.
+const ROW: usize = 16 << 10;
 /// Signs of a stream's name that tell it from others.
 const STREAM: usize = 6;
 /// Below this many columns there is no room for them.
@@ -50,30 +53,28 @@ impl Text {
     fn push(&mut self, text: &str, style: Option<Style>) {
         let start = self.plain.len();
         self.plain += text;
-        self.styles.extend(style.map(|style| (start..self.plain.len(), style)));
+        self.styles.extend(style.filter(|style| !style.is_plain()).map(|style| (start..self.plain.len(), style)));
     }
 
-    /// Marks what a query has found. What is marked has no other style.
+    /// Marks what a query has found. What is marked has no other style. Both stand in their order.
     fn mark(&mut self, marks: Option<&Regex>, style: Style) {
-        let Some(marks) = marks else { return };
-        let found: Vec<_> =
-            marks.find_iter(&self.plain).map(|found| found.range()).filter(|range| !range.is_empty()).collect();
-        let mut styles: Vec<(Range<usize>, Style)> = found.iter().map(|range| (range.clone(), style)).collect();
-        for (mut range, style) in std::mem::take(&mut self.styles) {
-            for mark in &found {
-                if mark.start >= range.end || mark.end <= range.start {
-                    continue;
-                }
+        let Some(marks) = marks.filter(|_| !style.is_plain()) else { return };
+        let found = marks.find_iter(&self.plain).map(|found| found.range()).filter(|range| !range.is_empty());
+        let mut found = found.peekable();
+        let mut styles: Vec<(Range<usize>, Style)> = Vec::new();
+        for (mut range, own) in std::mem::take(&mut self.styles) {
+            while let Some(mark) = found.next_if(|mark| mark.start < range.end) {
                 if range.start < mark.start {
-                    styles.push((range.start..mark.start, style));
+                    styles.push((range.start..mark.start, own));
                 }
-                range.start = mark.end.min(range.end);
+                range.start = range.start.max(mark.end).min(range.end.max(mark.end));
+                styles.push((mark, style));
             }
-            if !range.is_empty() {
-                styles.push((range, style));
+            if range.start < range.end {
+                styles.push((range, own));
             }
         }
-        styles.sort_by_key(|(range, _)| range.start);
+        styles.extend(found.map(|mark| (mark, style)));
         self.styles = styles;
     }
 
@@ -81,6 +82,7 @@ impl Text {
     fn lines(&self, used: usize, indent: usize, look: &Look) -> String {
         let mut shown = String::new();
         let mut start = 0;
+        let mut styles = self.styles.as_slice();
         for (nth, line) in self.plain.split('\n').enumerate() {
             let rest = look.width.saturating_sub(indent);
             let first = if nth == 0 { look.width.saturating_sub(used) } else { rest };
@@ -89,7 +91,10 @@ impl Text {
                     shown.push('\n');
                     shown += &" ".repeat(indent);
                 }
-                shown += &painted(&self.plain, start + part.start..start + part.end, &self.styles);
+                let part = start + part.start..start + part.end;
+                let passed = styles.iter().take_while(|(range, _)| range.end <= part.start).count();
+                styles = &styles[passed..];
+                shown += &painted(&self.plain, part, styles);
             }
             start += line.len() + 1;
         }
@@ -135,7 +140,8 @@ impl<'a> Rows<'a> {
             None => self.message(event, &mut text),
         }
         text.mark(self.marks, look.mark());
-        row += &text.lines(used, INDENT, look);
+        // Fields stand below: a message does not pose as some.
+        row += &text.lines(used, if self.expand { 2 * INDENT } else { INDENT }, look);
         if self.expand {
             self.expanded(event, &mut row);
         }
@@ -146,16 +152,25 @@ impl<'a> Rows<'a> {
     fn message(&self, event: &Event, text: &mut Text) {
         let said = ["message", "msg"].iter().find_map(|name| Some((*name, event.fields.get(*name)?.as_str()?)));
         let (said_by, message) = said.unwrap_or(("", &event.message));
-        text.push(&escaped(&without_colours(message.trim_end())).replace('\t', "  "), None);
+        let message = escaped(&without_colours(message.trim_end())).replace('\t', "  ");
         if said.is_none() || self.expand {
+            text.push(&message, None);
             return;
         }
+        // What looks like a pair in a message is none.
+        let poses = message.split("  ").skip(1).any(|part| part.contains('='));
+        text.push(&if poses { quote(&message) } else { message }, None);
+        let mut more = 0;
         fields::walk(&event.fields, &mut |name, value| {
             let shown_already = name == said_by || Known::Level.names().contains(&name) || TIME_NAMES.contains(&name);
-            if !shown_already {
-                self.pair(name, &value, text);
+            if shown_already {
+                return;
             }
+            if text.plain.len() < ROW { self.pair(name, &value, text) } else { more += 1 }
         });
+        if more > 0 {
+            text.push(&format!("  … {}, see --expand", count(more, "more field")), Some(self.look.dim()));
+        }
     }
 
     /// The fields that were asked for, but for those that each row has.

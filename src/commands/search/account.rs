@@ -7,6 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use logctl_core::{
     coverage::{AccountFacts, Chain, Class, GroupFacts, State, decide},
     dead_letter::{DeadLetter, LetterKind},
+    globs::Glob,
 };
 use logctl_sink::{aws::s3::Bucket, replay::Lines};
 use serde::Deserialize;
@@ -22,8 +23,8 @@ use crate::{
     deploy::DeployedStack,
     domain::DomainClient,
     error::Error,
-    events::{Nothing, Search},
-    query::Needle,
+    events::{Event, Nothing, Search},
+    query::{self, Facts as _, Needle},
     time::{from_milliseconds, rfc3339, rough},
     words::count,
 };
@@ -74,8 +75,13 @@ impl Account<'_> {
     /// Why nothing can be found of groups that the index does not know: the account may have them.
     pub async fn of_unknown_groups(&self, selection: &GroupSelection) -> Option<Nothing> {
         let groups = async { self.groups(selection).await.ok() };
-        let groups = tokio::time::timeout(PATIENCE, groups).await.ok()??;
-        none_streamed(&groups).or_else(|| {
+        let (groups, whole) = tokio::time::timeout(PATIENCE, groups).await.ok()??;
+        // One that the account has not either is a slip of the pen.
+        let known = |glob: &Glob| groups.iter().any(|group| glob.matches(&group.name));
+        if whole && selection.globs.iter().any(|glob| !glob.excludes && !known(&glob.glob)) {
+            return None;
+        }
+        none_streamed(&groups).filter(|_| whole).or_else(|| {
             (!groups.is_empty()).then(|| Nothing {
                 cause: "no_events",
                 detail: format!("the index has no event of {}, which the account has", named(&groups)),
@@ -122,8 +128,11 @@ impl Account<'_> {
         selection: &GroupSelection,
         busiest: &[String],
     ) -> Result<Option<Nothing>, Error> {
-        let chosen = if selection.globs.is_empty() { Vec::new() } else { self.groups(selection).await? };
-        let Some(needle) = needles.first() else { return Ok(none_streamed(&chosen)) };
+        let (chosen, whole) =
+            if selection.globs.is_empty() { (Vec::new(), false) } else { self.groups(selection).await? };
+        // Where the index has events of them, they are streamed, or were.
+        let unstreamed = || none_streamed(&chosen).filter(|_| whole && busiest.is_empty());
+        let Some(needle) = needles.first() else { return Ok(unstreamed()) };
         let limiter = RateLimiter::new(RATE);
         let names = chosen.iter().map(|group| group.name.as_str()).chain(busiest.iter().map(String::as_str));
         for group in names.take(GROUPS) {
@@ -136,7 +145,7 @@ impl Account<'_> {
                 return self.held_back(group, first.time, &chosen).await.map(Some);
             }
         }
-        Ok(none_streamed(&chosen))
+        Ok(unstreamed())
     }
 
     /// Why an event of CloudWatch Logs is not in the index.
@@ -164,21 +173,25 @@ impl Account<'_> {
         })
     }
 
-    /// The first groups of the account that a selection takes.
-    async fn groups(&self, selection: &GroupSelection) -> Result<Vec<Known>, Error> {
+    /// The first groups of the account that a selection takes, and whether these are all.
+    async fn groups(&self, selection: &GroupSelection) -> Result<(Vec<Known>, bool), Error> {
         let mut groups: Vec<Group> = Vec::new();
+        let mut whole = true;
         for glob in selection.globs.iter().filter(|glob| !glob.excludes) {
             let glob = glob.glob.to_string();
             let prefix = glob.split(['*', '?']).next().unwrap_or_default();
-            groups.extend(groups::first(self.aws, prefix).await?);
+            let (first, all) = groups::first(self.aws, prefix).await?;
+            groups.extend(first);
+            whole &= all;
         }
         groups.retain(|group| selection.takes(&group.name));
+        whole &= groups.len() <= GROUPS;
         let mut known = Vec::new();
         for group in groups.into_iter().take(GROUPS) {
             let state = self.state(&group.name, group.class).await?;
             known.push(Known { name: group.name, state });
         }
-        Ok(known)
+        Ok((known, whole))
     }
 
     async fn state(&self, group: &str, class: Class) -> Result<State, Error> {
@@ -232,14 +245,15 @@ async fn holds_letter(
     selection: &GroupSelection,
 ) -> bool {
     #[derive(Deserialize)]
-    struct Event {
+    struct Received {
         timestamp: i64,
         message: String,
     }
     let is_it = |line: &str| -> Option<bool> {
         let letter: DeadLetter<'_> = serde_json::from_str(line).ok()?;
-        let event: Event = serde_json::from_str(letter.event?.get()).ok()?;
-        let of_group = letter.origin.is_none_or(|origin| selection.takes(&origin.log_group));
+        let event: Received = serde_json::from_str(letter.event?.get()).ok()?;
+        // One that does not tell its group is of no group that was asked for.
+        let of_group = letter.origin.map_or(selection.globs.is_empty(), |origin| selection.takes(&origin.log_group));
         Some(of_group && range.contains(&from_milliseconds(event.timestamp)) && holds(&event.message, needles))
     };
     let Ok(mut lines) = Lines::new(key, object) else { return false };
@@ -255,14 +269,17 @@ async fn holds_letter(
     false
 }
 
-/// Whether a message holds every needle, as it is or as JSON escapes it, and the name of its field.
+/// Whether an event of this message has every field that was asked for, and holds every text, as it is or as JSON escapes it.
 fn holds(message: &str, needles: &[Needle]) -> bool {
-    let message = message.to_lowercase();
+    let event = Event::from_message(message);
+    let lower = message.to_lowercase();
     needles.iter().all(|needle| {
         let text = needle.text.to_lowercase();
+        if let Some(field) = &needle.field {
+            let values = |name: &String| event.values(name);
+            return query::names(field).iter().flat_map(values).any(|value| value.to_lowercase() == text);
+        }
         let escaped = serde_json::Value::from(text.as_str()).to_string();
-        let name = needle.field.as_deref().and_then(|field| field.rsplit('.').next()).unwrap_or_default();
-        message.contains(&name.to_lowercase())
-            && (message.contains(&text) || message.contains(escaped.trim_matches('"')))
+        lower.contains(&text) || lower.contains(escaped.trim_matches('"'))
     })
 }

@@ -25,6 +25,8 @@ pub struct Answer {
     pub query: Query,
     pub search: Search,
     pub place: Place,
+    /// Whether it is said how the query was read.
+    pub echoes: bool,
 }
 
 /// The answer as one object.
@@ -104,7 +106,7 @@ impl Answer {
     /// # Errors
     /// Incomplete where a part is missing; unmet where something had to be found.
     pub fn close(&self, args: &SearchArgs, ui: &mut Ui) -> Result<(), Error> {
-        let Self { found, nothing, query, search, place } = self;
+        let Self { found, nothing, query, search, place, echoes } = self;
         let range = time::describe(&search.range, &ui.look.time_zone);
         let place = place.of(&found.events);
         let shown = found.events.len();
@@ -133,7 +135,7 @@ impl Answer {
         }
         match args.lang {
             Language::Logctl | Language::Dql => {
-                if let Some(read) = query::understood(query, &args.query) {
+                if let Some(read) = query::understood(query, &args.query).filter(|_| *echoes) {
                     // A list may have thousands of values.
                     let shown: String = read.chars().take(MOST_ECHOED).collect();
                     let more = if shown.len() < read.len() { " …" } else { "" };

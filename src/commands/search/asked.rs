@@ -50,7 +50,11 @@ impl Asked {
         let text = args.query.join(" ");
         let mut notes = Vec::new();
         let (query, parts) = match args.lang {
-            Language::Logctl => of_tree(query::parse(&lists::read(&args.query)?)?)?,
+            Language::Logctl => {
+                let (typed, lists) = lists::read(&args.query)?;
+                notes.extend(lists);
+                of_tree(query::parse(&typed)?)?
+            }
             Language::Dql => of_tree(query::foreign::dql(&text)?)?,
             Language::Lucene => of_engine(query::foreign::lucene(&text)?),
             Language::Dsl => {

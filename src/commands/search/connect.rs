@@ -20,7 +20,7 @@ use crate::{
     deploy::DeployedStack,
     domain::DomainClient,
     error::{Error, Kind},
-    events::Event,
+    events::{Event, Redaction},
     network::Network,
 };
 
@@ -57,11 +57,13 @@ impl Connected {
         self.stack.as_ref().map(|(aws, stack)| Account { aws, stack, domain: &self.client, now })
     }
 
-    /// What redacts events before they are indexed, where that is known and something does.
+    /// What redacts events before they are indexed.
     #[must_use]
-    pub fn redactor(&self) -> Option<Redactor> {
-        let (_, stack) = self.stack.as_ref()?;
-        Redactor::new(&stack.settings.redact, &stack.settings.redact_patterns).ok().flatten()
+    pub fn redaction(&self) -> Redaction {
+        let of_stack = |(_, stack): &(Aws, DeployedStack)| {
+            Redactor::new(&stack.settings.redact, &stack.settings.redact_patterns).ok()
+        };
+        self.stack.as_ref().and_then(of_stack).map_or(Redaction::Unknown, Redaction::Known)
     }
 }
 

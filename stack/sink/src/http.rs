@@ -129,9 +129,14 @@ impl HttpClient {
             return Err("a proxy is spoken to by http://; other kinds of proxies are not supported".to_owned());
         }
         let anywhere = Uri::from_static("https://amazonaws.com");
-        let proxy = || Matcher::builder().https(proxy.to_owned());
-        let Some(found) = proxy().build().intercept(&anywhere) else { return Ok(self) };
-        let matcher = Arc::new(proxy().no(format!("{exempt},localhost,127.0.0.0/8,::1")).build());
+        if proxy.is_empty() {
+            return Ok(self);
+        }
+        let built = || Matcher::builder().https(proxy.to_owned());
+        // Past a proxy that cannot be read nobody goes.
+        let found = built().build().intercept(&anywhere);
+        let found = found.ok_or("the proxy cannot be read: what is no letter of its name or password stands as %XX")?;
+        let matcher = Arc::new(built().no(format!("{exempt},localhost,127.0.0.0/8,::1")).build());
         let mut connector = TunnelConnector::new(found.uri().clone(), http_connector());
         if let Some(login) = found.basic_auth() {
             connector = connector.with_auth(login.clone());
