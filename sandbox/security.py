@@ -28,7 +28,7 @@ subjectKeyIdentifier = hash
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth, clientAuth
-subjectAltName = IP:127.0.0.1, DNS:localhost
+subjectAltName = NAMES
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 """
@@ -99,7 +99,7 @@ def install(cache):
 
 def configure(folder):
     """Makes certificates and users in the engine's configuration folder. Returns what a client needs to know."""
-    _certificates(folder)
+    certificates(folder, "IP:127.0.0.1, DNS:localhost")
     passwords = {name: secrets.token_hex(16) for name in ("admin", "writer")}
     files = {
         "config": {"config": {"dynamic": {"authc": {"basic": BASIC}}}},
@@ -123,8 +123,9 @@ def configure(folder):
     }
 
 
-def _certificates(folder):
-    (folder / "openssl.cnf").write_text(OPENSSL)
+def certificates(folder, names):
+    """Makes an authority, ca.pem, and by it a certificate for these names: node.pem, node.key."""
+    (folder / "openssl.cnf").write_text(OPENSSL.replace("NAMES", names))
     request = "req -config openssl.cnf -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
     for command in [
         f"{request} -x509 -extensions ca -days 365 -subj /CN=sandbox-ca -keyout ca.key -out ca.pem",

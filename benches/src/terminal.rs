@@ -96,7 +96,7 @@ pub async fn search(root: &Path, engine: &Engine<'_>, report: &mut Report) {
     ));
 }
 
-/// Where a search asks, as it tells itself: once, or the same request is not all that it waits for.
+/// Where a search asks, as it tells itself: once. It asks about the mappings of the indices beside that, and waits for both.
 fn asked(search: &mut Command) -> String {
     let output = search.arg("--verbose").output().expect("make dist");
     let told = String::from_utf8_lossy(&output.stderr);

@@ -54,7 +54,7 @@ pub async fn load(options: &AwsOptions, env: &Environment) -> Result<SdkConfig, 
     }
     let authorities = Network::new(env).authorities()?;
     if !authorities.is_empty() {
-        loader = loader.http_client(trusting(&authorities));
+        loader = loader.http_client(trusting(&authorities)?);
     }
     let config = loader.load().await;
     if config.region().is_none() {
@@ -72,23 +72,22 @@ pub async fn load(options: &AwsOptions, env: &Environment) -> Result<SdkConfig, 
 }
 
 /// The SDK's own client, which trusts these authorities, too; by itself it knows those of the system.
-fn trusting(authorities: &[CertificateDer<'static>]) -> SharedHttpClient {
+fn trusting(authorities: &[CertificateDer<'static>]) -> Result<SharedHttpClient, Error> {
     let pem = |certificate: &CertificateDer<'static>| {
         let text = base64_simd::STANDARD.encode_to_string(certificate.as_ref());
         format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
     };
     let trust = TrustStore::default().with_pem_certificate(authorities.iter().map(pem).collect::<String>());
     let context = TlsContext::builder().with_trust_store(trust).build();
-    http_client::Builder::new().build_with_connector_fn(move |settings, components| {
+    let context = context.map_err(|error| Error::failed("cannot trust these authorities").because(error))?;
+    Ok(http_client::Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = ConnectorBuilder::default().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));
-        if let Ok(context) = &context {
-            connector.set_tls_context(context.clone());
-        }
+        connector.set_tls_context(context.clone());
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         connector.set_proxy_config(Some(ProxyConfig::from_env()));
         connector.build()
-    })
+    }))
 }
 
 /// With one half of a key the SDK would silently go on to the next identity that it finds.

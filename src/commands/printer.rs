@@ -1,4 +1,4 @@
-//! How events are written: one printer for every command that shows some.
+//! How events are written.
 
 mod columns;
 mod json;
@@ -10,7 +10,7 @@ use regex::Regex;
 
 pub use self::{
     columns::Columns,
-    json::{Common, Record},
+    json::{Common, Record, document},
     template::Template,
 };
 use crate::{
@@ -121,7 +121,7 @@ impl OutputArgs {
             (None, None) => return Vec::new(),
         };
         let there = columns::all(events);
-        let lacks = |name: &&str| !events.is_empty() && columns::names(name, events).is_empty();
+        let lacks = |name: &&str| !events.is_empty() && !columns::has(name, events, &there);
         let near = |name: &str| nearest(name, there.iter().map(String::as_str)).map(str::to_owned);
         names.into_iter().filter(lacks).map(|name| (name.to_owned(), near(name))).collect()
     }
@@ -180,12 +180,6 @@ pub fn print(events: &[Event], args: &OutputArgs, output: Output, shown: Shown<'
         }
         Output::Json => Ok(()),
     }
-}
-
-/// The events as one document holds them, and what all of them share where they are written without it.
-#[must_use]
-pub fn records<'e>(events: &'e [Event], args: &OutputArgs) -> (Option<Common<'e>>, Vec<Record<'e>>) {
-    json::document(events, args)
 }
 
 /// A table, quoted as RFC 4180 has it. On a terminal what is not printable is shown.
@@ -281,7 +275,7 @@ mod tests {
         for names in ["order.items.sku", "order.items.s*"] {
             let columns: Columns = names.parse().unwrap();
             let args = OutputArgs { fields: Some(columns), ..OutputArgs::default() };
-            let (_, records) = records(std::slice::from_ref(&event), &args);
+            let (_, records) = document(std::slice::from_ref(&event), &args);
             let expected = json!([{"fields": {"order": {"items": [{"sku": "hat"}, {"sku": "boots"}]}}}]);
             assert_eq!(serde_json::to_value(records).unwrap(), expected, "{names}");
         }
@@ -306,7 +300,7 @@ mod tests {
     #[test]
     fn a_compact_document_names_each_group_once() {
         let events = events();
-        let (common, records) = records(&events, &OutputArgs { compact: true, ..OutputArgs::default() });
+        let (common, records) = document(&events, &OutputArgs { compact: true, ..OutputArgs::default() });
         assert_eq!(serde_json::to_value(common).unwrap(), json!({"stream": "s", "groups": ["/cart", "/pay"]}));
         let records = serde_json::to_value(records).unwrap();
         assert_eq!((&records[0]["in"], &records[1]["in"], records[0].get("group")), (&json!(1), &json!(0), None));

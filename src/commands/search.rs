@@ -153,7 +153,9 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let found = Search::run_all(&searches, &domain.client, &progress).await;
     drop(progress);
     let found = found.map_err(|error| of_query(error, args.lang))?;
-    if let Some(why) = found.warnings.iter().find(|why| args.lang.is_of_engine() && why.contains("parse")) {
+    if let Some(why) =
+        found.warnings.iter().find(|why| args.lang.is_of_engine() && why.contains("Failed to parse query"))
+    {
         return Err(Error::new(Kind::Usage, "the engine cannot read this query").because(why));
     }
     for note in &asked.notes {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use logctl_core::normalise::behind_colour;
+
 /// Shows control characters instead of obeying them; line breaks and tabs stay.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
@@ -15,7 +17,10 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
 }
 
 /// JSON whose strings hold none either: what JSON itself does not escape is.
-pub(super) fn in_json(text: &str) -> String {
+pub(super) fn in_json(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c: char| c.is_control() || hides(c)) {
+        return Cow::Borrowed(text);
+    }
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() || hides(c) {
@@ -25,7 +30,7 @@ pub(super) fn in_json(text: &str) -> String {
             shown.push(c);
         }
     }
-    shown
+    Cow::Owned(shown)
 }
 
 /// What nobody sees is no control character, but lets text lie about itself: overrides of the writing direction, signs without
@@ -33,9 +38,9 @@ pub(super) fn in_json(text: &str) -> String {
 fn hides(c: char) -> bool {
     matches!(
         c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180d}'
-            | '\u{180f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0d}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0d}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}'
     )
 }
 
@@ -46,8 +51,7 @@ pub fn without_colours(text: &str) -> Cow<'_, str> {
     let mut plain = parts.next().unwrap_or_default().to_owned();
     let mut any = false;
     for part in parts {
-        let code = part.strip_prefix('[').map(|code| code.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';'));
-        if let Some(rest) = code.and_then(|rest| rest.strip_prefix('m')) {
+        if let Some(rest) = behind_colour(part) {
             any = true;
             plain.push_str(rest);
         } else {

@@ -12,7 +12,6 @@ import http.server
 import pathlib
 import socketserver
 import ssl
-import subprocess
 import sys
 import threading
 
@@ -20,38 +19,14 @@ FOLDER, AWS, ENGINE = pathlib.Path(sys.argv[1]), *sys.argv[2:]
 AWS_NAME, ENGINE_NAME = "aws.logctl.test", "search.logctl.test"
 WRITTEN_ANEW = ("host", "connection", "content-length", "transfer-encoding")
 
-OPENSSL = f"""
-[req]
-distinguished_name = name
-[name]
-[ca]
-basicConstraints = critical, CA:TRUE
-keyUsage = critical, keyCertSign, cRLSign
-subjectKeyIdentifier = hash
-[leaf]
-basicConstraints = critical, CA:FALSE
-keyUsage = critical, digitalSignature
-extendedKeyUsage = serverAuth
-subjectAltName = DNS:{AWS_NAME}, DNS:*.{AWS_NAME}, DNS:{ENGINE_NAME}
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
-"""
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "sandbox"))
+import security  # noqa: E402
 
 
 def certificates():
-    (FOLDER / "openssl.cnf").write_text(OPENSSL)
-    request = "req -config openssl.cnf -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
-    for command in [
-        f"{request} -x509 -extensions ca -days 2 -subj /CN=proxy-ca -keyout ca.key -out ca.pem",
-        f"{request} -subj /CN=proxy -keyout leaf.key -out leaf.csr",
-        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile openssl.cnf"
-        " -extensions leaf -out leaf.pem",
-    ]:
-        done = subprocess.run(["openssl", *command.split()], cwd=FOLDER, capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"openssl could not make a certificate: {done.stderr.strip()}")
+    security.certificates(FOLDER, f"DNS:{AWS_NAME}, DNS:*.{AWS_NAME}, DNS:{ENGINE_NAME}")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(FOLDER / "leaf.pem", FOLDER / "leaf.key")
+    tls.load_cert_chain(FOLDER / "node.pem", FOLDER / "node.key")
     return tls
 
 

@@ -1,6 +1,6 @@
 //! The fields of an event that were asked for by their names.
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::{cell::LazyCell, collections::BTreeSet, str::FromStr};
 
 use logctl_core::fields;
 use serde_json::Value;
@@ -32,43 +32,62 @@ pub(super) const OURS: [&str; 15] = [
 ];
 
 /// Names of fields, in which dots are nesting and `*` and `?` stand for others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Columns(Vec<String>);
+#[derive(Debug, Clone)]
+pub struct Columns(Vec<Column>);
+
+#[derive(Debug, Clone)]
+struct Column {
+    typed: String,
+    /// What it stands for, where it has wildcards.
+    pattern: Option<WildMatch>,
+}
 
 impl FromStr for Columns {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
-        if names.iter().any(String::is_empty) {
+        let column = |name: &str| {
+            let typed = name.trim().to_owned();
+            Column { pattern: is_wild(&typed).then(|| WildMatch::new(&typed)), typed }
+        };
+        let columns: Vec<Column> = text.split(',').map(column).collect();
+        if columns.iter().any(|column| column.typed.is_empty()) {
             return Err("names stand between commas: time,level,order.id,http.*".to_owned());
         }
-        Ok(Self(names))
+        Ok(Self(columns))
     }
 }
 
 impl Columns {
     /// The names as they were typed.
     pub fn typed(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.0.iter().map(|column| column.typed.as_str())
     }
 
     /// The names of the columns for these events: each of those that a wildcard stands for.
     #[must_use]
     pub fn of(&self, events: &[Event]) -> Vec<String> {
-        let mut all: Vec<String> = Vec::new();
-        for typed in &self.0 {
-            let names = if is_wild(typed) { names(typed, events) } else { vec![typed.clone()] };
-            all.extend(names.into_iter().filter(|name| !all.contains(name)).collect::<Vec<_>>());
+        let paths = LazyCell::new(|| all(events));
+        let mut names: Vec<String> = Vec::new();
+        for Column { typed, pattern } in &self.0 {
+            let meant: Vec<&String> = match pattern {
+                Some(pattern) => paths.iter().filter(|path| pattern.matches(path)).collect(),
+                None => vec![typed],
+            };
+            for name in meant {
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
         }
-        all
+        names
     }
 
     /// Whether one of the names means the field at this path of an event's own fields.
     pub(super) fn takes(&self, path: &str) -> bool {
-        self.typed().any(|typed| {
-            let literal = typed.strip_prefix('.').unwrap_or(typed);
-            if is_wild(typed) { WildMatch::new(typed).matches(path) } else { literal == path && !OURS.contains(&typed) }
+        self.0.iter().any(|Column { typed, pattern }| match pattern {
+            Some(pattern) => pattern.matches(path),
+            None => typed.strip_prefix('.').unwrap_or(typed) == path && !OURS.contains(&typed.as_str()),
         })
     }
 }
@@ -77,14 +96,13 @@ fn is_wild(name: &str) -> bool {
     name.contains(['*', '?'])
 }
 
-/// The names that events have which a typed name means: itself, where one of them has it.
-pub(super) fn names(typed: &str, events: &[Event]) -> Vec<String> {
+/// Whether one of the events has what a typed name means; `paths` are those of all their own fields.
+pub(super) fn has(typed: &str, events: &[Event], paths: &BTreeSet<String>) -> bool {
     if is_wild(typed) {
         let pattern = WildMatch::new(typed);
-        return all(events).into_iter().filter(|name| pattern.matches(name)).collect();
+        return paths.iter().any(|path| pattern.matches(path));
     }
-    let any = OURS.contains(&typed) || events.iter().any(|event| value(event, typed).is_some());
-    if any { vec![typed.to_owned()] } else { Vec::new() }
+    OURS.contains(&typed) || events.iter().any(|event| value(event, typed).is_some())
 }
 
 /// The paths of all fields that events have of their own.

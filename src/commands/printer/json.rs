@@ -90,7 +90,8 @@ pub fn common(events: &[Event]) -> Common<'_> {
 }
 
 /// The events of one document, and what they share beside the place that the document names.
-pub(super) fn document<'e>(events: &'e [Event], args: &OutputArgs) -> (Option<Common<'e>>, Vec<Record<'e>>) {
+#[must_use]
+pub fn document<'e>(events: &'e [Event], args: &OutputArgs) -> (Option<Common<'e>>, Vec<Record<'e>>) {
     let mut records = records(events, args);
     if !args.compact || args.fields.is_some() {
         return (None, records);
@@ -167,9 +168,10 @@ fn kept_value(value: &Value, path: &str, columns: &Columns) -> Option<Value> {
 /// An event without what is said elsewhere.
 fn compact<'e>(event: &'e Event, shared: &Common<'_>) -> Compact<'e> {
     // What another reader may stumble over is a text: raw JSON is not looked into, and is deeper or larger than it takes.
-    let plain = !event.message.contains(char::is_control) && serde_json::from_str::<Value>(&event.message).is_ok();
-    let object: Option<&RawValue> = serde_json::from_str(&event.message).ok().filter(|_| plain);
-    let object = object.filter(|object| object.get().starts_with('{'));
+    let is_object = event.message.trim_start().starts_with('{')
+        && !event.message.contains(char::is_control)
+        && serde_json::from_str::<Value>(&event.message).is_ok();
+    let object: Option<&RawValue> = if is_object { serde_json::from_str(&event.message).ok() } else { None };
     let said = format!("{} {}", event.message, event.group).to_lowercase();
     let words = || said.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_');
     let is_word = |text: &str| words().any(|word| word == text.to_lowercase());

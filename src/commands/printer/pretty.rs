@@ -67,7 +67,7 @@ impl Text {
                 if range.start < mark.start {
                     styles.push((range.start..mark.start, own));
                 }
-                range.start = range.start.max(mark.end).min(range.end.max(mark.end));
+                range.start = range.start.max(mark.end);
                 styles.push((mark, style));
             }
             if range.start < range.end {

@@ -150,9 +150,11 @@ impl Account<'_> {
 
     /// Why an event of CloudWatch Logs is not in the index.
     async fn held_back(&self, group: &str, at: Timestamp, chosen: &[Known]) -> Result<Nothing, Error> {
-        let state = match chosen.iter().find(|known| known.name == group) {
-            Some(known) => known.state,
-            None => self.state(group, Class::Standard).await?,
+        let state = if let Some(known) = chosen.iter().find(|known| known.name == group) {
+            known.state
+        } else {
+            let known = self.states(vec![(group.to_owned(), Class::Standard)]).await?;
+            known.first().map_or(State::Unknown, |known| known.state)
         };
         let there = format!("CloudWatch Logs holds it in {group} at {}", rfc3339(at));
         if !may_be_streamed(state) {
@@ -186,25 +188,31 @@ impl Account<'_> {
         }
         groups.retain(|group| selection.takes(&group.name));
         whole &= groups.len() <= GROUPS;
-        let mut known = Vec::new();
-        for group in groups.into_iter().take(GROUPS) {
-            let state = self.state(&group.name, group.class).await?;
-            known.push(Known { name: group.name, state });
-        }
-        Ok((known, whole))
+        groups.truncate(GROUPS);
+        let groups = groups.into_iter().map(|group| (group.name, group.class));
+        Ok((self.states(groups.collect()).await?, whole))
     }
 
-    async fn state(&self, group: &str, class: Class) -> Result<State, Error> {
+    async fn states(&self, groups: Vec<(String, Class)>) -> Result<Vec<Known>, Error> {
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
         let limiter = RateLimiter::new(RATE);
-        // The other classes have no filters, and refuse the question.
-        let filters = match class {
-            Class::Standard => FilterCalls::new(self.aws, &limiter).get(group).await?,
-            Class::InfrequentAccess | Class::Delivery | Class::Other => None,
-        };
+        let calls = FilterCalls::new(self.aws, &limiter);
         let policy = policy::read(self.aws).await?.map(|(_, policy)| policy);
-        let facts = GroupFacts { name: group.to_owned(), chain: Some(Chain::No), class, filters };
         let account = AccountFacts { policy, ..AccountFacts::default() };
-        Ok(decide(&facts, &account, self.stack.coverage().as_ref()).state)
+        let coverage = self.stack.coverage();
+        let mut known = Vec::new();
+        for (name, class) in groups {
+            // The other classes have no filters, and refuse the question.
+            let filters = match class {
+                Class::Standard => calls.get(&name).await?,
+                Class::InfrequentAccess | Class::Delivery | Class::Other => None,
+            };
+            let facts = GroupFacts { name: name.clone(), chain: Some(Chain::No), class, filters };
+            known.push(Known { name, state: decide(&facts, &account, coverage.as_ref()).state });
+        }
+        Ok(known)
     }
 }
 

@@ -64,7 +64,7 @@ impl Answer {
         if args.printing.pager {
             ui.page()?;
         }
-        if output == Output::Json && args.printing.format.is_none() {
+        if output == Output::Json {
             return ui.json("logctl.search/v1", &self.document(args));
         }
         let day = |at: Timestamp| at.to_zoned_datetime(ui.look.time_zone.clone()).date();
@@ -75,7 +75,7 @@ impl Answer {
 
     fn document(&self, args: &SearchArgs) -> Document<'_> {
         let Self { found, nothing, search, place, .. } = self;
-        let (common, events) = printer::records(&found.events, &args.printing);
+        let (common, events) = printer::document(&found.events, &args.printing);
         let whole = !args.printing.compact;
         Document {
             place: place.of(&found.events),

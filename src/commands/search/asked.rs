@@ -5,7 +5,6 @@ use std::ops::Range;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use logctl_core::level::Level;
 use serde_json::{Value, json};
-use strum::IntoEnumIterator as _;
 
 use super::{Language, SearchArgs, lists};
 use crate::{
@@ -148,21 +147,22 @@ fn clauses(selection: &GroupSelection, level: Option<Level>) -> Vec<Value> {
     if !excluded.is_empty() {
         filters.push(json!({"bool": {"must_not": excluded}}));
     }
-    if let Some(level) = level {
-        let levels: Vec<_> = Level::iter().filter(|each| *each >= level).map(|level| level.to_string()).collect();
-        filters.push(json!({"terms": {"@level": levels}}));
-    }
+    filters.extend(level.map(|level| dsl::compile(&at_least(level)).clause));
     filters
+}
+
+fn at_least(level: Level) -> Query {
+    test("@level", Comparison::AtLeast, level.to_string())
+}
+
+fn test(name: &str, comparison: Comparison, text: String) -> Query {
+    let value = query::Value { text, quoted: false };
+    Query::Test { field: Field { name: name.to_owned(), literal: false }, comparison, value }
 }
 
 /// The query with the flags as parts of it, for tools that have no such flags.
 #[must_use]
 pub fn with_flags(query: &Query, args: &SearchArgs) -> Query {
-    let test = |name: &str, comparison, text: String| Query::Test {
-        field: Field { name: name.to_owned(), literal: false },
-        comparison,
-        value: query::Value { text, quoted: false },
-    };
     let globs = |excludes: bool| {
         let globs = args.selection.globs.iter().filter(move |glob| glob.excludes == excludes);
         globs.map(|glob| test("@log_group", Comparison::Equal, glob.glob.to_string()))
@@ -173,6 +173,6 @@ pub fn with_flags(query: &Query, args: &SearchArgs) -> Query {
         parts.push(Query::or(included));
     }
     parts.extend(globs(true).map(Query::negated));
-    parts.extend(args.level.map(|level| test("@level", Comparison::AtLeast, level.to_string())));
+    parts.extend(args.level.map(at_least));
     Query::and(parts)
 }

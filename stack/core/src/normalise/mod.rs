@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub use roles::{Roles, Told};
+pub use text::behind_colour;
 
 /// What a message says, in the index's own terms.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -44,10 +44,16 @@ pub(super) fn without_colours(text: &str) -> Cow<'_, str> {
     let mut parts = text.split('\u{1b}');
     plain.push_str(parts.next().unwrap_or_default());
     for part in parts {
-        let code = part.strip_prefix('[').map(|code| code.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';'));
-        plain.push_str(code.and_then(|rest| rest.strip_prefix('m')).unwrap_or(part));
+        plain.push_str(behind_colour(part).unwrap_or(part));
     }
     Cow::Owned(plain)
+}
+
+/// What stands behind a code that colours, of a text that stands behind an escape; `None` where it begins with none.
+#[must_use]
+pub fn behind_colour(text: &str) -> Option<&str> {
+    let code = text.strip_prefix('[')?;
+    code.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').strip_prefix('m')
 }
 
 /// A message up to its first line break.
