@@ -89,7 +89,10 @@ pub fn run(cli: &Cli, env: &Environment, ui: &mut Ui) -> Result<(), Error> {
     trace(cli.global.verbose, env, ui.look.stderr_colour);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::failed("cannot start").because(error))?;
-    let cx = Context::new(&cli.global, env)?;
+    let mut cx = Context::new(&cli.global, env)?;
+    if !cli.global.quiet {
+        cx.notice = notice;
+    }
     let result = runtime.block_on(until_interrupted(cli.command.run(&cx, ui), &cx.interrupt));
     runtime.shutdown_background(); // Somebody may still be reading stdin.
     result
@@ -105,9 +108,11 @@ async fn until_interrupted(
             result = &mut command => return result,
             Ok(()) = tokio::signal::ctrl_c() => {
                 if interrupt.press() {
-                    return Err(Error::new(Kind::Interrupted, "interrupted"));
+                    let error = Error::new(Kind::Interrupted, "interrupted");
+                    let begun = interrupt.is_set(); // It was asked to stop before, and was still at work.
+                    return Err(if begun { error.hint("what was begun may be half done; the same command goes on") } else { error });
                 }
-                notice("stopping at the next safe point; Ctrl-C again ends at once");
+                notice("\nstopping at the next safe point; Ctrl-C again ends at once");
             }
         }
     }

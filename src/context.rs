@@ -16,6 +16,8 @@ pub struct Context<'a> {
     pub env: &'a Environment,
     /// Whether Ctrl-C was pressed.
     pub interrupt: Interrupt,
+    /// Says something at once, wherever a run is.
+    pub notice: fn(&str),
 }
 
 impl<'a> Context<'a> {
@@ -28,7 +30,7 @@ impl<'a> Context<'a> {
             Some(stack) => stack.clone(),
             None => env.parsed("LOGCTL_STACK")?.unwrap_or_default(),
         };
-        Ok(Self { global, stack, env, interrupt: Interrupt::default() })
+        Ok(Self { global, stack, env, interrupt: Interrupt::default(), notice: |_| {} })
     }
 
     /// What a variable says, as long as nothing was typed that says where to go: what was typed never loses to a variable.

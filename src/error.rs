@@ -13,8 +13,10 @@ pub enum Kind {
     Usage,
     /// There is an answer, but part of it is missing.
     Incomplete,
-    /// Not authenticated, or not allowed.
+    /// Not allowed.
     Denied,
+    /// Not authenticated, or no longer: whatever else is asked fails in the same way.
+    LoggedOut,
     /// A thing that was named does not exist.
     NotFound,
     /// Throttled beyond the retry budget.
@@ -35,7 +37,7 @@ impl Kind {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Incomplete => 3,
-            Self::Denied => 4,
+            Self::Denied | Self::LoggedOut => 4,
             Self::NotFound => 5,
             Self::Throttled => 6,
             Self::Unmet => 8,
@@ -50,6 +52,7 @@ impl Kind {
             Self::Usage,
             Self::NotFound,
             Self::Interrupted,
+            Self::LoggedOut,
             Self::Denied,
             Self::Throttled,
             Self::Failed,
@@ -65,7 +68,7 @@ impl Kind {
             Self::Failed => "failed",
             Self::Usage => "usage",
             Self::Incomplete => "incomplete",
-            Self::Denied => "denied",
+            Self::Denied | Self::LoggedOut => "denied",
             Self::NotFound => "not_found",
             Self::Throttled => "throttled",
             Self::Unmet => "unmet",

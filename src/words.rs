@@ -25,6 +25,36 @@ pub fn all(things: &[String]) -> String {
     }
 }
 
+/// Signs of a page that are quoted.
+const MOST_OF_A_PAGE: usize = 80;
+
+/// What a page of somebody says who was not meant: its title, else its first words.
+#[must_use]
+pub fn page(text: &str) -> Option<String> {
+    let lower = text.to_ascii_lowercase();
+    let title = lower.find("<title>").and_then(|at| {
+        let rest = &text[at + "<title>".len()..];
+        Some(&rest[..rest.find('<')?])
+    });
+    let mut words = String::new();
+    let mut in_tag = false;
+    for c in title.unwrap_or(text).chars() {
+        match c {
+            '<' => in_tag = true,
+            '>' if in_tag => {
+                in_tag = false;
+                words.push(' ');
+            }
+            c if !in_tag => words.push(c),
+            _ => {}
+        }
+    }
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let quoted: String = words.chars().take(MOST_OF_A_PAGE).collect();
+    let cut = if quoted.len() < words.len() { "…" } else { "" };
+    (!words.is_empty()).then(|| quoted + cut)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +64,15 @@ mod tests {
         assert_eq!(count(1_usize, "log group"), "1 log group");
         assert_eq!(count(1_234_567_u64, "event"), "1,234,567 events");
     }
+
+    #[test]
+    fn a_page_is_quoted_by_its_title_or_its_first_words() {
+        assert_eq!(page("<html><TITLE>Hotel\n Login</title>x").as_deref(), Some("Hotel Login"));
+        assert_eq!(page("<html><body><h1>502</h1>Bad Gateway").as_deref(), Some("502 Bad Gateway"));
+        assert_eq!(page(&"a ".repeat(100)).map(|page| page.chars().count()), Some(MOST_OF_A_PAGE + 1));
+        assert_eq!(page(" <p> </p>"), None);
+    }
+
     #[test]
     fn several_things_are_one_phrase() {
         let things = ["a", "b", "c"].map(str::to_owned);

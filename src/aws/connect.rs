@@ -1,10 +1,10 @@
 //! The configuration of the SDKs: which identity, which Region.
 
-use std::time::Duration;
+use std::{fs, path::PathBuf, time::Duration};
 
 use aws_config::{
     BehaviorVersion, Region, SdkConfig,
-    profile::{ProfileFileCredentialsProvider, ProfileSet},
+    profile::{Profile, ProfileFileCredentialsProvider, ProfileSet},
     provider_config::ProviderConfig,
     retry::RetryConfig,
     timeout::TimeoutConfig,
@@ -19,10 +19,12 @@ use aws_smithy_http_client::{
 use aws_smithy_runtime_api::client::{http::SharedHttpClient, runtime_components::RuntimeComponents};
 use aws_types::os_shim_internal::{Env, Fs};
 
-use logctl_sink::http::CertificateDer;
+use logctl_sink::{aws::Hosts, http::CertificateDer};
 
+use super::{Aws, Retry, login::Login, retry::ATTEMPTS};
 use crate::{
     args::{AwsOptions, nearest},
+    context::Context,
     env::Environment,
     error::{Error, Kind},
     network::Network,
@@ -31,19 +33,43 @@ use crate::{
 /// The two halves of a key.
 const KEY: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
+/// What calls of AWS are made of.
+pub struct Connection {
+    /// The configuration of the SDKs, which try nothing again by themselves: [`Retry`] does.
+    pub config: SdkConfig,
+    /// The Region.
+    pub region: String,
+    /// How calls are tried again.
+    pub retry: Retry,
+    /// How the caller logs in.
+    pub login: Login,
+    /// Where the services answer.
+    pub hosts: Hosts,
+}
+
 /// The configuration of the SDKs. A profile that was typed decides who the caller is, also where the environment holds keys.
 ///
 /// # Errors
 /// Wrong usage where no Region is known or the profile does not exist; denied where half of a key is there.
-pub async fn load(options: &AwsOptions, env: &Environment) -> Result<SdkConfig, Error> {
+pub async fn load(options: &AwsOptions, cx: &Context<'_>) -> Result<Connection, Error> {
+    let env = cx.env;
     check_key(options, env)?;
-    check_profile(options, env).await?;
+    let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None)
+        .await
+        .map_err(|error| Error::new(Kind::Usage, "the AWS configuration cannot be read").because(error))?;
+    check_profile(options, env, &profiles)?;
+    let keys = options.profile.is_none() && missing_of_key(env) == [None, None];
+    let profile =
+        options.profile.as_deref().or(env.var("AWS_PROFILE")).or(profiles.get_profile("default").map(Profile::name));
+    let login = if keys { Login::Keys } else { Login::new(profile, &profiles, env) };
+    let retry = Retry::new(attempts(env, profile, &profiles)?, cx.notice);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(200)))
+        .retry_config(RetryConfig::disabled())
+        .time_source(retry.clock.clone())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(Duration::from_secs(3))
-                .operation_attempt_timeout(Duration::from_secs(30))
+                .operation_attempt_timeout(Duration::from_secs(20))
                 .build(),
         );
     if let Some(profile) = &options.profile {
@@ -56,19 +82,41 @@ pub async fn load(options: &AwsOptions, env: &Environment) -> Result<SdkConfig, 
     if !authorities.is_empty() {
         loader = loader.http_client(trusting(&authorities)?);
     }
-    let config = loader.load().await;
-    if config.region().is_none() {
+    let mut config = loader.load().await;
+    let Some(region) = config.region().map(ToString::to_string) else {
         return Err(Error::new(Kind::Usage, "no AWS Region is set").hint("add --region, or set AWS_REGION"));
+    };
+    let hosts = Aws::hosts_of(&config, env);
+    if let Some(profile) = &options.profile {
+        // The SDK's own chain would take keys of the environment first. A role of the profile is assumed in the same Region,
+        // by the same connections.
+        let mut provider = ProviderConfig::without_region().with_region(config.region().cloned());
+        if let Some(http) = config.http_client() {
+            provider = provider.with_http_client(http);
+        }
+        let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&provider).build();
+        config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build();
     }
-    let Some(profile) = &options.profile else { return Ok(config) };
-    // The SDK's own chain would take keys of the environment first. A role of the profile is assumed in the same Region, by
-    // the same connections.
-    let mut provider = ProviderConfig::without_region().with_region(config.region().cloned());
-    if let Some(http) = config.http_client() {
-        provider = provider.with_http_client(http);
+    Ok(Connection { config, region, retry, login, hosts })
+}
+
+/// How often a call is tried: as the variables and the profile say that the SDKs read.
+fn attempts(env: &Environment, profile: Option<&str>, profiles: &ProfileSet) -> Result<u32, Error> {
+    let profile = profile.and_then(|name| profiles.get_profile(name));
+    let setting = |variable: &str, key: &str| {
+        let of_profile = || Some((format!("{key} of the profile"), profile?.get(key)?.to_owned()));
+        env.var(variable).map(|value| (variable.to_owned(), value.to_owned())).or_else(of_profile)
+    };
+    if let Some((name, mode)) = setting("AWS_RETRY_MODE", "retry_mode")
+        && !["standard", "adaptive", "legacy"].contains(&mode.to_lowercase().as_str())
+    {
+        return Err(Error::new(Kind::Usage, format!("{name}: {mode} is no way to try again"))
+            .hint("there are standard, adaptive and legacy; logctl always slows down where it is throttled"));
     }
-    let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&provider).build();
-    Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build())
+    let Some((name, number)) = setting("AWS_MAX_ATTEMPTS", "max_attempts") else { return Ok(ATTEMPTS) };
+    number.parse().ok().filter(|number| *number > 0).ok_or_else(|| {
+        Error::new(Kind::Usage, format!("{name}: {number} is no number of tries")).hint("one means: never again")
+    })
 }
 
 /// The SDK's own client, which trusts these authorities, too; by itself it knows those of the system.
@@ -97,7 +145,7 @@ fn check_key(options: &AwsOptions, env: &Environment) -> Result<(), Error> {
         return Ok(());
     }
     let there = KEY.iter().find(|name| **name != missing).copied().unwrap_or_default();
-    Err(Error::new(Kind::Denied, format!("{there} is set without {missing}"))
+    Err(Error::new(Kind::LoggedOut, format!("{there} is set without {missing}"))
         .hint("set both, or none and choose a profile with --profile"))
 }
 
@@ -108,21 +156,24 @@ fn missing_of_key(env: &Environment) -> [Option<&'static str>; 2] {
 }
 
 /// The SDK would take a profile that does not exist for one without credentials, and go on.
-async fn check_profile(options: &AwsOptions, env: &Environment) -> Result<(), Error> {
+fn check_profile(options: &AwsOptions, env: &Environment, profiles: &ProfileSet) -> Result<(), Error> {
     let keys = missing_of_key(env) == [None, None];
     let (name, source) = match (&options.profile, env.var("AWS_PROFILE")) {
         (Some(name), _) => (name.as_str(), "--profile"),
         (None, Some(name)) if !keys => (name, "AWS_PROFILE"),
         (None, _) => return Ok(()),
     };
-    let profiles: ProfileSet = aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None)
-        .await
-        .map_err(|error| Error::new(Kind::Usage, "the AWS configuration cannot be read").because(error))?;
     if profiles.get_profile(name).is_some() {
         return Ok(());
     }
-    let known: Vec<&str> = profiles.profiles().collect();
     let error = Error::new(Kind::Usage, format!("{source}: there is no AWS profile {name}"));
+    let path = env.var("AWS_CONFIG_FILE").map(PathBuf::from);
+    let path = path.or_else(|| Some(PathBuf::from(env.var("HOME")?).join(".aws/config")));
+    let text = path.as_ref().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+    if let (Some(path), true) = (path, text.lines().any(|line| line.trim() == format!("[{name}]"))) {
+        return Err(error.hint(format!("{} calls it [{name}]; there it must be [profile {name}]", path.display())));
+    }
+    let known: Vec<&str> = profiles.profiles().collect();
     Err(match nearest(name, known.iter().copied()) {
         Some(near) => error.hint(format!("there is: {near}")),
         None => error.hint("make one with: aws configure --profile NAME"),

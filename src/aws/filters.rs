@@ -1,12 +1,12 @@
 //! Subscription filters, one call a group.
 
-use aws_sdk_cloudwatchlogs::{Client, error::ProvideErrorMetadata as _, types::Distribution};
+use aws_sdk_cloudwatchlogs::{Client, types::Distribution};
 use logctl_core::{
     coverage::Filter,
     service::{LIMIT_EXCEEDED, NOT_FOUND, NOT_YET_PERMITTED},
 };
 
-use super::{Aws, RateLimiter, code, limited};
+use super::{Aws, RateLimiter};
 use crate::error::Error;
 
 /// Filter calls under way at once; the limiter keeps them under the quota, this hides their latency.
@@ -45,9 +45,9 @@ impl<'a> FilterCalls<'a> {
     /// When they cannot be read.
     pub async fn get(&self, group: &str) -> Result<Option<Vec<Filter>>, Error> {
         let call = || self.client.describe_subscription_filters().log_group_name(group).send();
-        let page = match limited(self.limiter, call).await {
+        let page = match self.aws.limited(self.limiter, call).await {
             Ok(page) => page,
-            Err(error) if code(&error) == Some(NOT_FOUND) => return Ok(None),
+            Err(error) if error.code() == Some(NOT_FOUND) => return Ok(None),
             Err(error) => return Err(self.aws.explain(&format!("cannot read the filters of {group}"), &error)),
         };
         let filters = page.subscription_filters().iter().map(|filter| Filter {
@@ -75,13 +75,12 @@ impl<'a> FilterCalls<'a> {
                 .distribution(Distribution::from(Filter::DISTRIBUTION))
                 .send()
         };
-        let Err(error) = limited(self.limiter, call).await else { return Ok(Put::Done) };
-        let message = error.as_service_error().and_then(|said| said.message()).unwrap_or_default();
-        match code(&error) {
+        let Err(error) = self.aws.limited(self.limiter, call).await else { return Ok(Put::Done) };
+        match error.code() {
             Some(NOT_FOUND) => Ok(Put::Gone),
             Some(LIMIT_EXCEEDED) => Ok(Put::Full),
-            Some(_) if message.starts_with(NOT_YET_PERMITTED) => Ok(Put::NotYetPermitted),
-            _ => Err(self.aws.explain("cannot put the filter", &error)),
+            Some(_) if error.message().starts_with(NOT_YET_PERMITTED) => Ok(Put::NotYetPermitted),
+            _ => Err(self.aws.explain(&format!("cannot put the filter {filter} of {group}"), &error)),
         }
     }
 
@@ -91,8 +90,8 @@ impl<'a> FilterCalls<'a> {
     /// When it stays.
     pub async fn delete(&self, group: &str, filter: &str) -> Result<(), Error> {
         let call = || self.client.delete_subscription_filter().log_group_name(group).filter_name(filter).send();
-        match limited(self.limiter, call).await {
-            Err(error) if code(&error) != Some(NOT_FOUND) => {
+        match self.aws.limited(self.limiter, call).await {
+            Err(error) if error.code() != Some(NOT_FOUND) => {
                 Err(self.aws.explain(&format!("cannot delete the filter {filter} of {group}"), &error))
             }
             _ => Ok(()),
@@ -172,7 +171,7 @@ mod tests {
         let early = format!("{NOT_YET_PERMITTED} Please check.");
         assert!(matches!(put("InvalidParameterException", &early).await, Ok(Put::NotYetPermitted)));
         let error = put("InvalidParameterException", "the pattern is none").await.unwrap_err();
-        assert_eq!(error.one_line(), "cannot put the filter: AWS refuses it: the pattern is none");
+        assert_eq!(error.one_line(), "cannot put the filter ours of /a: AWS refuses it: the pattern is none");
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use aws_sdk_cloudwatchlogs::types::{self, LogGroupClass};
 use jiff::Timestamp;
 use logctl_core::coverage::Class;
 
-use super::{Aws, RateLimiter, limited};
+use super::{Aws, RateLimiter};
 use crate::{error::Error, progress::Progress, time::from_milliseconds};
 
 /// Calls of DescribeLogGroups a second: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>.
@@ -34,11 +34,15 @@ pub async fn list(aws: &Aws, progress: &dyn Progress) -> Result<Vec<Group>, Erro
     let mut groups = Vec::new();
     let mut token = None;
     loop {
-        let (page, next) = page(aws, &rate, None, token).await?;
+        let (page, next) = page(aws, &rate, None, token.clone()).await?;
         for _ in &page {
             progress.step();
         }
         groups.extend(page);
+        if next.is_some() && next == token {
+            let failed = format!("cannot read log groups in {}", aws.target.region);
+            return Err(Error::failed(failed).because("AWS gives the same page again and again; half a list is none"));
+        }
         token = next;
         if token.is_none() {
             return Ok(groups);
@@ -67,7 +71,7 @@ async fn page(
         let call = client.describe_log_groups().limit(PAGE).set_next_token(token.clone());
         call.set_log_group_name_prefix(prefix.clone()).send()
     };
-    let page = limited(rate, call).await;
+    let page = aws.limited(rate, call).await;
     let page =
         page.map_err(|error| aws.explain(&format!("cannot read log groups in {}", aws.target.region), &error))?;
     let group = |group: &types::LogGroup| Group {

@@ -1,26 +1,11 @@
 //! Keeps calls just under a quota, and adapts where others use the same quota.
 
 use std::{
-    future::Future,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
-use logctl_core::{
-    backoff::Backoff,
-    service::{is_passing, is_throttling},
-};
-use tokio::time::{Instant, sleep, sleep_until};
-
-use super::code;
-
-/// How often one call is tried while AWS throttles it or cannot be reached.
-const ATTEMPTS: u32 = 8;
-/// How often it may fail for another reason that passes.
-const MAX_OTHERS: u32 = 3;
-/// The pauses after failed tries: the first, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+use tokio::time::{Instant, sleep_until};
 
 /// Hands out turns at a rate that follows what AWS takes.
 #[derive(Debug)]
@@ -54,12 +39,12 @@ impl RateLimiter {
     }
 
     /// AWS has throttled a call: others use the quota, too.
-    fn throttled(&self) {
+    pub(super) fn throttled(&self) {
         self.with(|state| state.rate = (state.rate * 0.7).max(self.most / 20.0));
     }
 
     /// A call has passed: take back a little.
-    fn passed(&self) {
+    pub(super) fn passed(&self) {
         self.with(|state| state.rate = (state.rate + self.most / 100.0).min(self.most));
     }
 
@@ -68,99 +53,18 @@ impl RateLimiter {
     }
 }
 
-/// Makes a call in its turn, again while it is throttled or AWS cannot be reached, within a budget of tries.
-///
-/// # Errors
-/// The last one.
-pub async fn limited<T, E, R, F>(limiter: &RateLimiter, mut call: impl FnMut() -> F) -> Result<T, SdkError<E, R>>
-where
-    F: Future<Output = Result<T, SdkError<E, R>>>,
-    E: ProvideErrorMetadata,
-{
-    let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
-    let (mut attempt, mut others) = (1, 0);
-    loop {
-        limiter.acquire().await;
-        let error = match call().await {
-            Ok(output) => {
-                limiter.passed();
-                return Ok(output);
-            }
-            Err(error) => error,
-        };
-        let throttled = code(&error).is_some_and(is_throttling);
-        if throttled {
-            tracing::info!("AWS throttles; try {attempt} of {ATTEMPTS}");
-            limiter.throttled();
-        } else {
-            others += 1;
-        }
-        let again = throttled || (may_pass(&error) && others < MAX_OTHERS);
-        if !again || attempt >= ATTEMPTS {
-            return Err(error);
-        }
-        tracing::debug!("try {attempt} failed: {:?}", code(&error));
-        attempt += 1;
-        sleep(backoff.pause(fastrand::f64())).await;
-    }
-}
-
-fn may_pass<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    matches!(error, SdkError::TimeoutError(_) | SdkError::ResponseError(_))
-        || matches!(error, SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout())
-        || code(error).is_some_and(is_passing)
-}
-
 #[cfg(test)]
 mod tests {
-    use aws_sdk_cloudwatchlogs::{
-        Client,
-        operation::describe_log_groups::{DescribeLogGroupsError, DescribeLogGroupsOutput},
-        types::error::ServiceUnavailableException,
-    };
-    use aws_smithy_mocks::{RuleMode, mock, mock_client};
-
     use super::*;
 
-    fn throttling() -> DescribeLogGroupsError {
-        DescribeLogGroupsError::generic(
-            aws_sdk_cloudwatchlogs::error::ErrorMetadata::builder().code("ThrottlingException").build(),
-        )
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn throttled_calls_come_back_and_slow_the_rate_down() {
-        let rule = mock!(Client::describe_log_groups)
-            .sequence()
-            .error(throttling)
-            .times(3)
-            .output(|| DescribeLogGroupsOutput::builder().build())
-            .build();
-        let client = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, [&rule], |config| config
-            .retry_config(aws_config::retry::RetryConfig::disabled()));
+    #[test]
+    fn the_rate_follows_what_aws_takes() {
         let limiter = RateLimiter::new(5.0);
-        limited(&limiter, || client.describe_log_groups().send()).await.unwrap();
-        assert_eq!(rule.num_calls(), 4);
-        assert!(limiter.with(|state| state.rate) < 2.0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_budget_ends() {
-        let rule = mock!(Client::describe_log_groups).then_error(|| {
-            DescribeLogGroupsError::ServiceUnavailableException(
-                ServiceUnavailableException::builder()
-                    .meta(
-                        aws_sdk_cloudwatchlogs::error::ErrorMetadata::builder()
-                            .code("ServiceUnavailableException")
-                            .build(),
-                    )
-                    .build(),
-            )
-        });
-        let client = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, [&rule], |config| config
-            .retry_config(aws_config::retry::RetryConfig::disabled()));
-        limited(&RateLimiter::new(5.0), || client.describe_log_groups().send()).await.unwrap_err();
-        assert_eq!(rule.num_calls(), 3);
+        let rate = || limiter.with(|state| state.rate);
+        (0..3).for_each(|_| limiter.throttled());
+        assert!(rate() < 2.0, "{}", rate());
+        (0..100).for_each(|_| limiter.passed());
+        assert!((rate() - 5.0).abs() < f64::EPSILON, "{}", rate());
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,8 +6,8 @@ use logctl_sink::aws::Hosts;
 use serde_json::Value;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use super::{Aws, Target};
-use crate::{args::AwsOptions, network::Network};
+use super::{Aws, Login, Retry, Target};
+use crate::network::Network;
 
 /// The account of the examples.
 pub(crate) fn target() -> Target {
@@ -44,10 +44,17 @@ impl Account {
             .retry_config(RetryConfig::disabled())
             .load()
             .await;
-        let options = AwsOptions { profile: None, region: None, expect_account: None };
         let hosts = Hosts { all: Some(self.0.uri()), ..Hosts::default() };
         let caller = "arn:aws:sts::123456789012:assumed-role/dev/ana".to_owned();
-        Aws { config, target, caller, network: Network::default(), hosts, options }
+        Aws {
+            config,
+            target,
+            caller,
+            network: Network::default(),
+            hosts,
+            retry: Retry::new(1, |_| {}),
+            login: Login::Unknown(None),
+        }
     }
 
     /// The operations that it was asked for, in turn.

@@ -5,29 +5,36 @@ mod errors;
 pub mod filters;
 pub mod groups;
 mod limiter;
+mod login;
 #[cfg(test)]
 pub(crate) mod mocked;
 pub mod past;
 pub mod policy;
+mod retry;
 pub mod signed;
 pub mod trail;
 
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, future::Future};
 
-use aws_config::{Region, SdkConfig, retry::RetryConfig};
+use aws_config::{Region, SdkConfig};
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
-use logctl_sink::aws::Hosts;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use logctl_sink::aws::{AwsError, Hosts};
 use serde::Serialize;
 
 use crate::{
-    args::AwsOptions,
     context::Context,
     error::{Error, Kind},
     network::Network,
 };
 
-pub use connect::load;
-pub use limiter::{RateLimiter, limited};
+use errors::Asking;
+use login::Login;
+use retry::{Again, Failure as _};
+
+pub use connect::{Connection, load};
+pub use limiter::RateLimiter;
+pub use retry::{Clock, Retry};
 
 /// One account in one Region: what a run works on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -54,6 +61,32 @@ impl fmt::Display for Target {
     }
 }
 
+/// Regions that every account has from its beginning; others are enabled by hand:
+/// <https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>.
+pub const ALWAYS_ENABLED: [&str; 17] = [
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "ca-central-1",
+    "sa-east-1",
+    "eu-central-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "eu-north-1",
+    "ap-south-1",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-southeast-1",
+    "ap-southeast-2",
+];
+
+fn is_always_enabled(region: &str) -> bool {
+    ALWAYS_ENABLED.contains(&region)
+}
+
 /// The way to one account in one Region.
 #[derive(Debug, Clone)]
 pub struct Aws {
@@ -65,8 +98,39 @@ pub struct Aws {
     pub caller: String,
     /// How hosts outside of this machine are reached, where no SDK does it.
     pub network: Network,
-    hosts: Hosts,
-    options: AwsOptions,
+    /// Where the services answer.
+    pub hosts: Hosts,
+    retry: Retry,
+    login: Login,
+}
+
+/// A call that failed, after all tries.
+#[derive(Debug)]
+pub struct CallError<E> {
+    /// Who was asked.
+    pub host: String,
+    /// What came of it.
+    pub error: SdkError<E, HttpResponse>,
+}
+
+impl<E: ProvideErrorMetadata> CallError<E> {
+    /// The error code of AWS, where the error came from there.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.error.as_service_error().and_then(ProvideErrorMetadata::code)
+    }
+
+    /// Whether nobody knows what came of it: the answer was lost, or is none.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.error.again(), Again::Broken | Again::Unreached)
+    }
+
+    /// What AWS says about it.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        self.error.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default()
+    }
 }
 
 impl Aws {
@@ -76,16 +140,19 @@ impl Aws {
     /// Denied where there are no credentials or they are refused; wrong usage where they are those of another account than
     /// the one that is expected.
     pub async fn connect(cx: &Context<'_>) -> Result<Self, Error> {
-        let (options, env) = (&cx.global.aws, cx.env);
-        let config = connect::load(options, env).await?;
-        let region = config.region().map(ToString::to_string).unwrap_or_default();
-        let at = config.endpoint_url();
-        tracing::info!("asks {} who the caller is, in {region}", at.unwrap_or("AWS"));
-        let identity = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await;
-        let identity = identity.map_err(|error| errors::explain("cannot reach AWS", &error, options, at))?;
+        let connection = connect::load(&cx.global.aws, cx).await?;
+        let Connection { config, region, retry, login, hosts } = connection;
+        let host = hosts.url("sts", &region);
+        tracing::info!("asks {host} who the caller is");
+        let client = aws_sdk_sts::Client::new(&config);
+        let identity = retry.run(&host, None, || client.get_caller_identity().send()).await;
+        let identity = identity.map_err(|error| {
+            let asking = Asking { login: &login, hosts: &hosts, region: &region };
+            asking.explain("cannot reach AWS", &CallError { host: host.clone(), error })
+        })?;
         let account = identity.account().unwrap_or_default().to_owned();
         let partition = identity.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws").to_owned();
-        if let Some(expected) = options.expect_account.as_ref().filter(|expected| **expected != account) {
+        if let Some(expected) = cx.global.aws.expect_account.as_ref().filter(|expected| **expected != account) {
             return Err(Error::new(
                 Kind::Usage,
                 format!("these credentials are of account {account}, and {expected} is expected"),
@@ -95,8 +162,7 @@ impl Aws {
         let target = Target { account, alias: None, region, partition };
         tracing::info!("the caller is {}; works in {target}", identity.arn().unwrap_or_default());
         let caller = identity.arn().unwrap_or_default().to_owned();
-        let hosts = Self::hosts_of(&config, env);
-        Ok(Self { config, target, caller, network: Network::new(env), hosts, options: options.clone() })
+        Ok(Self { config, target, caller, network: Network::new(cx.env), hosts, retry, login })
     }
 
     /// The same account in another Region.
@@ -129,13 +195,10 @@ impl Aws {
         )
     }
 
-    /// A client of CloudWatch Logs that retries nothing by itself: [`limited`] does, within one budget. The SDK would send a
-    /// `LimitExceededException` three times.
+    /// A client of CloudWatch Logs.
     #[must_use]
     pub fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
-        let config =
-            aws_sdk_cloudwatchlogs::config::Builder::from(&self.config).retry_config(RetryConfig::disabled()).build();
-        aws_sdk_cloudwatchlogs::Client::from_conf(config)
+        aws_sdk_cloudwatchlogs::Client::new(&self.config)
     }
 
     /// A client of CloudFormation.
@@ -151,17 +214,61 @@ impl Aws {
         format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
     }
 
-    /// Says why `what` failed.
-    pub fn explain<E, R>(&self, what: &str, error: &SdkError<E, R>) -> Error
+    /// Makes a call of a service, again while that is worth it.
+    ///
+    /// # Errors
+    /// The last one.
+    pub async fn call<T, E, F>(&self, service: &str, call: impl FnMut() -> F) -> Result<T, CallError<E>>
     where
-        E: ProvideErrorMetadata + StdError + 'static,
-        R: fmt::Debug + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata,
     {
-        errors::explain(what, error, &self.options, self.config.endpoint_url())
+        self.in_turn(service, None, call).await
     }
-}
 
-/// The error code of AWS, where the error came from there.
-pub fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
-    error.as_service_error().and_then(ProvideErrorMetadata::code)
+    /// Makes a call of CloudWatch Logs in its turn, again while that is worth it.
+    ///
+    /// # Errors
+    /// The last one.
+    pub async fn limited<T, E, F>(&self, limiter: &RateLimiter, call: impl FnMut() -> F) -> Result<T, CallError<E>>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata,
+    {
+        self.in_turn("logs", Some(limiter), call).await
+    }
+
+    async fn in_turn<T, E, F>(
+        &self,
+        service: &str,
+        limiter: Option<&RateLimiter>,
+        call: impl FnMut() -> F,
+    ) -> Result<T, CallError<E>>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata,
+    {
+        let host = self.hosts.url(service, &self.target.region);
+        self.retry.run(&host, limiter, call).await.map_err(|error| CallError { host, error })
+    }
+
+    /// Makes a call with the functions' client, again while that is worth it.
+    ///
+    /// # Errors
+    /// The last one.
+    pub async fn call_signed<T, F>(&self, service: &str, call: impl FnMut() -> F) -> Result<T, AwsError>
+    where
+        F: Future<Output = Result<T, AwsError>>,
+    {
+        self.retry.run(&self.hosts.url(service, &self.target.region), None, call).await
+    }
+
+    /// Says why `what` failed.
+    pub fn explain<E: ProvideErrorMetadata + StdError + 'static>(&self, what: &str, error: &CallError<E>) -> Error {
+        self.asking().explain(what, error)
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        Asking { login: &self.login, hosts: &self.hosts, region: &self.target.region }
+    }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use jiff::Timestamp;
 
-use super::{Aws, RateLimiter, limited};
+use super::{Aws, RateLimiter};
 use crate::{error::Error, time::from_milliseconds};
 
 /// Pages that are looked at: one may be empty although there is more.
@@ -46,7 +46,8 @@ pub async fn holding(
             let call = call.start_time(range.start.as_millisecond().max(0));
             call.end_time(range.end.as_millisecond().max(0)).set_next_token(token.clone()).send()
         };
-        let page = limited(limiter, call)
+        let page = aws
+            .limited(limiter, call)
             .await
             .map_err(|error| aws.explain(&format!("cannot read the events of {group}"), &error))?;
         let event = |event: &FilteredLogEvent| {

@@ -1,16 +1,16 @@
 //! The functions' own client, for what the command does the way they do: dead letters, and the domain's secret.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials as _;
+use aws_types::sdk_config::TimeSource as _;
 use bytes::Bytes;
 use hyper::Request;
 use logctl_sink::aws::{AwsClient, AwsError, Hosts, Signer, xml::texts};
 
-use super::{Aws, errors};
+use super::{Aws, Clock, Connection, errors::Asking};
 use crate::{
-    args::AwsOptions,
     env::Environment,
     error::{Error, Kind},
 };
@@ -20,31 +20,42 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the account's alias is waited for: it is a comfort.
 const ALIAS_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Signs with the identity that a configuration names.
-///
-/// # Errors
-/// Denied where there are no credentials.
-pub async fn signer(config: &SdkConfig, options: &AwsOptions) -> Result<Signer, Error> {
-    let denied = || Error::new(Kind::Denied, "there are no AWS credentials");
+impl Connection {
+    /// Signs with the caller's identity as it is now.
+    ///
+    /// # Errors
+    /// Not logged in where there are no credentials.
+    pub async fn signer(&self) -> Result<Signer, Error> {
+        let asking = Asking { login: &self.login, hosts: &self.hosts, region: &self.region };
+        signer(&self.config, &self.region, &self.retry.clock, &asking).await
+    }
+}
+
+async fn signer(config: &SdkConfig, region: &str, clock: &Clock, asking: &Asking<'_>) -> Result<Signer, Error> {
+    let denied = || Error::new(Kind::LoggedOut, "there are no AWS credentials");
     let provider = config.credentials_provider().ok_or_else(denied)?;
     let credentials = provider.provide_credentials().await.map_err(|error| {
-        let explained = errors::without_credentials("cannot reach AWS", &error, options);
+        let explained = asking.without_credentials("cannot reach AWS", &error);
         explained.unwrap_or_else(|| denied().because(error))
     })?;
-    let region = config.region().map(ToString::to_string).unwrap_or_default();
     // A signature carries the time of its own request.
-    Ok(Signer::new(credentials, region, SystemTime::now))
+    let clock = clock.clone();
+    Ok(Signer::new(credentials, region.to_owned(), move || clock.now()))
 }
 
 impl Aws {
-    /// Where the services answer that are asked without an SDK: as the variables say that the SDKs read.
+    /// Where the services answer: as the variables say that the SDKs read.
     pub(super) fn hosts_of(config: &SdkConfig, env: &Environment) -> Hosts {
-        const OWN: [(&str, &str); 5] = [
+        const OWN: [(&str, &str); 9] = [
             ("s3", "AWS_ENDPOINT_URL_S3"),
             ("secretsmanager", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             ("lambda", "AWS_ENDPOINT_URL_LAMBDA"),
             ("logs", "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
             ("es", "AWS_ENDPOINT_URL_OPENSEARCH"),
+            ("sts", "AWS_ENDPOINT_URL_STS"),
+            ("cloudformation", "AWS_ENDPOINT_URL_CLOUDFORMATION"),
+            ("cloudtrail", "AWS_ENDPOINT_URL_CLOUDTRAIL"),
+            ("events", "AWS_ENDPOINT_URL_EVENTBRIDGE"),
         ];
         let ignored = env.var("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == Some("true");
         let own = |(service, name)| Some((service, env.var(name).filter(|_| !ignored)?.to_owned()));
@@ -59,9 +70,9 @@ impl Aws {
     /// The caller's identity as it is now; temporary credentials are renewed by asking again.
     ///
     /// # Errors
-    /// Denied where there are no credentials.
+    /// Not logged in where there are no credentials.
     pub async fn signer(&self) -> Result<Signer, Error> {
-        signer(&self.config, &self.options).await
+        signer(&self.config, &self.target.region, &self.retry.clock, &self.asking()).await
     }
 
     /// The functions' client, with the caller's identity.
@@ -95,7 +106,7 @@ impl Aws {
     #[must_use]
     pub fn explain_signed(&self, what: &str, error: &AwsError) -> Error {
         match error {
-            AwsError::Service { code, message } => errors::service(what, code, message, &self.options),
+            AwsError::Service { code, message } => self.asking().service(what, code, message),
             _ => Error::failed(what).because(error),
         }
     }

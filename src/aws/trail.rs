@@ -19,13 +19,14 @@ pub enum Recording {
 /// the organisation.
 pub async fn recording(aws: &Aws) -> Recording {
     let client = Client::new(&aws.config);
-    let Ok(trails) = client.describe_trails().include_shadow_trails(true).send().await else {
+    let trails = aws.call("cloudtrail", || client.describe_trails().include_shadow_trails(true).send()).await;
+    let Ok(trails) = trails else {
         return Recording::Unknown;
     };
     let mut unread = false;
     for trail in trails.trail_list() {
         let Some(arn) = trail.trail_arn() else { continue };
-        match records(&client, arn).await {
+        match records(aws, &client, arn).await {
             Some(true) => return Recording::By(trail.name().unwrap_or(arn).to_owned()),
             Some(false) => {}
             None => unread = true, // Trails of the organisation cannot be read from a member account.
@@ -34,12 +35,12 @@ pub async fn recording(aws: &Aws) -> Recording {
     if unread { Recording::Unknown } else { Recording::None }
 }
 
-async fn records(client: &Client, arn: &str) -> Option<bool> {
-    let status = client.get_trail_status().name(arn).send().await.ok()?;
+async fn records(aws: &Aws, client: &Client, arn: &str) -> Option<bool> {
+    let status = aws.call("cloudtrail", || client.get_trail_status().name(arn).send()).await.ok()?;
     if status.is_logging() != Some(true) {
         return Some(false);
     }
-    let selectors = client.get_event_selectors().trail_name(arn).send().await.ok()?;
+    let selectors = aws.call("cloudtrail", || client.get_event_selectors().trail_name(arn).send()).await.ok()?;
     let basic = selectors.event_selectors().iter().any(|selector| {
         selector.include_management_events() != Some(false)
             && selector.read_write_type() != Some(&ReadWriteType::ReadOnly)

@@ -51,6 +51,7 @@ pub async fn apply(
     let mut proven = false;
     while !proven
         && !interrupt.is_set()
+        && !outcome.is_logged_out()
         && let Some(canary) = puts.next()
     {
         let became = work.step(canary, PATIENCE).await;
@@ -76,12 +77,27 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// The permission is part of the stack; who took it away can only give it back.
+    fn without_permission(&self) -> Error {
+        let mut parts = self.forwarder.splitn(7, ':').skip(1);
+        let [partition, _, region, account] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+        Error::failed("CloudWatch Logs may not invoke the forwarder: its permission is gone").hint(format!(
+            "give it back: aws lambda add-permission --region {region} --function-name {} --statement-id logs \
+             --action lambda:InvokeFunction --principal logs.amazonaws.com --source-account {account} \
+             --source-arn 'arn:{partition}:logs:{region}:{account}:log-group:*'",
+            self.forwarder
+        ))
+    }
+
     async fn all(&self, steps: &[&Step], outcome: &mut Outcome) {
         let steps = steps.iter().take_while(|_| !self.interrupt.is_set());
         let steps = stream::iter(steps).map(async |step| (*step, self.step(step, Duration::ZERO).await));
         let mut outcomes = pin!(steps.buffer_unordered(AT_ONCE));
         while let Some((step, became)) = outcomes.next().await {
             outcome.add(step, became);
+            if outcome.is_logged_out() {
+                return; // Every other call would fail in the same way.
+            }
         }
     }
 
@@ -109,7 +125,7 @@ impl Work<'_> {
                 Put::Full => return Ok(StepOutcome::Full),
                 Put::NotYetPermitted if self.interrupt.is_set() => return Err(Error::failed("interrupted")),
                 Put::NotYetPermitted if Instant::now() >= patience_ends => {
-                    return Err(Error::failed("CloudWatch Logs may not invoke the forwarder"));
+                    return Err(self.without_permission());
                 }
                 Put::NotYetPermitted => {
                     self.progress.note("waiting for the forwarder's permission");

@@ -24,6 +24,9 @@ pub struct Failed {
     /// Its class.
     #[serde(skip)]
     pub kind: Kind,
+    /// What to type next.
+    #[serde(skip)]
+    hints: Vec<String>,
 }
 
 /// What became of a plan.
@@ -70,8 +73,15 @@ impl Outcome {
                 action: step.action(),
                 error: error.one_line(),
                 kind: error.kind,
+                hints: error.hints,
             }),
         }
+    }
+
+    /// Whether the caller's credentials have ended on the way.
+    #[must_use]
+    pub fn is_logged_out(&self) -> bool {
+        self.failed.iter().any(|failed| failed.kind == Kind::LoggedOut)
     }
 
     /// Steps that were not begun.
@@ -112,7 +122,8 @@ impl Outcome {
         let failure = |failed: &Failed| {
             // Where some were changed, one that was denied is a failure among others.
             let kind = if failed.kind == Kind::Denied && self.done > 0 { Kind::Failed } else { failed.kind };
-            Err(Error::new(kind, &what).because(&failed.error).hint("the same command tries the rest again"))
+            let error = failed.hints.iter().fold(Error::new(kind, &what).because(&failed.error), Error::hint);
+            Err(error.hint("then the same command tries the rest again"))
         };
         let full = (!self.full.is_empty()).then(|| {
             let groups = count(self.full.len(), "log group");

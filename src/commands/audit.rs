@@ -56,7 +56,7 @@ pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     refuse_what_is_not_known(&args.state, "--state")?;
     let aws = Aws::connect(cx).await?;
     let stack = DeployedStack::find_if_any(&aws, cx).await?;
-    let inventory = read_account(&aws, stack.as_ref(), &args.selection, &args.rate, cx, ui).await?;
+    let inventory = read_account(&aws, stack.as_ref(), &(&args.selection).into(), &args.rate, cx, ui).await?;
     refuse_what_needs_a_stack(&args.fail_on, &inventory)?;
     let report = Report::new(&inventory, &args.state);
     let shown = ui.show(&report);

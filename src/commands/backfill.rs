@@ -50,7 +50,7 @@ pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
     ui.can_confirm(args.consent.yes || args.consent.dry_run)?;
     let aws = Aws::connect(cx).await?.with_alias().await;
     let stack = DeployedStack::find_working(&aws, &cx.stack).await?;
-    let inventory = read_account(&aws, Some(&stack), &args.selection, &args.rate, cx, ui).await?;
+    let inventory = read_account(&aws, Some(&stack), &(&args.selection).into(), &args.rate, cx, ui).await?;
     if let Err(error) = &inventory.policy {
         return Err(error.clone()); // What the policy streams would be subscribed a second time.
     }

@@ -169,8 +169,8 @@ pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
         }
         let (bucket, made) = upload(&aws, bucket, &archives, ui).await?;
         let again = "nothing was deployed; the same command begins anew";
-        cx.interrupt.check(again)?;
         if let Made::Before = made {
+            cx.interrupt.check(again)?;
             return execute(&aws, set, &plan, args, cx, ui).await;
         }
         // The preview stays beside it until the stack is made: without any change set its name would have to be deleted
@@ -179,7 +179,10 @@ pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
             cx.interrupt.check(again)?;
             execute(&aws, set, &plan, args, cx, ui).await
         };
-        with_change_set(&aws, draft("deploy", &bucket), &cx.interrupt, work).await.map(Verdict::Executed)
+        let deployed = with_change_set(&aws, draft("deploy", &bucket), &cx.interrupt, work).await;
+        deployed.map(Verdict::Executed).map_err(|error| {
+            error.hint(format!("stack {} with bucket {bucket} is left; the next run uses it", artifacts::STACK))
+        })
     })
     .await?
 }
@@ -303,22 +306,32 @@ async fn execute(
 }
 
 async fn watch(operation: Operation, aws: &Aws, plan: &Plan, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    let stack = &cx.stack;
+    const LATER: &str = "see how it ended with: logctl bootstrap --check";
+    let name = &cx.stack;
     let begun = Instant::now();
-    let progress = ui.progress(&format!("deploying stack {stack}"), Some(plan.changes.len()));
+    let progress = ui.progress(&format!("deploying stack {name}"), Some(plan.changes.len()));
     let ended = tokio::select! {
-        ended = operation.wait(aws, &progress) => ended?,
+        ended = operation.wait(aws, &progress) => ended.map_err(|error| {
+            error.because(format!("AWS goes on deploying stack {name}")).hint(LATER)
+        })?,
         () = cx.interrupt.set() => {
-            return Err(Error::new(Kind::Interrupted, format!("stopped watching; AWS goes on deploying stack {stack}"))
-                .hint("see how it ended with: logctl bootstrap --check"));
+            return Err(Error::new(Kind::Interrupted, format!("stopped watching; AWS goes on deploying stack {name}"))
+                .hint(LATER));
         }
     };
+    ended.check(&format!("cannot deploy stack {name}")).map_err(|error| error.hint(way_on(&ended.status)))?;
+    // What the events say is believed once the stack says it, too, and tells what it has made.
+    let unread = |error: Error| error.because(format!("stack {name} is {}", ended.status)).hint(LATER);
+    let stack = DeployedStack::find(aws, name).await.map_err(unread)?;
+    let stack =
+        stack.filter(|stack| stack.status.name == ended.status && stack.forwarder.is_some()).ok_or_else(|| {
+            unread(Error::failed(format!("the deployment of stack {name} has ended, and its outputs are not there")))
+        })?;
     drop(progress);
-    ended.check(&format!("cannot deploy stack {stack}")).map_err(|error| error.hint(way_on(&ended.status)))?;
     let shown = ui.show(&Outcome::deployed(plan));
     let took = jiff::SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
-    ui.status(format_args!("deployed stack {stack} in {}, in {}", plan.target, rough(took)));
-    if let Some(stack) = DeployedStack::find(aws, stack).await?.filter(|stack| !stack.left_out.is_empty()) {
+    ui.status(format_args!("deployed stack {name} in {}, in {}", plan.target, rough(took)));
+    if !stack.left_out.is_empty() {
         let names = stack.left_out.replace(',', ", ");
         ui.status(format_args!("the domain does not know {names}; its indices are made without"));
         if stack.settings.compression == Compression::Zstd && stack.left_out.split(',').any(|name| name == "codec") {
@@ -332,11 +345,15 @@ async fn watch(operation: Operation, aws: &Aws, plan: &Plan, cx: &Context<'_>, u
 fn way_on(status: &str) -> &'static str {
     match Status::from(status).phase {
         Phase::Dead => "remove what is left with: logctl teardown; then mend the cause and deploy again",
-        Phase::Damaged => "the old version is damaged; see the stack's events in the CloudFormation console",
+        Phase::Damaged => DAMAGED,
         Phase::Stands => "the old version is in place again; mend the cause and deploy again",
         Phase::InProgress | Phase::Shell => "see the stack's events in the CloudFormation console",
     }
 }
+
+/// What to do with a stack whose way back has failed.
+const DAMAGED: &str = "mend the cause, then: aws cloudformation continue-update-rollback --stack-name NAME; \
+                       or remove it with: logctl teardown";
 
 fn check_rules(args: &BootstrapArgs) -> Result<(), Error> {
     for (flag, globs) in [("--include", &args.include), ("--exclude", &args.exclude)] {
@@ -396,7 +413,7 @@ fn check_status(stack: Option<&DeployedStack>) -> Result<(), Error> {
         Phase::InProgress => Err(is().hint("wait until that is done, then try again")),
         Phase::Dead => Err(Error::failed(format!("stack {name} is {} and can only be removed", status.name))
             .hint("remove it with: logctl teardown; then deploy again")),
-        Phase::Damaged => Err(is().hint("see the stack's events in the CloudFormation console")),
+        Phase::Damaged => Err(is().hint(DAMAGED)),
     }
 }
 

@@ -51,7 +51,7 @@ struct Report {
 pub async fn run(args: &GroupsArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     let aws = Aws::connect(cx).await?;
     let stack = DeployedStack::find_if_any(&aws, cx).await?;
-    let inventory = read_account(&aws, stack.as_ref(), &args.selection, &args.rate, cx, ui).await?;
+    let inventory = read_account(&aws, stack.as_ref(), &(&args.selection).into(), &args.rate, cx, ui).await?;
     let groups = GroupReport::all(&inventory);
     let report = Report { target: inventory.target.clone(), groups, unread: inventory.unread() };
     let shown = ui.show(&report);

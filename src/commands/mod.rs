@@ -19,12 +19,12 @@ use self::{
     man::ManArgs, printer::Output, replay::ReplayArgs, search::SearchArgs, teardown::TeardownArgs,
 };
 use crate::{
-    args::{Format, GroupSelection, Rate},
+    args::{Format, Rate},
     aws::{Aws, RateLimiter},
     context::Context,
     deploy::DeployedStack,
     error::Error,
-    inventory::{self, Inventory},
+    inventory::{self, Inventory, Scope},
     ui::Ui,
 };
 
@@ -82,14 +82,14 @@ impl Command {
 async fn read_account(
     aws: &Aws,
     stack: Option<&DeployedStack>,
-    selection: &GroupSelection,
+    scope: &Scope<'_>,
     rate: &Rate,
     cx: &Context<'_>,
     ui: &mut Ui,
 ) -> Result<Inventory, Error> {
     let progress = ui.progress("reading log groups", None);
     let limiter = RateLimiter::new(rate.calls);
-    let inventory = inventory::take(aws, stack, selection, &limiter, cx.env.now, &progress).await?;
+    let inventory = inventory::take(aws, stack, scope, &limiter, cx.env.now, &progress).await?;
     drop(progress);
     for note in &inventory.notes {
         ui.warning(note);

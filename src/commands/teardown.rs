@@ -4,7 +4,9 @@
 
 mod report;
 
-use logctl_core::coverage;
+use jiff::Timestamp;
+use logctl_core::{coverage, service::NOT_FOUND};
+use serde_json::{Value, json};
 
 use super::read_account;
 use crate::{
@@ -15,11 +17,12 @@ use crate::{
     deploy::{
         DeployedStack, artifacts,
         change_set::holds_only_ours,
-        operation::Operation,
+        operation::{Operation, last_change},
         settings::{DISABLED, RULE},
         stack::{Phase, destination},
     },
     error::{Error, Kind},
+    inventory::{Scope, Unread},
     ui::Ui,
     words::count,
 };
@@ -28,13 +31,18 @@ use report::{Outcome, Plan, names};
 
 /// How often filters are listed again, because somebody has made some in the meantime.
 const ROUNDS: usize = 3;
+/// Things that could not be read which are named; the JSON names all.
+const NAMED: usize = 5;
 
 /// Remove the subscription filters and the stack
 ///
 /// Removes the filters that point to the stack's forwarder, whatever their name, then the stack. Filters of others are left
-/// as they are, and so is what was indexed.
+/// as they are, and so is what was indexed. A run that was interrupted is finished by the next one.
 #[derive(Debug, clap::Args)]
 pub struct TeardownArgs {
+    /// Remove the stack although some log groups, or the account policy, cannot be read; their filters may outlive it
+    #[arg(long)]
+    pub ignore_unread: bool,
     /// Whether it goes on after the plan.
     #[command(flatten)]
     pub consent: Consent,
@@ -49,7 +57,8 @@ pub struct TeardownArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// Failed where a filter or the stack stays; interrupted by Ctrl-C or a declined prompt.
+/// Failed where a filter or the stack stays; incomplete where something could not be read, so that the stack stays;
+/// interrupted by Ctrl-C or a declined prompt.
 pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     ui.can_confirm(args.consent.yes || args.consent.dry_run)?;
     let aws = Aws::connect(cx).await?.with_alias().await;
@@ -58,47 +67,81 @@ pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
 
 async fn remove(aws: &Aws, args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     let stack = DeployedStack::find(aws, &cx.stack).await?;
-    if let Some(stack) = stack.as_ref().filter(|stack| stack.status.phase == Phase::InProgress) {
-        return Err(Error::failed(format!("stack {} is {}", stack.name, stack.status.name))
-            .hint("wait until that is done, then try again"));
-    }
-    if let Some(stack) = stack.as_ref().filter(|stack| stack.status.phase == Phase::Shell)
-        && !holds_only_ours(aws, &stack.id).await?
-    {
-        return Err(Error::new(Kind::Usage, format!("stack {} waits for the change set of somebody else", stack.name))
-            .hint("name another one with --stack"));
+    if let Some(stack) = &stack {
+        check_status(aws, stack).await?;
     }
     // Where the stack is gone, its filters may still be there.
     let ours = stack.as_ref().and_then(DeployedStack::coverage).unwrap_or_else(|| destination(aws, &cx.stack));
     let limiter = RateLimiter::new(args.rate.calls);
     let calls = FilterCalls::new(aws, &limiter);
     let mut work = Teardown { aws, stack: stack.as_ref(), ours: &ours, calls: &calls, args, cx, ui };
-    let plan = work.plan().await?;
+    let never_worked = stack.as_ref().is_some_and(DeployedStack::never_worked);
+    let plan = if never_worked { work.only_the_stack() } else { work.plan(None).await? };
     if plan.is_empty() {
         let shown = work.ui.show(&Outcome::new(&plan));
         let nothing = format!("there is no stack {} and no filter of it", cx.stack);
+        work.tell_unread(&plan);
         work.ui.status(format_args!("nothing to do: {nothing} in {}", aws.target));
-        return shown;
+        return Error::worst([work.unread(&plan), shown]);
     }
     work.ui.show_plan(&plan, args.consent.dry_run)?;
+    work.tell_unread(&plan);
+    let protected = stack.as_ref().filter(|stack| stack.protected).map(protection);
     if args.consent.dry_run {
         work.ui.status(format_args!("would {} in {}; nothing was changed", plan.intent(), aws.target));
-        return Ok(());
+        return Error::worst([protected.map_or(Ok(()), Err), work.unread(&plan)]);
+    }
+    if let Some(error) = protected {
+        return Err(error);
     }
     work.ui.confirm(&plan.question(), args.consent.yes)?;
     cx.interrupt.arm();
-    work.disable_rule().await?;
+    let closed = if never_worked { None } else { work.close_the_door().await? };
     let mut outcome = Outcome::new(&plan);
-    let policy = work.remove_filters(plan, &mut outcome).await?;
-    work.remove_policy(policy.as_deref()).await?;
-    work.remove_stack(&mut outcome).await?;
+    let last = if never_worked { plan } else { work.remove_filters(plan, closed, &mut outcome).await? };
+    work.remove_policy(last.policy.as_deref()).await?;
+    let unread = work.unread(&last);
+    let gone = if unread.is_ok() { stack.as_ref() } else { None };
+    if let Some(stack) = gone {
+        work.remove_stack(stack, &mut outcome).await?;
+    }
+    outcome.unread = last.unread;
     let shown = ui.show(&outcome);
-    let removed = names(outcome.done, policy.as_deref(), stack.as_ref().map(|stack| stack.name.as_str()));
-    ui.status(format_args!("removed {removed} in {}", aws.target));
+    let things = names(outcome.done, last.policy.as_deref(), gone.map(|stack| stack.name.as_str()));
+    ui.status(format_args!("removed {things} in {}", aws.target));
     for thing in &outcome.kept {
         ui.status(format_args!("kept {thing}"));
     }
-    shown
+    if never_worked {
+        ui.hint("that stack has never worked, so no filter was looked for; the same command once more looks");
+    }
+    Error::worst([unread, shown])
+}
+
+/// Refuses a stack that is being changed, or that is not ours alone.
+async fn check_status(aws: &Aws, stack: &DeployedStack) -> Result<(), Error> {
+    let DeployedStack { name, status, .. } = stack;
+    match status.phase {
+        // To delete it once more does no harm, and then its end is waited for.
+        Phase::InProgress if status.name == "DELETE_IN_PROGRESS" => Ok(()),
+        Phase::InProgress => {
+            Err(Error::failed(format!("stack {name} is {}", status.name))
+                .hint("wait until that is done, then try again"))
+        }
+        Phase::Shell if !holds_only_ours(aws, &stack.id).await? => {
+            Err(Error::new(Kind::Usage, format!("stack {name} waits for the change set of somebody else"))
+                .hint("name another one with --stack"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says that a stack is protected, before any of its filters is taken away.
+fn protection(stack: &DeployedStack) -> Error {
+    let name = &stack.name;
+    Error::failed(format!("stack {name} is protected from deletion")).hint(format!(
+        "aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {name}"
+    ))
 }
 
 /// The parts of a run.
@@ -113,32 +156,83 @@ struct Teardown<'a> {
 }
 
 impl Teardown<'_> {
-    /// What is there to be removed.
-    async fn plan(&mut self) -> Result<Plan, Error> {
+    /// What is there to be removed, in groups that were made until then.
+    async fn plan(&mut self, made_until: Option<Timestamp>) -> Result<Plan, Error> {
         let selection = GroupSelection::default();
-        let inventory = read_account(self.aws, self.stack, &selection, &self.args.rate, self.cx, self.ui).await?;
-        let policy = inventory.policy.clone()?;
+        let scope = Scope { selection: &selection, made_until };
+        let inventory = read_account(self.aws, self.stack, &scope, &self.args.rate, self.cx, self.ui).await?;
+        let policy = inventory.policy.clone().ok().flatten();
         let to_us = inventory.account.policy.as_ref().is_some_and(|found| found.destination == self.ours.forwarder);
-        let filters = inventory.filters_to(self.ours)?;
-        Ok(Plan::new(&self.aws.target, self.stack, filters, policy.filter(|_| to_us)))
+        let filters = inventory.filters_to(self.ours);
+        let policy = policy.filter(|_| to_us);
+        Ok(Plan::new(&self.aws.target, self.stack, filters, policy, inventory.unread()))
     }
 
-    /// Otherwise the rule would subscribe again what is being removed.
-    async fn disable_rule(&self) -> Result<(), Error> {
-        let stack = self.stack.filter(|stack| stack.forwarder.is_some() && stack.settings.rule_enabled);
-        // CloudFormation updates no stack whose last rollback has failed, but deletes it.
-        let Some(stack) = stack.filter(|stack| stack.status.phase == Phase::Stands) else { return Ok(()) };
+    /// The stack and nothing else.
+    fn only_the_stack(&self) -> Plan {
+        Plan::new(&self.aws.target, self.stack, Vec::new(), None, Vec::new())
+    }
+
+    /// What could not be read may hold a filter of ours: the stack stays, unless somebody takes that upon them.
+    fn unread(&self, plan: &Plan) -> Result<(), Error> {
+        let Some(first) = plan.unread.first().filter(|_| !self.args.ignore_unread) else { return Ok(()) };
+        let things = count(plan.unread.len(), "thing");
+        let stays = if self.stack.is_some() { ", so the stack stays" } else { "" };
+        Err(Error::new(Kind::Incomplete, format!("{things} could not be read{stays}"))
+            .because(format!("{}: {}", first.what, first.error))
+            .hint("run it again with the permission to read them; or add --ignore-unread, and their filters stay"))
+    }
+
+    fn tell_unread(&mut self, plan: &Plan) {
+        for Unread { what, error } in plan.unread.iter().take(NAMED) {
+            self.ui.warning(format_args!("{what} could not be read: {error}"));
+        }
+        if let Some(more) = plan.unread.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            self.ui.warning(format_args!("and {more} more"));
+        }
+    }
+
+    /// Turns the rule off: otherwise it would subscribe again what is being removed. Tells since when it is off, by AWS's
+    /// clock: nothing subscribes groups that were made after that.
+    async fn close_the_door(&mut self) -> Result<Option<Timestamp>, Error> {
+        let Some(stack) = self.stack.filter(|stack| stack.forwarder.is_some()) else { return Ok(None) };
+        if !stack.settings.rule_enabled {
+            return last_change(self.aws, &stack.id).await;
+        }
+        match self.disable_by_stack(stack).await {
+            Ok(()) => return last_change(self.aws, &stack.id).await,
+            Err(error) if matches!(error.kind, Kind::LoggedOut | Kind::Interrupted) => return Err(error),
+            Err(error) => tracing::info!("{}; disables the rule itself", error.one_line()),
+        }
+        if let Err(error) = disable(self.aws, &stack.name.rule()).await {
+            self.ui.warning(format_args!("{}; what it subscribes meanwhile is removed, too", error.one_line()));
+        }
+        Ok(None)
+    }
+
+    async fn disable_by_stack(&self, stack: &DeployedStack) -> Result<(), Error> {
+        // CloudFormation updates no stack whose last rollback has failed.
+        if stack.status.phase != Phase::Stands {
+            return Err(Error::failed(format!("stack {} is {}", stack.name, stack.status.name)));
+        }
         let progress = self.ui.progress("disabling the rule", None);
-        let operation = Operation::set_parameter(self.aws, stack, RULE, DISABLED).await?;
-        operation.wait(self.aws, &progress).await?.check("cannot disable the rule")
+        match Operation::set_parameter(self.aws, stack, RULE, DISABLED).await? {
+            Some(operation) => operation.wait(self.aws, &progress).await?.check("cannot disable the rule"),
+            None => Ok(()),
+        }
     }
 
-    /// Removes the filters of `plan`, and what was put since it was made: that would point to nothing. Returns the name of the
-    /// account policy, if it sends to the stack.
-    async fn remove_filters(&mut self, mut plan: Plan, outcome: &mut Outcome) -> Result<Option<String>, Error> {
+    /// Removes the filters of `plan`, and what was put since it was made: that would point to nothing. Returns the last plan,
+    /// in which no filter is left.
+    async fn remove_filters(
+        &mut self,
+        mut plan: Plan,
+        made_until: Option<Timestamp>,
+        outcome: &mut Outcome,
+    ) -> Result<Plan, Error> {
         for _ in 0..=ROUNDS {
             if plan.filters.steps.is_empty() {
-                return Ok(plan.policy);
+                return Ok(plan);
             }
             let progress = self.ui.progress("removing filters", Some(plan.filters.steps.len()));
             let forwarder = &self.ours.forwarder;
@@ -149,7 +243,7 @@ impl Teardown<'_> {
                 _ => error.hint("the stack is still there; run the same command again"),
             })?;
             outcome.done += plan.number();
-            plan = self.plan().await?;
+            plan = self.plan(made_until).await?;
         }
         let left = plan.filters.steps.len();
         Err(Error::failed(format!("{} still point to the forwarder", count(left, "filter")))
@@ -164,14 +258,30 @@ impl Teardown<'_> {
         }
     }
 
-    async fn remove_stack(&self, outcome: &mut Outcome) -> Result<(), Error> {
+    async fn remove_stack(&self, stack: &DeployedStack, outcome: &mut Outcome) -> Result<(), Error> {
         self.cx.interrupt.check(AGAIN)?;
-        let Some(stack) = self.stack else { return Ok(()) };
         let progress = self.ui.progress("deleting the stack", None);
-        let ended = Operation::delete(self.aws, stack).await?.wait(self.aws, &progress).await?;
-        ended.check(&format!("cannot delete stack {}", stack.name)).map_err(|error| error.hint(AGAIN))?;
+        let ended = Operation::delete(self.aws, &stack.id, stack.name.as_str()).await?;
+        let ended = ended.wait(self.aws, &progress).await?;
+        ended.check(&format!("cannot delete stack {}", stack.name)).map_err(|error| {
+            error.hint(AGAIN).hint(format!(
+                "where CloudFormation cannot delete a resource, leave that one: \
+                 aws cloudformation delete-stack --deletion-mode FORCE_DELETE_STACK --stack-name {}",
+                stack.name
+            ))
+        })?;
         outcome.kept = kept(self.aws, stack).await;
         Ok(())
+    }
+}
+
+/// Turns a rule off without its stack.
+async fn disable(aws: &Aws, rule: &str) -> Result<(), Error> {
+    let (client, input) = (aws.signed().await?, json!({"Name": rule}));
+    let call = || client.call::<Value>("events", "AWSEvents.DisableRule", &input);
+    match aws.call_signed("events", call).await {
+        Err(error) if error.code() != Some(NOT_FOUND) => Err(aws.explain_signed("cannot disable the rule", &error)),
+        _ => Ok(()),
     }
 }
 
@@ -191,7 +301,10 @@ mod tests {
     use super::*;
     use crate::{
         args::{AwsOptions, ColorChoice, Global},
-        aws::mocked::{Account, Answer, refused},
+        aws::{
+            filters::AT_ONCE,
+            mocked::{Account, Answer, refused},
+        },
         deploy::stack::examples::{OUTPUTS, PARAMETERS, described},
         env::Environment,
     };
@@ -226,6 +339,10 @@ mod tests {
 
     /// Tears the stack of an account down that answers like this.
     async fn teardown(answers: &[Answer<'_>]) -> (Result<(), Error>, String, Vec<String>) {
+        teardown_with(answers, false).await
+    }
+
+    async fn teardown_with(answers: &[Answer<'_>], ignore_unread: bool) -> (Result<(), Error>, String, Vec<String>) {
         let account = Account::new(answers).await;
         let aws = AwsOptions { profile: None, region: None, expect_account: None };
         let stack = Some("logctl".parse().unwrap());
@@ -233,6 +350,7 @@ mod tests {
         let env = Environment::from_process();
         let cx = Context::new(&global, &env).unwrap();
         let args = TeardownArgs {
+            ignore_unread,
             consent: Consent { dry_run: false, yes: true },
             rate: Rate { calls: 1_000.0 },
             format: ReportFormat { output: None },
@@ -310,26 +428,113 @@ mod tests {
         .await;
         let error = done.unwrap_err();
         assert_eq!((error.kind, error.message.as_str()), (Kind::Denied, "1 log group could not be changed"));
-        assert_eq!(changes(&asked), ["DeleteSubscriptionFilter"]);
-        assert!(!said.contains("removed"), "{said}");
+        assert_eq!(changes(&asked), ["DisableRule", "DeleteSubscriptionFilter"], "no update of a damaged stack");
+        assert!(!said.contains("removed 1"), "{said}");
+    }
+
+    const DENIED: &str = r#"{"__type": "AccessDeniedException", "message": "not you"}"#;
+    const TWO: &str = r#"{"logGroups": [{"logGroupName": "/a"}, {"logGroupName": "/b"}]}"#;
+    const DELETED: &str = "<DeleteStackResponse></DeleteStackResponse>";
+
+    #[tokio::test]
+    async fn what_cannot_be_read_keeps_the_stack_and_the_rest_goes() {
+        let disabled = PARAMETERS.replace(
+            "</Parameters>",
+            "<member><ParameterKey>RuleState</ParameterKey><ParameterValue>DISABLED</ParameterValue></member></Parameters>",
+        );
+        let stack = described("123456789012", "UPDATE_COMPLETE", &format!("{disabled}{OUTPUTS}"));
+        let (events, deleted) = (events(&["UPDATE_COMPLETE"]), events(&["DELETE_COMPLETE", "UPDATE_COMPLETE"]));
+        let gone = refused("ValidationError", "no such stack");
+        let filters = filters();
+        let common =
+            [("DescribeLogGroups", 200, TWO), ("DeleteSubscriptionFilter", 200, "{}"), ("DeleteStack", 200, DELETED)];
+        // One group can be read, and the other cannot; once more after the filter is gone.
+        let unread_group = [
+            ("DescribeAccountPolicies", 200, r#"{"accountPolicies": []}"#),
+            ("DescribeSubscriptionFilters", 200, filters.as_str()),
+            ("DescribeSubscriptionFilters", 400, DENIED),
+            ("DescribeSubscriptionFilters", 200, NONE),
+            ("DescribeSubscriptionFilters", 400, DENIED),
+        ];
+        let unread_policy = [
+            ("DescribeAccountPolicies", 400, DENIED),
+            ("DescribeSubscriptionFilters", 200, filters.as_str()),
+            ("DescribeSubscriptionFilters", 200, NONE),
+        ];
+        for unread in [&unread_group[..], &unread_policy] {
+            let mut answers = [unread, &common].concat();
+            answers.extend([("DescribeStacks", 200, stack.as_str()), ("DescribeStackEvents", 200, events.as_str())]);
+            let (done, said, asked) = teardown(&answers).await;
+            let error = done.unwrap_err();
+            assert_eq!(error.kind, Kind::Incomplete, "{error}");
+            assert!(error.to_string().contains("could not be read, so the stack stays"), "{error}");
+            assert_eq!(changes(&asked), ["DeleteSubscriptionFilter"], "{said}");
+            assert!(said.contains("could not be read: ") && said.contains("removed 1 filter in"), "{said}");
+
+            let mut answers = [unread, &common].concat();
+            answers.extend([
+                ("DescribeStacks", 200, stack.as_str()),
+                ("DescribeStacks", 400, gone.as_str()),
+                ("DescribeStackEvents", 200, events.as_str()),
+                ("DescribeStackEvents", 200, events.as_str()),
+                ("DescribeStackEvents", 200, deleted.as_str()),
+            ]);
+            let (done, said, asked) = teardown_with(&answers, true).await;
+            done.unwrap();
+            assert_eq!(changes(&asked), ["DeleteSubscriptionFilter", "DeleteStack"], "{said}");
+        }
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_not_taken_for_nothing() {
+    async fn a_stack_that_never_worked_is_deleted_at_once() {
+        let stack = described("123456789012", "ROLLBACK_COMPLETE", PARAMETERS);
+        let (before, deleted) = (events(&["ROLLBACK_COMPLETE"]), events(&["DELETE_COMPLETE", "ROLLBACK_COMPLETE"]));
+        let (done, said, asked) = teardown(&[
+            ("DescribeStacks", 200, &stack),
+            ("DescribeStacks", 400, &refused("ValidationError", "no such stack")),
+            ("DescribeStackEvents", 200, &before),
+            ("DescribeStackEvents", 200, &deleted),
+            ("DeleteStack", 200, DELETED),
+        ])
+        .await;
+        done.unwrap();
+        assert!(!asked.iter().any(|name| name.contains("LogGroups") || name.contains("Filters")), "{asked:?}");
+        assert!(said.contains("no filter was looked for"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_stack_that_is_protected_loses_nothing() {
+        let protected = format!("{PARAMETERS}{OUTPUTS}<EnableTerminationProtection>true</EnableTerminationProtection>");
+        let stack = described("123456789012", "UPDATE_COMPLETE", &protected);
+        let (done, _, asked) = teardown(&[
+            ("DescribeStacks", 200, &stack),
+            ("DescribeAccountPolicies", 200, r#"{"accountPolicies": []}"#),
+            ("DescribeLogGroups", 200, GROUPS),
+            ("DescribeSubscriptionFilters", 200, &filters()),
+        ])
+        .await;
+        let error = done.unwrap_err();
+        assert!(error.to_string().contains("update-termination-protection"), "{error}");
+        assert_eq!(changes(&asked), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn who_is_logged_out_asks_nothing_more() {
         let stack = described("123456789012", "UPDATE_COMPLETE", &format!("{PARAMETERS}{OUTPUTS}"));
-        let denied = r#"{"__type": "AccessDeniedException", "message": "not you"}"#;
-        let answers = |policies: u16, filters: u16| {
-            [
-                ("DescribeStacks", 200, stack.as_str()),
-                ("DescribeAccountPolicies", policies, denied),
-                ("DescribeLogGroups", 200, GROUPS),
-                ("DescribeSubscriptionFilters", filters, denied),
-            ]
-        };
-        for answers in [answers(400, 200), answers(200, 400)] {
-            let (done, _, asked) = teardown(&answers).await;
-            assert!(done.is_err());
-            assert_eq!(changes(&asked), [""; 0]);
-        }
+        let expired = r#"{"__type": "ExpiredTokenException", "message": "expired"}"#;
+        let names: Vec<_> = (0..50).map(|n| json!({"logGroupName": format!("/{n}")})).collect();
+        let groups = json!({"logGroups": names}).to_string();
+        let (done, _, asked) = teardown(&[
+            ("DescribeStacks", 200, &stack),
+            ("DescribeAccountPolicies", 200, r#"{"accountPolicies": []}"#),
+            ("DescribeLogGroups", 200, &groups),
+            ("DescribeSubscriptionFilters", 400, expired),
+        ])
+        .await;
+        let error = done.unwrap_err();
+        assert_eq!(error.kind, Kind::LoggedOut);
+        assert!(error.one_line().contains("of 50 log groups had been read"), "{error}");
+        let calls = asked.iter().filter(|name| *name == "DescribeSubscriptionFilters").count();
+        assert!(calls <= AT_ONCE, "{calls} calls: those that were under way");
     }
 }

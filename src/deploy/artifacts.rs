@@ -1,11 +1,14 @@
 //! The functions' archives: where they come from, and the bucket from which CloudFormation takes them.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::{config::timeout::TimeoutConfig, primitives::ByteStream};
 use sha2::{Digest as _, Sha256};
 
-use super::{operation::Operation, stack};
+use super::{
+    operation::Operation,
+    stack::{self, Phase, Status},
+};
 use crate::{
     aws::Aws,
     error::{Error, Kind},
@@ -74,29 +77,47 @@ fn archive(name: &str, parameter: &'static str, bytes: Vec<u8>) -> Result<Archiv
     Ok(Archive { parameter, key: format!("functions/{name}-{hash}.zip"), bytes })
 }
 
-/// The bucket, where there is one.
+/// The bucket, where there is one that can be used.
 ///
 /// # Errors
 /// When CloudFormation cannot be asked.
 pub async fn bucket(aws: &Aws) -> Result<Option<String>, Error> {
-    let stack = stack::describe(&aws.cloudformation(), STACK).await;
-    let stack = stack.map_err(|error| aws.explain("cannot read the artifact stack", &error))?;
-    let output =
-        stack.and_then(|stack| stack.outputs?.into_iter().find(|output| output.output_key() == Some("Bucket")));
-    Ok(output.and_then(|output| output.output_value))
+    Ok(describe(aws).await?.and_then(|(status, bucket, _)| bucket.filter(|_| status.phase == Phase::Stands)))
 }
 
-/// Makes the bucket.
+/// Status, bucket and ARN of the stack that holds the bucket.
+async fn describe(aws: &Aws) -> Result<Option<(Status, Option<String>, String)>, Error> {
+    let stack = stack::describe(aws, STACK).await;
+    let stack = stack.map_err(|error| aws.explain("cannot read the artifact stack", &error))?;
+    Ok(stack.map(|stack| {
+        let status = Status::from(stack.stack_status().map_or("", |status| status.as_str()));
+        let id = stack.stack_id.unwrap_or_default();
+        let output = stack.outputs.unwrap_or_default().into_iter().find(|output| output.output_key() == Some("Bucket"));
+        (status, output.and_then(|output| output.output_value), id)
+    }))
+}
+
+/// Makes the bucket. What is left of a first try that failed is replaced.
 ///
 /// # Errors
 /// When its stack fails.
 pub async fn create_bucket(aws: &Aws, progress: &dyn Progress) -> Result<String, Error> {
     let failed = "cannot create the artifact bucket";
     let hint = format!("see why with: aws cloudformation describe-stack-events --stack-name {STACK}");
+    if let Some((status, _, id)) = describe(aws).await?
+        && status.phase == Phase::Dead
+    {
+        progress.note(&format!("removing stack {STACK}, which is {}", status.name));
+        let ended = Operation::delete(aws, &id, STACK).await?.wait(aws, progress).await?;
+        ended.check(&format!("cannot remove stack {STACK}, which is {}", status.name))?;
+    }
     let ended = Operation::create(aws, STACK, TEMPLATE).await?.wait(aws, progress).await?;
     ended.check(failed).map_err(|error| error.hint(&hint))?;
     bucket(aws).await?.ok_or_else(|| Error::failed(failed).hint(hint))
 }
+
+/// How long an archive may take over a slow line.
+const UPLOAD: Duration = Duration::from_mins(5);
 
 /// Uploads the archives that the bucket does not hold yet. The account must own the bucket.
 ///
@@ -104,26 +125,21 @@ pub async fn create_bucket(aws: &Aws, progress: &dyn Progress) -> Result<String,
 /// When S3 refuses one.
 pub async fn upload(aws: &Aws, bucket: &str, archives: &[Archive]) -> Result<(), Error> {
     let client = aws_sdk_s3::Client::new(&aws.config);
-    for archive in archives {
-        let there = client
-            .head_object()
-            .bucket(bucket)
-            .key(&archive.key)
-            .expected_bucket_owner(&aws.target.account)
-            .send()
-            .await;
-        if there.is_ok() {
+    let owner = &aws.target.account;
+    let patience = || {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(UPLOAD).build();
+        aws_sdk_s3::config::Config::builder().timeout_config(timeouts)
+    };
+    for Archive { key, bytes, .. } in archives {
+        let head = || client.head_object().bucket(bucket).key(key).expected_bucket_owner(owner).send();
+        if aws.call("s3", head).await.is_ok() {
             continue;
         }
-        let put = client
-            .put_object()
-            .bucket(bucket)
-            .key(&archive.key)
-            .expected_bucket_owner(&aws.target.account)
-            .body(ByteStream::from(archive.bytes.clone()))
-            .send()
-            .await;
-        put.map_err(|error| aws.explain("cannot upload the functions", &error))?;
+        let put = || {
+            let put = client.put_object().bucket(bucket).key(key).expected_bucket_owner(owner);
+            put.body(ByteStream::from(bytes.clone())).customize().config_override(patience()).send()
+        };
+        aws.call("s3", put).await.map_err(|error| aws.explain("cannot upload the functions", &error))?;
     }
     Ok(())
 }

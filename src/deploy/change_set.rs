@@ -2,12 +2,21 @@
 
 use std::time::Duration;
 
-use aws_sdk_cloudformation::types::{Capability, Change, ChangeSetStatus, ChangeSetType, Parameter, StackStatus};
+use aws_sdk_cloudformation::types::{
+    Capability, Change, ChangeSetStatus, ChangeSetType, OperationEvent, Parameter, StackStatus, ValidationStatus,
+};
 use logctl_core::names::StackName;
 use tokio::time::{Instant, sleep};
 
-use super::stack::{self, DeployedStack, Phase};
-use crate::{aws::Aws, error::Error, interrupt::Interrupt};
+use super::{
+    operation::{NO_UPDATES, may_have_begun, token},
+    stack::{self, DeployedStack, Phase},
+};
+use crate::{
+    aws::Aws,
+    error::{Error, Kind},
+    interrupt::Interrupt,
+};
 
 /// How long between two looks at a change set.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -19,8 +28,12 @@ const PATIENCE: Duration = Duration::from_mins(5);
 pub struct ChangeSet {
     /// Its ARN.
     pub id: String,
+    /// Its name.
+    pub name: String,
     /// The stack's ARN.
     pub stack_id: String,
+    /// The stack's name.
+    pub stack: StackName,
     /// Whether executing it makes the stack.
     pub creates: bool,
     /// What it would change; empty where there is nothing to do.
@@ -56,7 +69,7 @@ pub enum Verdict<T> {
 const OURS: &str = "logctl-";
 
 /// Makes a change set, lets `work` look at it, and throws it away unless it was executed: also where `work` fails, and where
-/// somebody presses Ctrl-C, which ends the run only after that.
+/// somebody presses Ctrl-C, which ends the run only after that. What could not be thrown away is named.
 ///
 /// # Errors
 /// When CloudFormation refuses the template or the parameters, and the errors of `work`.
@@ -77,32 +90,73 @@ pub async fn with_change_set<T>(
     };
     match done {
         Ok(Verdict::Executed(done)) => Ok(done),
-        // What came of it counts, also where the clearing up fails.
-        Ok(Verdict::Dropped(done)) => discard(aws, &set).await.map(|()| done),
-        Err(error) => {
-            let _ = discard(aws, &set).await;
-            Err(error)
+        Ok(Verdict::Dropped(done)) => discard(aws, &set).await.map(|()| done).map_err(|error| error.hint(set.left())),
+        // Without credentials nothing can be thrown away.
+        Err(error) if error.kind == Kind::LoggedOut => Err(error.hint(set.left())),
+        Err(error) => match discard(aws, &set).await {
+            Ok(()) => Err(error),
+            Err(_) => Err(error.hint(set.left())),
+        },
+    }
+}
+
+impl ChangeSet {
+    /// What is left where it could not be thrown away, and how that goes away.
+    fn left(&self) -> String {
+        let Self { name, stack, .. } = self;
+        if self.creates {
+            format!(
+                "stack {stack} is left as an empty shell with the change set {name}; \
+                 the next logctl bootstrap, or logctl teardown, removes them"
+            )
+        } else {
+            format!(
+                "the change set {name} of stack {stack} is left; it changes nothing, and goes with the next deployment"
+            )
         }
     }
 }
 
 async fn create(aws: &Aws, draft: Draft<'_>) -> Result<ChangeSet, Error> {
     let creates = draft.existing.is_none_or(|stack| stack.status.phase == Phase::Shell);
-    let made = aws
-        .cloudformation()
-        .create_change_set()
-        .stack_name(draft.stack.as_str())
-        .change_set_name(format!("{OURS}{}-{}", draft.step, draft.at))
-        .change_set_type(if creates { ChangeSetType::Create } else { ChangeSetType::Update })
-        .template_body(draft.template)
-        .set_parameters(Some(draft.parameters))
-        .capabilities(Capability::CapabilityNamedIam)
-        .send()
-        .await
-        .map_err(|error| aws.explain("cannot prepare the stack", &error))?;
-    tracing::info!("made a change set of stack {}", draft.stack);
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    Ok(ChangeSet { id: text(made.id()), stack_id: text(made.stack_id()), creates, changes: Vec::new() })
+    let (client, token) = (aws.cloudformation(), token(draft.step));
+    let mut set = ChangeSet {
+        id: String::new(),
+        name: format!("{OURS}{}-{}", draft.step, draft.at),
+        stack_id: String::new(),
+        stack: draft.stack.clone(),
+        creates,
+        changes: Vec::new(),
+    };
+    let call = || {
+        let call = client.create_change_set().stack_name(draft.stack.as_str()).change_set_name(&set.name);
+        call.change_set_type(if creates { ChangeSetType::Create } else { ChangeSetType::Update })
+            .template_body(draft.template)
+            .set_parameters(Some(draft.parameters.clone()))
+            .capabilities(Capability::CapabilityNamedIam)
+            .client_token(&token)
+            .send()
+    };
+    let made = aws.call("cloudformation", call).await;
+    tracing::info!("makes a change set of stack {}", draft.stack);
+    (set.id, set.stack_id) = match made {
+        Ok(made) => (made.id.unwrap_or_default(), made.stack_id.unwrap_or_default()),
+        Err(error) => {
+            let failed = aws.explain("cannot prepare the stack", &error);
+            if !may_have_begun(&error) {
+                return Err(failed);
+            }
+            // Its name is its own: if it is there, the call was made and its answer was lost.
+            let look =
+                || client.describe_change_set().change_set_name(&set.name).stack_name(draft.stack.as_str()).send();
+            match aws.call("cloudformation", look).await {
+                Ok(found) => (found.change_set_id.unwrap_or_default(), found.stack_id.unwrap_or_default()),
+                Err(unknown) if unknown.is_open() => return Err(failed.hint(set.left())),
+                Err(_) => return Err(failed),
+            }
+        }
+    };
+    Ok(set)
 }
 
 /// The changes of a change set, once it is complete.
@@ -114,13 +168,21 @@ async fn completed(aws: &Aws, set: &ChangeSet, interrupt: &Interrupt) -> Result<
     let mut token: Option<String> = None;
     loop {
         interrupt.check("nothing was deployed; the same command begins anew")?;
-        let page = client.describe_change_set().change_set_name(&set.id).stack_name(&set.stack_id);
-        let page = page.set_next_token(token.clone()).send().await;
-        let page = page.map_err(|error| aws.explain(failed, &error))?;
+        let page = || {
+            let page = client.describe_change_set().change_set_name(&set.id).stack_name(&set.stack_id);
+            page.set_next_token(token.clone()).send()
+        };
+        let page = aws.call("cloudformation", page).await.map_err(|error| aws.explain(failed, &error))?;
         match page.status() {
             Some(ChangeSetStatus::CreateComplete) => {
                 changes.extend_from_slice(page.changes());
-                token = page.next_token().map(str::to_owned);
+                let next = page.next_token().map(str::to_owned);
+                if next.is_some() && next == token {
+                    return Err(
+                        Error::failed(failed).because("AWS gives the same page of the change set again and again")
+                    );
+                }
+                token = next;
                 if token.is_none() {
                     return Ok(changes);
                 }
@@ -128,15 +190,30 @@ async fn completed(aws: &Aws, set: &ChangeSet, interrupt: &Interrupt) -> Result<
             Some(ChangeSetStatus::Failed) => {
                 let reason = page.status_reason().unwrap_or("no reason given");
                 // That there is nothing to do arrives as a failure.
-                if reason.contains("didn't contain changes") || reason.contains("No updates are to be performed") {
+                if reason.contains("didn't contain changes") || reason.contains(NO_UPDATES) {
                     return Ok(Vec::new());
                 }
-                return Err(Error::failed(failed).because(reason));
+                let error = validations(aws, set).await.into_iter().fold(Error::failed(failed), Error::because);
+                return Err(error.because(reason));
             }
             _ if Instant::now() >= end => return Err(Error::failed(format!("{failed}: no answer in time"))),
             _ => sleep(INTERVAL).await,
         }
     }
+}
+
+/// What CloudFormation has found wrong before anything was made; the reason of the change set only says that there is such.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html>
+async fn validations(aws: &Aws, set: &ChangeSet) -> Vec<String> {
+    let client = aws.cloudformation();
+    let events = || client.describe_events().change_set_name(&set.id).send();
+    let Ok(page) = aws.call("cloudformation", events).await else { return Vec::new() };
+    let failed = |event: &&OperationEvent| event.validation_status() == Some(&ValidationStatus::Failed);
+    let says = |event: &OperationEvent| {
+        let reason = event.validation_status_reason().unwrap_or("no reason given");
+        format!("{}: {reason}", event.logical_resource_id().unwrap_or("the template"))
+    };
+    page.operation_events().iter().filter(failed).map(says).collect()
 }
 
 /// Throws a change set away, and with it the empty shell of a stack in which only change sets of ours are left: that is what
@@ -145,20 +222,23 @@ async fn discard(aws: &Aws, set: &ChangeSet) -> Result<(), Error> {
     let failed = "cannot discard the change set";
     tracing::info!("throws the change set away");
     let client = aws.cloudformation();
-    let deleted = client.delete_change_set().change_set_name(&set.id).stack_name(&set.stack_id).send().await;
-    deleted.map_err(|error| aws.explain(failed, &error))?;
+    let delete = || client.delete_change_set().change_set_name(&set.id).stack_name(&set.stack_id).send();
+    match aws.call("cloudformation", delete).await {
+        Err(error) if error.code() != Some("ChangeSetNotFound") => return Err(aws.explain(failed, &error)),
+        _ => {}
+    }
     if !set.creates {
         return Ok(());
     }
-    let stack = stack::describe(&client, &set.stack_id).await.map_err(|error| aws.explain(failed, &error))?;
+    let stack = stack::describe(aws, &set.stack_id).await.map_err(|error| aws.explain(failed, &error))?;
     if stack.is_none_or(|stack| stack.stack_status() != Some(&StackStatus::ReviewInProgress)) {
         return Ok(());
     }
     if !holds_only_ours(aws, &set.stack_id).await? {
         return Ok(());
     }
-    let deleted = client.delete_stack().stack_name(&set.stack_id).send().await;
-    deleted.map(drop).map_err(|error| aws.explain(failed, &error))
+    let delete = || client.delete_stack().stack_name(&set.stack_id).send();
+    aws.call("cloudformation", delete).await.map(drop).map_err(|error| aws.explain(failed, &error))
 }
 
 /// Whether an empty shell of a stack holds no change set but ours.
@@ -166,14 +246,22 @@ async fn discard(aws: &Aws, set: &ChangeSet) -> Result<(), Error> {
 /// # Errors
 /// When CloudFormation cannot be asked.
 pub async fn holds_only_ours(aws: &Aws, stack_id: &str) -> Result<bool, Error> {
-    let mut sets = aws.cloudformation().list_change_sets().stack_name(stack_id).into_paginator().items().send();
-    while let Some(set) = sets.next().await {
-        let set = set.map_err(|error| aws.explain("cannot list the change sets", &error))?;
-        if !set.change_set_name().is_some_and(|name| name.starts_with(OURS)) {
+    let client = aws.cloudformation();
+    let mut token: Option<String> = None;
+    loop {
+        let page = || client.list_change_sets().stack_name(stack_id).set_next_token(token.clone()).send();
+        let page = aws.call("cloudformation", page).await;
+        let page = page.map_err(|error| aws.explain("cannot list the change sets", &error))?;
+        let ours = |name: Option<&str>| name.is_some_and(|name| name.starts_with(OURS));
+        if page.summaries().iter().any(|set| !ours(set.change_set_name())) {
             return Ok(false);
         }
+        let next = page.next_token.filter(|next| Some(next) != token.as_ref());
+        token = next;
+        if token.is_none() {
+            return Ok(true);
+        }
     }
-    Ok(true)
 }
 
 #[cfg(test)]
@@ -197,6 +285,12 @@ mod tests {
         "<DeleteChangeSetResponse><DeleteChangeSetResult></DeleteChangeSetResult></DeleteChangeSetResponse>",
     );
     const GONE: Answer<'static> = ("DeleteStack", 200, "<DeleteStackResponse></DeleteStackResponse>");
+
+    const VALIDATED: &str = "<DescribeEventsResponse><DescribeEventsResult><OperationEvents>\
+        <member><LogicalResourceId>A</LogicalResourceId><ValidationStatus>SKIPPED</ValidationStatus></member>\
+        <member><LogicalResourceId>ForwarderLogs</LogicalResourceId><ValidationStatus>FAILED</ValidationStatus>\
+        <ValidationStatusReason>it exists already</ValidationStatusReason></member>\
+        </OperationEvents></DescribeEventsResult></DescribeEventsResponse>";
 
     fn looked(status: &str) -> String {
         format!(
@@ -224,6 +318,7 @@ mod tests {
         let answers = [
             MADE,
             ("DescribeChangeSet", 200, &looked),
+            ("DescribeEvents", 200, VALIDATED),
             DELETED,
             ("DescribeStacks", 200, &shell),
             ("ListChangeSets", 200, &others),
@@ -274,7 +369,10 @@ mod tests {
         assert_eq!(done, Ok(0));
         let refused = "<Status>FAILED</Status><StatusReason>No such bucket</StatusReason>";
         let (done, asked) = first(refused, &[], async |_| Ok(Verdict::Executed(1))).await;
-        assert_eq!(done.unwrap_err().one_line(), "cannot prepare the stack: No such bucket");
-        assert_eq!(asked, DISCARDED);
+        assert_eq!(
+            done.unwrap_err().one_line(),
+            "cannot prepare the stack: ForwarderLogs: it exists already: No such bucket"
+        );
+        assert_eq!(asked.iter().filter(|name| *name != "DescribeEvents").count(), DISCARDED.len());
     }
 }

@@ -1,11 +1,12 @@
 //! Operations of CloudFormation on a stack, and waiting for their end.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, error::Error as StdError, time::Duration};
 
 use aws_sdk_cloudformation::{
-    Client,
+    error::ProvideErrorMetadata,
     types::{Capability, Parameter, ResourceStatus, StackEvent},
 };
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     stack::{self, DeployedStack},
 };
 use crate::{
-    aws::{Aws, code},
+    aws::{Aws, CallError},
     error::Error,
     progress::Progress,
 };
@@ -22,11 +23,32 @@ use crate::{
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long an operation may take: CloudFormation's own limit for a custom resource, and some more.
 const PATIENCE: Duration = Duration::from_mins(90);
+/// How often the events are looked at for one that shows that an operation has begun.
+const LOOKS: usize = 3;
+
+/// Refusals that may come of a call that was made before, and whose answer was lost.
+const BEGUN_BEFORE: [&str; 7] = [
+    "AlreadyExistsException",
+    "ChangeSetNotFound",
+    "InvalidChangeSetStatus",
+    "OperationInProgressException",
+    "TokenAlreadyExistsException",
+    "ValidationError", // The stack is in progress.
+    "ValidationException",
+];
+
+/// A token of a call: the same call with the same token is made once, however often it is sent.
+#[must_use]
+pub fn token(step: &str) -> String {
+    format!("logctl-{step}-{:016x}", fastrand::u64(..))
+}
 
 /// An operation that CloudFormation was asked to begin: what had happened to the stack before does not count.
 #[derive(Debug)]
 pub struct Operation {
     stack_id: String,
+    /// By it CloudFormation tells the operation from others.
+    token: String,
     seen: BTreeSet<String>,
     /// Whether the stack shall be gone at its end.
     deletes: bool,
@@ -38,54 +60,113 @@ impl Operation {
     /// # Errors
     /// When CloudFormation refuses.
     pub async fn execute(aws: &Aws, set: &ChangeSet) -> Result<Self, Error> {
-        let operation = Self::on(aws, &set.stack_id).await?;
+        let operation = Self::on(aws, &set.stack_id, "execute").await?;
         let client = aws.cloudformation();
-        let executed = client.execute_change_set().change_set_name(&set.id).stack_name(&set.stack_id).send().await;
-        executed.map_err(|error| aws.explain("cannot start the deployment", &error))?;
-        Ok(operation)
+        let execute = || client.execute_change_set().change_set_name(&set.id).stack_name(&set.stack_id);
+        let executed = aws.call("cloudformation", || execute().client_request_token(&operation.token).send()).await;
+        match executed {
+            Ok(_) => Ok(operation),
+            Err(error) => operation.settled(aws, "cannot start the deployment", &error).await,
+        }
     }
 
-    /// Creates a stack that takes no parameters.
+    /// Creates a stack that takes no parameters. One that is being created already is waited for.
     ///
     /// # Errors
     /// When CloudFormation refuses.
     pub async fn create(aws: &Aws, name: &str, template: &str) -> Result<Self, Error> {
-        let created = aws.cloudformation().create_stack().stack_name(name).template_body(template).send().await;
-        let created = created.map_err(|error| aws.explain(&format!("cannot create stack {name}"), &error))?;
-        Ok(Self { stack_id: created.stack_id().unwrap_or(name).to_owned(), seen: BTreeSet::new(), deletes: false })
+        let token = token("create");
+        let client = aws.cloudformation();
+        let create = || client.create_stack().stack_name(name).template_body(template).client_request_token(&token);
+        let created = aws.call("cloudformation", || create().send()).await;
+        let stack_id = match created {
+            Ok(created) => created.stack_id.unwrap_or_else(|| name.to_owned()),
+            Err(error) if !may_have_begun(&error) => {
+                return Err(aws.explain(&format!("cannot create stack {name}"), &error));
+            }
+            Err(error) => {
+                let there = stack::describe(aws, name).await.ok().flatten().and_then(|stack| stack.stack_id);
+                there.ok_or_else(|| aws.explain(&format!("cannot create stack {name}"), &error))?
+            }
+        };
+        Ok(Self { stack_id, token, seen: BTreeSet::new(), deletes: false })
     }
 
-    /// Changes one parameter of a stack and nothing else.
+    /// Changes one parameter of a stack and nothing else. `None` where that has its value already.
     ///
     /// # Errors
     /// When CloudFormation refuses.
-    pub async fn set_parameter(aws: &Aws, stack: &DeployedStack, name: &str, value: &str) -> Result<Self, Error> {
-        let operation = Self::on(aws, &stack.id).await?;
+    pub async fn set_parameter(
+        aws: &Aws,
+        stack: &DeployedStack,
+        name: &str,
+        value: &str,
+    ) -> Result<Option<Self>, Error> {
+        let operation = Self::on(aws, &stack.id, "update").await?;
         let others = stack.parameters.iter().filter(|other| *other != name);
         let mut parameters: Vec<Parameter> =
             others.map(|other| Parameter::builder().parameter_key(other).use_previous_value(true).build()).collect();
         parameters.push(Parameter::builder().parameter_key(name).parameter_value(value).build());
-        let update = aws.cloudformation().update_stack().stack_name(&stack.id).use_previous_template(true);
-        let update = update.set_parameters(Some(parameters)).capabilities(Capability::CapabilityNamedIam);
-        update.send().await.map_err(|error| aws.explain(&format!("cannot update stack {}", stack.name), &error))?;
-        Ok(operation)
+        let client = aws.cloudformation();
+        let update = || {
+            let update = client.update_stack().stack_name(&stack.id).use_previous_template(true);
+            let update = update.set_parameters(Some(parameters.clone())).capabilities(Capability::CapabilityNamedIam);
+            update.client_request_token(&operation.token).send()
+        };
+        match aws.call("cloudformation", update).await {
+            Ok(_) => Ok(Some(operation)),
+            Err(error) if error.message().contains(NO_UPDATES) => Ok(None),
+            Err(error) => {
+                operation.settled(aws, &format!("cannot update stack {}", stack.name), &error).await.map(Some)
+            }
+        }
     }
 
     /// Deletes a stack.
     ///
     /// # Errors
     /// When CloudFormation refuses.
-    pub async fn delete(aws: &Aws, stack: &DeployedStack) -> Result<Self, Error> {
-        let operation = Self { deletes: true, ..Self::on(aws, &stack.id).await? };
-        let deleted = aws.cloudformation().delete_stack().stack_name(&stack.id).send().await;
-        deleted.map_err(|error| aws.explain(&format!("cannot delete stack {}", stack.name), &error))?;
+    pub async fn delete(aws: &Aws, stack_id: &str, name: &str) -> Result<Self, Error> {
+        let operation = Self { deletes: true, ..Self::on(aws, stack_id, "delete").await? };
+        let client = aws.cloudformation();
+        let delete = || client.delete_stack().stack_name(stack_id).client_request_token(&operation.token).send();
+        match aws.call("cloudformation", delete).await {
+            Ok(_) => Ok(operation),
+            Err(error) => operation.settled(aws, &format!("cannot delete stack {name}"), &error).await,
+        }
+    }
+
+    async fn on(aws: &Aws, stack_id: &str, step: &str) -> Result<Self, Error> {
+        let mut operation =
+            Self { stack_id: stack_id.to_owned(), token: token(step), seen: BTreeSet::new(), deletes: false };
+        operation.fresh(aws).await?;
         Ok(operation)
     }
 
-    async fn on(aws: &Aws, stack_id: &str) -> Result<Self, Error> {
-        let mut operation = Self { stack_id: stack_id.to_owned(), seen: BTreeSet::new(), deletes: false };
-        operation.fresh(aws).await?;
-        Ok(operation)
+    /// The operation, where it has begun although the call failed: its answer may have been lost.
+    async fn settled<E>(mut self, aws: &Aws, what: &str, failed: &CallError<E>) -> Result<Self, Error>
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+    {
+        let error = aws.explain(what, failed);
+        if !may_have_begun(failed) {
+            return Err(error);
+        }
+        for look in 0..LOOKS {
+            if look > 0 {
+                sleep(INTERVAL).await;
+            }
+            let Ok(events) = self.fresh(aws).await else {
+                return Err(error.because("whether it has begun all the same could not be read"));
+            };
+            if let Some(first) = events.iter().position(|event| event.client_request_token() == Some(&self.token)) {
+                for event in &events[first..] {
+                    self.seen.remove(event.event_id().unwrap_or_default());
+                }
+                return Ok(self);
+            }
+        }
+        Err(error)
     }
 
     /// Waits until the operation has ended, telling each resource on the way.
@@ -102,7 +183,8 @@ impl Operation {
                 let name = event.logical_resource_id().unwrap_or_default();
                 if is_of_the_stack(&event) {
                     if !status.as_str().ends_with("IN_PROGRESS") {
-                        return Ok(Ended { status: status.as_str().to_owned(), deletes: self.deletes, first_failure });
+                        let (status, deletes) = (status.as_str().to_owned(), self.deletes);
+                        return Ok(Ended { status, deletes, first_failure });
                     }
                     continue;
                 }
@@ -117,7 +199,7 @@ impl Operation {
             }
             sleep(INTERVAL).await;
             // The events of a deleted stack may be gone before its last one was seen.
-            let stack = stack::describe(&aws.cloudformation(), &self.stack_id).await;
+            let stack = stack::describe(aws, &self.stack_id).await;
             if stack.map_err(|error| aws.explain("cannot watch the stack", &error))?.is_none() {
                 return Ok(Ended { status: DELETED.to_owned(), deletes: self.deletes, first_failure });
             }
@@ -129,24 +211,54 @@ impl Operation {
     /// The events since the last look, oldest first.
     async fn fresh(&mut self, aws: &Aws) -> Result<Vec<StackEvent>, Error> {
         let mut fresh = Vec::new();
-        let client: Client = aws.cloudformation();
-        let mut pages = client.describe_stack_events().stack_name(&self.stack_id).into_paginator().send();
-        'pages: while let Some(page) = pages.next().await {
-            let page = match page {
+        let client = aws.cloudformation();
+        let mut token: Option<String> = None;
+        loop {
+            let page =
+                || client.describe_stack_events().stack_name(&self.stack_id).set_next_token(token.clone()).send();
+            let page = match aws.call("cloudformation", page).await {
                 Ok(page) => page,
-                Err(error) if code(&error) == Some("ValidationError") => break, // There is none yet, or no longer.
+                Err(error) if error.code() == Some("ValidationError") => break, // There is none yet, or no longer.
                 Err(error) => return Err(aws.explain("cannot watch the stack", &error)),
             };
-            for event in page.stack_events() {
-                if !self.seen.insert(event.event_id().unwrap_or_default().to_owned()) {
-                    break 'pages; // Newest first: the rest has been seen.
-                }
-                fresh.push(event.clone());
+            // Newest first: what stands behind one that was seen was seen, too.
+            let new = page
+                .stack_events()
+                .iter()
+                .take_while(|event| !self.seen.contains(event.event_id().unwrap_or_default()));
+            let before = fresh.len();
+            fresh.extend(new.cloned());
+            let all_new = fresh.len() - before == page.stack_events().len();
+            let next = page.next_token.filter(|next| all_new && Some(next) != token.as_ref());
+            token = next;
+            if token.is_none() {
+                break;
             }
         }
+        self.seen.extend(fresh.iter().filter_map(|event| event.event_id.clone()));
         fresh.reverse();
         Ok(fresh)
     }
+}
+
+/// When something happened last to a stack, by AWS's clock.
+///
+/// # Errors
+/// When CloudFormation cannot be asked.
+pub async fn last_change(aws: &Aws, stack_id: &str) -> Result<Option<Timestamp>, Error> {
+    let client = aws.cloudformation();
+    let page = aws.call("cloudformation", || client.describe_stack_events().stack_name(stack_id).send()).await;
+    let page = page.map_err(|error| aws.explain("cannot read the stack's events", &error))?;
+    let newest = page.stack_events().first().and_then(StackEvent::timestamp);
+    Ok(newest.and_then(|at| Timestamp::new(at.secs(), 0).ok()))
+}
+
+/// What CloudFormation says where an update would change nothing.
+pub const NO_UPDATES: &str = "No updates are to be performed";
+
+/// Whether a call that failed may have been made all the same.
+pub fn may_have_begun<E: ProvideErrorMetadata>(failed: &CallError<E>) -> bool {
+    failed.is_open() || failed.code().is_some_and(|code| BEGUN_BEFORE.contains(&code))
 }
 
 /// The status of a stack that is gone.

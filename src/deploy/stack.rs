@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_cloudformation::{Client, error::SdkError, operation::describe_stacks::DescribeStacksError, types};
+use aws_sdk_cloudformation::{operation::describe_stacks::DescribeStacksError, types};
 use logctl_core::{
     coverage,
     globs::Rules,
@@ -11,7 +11,7 @@ use logctl_core::{
 
 use super::StackSettings;
 use crate::{
-    aws::{Aws, code},
+    aws::{Aws, CallError},
     context::Context,
     error::{Error, Kind},
 };
@@ -82,15 +82,24 @@ pub struct DeployedStack {
     pub dead_letters: Option<String>,
     /// What of the index template its domain does not know, separated by commas.
     pub left_out: String,
+    /// Whether CloudFormation refuses to delete it.
+    pub protected: bool,
 }
 
 impl DeployedStack {
+    /// Whether it has never worked: no filter has ever sent to it.
+    #[must_use]
+    pub fn never_worked(&self) -> bool {
+        matches!(self.status.name.as_str(), "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED")
+            || self.status.phase == Phase::Shell
+    }
+
     /// Finds the stack of this name, `None` where there is none.
     ///
     /// # Errors
     /// When CloudFormation cannot be asked, the stack is somebody else's, or of a version that this logctl does not know.
     pub async fn find(aws: &Aws, name: &StackName) -> Result<Option<Self>, Error> {
-        let found = describe(&aws.cloudformation(), name.as_str()).await;
+        let found = describe(aws, name.as_str()).await;
         let found = found.map_err(|error| aws.explain("cannot read the stack", &error))?;
         let Some(found) = found else {
             tracing::info!("there is no stack {name}");
@@ -167,6 +176,7 @@ impl DeployedStack {
             forwarder: outputs.remove("Forwarder").filter(|_| !going),
             dead_letters: outputs.remove("DeadLetters"),
             left_out: outputs.remove("LeftOut").unwrap_or_default(),
+            protected: stack.enable_termination_protection().unwrap_or_default(),
         })
     }
 
@@ -195,10 +205,11 @@ pub fn destination(aws: &Aws, name: &StackName) -> coverage::Stack {
 ///
 /// # Errors
 /// Every other error.
-pub async fn describe(client: &Client, name: &str) -> Result<Option<types::Stack>, SdkError<DescribeStacksError>> {
-    match client.describe_stacks().stack_name(name).send().await {
+pub async fn describe(aws: &Aws, name: &str) -> Result<Option<types::Stack>, CallError<DescribeStacksError>> {
+    let client = aws.cloudformation();
+    match aws.call("cloudformation", || client.describe_stacks().stack_name(name).send()).await {
         Ok(found) => Ok(found.stacks.unwrap_or_default().into_iter().next()),
-        Err(error) if code(&error) == Some("ValidationError") => Ok(None),
+        Err(error) if error.code() == Some("ValidationError") => Ok(None),
         Err(error) => Err(error),
     }
 }

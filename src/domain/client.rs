@@ -13,7 +13,7 @@ use logctl_sink::{
 use serde_json::Value;
 
 use super::DomainError;
-use crate::words::grouped;
+use crate::words::{grouped, page};
 
 /// Answers longer than this many bytes are not read.
 const MAX_RESPONSE: usize = 32 << 20;
@@ -146,15 +146,10 @@ fn stranger(response: &Response, json: Option<&Value>) -> Option<String> {
     if json.is_some() || !(login || text.trim_start().starts_with('<')) {
         return None;
     }
-    let lower = text.to_ascii_lowercase();
-    let title = lower.find("<title>").and_then(|at| {
-        let rest = &text[at + "<title>".len()..];
-        Some(rest[..rest.find('<')?].split_whitespace().collect::<Vec<_>>().join(" "))
-    });
-    Some(match title {
-        Some(title) if title.contains("Dashboards") || title.contains("Kibana") => DASHBOARDS.to_owned(),
-        Some(title) => format!("it answers with a page, \"{title}\" (status {status})"),
-        None if login => "the network wants a login first (status 511)".to_owned(),
+    Some(match page(&text) {
+        Some(words) if words.contains("Dashboards") || words.contains("Kibana") => DASHBOARDS.to_owned(),
+        _ if login => "the network wants a login first (status 511)".to_owned(),
+        Some(words) => format!("it answers with a page, \"{words}\" (status {status})"),
         None => format!("it answers with a page (status {status})"),
     })
 }

@@ -17,7 +17,7 @@ use crate::{
     time::rfc3339,
 };
 
-pub use take::take;
+pub use take::{Scope, take};
 
 /// An account as it is now.
 #[derive(Debug)]
@@ -137,17 +137,14 @@ impl Inventory {
         Err(Error { kind, ..error.clone() })
     }
 
-    /// Group and name of every filter that sends to `stack`.
-    ///
-    /// # Errors
-    /// Where a group could not be read: it may hold one.
-    pub fn filters_to(&self, stack: &coverage::Stack) -> Result<Vec<(String, Vec<String>)>, Error> {
-        self.check()?;
+    /// Group and name of every filter that sends to `stack`, as far as the groups could be read.
+    #[must_use]
+    pub fn filters_to(&self, stack: &coverage::Stack) -> Vec<(String, Vec<String>)> {
         let of_group = |entry: &Entry| {
             let ours = entry.filters().filter(|filter| stack.owns(filter)).map(|filter| filter.name.clone());
             (entry.facts.name.clone(), ours.collect::<Vec<_>>())
         };
-        Ok(self.groups.iter().map(of_group).filter(|(_, filters)| !filters.is_empty()).collect())
+        self.groups.iter().map(of_group).filter(|(_, filters)| !filters.is_empty()).collect()
     }
 
     /// What could not be read, and why.
@@ -168,8 +165,10 @@ impl Inventory {
 /// Something that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Unread {
-    what: String,
-    error: String,
+    /// The thing.
+    pub what: String,
+    /// Why.
+    pub error: String,
 }
 
 #[cfg(test)]

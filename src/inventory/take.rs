@@ -1,6 +1,6 @@
 //! Reads an account, one filter call a group.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, pin::pin};
 
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
@@ -17,39 +17,47 @@ use crate::{
         policy,
     },
     deploy::{DeployedStack, stack::Phase},
-    error::Error,
+    error::{Error, Kind},
     progress::Progress,
+    words::count,
 };
 
 /// Reads the selected groups and everything that their states depend on.
 ///
 /// # Errors
-/// When the groups cannot be listed, or a glob of the selection matches none. A group whose filters cannot be read is
-/// `unknown`.
+/// When the groups cannot be listed, or a glob of the selection matches none; not logged in where the caller no longer is:
+/// nothing more is asked then. A group whose filters cannot be read for another reason is `unknown`.
 pub async fn take(
     aws: &Aws,
     stack: Option<&DeployedStack>,
-    selection: &GroupSelection,
+    scope: &Scope<'_>,
     limiter: &RateLimiter,
     now: Timestamp,
     progress: &dyn Progress,
 ) -> Result<Inventory, Error> {
     let coverage = stack.and_then(DeployedStack::coverage);
-    let policy = policy::read(aws).await;
+    let policy = unless_logged_out(policy::read(aws).await)?;
     let mut groups = groups::list(aws, progress).await?;
-    selection.check(groups.iter().map(|group| group.name.as_str()))?;
+    scope.selection.check(groups.iter().map(|group| group.name.as_str()))?;
     tracing::info!("the account has {} log groups", groups.len());
-    groups.retain(|group| selection.takes(&group.name));
+    groups.retain(|group| scope.takes(group));
+    let total = groups.len();
     progress.note("their filters");
-    progress.total(groups.len());
+    progress.total(total);
     let calls = FilterCalls::new(aws, limiter);
     let chains = Chains::read(aws, stack).await?;
-    let read = async |group: Group| {
-        let found = find(group, &calls, &chains).await;
+    let mut reading = pin!(stream::iter(groups).map(|group| find(group, &calls, &chains)).buffer_unordered(AT_ONCE));
+    let (mut found, mut read) = (Vec::with_capacity(total), 0);
+    while let Some(group) = reading.next().await {
+        if let Some(error) = group.as_ref().and_then(|group| group.error.as_ref())
+            && error.kind == Kind::LoggedOut
+        {
+            return Err(error.clone().because(format!("{read} of {} had been read", count(total, "log group"))));
+        }
+        read += 1;
         progress.step();
-        found
-    };
-    let found = stream::iter(groups).map(read).buffer_unordered(AT_ONCE).filter_map(async |it| it).collect().await;
+        found.extend(group);
+    }
     let (policy, name) = match policy {
         Ok(found) => found.map_or((None, Ok(None)), |(name, policy)| (Some(policy), Ok(Some(name)))),
         Err(error) => (None, Err(error)),
@@ -67,6 +75,35 @@ pub async fn take(
     })
 }
 
+/// Which groups are read.
+pub struct Scope<'a> {
+    /// Those that match.
+    pub selection: &'a GroupSelection,
+    /// Those that were made until then, where that is said, and those of which nobody knows.
+    pub made_until: Option<Timestamp>,
+}
+
+impl<'a> From<&'a GroupSelection> for Scope<'a> {
+    fn from(selection: &'a GroupSelection) -> Self {
+        Self { selection, made_until: None }
+    }
+}
+
+impl Scope<'_> {
+    fn takes(&self, group: &Group) -> bool {
+        let late = self.made_until.zip(group.created).is_some_and(|(until, created)| created > until);
+        self.selection.takes(&group.name) && !late
+    }
+}
+
+/// What is not known for want of credentials ends a run; what is not known for another reason is part of its answer.
+fn unless_logged_out<T>(result: Result<T, Error>) -> Result<Result<T, Error>, Error> {
+    match result {
+        Err(error) if error.kind == Kind::LoggedOut => Err(error),
+        result => Ok(result),
+    }
+}
+
 /// How groups belong to the forwarding chain.
 struct Chains<'a> {
     aws: &'a Aws,
@@ -82,8 +119,8 @@ impl<'a> Chains<'a> {
         let own = OwnGroups::new(aws.signed().await?, &aws.target.account, working.map(|stack| stack.name.clone()));
         let own = own.with_domain(domain);
         let unread = |error| aws.explain_signed("cannot tell where the domain publishes its own logs", &error);
-        let of_domain = own.of_domain().await.map_err(unread);
-        Ok(Self { aws, own, of_domain })
+        let of_domain = aws.call_signed("es", || own.of_domain()).await.map_err(unread);
+        Ok(Self { aws, own, of_domain: unless_logged_out(of_domain)? })
     }
 
     async fn of(&self, group: &str) -> Result<Chain, Error> {
@@ -91,7 +128,7 @@ impl<'a> Chains<'a> {
             return Ok(Chain::Domain);
         }
         let unread = |error| self.aws.explain_signed("cannot tell whether it is a log of logctl itself", &error);
-        self.own.chain(group).await.map_err(unread)
+        self.aws.call_signed("lambda", || self.own.chain(group)).await.map_err(unread)
     }
 }
 

@@ -228,10 +228,10 @@ impl Ui {
     }
 }
 
-/// Says something at once, from where no [`Ui`] is at hand.
+/// Says something at once, from where no [`Ui`] is at hand. A bar that is being drawn makes room for it.
 #[expect(clippy::print_stderr, reason = "this is the terminal's module")]
 pub fn notice(text: &str) {
-    eprintln!("\n{text}");
+    progress::suspended(|| eprintln!("{}", escaped(text)));
 }
 
 /// A report as a terminal, a pipe and a script get it, for snapshots.

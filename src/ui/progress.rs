@@ -1,11 +1,11 @@
 //! Progress on stderr: a bar on a terminal, a plain line every few seconds elsewhere.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
 
 use super::{Look, one_line};
 use crate::progress::Progress;
@@ -29,6 +29,9 @@ impl Bar {
         bar.set_message(what.to_owned());
         if terminal {
             bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        if terminal {
+            DRAWN.set(bar.downgrade());
         }
         Self {
             drawn: bar,
@@ -70,6 +73,19 @@ impl Progress for Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.drawn.finish_and_clear();
+    }
+}
+
+thread_local! {
+    /// The bar that is being drawn, if one is.
+    static DRAWN: RefCell<WeakProgressBar> = RefCell::default();
+}
+
+/// Does something while no bar is drawn; else what it writes would stand behind one.
+pub(super) fn suspended(work: impl FnOnce()) {
+    match DRAWN.with_borrow(WeakProgressBar::upgrade) {
+        Some(bar) => bar.suspend(work),
+        None => work(),
     }
 }
 

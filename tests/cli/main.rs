@@ -61,7 +61,7 @@ fn a_sandbox_that_is_down_is_noticed_soon() {
     let variables = [&keys[..], &[REGION, ("AWS_ENDPOINT_URL", "http://127.0.0.1:9")]].concat();
     assert_snapshot!(shown(&["audit"], &variables), @r"
     exit 1
-    error: cannot reach AWS: Connection refused (os error 111)
+    error: cannot reach AWS: http://127.0.0.1:9: Connection refused (os error 111)
     hint: is it running? in the sandbox: sandbox/sandbox up
     ");
     assert_snapshot!(shown(&["search", "x", "--endpoint", "http://127.0.0.1:9"], &[]), @r"
@@ -168,7 +168,7 @@ fn a_profile_that_does_not_exist_is_named_with_the_nearest() {
 }
 
 /// Every variable that logctl or the SDK reads.
-const VARIABLES: [&str; 48] = [
+const VARIABLES: [&str; 50] = [
     "ALL_PROXY",
     "AWS_ACCESS_KEY_ID",
     "AWS_CA_BUNDLE",
@@ -183,7 +183,9 @@ const VARIABLES: [&str; 48] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_CLOUDFORMATION",
+    "AWS_ENDPOINT_URL_CLOUDTRAIL",
     "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+    "AWS_ENDPOINT_URL_EVENTBRIDGE",
     "AWS_ENDPOINT_URL_LAMBDA",
     "AWS_ENDPOINT_URL_OPENSEARCH",
     "AWS_ENDPOINT_URL_S3",

@@ -282,7 +282,14 @@ mod tests {
     }
 
     fn of(changes: Vec<Change>) -> Plan {
-        let set = ChangeSet { id: "c".into(), stack_id: "s".into(), creates: false, changes };
+        let set = ChangeSet {
+            id: "c".into(),
+            name: "n".into(),
+            stack_id: "s".into(),
+            stack: StackName::default(),
+            creates: false,
+            changes,
+        };
         let target = Target {
             account: "1".into(),
             alias: Some("shop".into()),

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{Account, SearchArgs};
 use crate::{
     args::AwsOptions,
-    aws::{self, Aws, signed::signer},
+    aws::{self, ALWAYS_ENABLED, Aws},
     context::Context,
     deploy::DeployedStack,
     domain::DomainClient,
@@ -160,31 +160,10 @@ pub async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<Connected, E
 /// The other Regions in which the stack is, as far as that is known soon.
 async fn regions_with(aws: &Aws, stack: &StackName) -> Vec<String> {
     const PATIENCE: Duration = Duration::from_secs(2);
-    // Those that an account has from its beginning:
-    // <https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>.
-    const REGIONS: [&str; 17] = [
-        "us-east-1",
-        "us-east-2",
-        "us-west-1",
-        "us-west-2",
-        "ca-central-1",
-        "sa-east-1",
-        "eu-central-1",
-        "eu-west-1",
-        "eu-west-2",
-        "eu-west-3",
-        "eu-north-1",
-        "ap-south-1",
-        "ap-northeast-1",
-        "ap-northeast-2",
-        "ap-northeast-3",
-        "ap-southeast-1",
-        "ap-southeast-2",
-    ];
     if aws.target.partition != "aws" {
         return Vec::new();
     }
-    let others = REGIONS.into_iter().filter(|region| *region != aws.target.region);
+    let others = ALWAYS_ENABLED.into_iter().filter(|region| *region != aws.target.region);
     let has = others.map(async |region| {
         let aws = aws.in_region(region);
         let there = DeployedStack::find(&aws, stack);
@@ -210,8 +189,7 @@ async fn by_endpoint(
             // The Region is the host's, whatever the profile says.
             let region = endpoint.signed_for().map(|(region, _)| region.to_owned());
             let options = AwsOptions { region: region.or(cx.global.aws.region.clone()), ..cx.global.aws.clone() };
-            let config = aws::load(&options, cx.env).await?;
-            Auth::SigV4(signer(&config, &options).await?)
+            Auth::SigV4(aws::load(&options, cx).await?.signer().await?)
         }
         AuthMode::Basic => {
             return Err(Error::new(Kind::Usage, "name and password come from the stack's secret")

@@ -7,6 +7,7 @@ use crate::{
     aws::Target,
     changes,
     deploy::DeployedStack,
+    inventory::Unread,
     ui::{Above, Cell, Column, Grid, Role, Show},
     words::{all, count},
 };
@@ -24,6 +25,9 @@ pub struct Plan {
     /// Name of the account policy, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// What could not be read, and may hold more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
 }
 
 /// Group and name of each filter.
@@ -49,16 +53,18 @@ pub fn names(filters: usize, policy: Option<&str>, stack: Option<&str>) -> Strin
 }
 
 impl Plan {
-    /// The stack, the filters that send to it by group, and the account policy if it does.
+    /// The stack, the filters that send to it by group, the account policy if it does, and what could not be read.
     #[must_use]
     pub fn new(
         target: &Target,
         stack: Option<&DeployedStack>,
         filters: Vec<(String, Vec<String>)>,
         policy: Option<String>,
+        unread: Vec<Unread>,
     ) -> Self {
         let filters = changes::Plan::removal(target, filters);
-        Self { target: target.clone(), stack: stack.map(|stack| stack.name.to_string()), filters, policy }
+        let stack = stack.map(|stack| stack.name.to_string());
+        Self { target: target.clone(), stack, filters, policy, unread }
     }
 
     /// How many filters are removed.
@@ -121,13 +127,16 @@ pub struct Outcome {
     pub done: usize,
     /// What is still there.
     pub kept: Vec<String>,
+    /// What could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
 }
 
 impl Outcome {
     /// Of a plan that is not begun.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        Self { target: plan.target.clone(), planned: plan.number(), done: 0, kept: Vec::new() }
+        Self { target: plan.target.clone(), planned: plan.number(), done: 0, kept: Vec::new(), unread: Vec::new() }
     }
 }
 
@@ -150,7 +159,10 @@ mod tests {
 
     fn plan() -> Plan {
         let filters = vec![("/shop/orders".to_owned(), vec!["logctl-logctl".to_owned(), "by-hand".to_owned()])];
-        Plan { stack: Some("logctl".to_owned()), ..Plan::new(&target(), None, filters, Some("everything".to_owned())) }
+        Plan {
+            stack: Some("logctl".to_owned()),
+            ..Plan::new(&target(), None, filters, Some("everything".to_owned()), Vec::new())
+        }
     }
 
     #[test]

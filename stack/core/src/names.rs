@@ -97,6 +97,12 @@ impl StackName {
     pub fn filter_name(&self) -> String {
         format!("logctl-{self}")
     }
+
+    /// The name of the rule that watches for new log groups.
+    #[must_use]
+    pub fn rule(&self) -> String {
+        format!("logctl-{self}-created")
+    }
 }
 
 /// A function of a stack.

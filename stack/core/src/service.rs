@@ -18,7 +18,10 @@ pub fn is_throttling(code: &str) -> bool {
             | "Throttling"
             | "ThrottledException"
             | "TooManyRequestsException"
+            | "PriorRequestNotComplete"
             | "RequestLimitExceeded"
+            | "RequestThrottled"
+            | "RequestThrottledException"
             | "SlowDown"
     )
 }

@@ -115,7 +115,8 @@ impl Hosts {
     /// Where a service answers, or what stands in for it; without a slash at the end.
     ///
     /// <https://docs.aws.amazon.com/general/latest/gr/rande.html>
-    fn url(&self, service: &str, region: &str) -> String {
+    #[must_use]
+    pub fn url(&self, service: &str, region: &str) -> String {
         self.instead(service).unwrap_or_else(|| format!("https://{}", self.host(service, region)))
     }
 

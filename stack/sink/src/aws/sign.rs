@@ -1,6 +1,6 @@
 //! Signatures, made by the SDK's own crate.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::{
@@ -23,14 +23,18 @@ pub struct SignatureError(String);
 pub struct Signer {
     credentials: Credentials,
     pub(super) region: String,
-    clock: fn() -> SystemTime,
+    clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
 impl Signer {
     /// A signer. `clock` tells the time that goes into the signature.
     #[must_use]
-    pub fn new(credentials: Credentials, region: String, clock: fn() -> SystemTime) -> Self {
-        Self { credentials, region, clock }
+    pub fn new(
+        credentials: Credentials,
+        region: String,
+        clock: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Self {
+        Self { credentials, region, clock: Arc::new(clock) }
     }
 
     /// The same identity in another Region.
