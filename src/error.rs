@@ -119,7 +119,7 @@ impl Error {
     /// Adds a cause: a text of somebody else, which stays on one line, so that none of it passes for a hint of ours.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
-        self.causes.push(cause.to_string().replace('\n', "\\n"));
+        self.causes.push(cause.to_string().trim_end().replace('\n', "\\n"));
         self
     }
 

@@ -16,7 +16,7 @@ import threading
 import time
 from datetime import datetime, timezone
 
-from ministack.core.responses import error_response_json, get_account_id, json_response, new_uuid
+from ministack.core.responses import error_response_json, get_account_id, get_region, json_response, new_uuid
 from ministack.services import cloudwatch_logs as logs
 from ministack.services import eventbridge, lambda_svc
 
@@ -136,14 +136,21 @@ def deliver(group, stream, events):
     record = logs._log_groups.get(group)
     if not record or not events or (record.get("logGroupClass") or "STANDARD") != "STANDARD":
         return
+    system = {"@aws.account": get_account_id(), "@aws.region": get_region()}
     subscriptions = [
-        (each["filterName"], each.get("filterPattern"), each.get("destinationArn", ""))
+        (
+            each["filterName"],
+            each.get("filterPattern"),
+            each.get("destinationArn", ""),
+            {name: system[name] for name in each.get("emitSystemFields", []) if name in system},
+        )
         for each in list(record["subscriptionFilters"].values())
     ]
-    subscriptions += logs_api.account_subscriptions(group)
-    for name, pattern, destination in subscriptions:
+    subscriptions += [(*policy, {}) for policy in logs_api.account_subscriptions(group)]
+    for name, pattern, destination, extracted in subscriptions:
+        more = {"extractedFields": extracted} if extracted else {}
         selected = [
-            {"id": event["eventId"], "timestamp": event["timestamp"], "message": event["message"]}
+            {"id": event["eventId"], "timestamp": event["timestamp"], "message": event["message"], **more}
             for event in events
             if matches(pattern, event["message"])
         ]
@@ -173,18 +180,16 @@ def invoke_asynchronously(arn, event):
 
 
 def dispatch_to_lambda(arn, payload):
-    """EventBridge drops what a function's policy does not admit."""
+    """EventBridge drops what a function's policy does not admit of any rule that names it as its target."""
     func, _, _ = lambda_svc._get_func_record_for_ref(arn)
-    if func and _admits(func, "events.amazonaws.com"):
+    statements = ((func or {}).get("policy") or {}).get("Statement", [])
+    rules = [
+        eventbridge._rules[key]["Arn"]
+        for key, targets in list(eventbridge._targets.items())
+        if key in eventbridge._rules and any(target["Arn"] == arn for target in targets)
+    ]
+    if any(logs_api.admits(statement, "events.", rule) for statement in statements for rule in rules):
         invoke_asynchronously(arn, json.loads(payload))
-
-
-def _admits(func, service):
-    statements = (func.get("policy") or {}).get("Statement", [])
-    return any(
-        isinstance(statement.get("Principal"), dict) and statement["Principal"].get("Service") == service
-        for statement in statements
-    )
 
 
 def _limited(execute):

@@ -20,8 +20,26 @@ def install():
     lambda_runtime.queue = types.SimpleNamespace(Queue=_Stamping, Empty=queue.Empty, Full=queue.Full)
     lambda_svc._execute_function = _without_stamps(lambda_svc._execute_function)
     lambda_svc._route_async_failure = _also_to_s3(lambda_svc._route_async_failure)
+    lambda_svc.handle_request = _named_in_a_header(lambda_svc.handle_request)
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
     handlers["create"] = _with_code(handlers["create"])
+
+
+def _named_in_a_header(handle):
+    """REST services name an error in a header, and not in the body as those do that speak JSON."""
+
+    async def handled(*request):
+        answer = await handle(*request)
+        if answer[0] < 400 or not isinstance(answer[2], bytes):
+            return answer
+        try:
+            body = json.loads(answer[2])
+            name = body.pop("__type")
+        except (ValueError, KeyError, AttributeError):
+            return answer
+        return answer[0], {**answer[1], "x-amzn-errortype": name}, json.dumps(body).encode()
+
+    return handled
 
 
 def _also_to_s3(route):

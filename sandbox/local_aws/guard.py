@@ -4,8 +4,15 @@ The local AWS runs code that it is given, and takes well-known keys. A page in a
 so requests that a browser makes, and those for another host's name, are refused.
 """
 
+import os
+from datetime import datetime, timezone
+
 from ministack import app
 from ministack.core import iam_evaluator
+from ministack.services import iam
+
+# Seconds until the permissions of a new role take effect.
+LATE_IAM = float(os.environ.get("SANDBOX_LATE_IAM", "0"))
 
 LOOPBACK = {"127.0.0.1", "localhost", ""}
 
@@ -22,6 +29,23 @@ def install():
 
     app.app = guarded
     _resolve_as_aws_does()
+    if LATE_IAM:
+        _take_effect_late()
+
+
+def _take_effect_late():
+    """A role that was made a moment ago may not do yet what its policies say."""
+    evaluate = iam_evaluator.evaluate
+
+    def late(context, policies, *limits):
+        role = iam._roles.get(context.principal_arn.rsplit("/", 1)[-1])
+        if role:
+            made = datetime.fromisoformat(role["CreateDate"].replace("Z", "+00:00"))
+            if (datetime.now(timezone.utc) - made).total_seconds() < LATE_IAM:
+                policies = []
+        return evaluate(context, policies, *limits)
+
+    iam_evaluator.evaluate = late
 
 
 def _resolve_as_aws_does():

@@ -1,11 +1,18 @@
 """The parts of the CloudWatch Logs API that ministack lacks, and the rules that it does not enforce."""
 
+import fnmatch
 import json
 import re
 import time
 
 from ministack.core import iam_actions
-from ministack.core.responses import AccountRegionScopedDict, error_response_json, get_account_id, json_response
+from ministack.core.responses import (
+    AccountRegionScopedDict,
+    error_response_json,
+    get_account_id,
+    get_region,
+    json_response,
+)
 from ministack.services import cloudwatch_logs as logs
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
@@ -19,6 +26,7 @@ _policies = AccountRegionScopedDict()  # (name, type) -> policy
 
 
 def install():
+    logs._LOG_GROUP_CLASSES = (*logs._LOG_GROUP_CLASSES, "ESSENTIALS")
     logs._put_subscription_filter = _standard_class_only(_checked(logs._put_subscription_filter))
     logs._describe_subscription_filters = _standard_class_only(logs._describe_subscription_filters)
     logs._delete_subscription_filter = _standard_class_only(logs._delete_subscription_filter)
@@ -41,28 +49,45 @@ def _checked(put):
         if group is not None:
             if len({*group["subscriptionFilters"], data.get("filterName")}) > FILTERS_PER_GROUP:
                 return _error("LimitExceededException", "Resource limit exceeded.")
-            refused = _refused(data.get("destinationArn", ""))
+            refused = _refused(data.get("destinationArn", ""), data["logGroupName"])
             if refused:
                 return refused
-        return put(data)
+        answer = put(data)
+        if group is not None and answer[0] < 400:
+            filter = group["subscriptionFilters"][data["filterName"]]
+            filter.update({name: data[name] for name in ("emitSystemFields", "fieldSelectionCriteria") if name in data})
+        return answer
 
     return put_subscription_filter
 
 
-def _refused(destination):
-    """What AWS answers when it may not invoke a function."""
+def _refused(destination, group="*"):
+    """What AWS answers when it may not invoke a function with events of a group; `*` stands for any."""
     if ":function:" not in destination:
         return None
     func, _, _ = lambda_svc._get_func_record_for_ref(destination)
     for statement in (func or {}).get("policy", {}).get("Statement", []):
-        principal = statement.get("Principal")
-        service = principal.get("Service", "") if isinstance(principal, dict) else principal
-        if statement.get("Effect") == "Allow" and (service == "*" or str(service).startswith("logs.")):
+        if admits(statement, "logs.", f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{group}:*"):
             return None
     return _error(
         "InvalidParameterException",
         "Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to execute your function.",
     )
+
+
+def admits(statement, service, source):
+    """Whether a statement of a function's policy lets a service invoke it for `source`, an ARN."""
+    principal = statement.get("Principal")
+    name = principal.get("Service", "") if isinstance(principal, dict) else principal
+    if statement.get("Effect") != "Allow" or not (name == "*" or str(name).startswith(service)):
+        return False
+    for operator, keys in (statement.get("Condition") or {}).items():
+        for key, wanted in keys.items():
+            actual = {"aws:sourcearn": source, "aws:sourceaccount": get_account_id()}.get(key.lower())
+            patterns = wanted if isinstance(wanted, list) else [wanted]
+            if actual and not any(fnmatch.fnmatchcase(actual, pattern) for pattern in patterns):
+                return False
+    return True
 
 
 def _standard_class_only(operation):

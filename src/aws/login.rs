@@ -101,3 +101,55 @@ impl Login {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+    use aws_types::os_shim_internal::{Env, Fs};
+    use test_case::test_case;
+
+    use super::*;
+
+    const CONFIG: &str = "
+        [profile center]
+        sso_session = corp
+        [profile old]
+        sso_start_url = https://example.awsapps.com/start
+        [profile console]
+        login_session = arn:aws:iam::123456789012:user/ana
+        [profile tool]
+        credential_process = /usr/bin/keys
+        [profile keys]
+        aws_access_key_id = AKIA
+        [profile role]
+        role_arn = arn:aws:iam::123456789012:role/dev
+        source_profile = center
+        [profile device]
+        role_arn = arn:aws:iam::123456789012:role/dev
+        source_profile = keys
+        mfa_serial = arn:aws:iam::123456789012:mfa/ana
+        [profile pod]
+        role_arn = arn:aws:iam::123456789012:role/dev
+        web_identity_token_file = /nowhere/token
+        [profile circle]
+        source_profile = circle
+    ";
+
+    #[test_case("center", "aws sso login --profile center"; "identity center")]
+    #[test_case("old", "aws sso login --profile old"; "identity center as it was configured before")]
+    #[test_case("role", "aws sso login --profile center"; "a role of somebody who logs in there")]
+    #[test_case("console", "aws login --profile console"; "the console")]
+    #[test_case("tool", "credential_process"; "a program")]
+    #[test_case("keys", "aws configure --profile keys"; "keys of the profile")]
+    #[test_case("device", "arn:aws:iam::123456789012:mfa/ana"; "a device")]
+    #[test_case("pod", "the file /nowhere/token (web_identity_token_file of profile pod) does not exist"; "a token")]
+    #[test_case("circle", "aws configure list --profile circle"; "a profile that leads to itself")]
+    #[tokio::test]
+    async fn each_profile_needs_its_own_login(profile: &str, hint: &str) {
+        let config = CONFIG.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+        let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, config).build();
+        let profiles = aws_config::profile::load(&Fs::real(), &Env::from_slice(&[]), &files, None).await.unwrap();
+        let login = Login::new(Some(profile), &profiles, &Environment::from_process());
+        assert!(login.hint().contains(hint), "{login:?}: {}", login.hint());
+    }
+}

@@ -123,7 +123,7 @@ impl Outcome {
             // Where some were changed, one that was denied is a failure among others.
             let kind = if failed.kind == Kind::Denied && self.done > 0 { Kind::Failed } else { failed.kind };
             let error = failed.hints.iter().fold(Error::new(kind, &what).because(&failed.error), Error::hint);
-            Err(error.hint("then the same command tries the rest again"))
+            Err(error.hint("the same command tries the rest again"))
         };
         let full = (!self.full.is_empty()).then(|| {
             let groups = count(self.full.len(), "log group");

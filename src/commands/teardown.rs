@@ -240,7 +240,7 @@ impl Teardown<'_> {
             drop(progress);
             removed.result().map_err(|error| match error.kind {
                 Kind::Interrupted => error,
-                _ => error.hint("the stack is still there; run the same command again"),
+                _ => error.because(removed.closing_line()).hint("the stack is still there"),
             })?;
             outcome.done += plan.number();
             plan = self.plan(made_until).await?;

@@ -250,7 +250,7 @@ pub async fn last_change(aws: &Aws, stack_id: &str) -> Result<Option<Timestamp>,
     let page = aws.call("cloudformation", || client.describe_stack_events().stack_name(stack_id).send()).await;
     let page = page.map_err(|error| aws.explain("cannot read the stack's events", &error))?;
     let newest = page.stack_events().first().and_then(StackEvent::timestamp);
-    Ok(newest.and_then(|at| Timestamp::new(at.secs(), 0).ok()))
+    Ok(newest.and_then(|at| Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()))
 }
 
 /// What CloudFormation says where an update would change nothing.

@@ -26,6 +26,12 @@ fn report(figures: &str) {
 
 /// A thousand random strings.
 #[test]
+#[ignore = "make test-long PART=calls"]
+fn calls() {
+    report(&super::broken_calls::all());
+}
+
+#[test]
 #[ignore = "make test-long PART=text"]
 fn text() {
     report(&random_text::answers());

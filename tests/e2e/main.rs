@@ -5,6 +5,7 @@
 mod accounts;
 mod archives;
 mod auth;
+mod broken_calls;
 mod busy_index;
 mod causes;
 mod delivery;

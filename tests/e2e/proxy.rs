@@ -12,7 +12,10 @@ use std::{
 use flate2::read::MultiGzDecoder;
 use serde_json::json;
 
-use super::http::{Message, answer};
+use super::{
+    http::{Message, answer},
+    sandbox::now,
+};
 
 /// What happens to a request instead of being passed on.
 #[derive(Debug, Clone)]
@@ -29,6 +32,8 @@ pub enum Fault {
     ResetInBody,
     /// It is passed on, and the answer is cut in its middle.
     CutAnswer,
+    /// It is passed on, and the connection ends without an answer.
+    LostAnswer,
     /// It is passed on, and the answer comes a few bytes at a time, with this pause in between.
     Trickle(Duration),
     /// It is never answered.
@@ -43,6 +48,28 @@ struct Script {
     /// Only requests whose head contains this.
     only: &'static str,
     seen: usize,
+    /// What happens to the first calls of each operation of AWS.
+    of_operation: Option<OfOperation>,
+    /// What is still to happen to those that were called.
+    pending: BTreeMap<String, VecDeque<Fault>>,
+    /// From this call of an operation on, every request is answered like this.
+    from: Option<(String, usize, Fault)>,
+}
+
+/// The faults of an operation.
+type OfOperation = Arc<dyn Fn(&str) -> Vec<Fault> + Send + Sync>;
+
+/// A call of AWS that has passed by.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Its operation; of services that speak REST what stands for it.
+    pub operation: String,
+    /// What was sent.
+    pub body: String,
+    /// What was answered.
+    pub answer: String,
+    /// Milliseconds since 1970, when it was answered.
+    pub at: i64,
 }
 
 #[derive(Clone)]
@@ -50,6 +77,7 @@ pub struct Proxy {
     pub url: String,
     script: Arc<Mutex<Script>>,
     signers: Arc<Mutex<BTreeMap<String, usize>>>,
+    calls: Arc<Mutex<Vec<Call>>>,
 }
 
 impl Proxy {
@@ -57,7 +85,7 @@ impl Proxy {
     pub fn start(upstream: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let proxy = Self { url, script: Arc::default(), signers: Arc::default() };
+        let proxy = Self { url, script: Arc::default(), signers: Arc::default(), calls: Arc::default() };
         let upstream = upstream.trim_start_matches("http://").to_owned();
         let shared = proxy.clone();
         spawn(move || {
@@ -83,6 +111,23 @@ impl Proxy {
     /// Breaks every request whose head contains `only`.
     pub fn always(&self, only: &'static str, fault: Fault) {
         *self.script.lock().unwrap() = Script { always: Some(fault), only, ..Script::default() };
+    }
+
+    /// Breaks the first calls of each operation of AWS, each with one of the faults that are given for it.
+    pub fn each(&self, faults: impl Fn(&str) -> Vec<Fault> + Send + Sync + 'static) {
+        *self.script.lock().unwrap() = Script { of_operation: Some(Arc::new(faults)), ..Script::default() };
+    }
+
+    /// Breaks everything from a call of an operation of AWS on, counted from 1.
+    pub fn from(&self, operation: &str, number: usize, fault: Fault) {
+        self.calls.lock().unwrap().clear();
+        *self.script.lock().unwrap() =
+            Script { from: Some((operation.to_owned(), number, fault)), ..Script::default() };
+    }
+
+    /// Calls of AWS that have passed by since they were asked for last.
+    pub fn calls(&self) -> Vec<Call> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
     }
 
     /// Breaks nothing any more.
@@ -118,8 +163,18 @@ impl Proxy {
                 return request.read_half(&mut reader); // To close with something unread is a reset.
             }
             request.read_body(&mut reader)?;
+            let call = self.note(&request);
+            let fault = self.fault_of(call).unwrap_or(fault);
             match fault {
-                Fault::Pass | Fault::ResetInBody => client.write_all(&pass(&request, upstream)?)?,
+                Fault::Pass | Fault::ResetInBody => {
+                    let answer = pass(&request, upstream)?;
+                    self.answered(call, &answer);
+                    client.write_all(&answer)?;
+                }
+                Fault::LostAnswer => {
+                    pass(&request, upstream)?;
+                    return Ok(());
+                }
                 Fault::Answer(status, kind, body) => client.write_all(&answer(status, kind, body.as_bytes()))?,
                 Fault::Items(status, kind) => client.write_all(&items(&request, status, kind))?,
                 Fault::LateItems(delay, status, kind) => {
@@ -143,6 +198,63 @@ impl Proxy {
             }
         }
         Ok(())
+    }
+}
+
+impl Proxy {
+    /// Keeps a call, and tells its place.
+    fn note(&self, request: &Message) -> usize {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let call = Call { operation: operation(request, &body), body, answer: String::new(), at: 0 };
+        let mut calls = self.calls.lock().unwrap();
+        calls.push(call);
+        calls.len() - 1
+    }
+
+    fn answered(&self, call: usize, answer: &[u8]) {
+        if let Some(call) = self.calls.lock().unwrap().get_mut(call) {
+            call.answer = String::from_utf8_lossy(answer).into_owned();
+            call.at = now();
+        }
+    }
+
+    /// What happens to a call because of its operation.
+    fn fault_of(&self, call: usize) -> Option<Fault> {
+        let calls = self.calls.lock().unwrap();
+        let operation = &calls.get(call)?.operation;
+        let mut script = self.script.lock().unwrap();
+        if let Some((from, number, fault)) = &script.from {
+            let before = calls[..=call].iter().filter(|call| call.operation == *from).count();
+            let fault = (before >= *number).then(|| fault.clone());
+            script.seen += usize::from(fault.is_some());
+            return fault;
+        }
+        let faults = script.of_operation.clone()?;
+        let pending = script.pending.entry(operation.clone()).or_insert_with(|| faults(operation).into());
+        let fault = pending.pop_front();
+        script.seen += usize::from(fault.is_some());
+        fault
+    }
+}
+
+/// The operation of AWS that a request is a call of.
+fn operation(request: &Message, body: &str) -> String {
+    let head = String::from_utf8_lossy(&request.head);
+    let mut lines = head.lines();
+    let target = lines.find_map(|line| line.to_ascii_lowercase().starts_with("x-amz-target:").then(|| line.to_owned()));
+    if let Some(name) = target.as_deref().and_then(|line| line.rsplit('.').next()) {
+        return name.trim().to_owned();
+    }
+    let action =
+        |text: &str| text.split(['&', '?', ' ']).find_map(|field| field.strip_prefix("Action=")).map(str::to_owned);
+    if let Some(name) = action(body).or_else(|| action(&request.start)) {
+        return name;
+    }
+    let (method, path) = request.start.split_once(' ').unwrap_or_default();
+    match path {
+        path if path.starts_with("/2017-03-31/tags/") => "ListTags".to_owned(),
+        path if path.starts_with("/2021-01-01/opensearch/domain/") => "DescribeDomain".to_owned(),
+        _ => format!("{method} object"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -264,6 +264,26 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         let client = self.logs();
         let put = client.put_subscription_filter().log_group_name(group).filter_name(name).filter_pattern("");
         self.wait(put.destination_arn(destination).send()).unwrap();
+    }
+
+    pub fn delete_filter(&self, group: &str, name: &str) {
+        let delete = self.logs().delete_subscription_filter().log_group_name(group).filter_name(name);
+        drop(self.wait(delete.send()));
+    }
+
+    /// Makes groups in another thread than that of the test, one after each pause, until `stop` is set. Tells their names, and
+    /// times before which they were not there.
+    pub fn create_groups(&self, prefix: &str, pause: Duration, stop: &AtomicBool) -> Vec<(String, i64)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let client = self.logs();
+        let mut made = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            let name = format!("{prefix}/{}", made.len());
+            made.push((name.clone(), now()));
+            runtime.block_on(client.create_log_group().log_group_name(name).send()).unwrap();
+            std::thread::sleep(pause);
+        }
+        made
     }
 
     /// Names and destinations of a group's filters.

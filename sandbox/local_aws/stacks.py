@@ -1,0 +1,75 @@
+"""CloudFormation: calls with a token are made once, dead stacks stay until they are deleted, and a role has its name alone.
+
+<https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
+"""
+
+import json
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import iam
+from ministack.services.cloudformation import _stacks, handlers, helpers, provisioners
+
+TOKENS = {
+    "CreateChangeSet": "ClientToken",
+    "CreateStack": "ClientRequestToken",
+    "DeleteStack": "ClientRequestToken",
+    "ExecuteChangeSet": "ClientRequestToken",
+    "UpdateStack": "ClientRequestToken",
+}
+
+_answers = {}  # Account, Region, operation and token -> what was asked, and what was answered.
+
+
+def install():
+    for operation, name in TOKENS.items():
+        handlers._ACTION_HANDLERS[operation] = _once(operation, name, _unless_dead(operation))
+    roles = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
+    roles["create"] = _with_its_name_alone(roles["create"])
+
+
+def _once(operation, name, handle):
+    def handled(params):
+        token = helpers._p(params, name)
+        if not token:
+            return handle(params)
+        key = get_account_id(), get_region(), operation, token
+        asked = json.dumps(params, sort_keys=True, default=str)
+        before, answer = _answers.get(key, (asked, None))
+        if before != asked:
+            return helpers._error("TokenAlreadyExistsException", "A client request token already exists.")
+        if answer is None:
+            answer = handle(params)
+            if answer[0] < 400:
+                _answers[key] = asked, answer
+        return answer
+
+    return handled
+
+
+def _unless_dead(operation):
+    handle = handlers._ACTION_HANDLERS[operation]
+    if not operation.startswith("Create"):
+        return handle
+
+    def handled(params):
+        name = helpers._p(params, "StackName")
+        status = (_stacks.get(name) or {}).get("StackStatus", "")
+        if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"):
+            if operation == "CreateStack":
+                return helpers._error("AlreadyExistsException", f"Stack [{name}] already exists")
+            return helpers._error("ValidationError", f"Stack:{name} is in {status} state and can not be updated.")
+        return handle(params)
+
+    return handled
+
+
+def _with_its_name_alone(create):
+    """Roles belong to the account, not to a Region."""
+
+    def created(logical_id, properties, stack):
+        name = properties.get("RoleName")
+        if name and name in iam._roles:
+            raise ValueError(f"{name} already exists in stack of another Region, or was made by hand")
+        return create(logical_id, properties, stack)
+
+    return created
