@@ -5,6 +5,7 @@
 pub mod args;
 pub mod aws;
 pub mod changes;
+pub mod checks;
 pub mod cli;
 pub mod commands;
 pub mod context;

@@ -26,9 +26,10 @@ const GROUND: [(&str, &[&str]); 9] = [
 ];
 
 /// The rooms above it, from top to bottom, and the rooms that each may know.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("cli", &["commands", "ui"]),
-    ("commands", &["changes", "inventory", "deploy", "events", "domain", "aws", "query", "ui", "cli"]),
+    ("commands", &["checks", "changes", "inventory", "deploy", "events", "domain", "aws", "query", "ui", "cli"]),
+    ("checks", &["deploy", "domain", "aws"]),
     ("changes", &["inventory", "aws"]),
     ("inventory", &["deploy", "aws"]),
     ("deploy", &["domain", "aws"]),

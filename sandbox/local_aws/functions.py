@@ -68,6 +68,7 @@ def _with_code(create):
         created = create(logical_id, properties, stack)
         code = properties.get("Code") or {}
         if code.get("S3Key") and not lambda_svc._functions[created[0]].get("code_zip"):
+            del lambda_svc._functions[created[0]]
             raise ValueError(f"Error occurred while GetObject. S3 Error Code: NoSuchKey ({code['S3Key']})")
         return created
 

@@ -4,6 +4,8 @@
 """
 
 import json
+import os
+import pathlib
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam
@@ -17,6 +19,8 @@ TOKENS = {
     "UpdateStack": "ClientRequestToken",
 }
 
+REFUSED = pathlib.Path(os.environ["HOME"]) / "refused"
+
 _answers = {}  # Account, Region, operation and token -> what was asked, and what was answered.
 
 
@@ -25,6 +29,9 @@ def install():
         handlers._ACTION_HANDLERS[operation] = _once(operation, name, _unless_dead(operation))
     roles = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
     roles["create"] = _with_its_name_alone(roles["create"])
+    for kind in provisioners._RESOURCE_HANDLERS.values():
+        if "create" in kind:
+            kind["create"] = _unless_refused(kind["create"])
 
 
 def _once(operation, name, handle):
@@ -61,6 +68,19 @@ def _unless_dead(operation):
         return handle(params)
 
     return handled
+
+
+def _unless_refused(create):
+    """Refuses what the file `refused` in the sandbox's home names: resource -> what its service says."""
+
+    def created(logical_id, *arguments):
+        if REFUSED.exists():
+            reason = json.loads(REFUSED.read_text()).get(logical_id)
+            if reason:
+                raise ValueError(reason)
+        return create(logical_id, *arguments)
+
+    return created
 
 
 def _with_its_name_alone(create):

@@ -104,6 +104,7 @@ impl Asking<'_> {
             }
             code if code.starts_with("AccessDenied") || code == "UnauthorizedOperation" || code == "Forbidden" => {
                 error(Kind::Denied, "access denied")
+                    .hint("ask for that permission, or choose another identity: --profile")
             }
             code if is_throttling(code) => {
                 error(Kind::Throttled, "AWS throttles these calls, also after several tries")

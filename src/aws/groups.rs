@@ -11,6 +11,8 @@ use crate::{error::Error, progress::Progress, time::from_milliseconds};
 const RATE: f64 = 10.0;
 /// Groups of one page, the most that the API gives.
 const PAGE: i32 = 50;
+/// Names of one page, the most that the API gives.
+const NAMES: i32 = 1000;
 
 /// A log group and what its listing tells.
 #[derive(Debug, Clone)]
@@ -39,15 +41,45 @@ pub async fn list(aws: &Aws, progress: &dyn Progress) -> Result<Vec<Group>, Erro
             progress.step();
         }
         groups.extend(page);
-        if next.is_some() && next == token {
-            let failed = format!("cannot read log groups in {}", aws.target.region);
-            return Err(Error::failed(failed).because("AWS gives the same page again and again; half a list is none"));
-        }
+        let next = following(aws, token.as_ref(), next)?;
         token = next;
         if token.is_none() {
             return Ok(groups);
         }
     }
+}
+
+/// Reads the names of all log groups, in fewer calls than everything else of them would take.
+///
+/// # Errors
+/// When the groups cannot be listed.
+pub async fn names(aws: &Aws) -> Result<Vec<String>, Error> {
+    let (client, rate) = (aws.logs(), RateLimiter::new(RATE));
+    let mut names = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let call = || client.list_log_groups().limit(NAMES).set_next_token(token.clone()).send();
+        let page = aws.limited(&rate, call).await;
+        let page = page.map_err(|error| aws.explain(&unread(aws), &error))?;
+        names.extend(page.log_groups().iter().filter_map(|group| group.log_group_name().map(str::to_owned)));
+        let next = following(aws, token.as_ref(), page.next_token)?;
+        token = next;
+        if token.is_none() {
+            return Ok(names);
+        }
+    }
+}
+
+fn unread(aws: &Aws) -> String {
+    format!("cannot read log groups in {}", aws.target.region)
+}
+
+/// The token of the page that follows. One that comes twice would go on for ever, and half a list is none.
+fn following(aws: &Aws, token: Option<&String>, next: Option<String>) -> Result<Option<String>, Error> {
+    if next.is_some() && next.as_ref() == token {
+        return Err(Error::failed(unread(aws)).because("AWS gives the same page again and again; half a list is none"));
+    }
+    Ok(next)
 }
 
 /// Reads the first page of the groups whose names begin so, and whether these are all.
@@ -72,8 +104,7 @@ async fn page(
         call.set_log_group_name_prefix(prefix.clone()).send()
     };
     let page = aws.limited(rate, call).await;
-    let page =
-        page.map_err(|error| aws.explain(&format!("cannot read log groups in {}", aws.target.region), &error))?;
+    let page = page.map_err(|error| aws.explain(&unread(aws), &error))?;
     let group = |group: &types::LogGroup| Group {
         name: group.log_group_name().unwrap_or_default().to_owned(),
         class: Class::from_name(group.log_group_class().map(LogGroupClass::as_str)),

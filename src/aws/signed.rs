@@ -7,6 +7,7 @@ use aws_credential_types::provider::ProvideCredentials as _;
 use aws_types::sdk_config::TimeSource as _;
 use bytes::Bytes;
 use hyper::Request;
+use logctl_core::partition::Partition;
 use logctl_sink::aws::{AwsClient, AwsError, Hosts, Signer, xml::texts};
 
 use super::{Aws, Clock, Connection, errors::Asking};
@@ -87,12 +88,7 @@ impl Aws {
     /// The account's alias, where it has one that may be read. IAM is global and answers in one Region of each partition:
     /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccountAliases.html>.
     pub(super) async fn alias(&self) -> Option<String> {
-        let (host, region) = match self.target.partition.as_str() {
-            "aws" => ("iam.amazonaws.com", "us-east-1"),
-            "aws-cn" => ("iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
-            "aws-us-gov" => ("iam.us-gov.amazonaws.com", "us-gov-west-1"),
-            _ => return None,
-        };
+        let (host, region) = Partition::named(&self.target.partition)?.iam?;
         let base = self.config.endpoint_url().map_or_else(|| format!("https://{host}"), str::to_owned);
         let url = format!("{}/?Action=ListAccountAliases&Version=2010-05-08", base.trim_end_matches('/'));
         let mut request = Request::get(url).body(Bytes::new()).ok()?;

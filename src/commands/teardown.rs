@@ -15,7 +15,8 @@ use crate::{
     changes::{AGAIN, apply},
     context::Context,
     deploy::{
-        DeployedStack, artifacts,
+        DeployedStack,
+        artifacts::{self, Artifacts},
         change_set::holds_only_ours,
         operation::{Operation, last_change},
         settings::{DISABLED, RULE},
@@ -289,8 +290,8 @@ async fn disable(aws: &Aws, rule: &str) -> Result<(), Error> {
 async fn kept(aws: &Aws, stack: &DeployedStack) -> Vec<String> {
     let indices = (stack.status.phase != Phase::Shell).then(|| format!("the indices {}-*", stack.settings.prefix));
     let bucket = stack.dead_letters.as_ref().map(|bucket| format!("the dead letters in bucket {bucket}"));
-    let artifacts = artifacts::bucket(aws).await.ok().flatten();
-    let artifacts = artifacts.map(|bucket| format!("stack {} with bucket {bucket}", artifacts::STACK));
+    let artifacts = Artifacts::find(aws).await.ok().flatten();
+    let artifacts = artifacts.map(|found| format!("stack {} with bucket {}", artifacts::STACK, found.bucket));
     [indices, bucket, artifacts].into_iter().flatten().collect()
 }
 

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_cloudformation::types::{
-    Capability, Change, ChangeSetStatus, ChangeSetType, OperationEvent, Parameter, StackStatus, ValidationStatus,
+    Capability, Change, ChangeSetStatus, ChangeSetType, OperationEvent, Parameter, StackStatus, Tag, ValidationStatus,
 };
 use logctl_core::names::StackName;
 use tokio::time::{Instant, sleep};
 
 use super::{
     operation::{NO_UPDATES, may_have_begun, token},
+    settings::{SETTINGS, Setting},
     stack::{self, DeployedStack, Phase},
 };
 use crate::{
@@ -51,6 +52,10 @@ pub struct Draft<'a> {
     pub template: &'a str,
     /// Its parameters.
     pub parameters: Vec<Parameter>,
+    /// Tags of everything that the stack makes; none leaves them as they are.
+    pub tags: Vec<Tag>,
+    /// ARN of the role that CloudFormation works with; none leaves it as it is.
+    pub role: Option<&'a str>,
     /// What the change set's name begins with; the time makes it its own.
     pub step: &'static str,
     /// When it is made, in milliseconds since 1970.
@@ -134,6 +139,8 @@ async fn create(aws: &Aws, draft: Draft<'_>) -> Result<ChangeSet, Error> {
             .template_body(draft.template)
             .set_parameters(Some(draft.parameters.clone()))
             .capabilities(Capability::CapabilityNamedIam)
+            .set_tags(Some(draft.tags.clone()).filter(|tags| !tags.is_empty()))
+            .set_role_arn(draft.role.map(str::to_owned))
             .client_token(&token)
             .send()
     };
@@ -142,7 +149,7 @@ async fn create(aws: &Aws, draft: Draft<'_>) -> Result<ChangeSet, Error> {
     (set.id, set.stack_id) = match made {
         Ok(made) => (made.id.unwrap_or_default(), made.stack_id.unwrap_or_default()),
         Err(error) => {
-            let failed = aws.explain("cannot prepare the stack", &error);
+            let failed = with_flag(aws.explain("cannot prepare the stack", &error));
             if !may_have_begun(&error) {
                 return Err(failed);
             }
@@ -157,6 +164,21 @@ async fn create(aws: &Aws, draft: Draft<'_>) -> Result<ChangeSet, Error> {
         }
     };
     Ok(set)
+}
+
+/// Names the flag of a parameter that CloudFormation refuses.
+fn with_flag(error: Error) -> Error {
+    let words = error.one_line();
+    let named = |setting: &&Setting| {
+        [format!("'{}'", setting.parameter), format!("Parameter {} ", setting.parameter)]
+            .iter()
+            .any(|it| words.contains(it))
+    };
+    let flag = SETTINGS.iter().find(named).and_then(|setting| Some((setting.parameter, setting.flag?)));
+    match flag {
+        Some((parameter, flag)) => error.hint(format!("{parameter} is what --{flag} says")),
+        None => error,
+    }
 }
 
 /// The changes of a change set, once it is complete.
@@ -326,8 +348,16 @@ mod tests {
         ];
         let account = Account::new(&answers).await;
         let stack = StackName::default();
-        let draft =
-            Draft { stack: &stack, existing: None, template: "{}", parameters: Vec::new(), step: "bootstrap", at: 1 };
+        let draft = Draft {
+            stack: &stack,
+            existing: None,
+            template: "{}",
+            parameters: Vec::new(),
+            tags: Vec::new(),
+            role: None,
+            step: "bootstrap",
+            at: 1,
+        };
         let done = with_change_set(&account.aws().await, draft, &Interrupt::default(), work).await;
         (done, account.asked().await)
     }

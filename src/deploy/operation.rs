@@ -54,6 +54,24 @@ pub struct Operation {
     deletes: bool,
 }
 
+/// A change of a stack.
+pub struct Update<'a> {
+    /// Its ARN.
+    pub stack_id: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its new template; none keeps the old one.
+    pub template: Option<&'a str>,
+    /// All its parameters.
+    pub parameters: Vec<Parameter>,
+}
+
+/// A parameter with its value.
+#[must_use]
+pub fn parameter(name: &str, value: &str) -> Parameter {
+    Parameter::builder().parameter_key(name).parameter_value(value).build()
+}
+
 impl Operation {
     /// Executes a change set.
     ///
@@ -70,26 +88,50 @@ impl Operation {
         }
     }
 
-    /// Creates a stack that takes no parameters. One that is being created already is waited for.
+    /// Creates a stack. One that is being created already is waited for.
     ///
     /// # Errors
     /// When CloudFormation refuses.
-    pub async fn create(aws: &Aws, name: &str, template: &str) -> Result<Self, Error> {
+    pub async fn create(aws: &Aws, name: &str, template: &str, parameters: &[Parameter]) -> Result<Self, Error> {
         let token = token("create");
         let client = aws.cloudformation();
-        let create = || client.create_stack().stack_name(name).template_body(template).client_request_token(&token);
-        let created = aws.call("cloudformation", || create().send()).await;
-        let stack_id = match created {
+        let create = || {
+            let create = client.create_stack().stack_name(name).template_body(template);
+            create.set_parameters(Some(parameters.to_vec())).client_request_token(&token).send()
+        };
+        let failed = format!("cannot create stack {name}");
+        let stack_id = match aws.call("cloudformation", create).await {
             Ok(created) => created.stack_id.unwrap_or_else(|| name.to_owned()),
-            Err(error) if !may_have_begun(&error) => {
-                return Err(aws.explain(&format!("cannot create stack {name}"), &error));
-            }
+            Err(error) if !may_have_begun(&error) => return Err(aws.explain(&failed, &error)),
             Err(error) => {
                 let there = stack::describe(aws, name).await.ok().flatten().and_then(|stack| stack.stack_id);
-                there.ok_or_else(|| aws.explain(&format!("cannot create stack {name}"), &error))?
+                there.ok_or_else(|| aws.explain(&failed, &error))?
             }
         };
         Ok(Self { stack_id, token, seen: BTreeSet::new(), deletes: false })
+    }
+
+    /// Changes a stack. `None` where there is nothing to change.
+    ///
+    /// # Errors
+    /// When CloudFormation refuses.
+    pub async fn update(aws: &Aws, update: Update<'_>) -> Result<Option<Self>, Error> {
+        let Update { stack_id, name, template, parameters } = update;
+        let operation = Self::on(aws, stack_id, "update").await?;
+        let client = aws.cloudformation();
+        let call = || {
+            let call = client.update_stack().stack_name(stack_id).set_template_body(template.map(str::to_owned));
+            call.set_use_previous_template(template.is_none().then_some(true))
+                .set_parameters(Some(parameters.clone()))
+                .capabilities(Capability::CapabilityNamedIam)
+                .client_request_token(&operation.token)
+                .send()
+        };
+        match aws.call("cloudformation", call).await {
+            Ok(_) => Ok(Some(operation)),
+            Err(error) if error.message().contains(NO_UPDATES) => Ok(None),
+            Err(error) => operation.settled(aws, &format!("cannot update stack {name}"), &error).await.map(Some),
+        }
     }
 
     /// Changes one parameter of a stack and nothing else. `None` where that has its value already.
@@ -102,24 +144,11 @@ impl Operation {
         name: &str,
         value: &str,
     ) -> Result<Option<Self>, Error> {
-        let operation = Self::on(aws, &stack.id, "update").await?;
         let others = stack.parameters.iter().filter(|other| *other != name);
         let mut parameters: Vec<Parameter> =
             others.map(|other| Parameter::builder().parameter_key(other).use_previous_value(true).build()).collect();
-        parameters.push(Parameter::builder().parameter_key(name).parameter_value(value).build());
-        let client = aws.cloudformation();
-        let update = || {
-            let update = client.update_stack().stack_name(&stack.id).use_previous_template(true);
-            let update = update.set_parameters(Some(parameters.clone())).capabilities(Capability::CapabilityNamedIam);
-            update.client_request_token(&operation.token).send()
-        };
-        match aws.call("cloudformation", update).await {
-            Ok(_) => Ok(Some(operation)),
-            Err(error) if error.message().contains(NO_UPDATES) => Ok(None),
-            Err(error) => {
-                operation.settled(aws, &format!("cannot update stack {}", stack.name), &error).await.map(Some)
-            }
-        }
+        parameters.push(parameter(name, value));
+        Self::update(aws, Update { stack_id: &stack.id, name: stack.name.as_str(), template: None, parameters }).await
     }
 
     /// Deletes a stack.

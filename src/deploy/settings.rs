@@ -5,6 +5,7 @@ use std::{collections::HashMap, str::FromStr};
 use logctl_core::{
     auth::AuthMode,
     compression::Compression,
+    domain_arn::{DomainArn, SERVERLESS},
     endpoint::Endpoint,
     globs::Rules,
     index_name::{Indices, Period},
@@ -66,6 +67,20 @@ pub struct StackSettings {
     pub replayers: String,
     /// ARN of the topic that alarms are sent to.
     pub alarm_topic: String,
+    /// How many copies of the forwarder are set apart; 0 for none.
+    pub reserved_concurrency: u64,
+    /// Subnets from which the domain is reached, separated by commas.
+    pub subnets: String,
+    /// Security groups in those subnets, separated by commas.
+    pub security_groups: String,
+    /// ARN of a customer managed key.
+    pub kms_key: String,
+    /// ARN of the policy that bounds the roles.
+    pub permissions_boundary: String,
+    /// Path of the roles.
+    pub role_path: String,
+    /// Another value has the domain set up once more.
+    pub attempt: String,
 }
 
 impl Default for StackSettings {
@@ -92,6 +107,13 @@ impl Default for StackSettings {
             deployer: String::new(),
             replayers: String::new(),
             alarm_topic: String::new(),
+            reserved_concurrency: 0,
+            subnets: String::new(),
+            security_groups: String::new(),
+            kms_key: String::new(),
+            permissions_boundary: String::new(),
+            role_path: "/".to_owned(),
+            attempt: String::new(),
         }
     }
 }
@@ -112,7 +134,7 @@ enum Field {
 }
 
 /// Every parameter that has a field. The others are the archives of the functions, and sizes that are left to the template.
-pub static SETTINGS: [Setting; 21] = [
+pub static SETTINGS: [Setting; 28] = [
     typed(
         "DomainEndpoint",
         Some("endpoint"),
@@ -157,6 +179,18 @@ pub static SETTINGS: [Setting; 21] = [
     Setting { parameter: "Deployer", flag: None, field: Field::Text(|it| &mut it.deployer) },
     text("ReplayPrincipals", "replay-principal", |it| &mut it.replayers),
     text("AlarmTopic", "alarm-topic", |it| &mut it.alarm_topic),
+    typed(
+        "ReservedConcurrency",
+        Some("reserved-concurrency"),
+        |it| it.reserved_concurrency.to_string(),
+        |it, text| set(&mut it.reserved_concurrency, text),
+    ),
+    text("SubnetIds", "subnets", |it| &mut it.subnets),
+    text("SecurityGroupIds", "security-groups", |it| &mut it.security_groups),
+    text("KmsKey", "kms-key", |it| &mut it.kms_key),
+    text("PermissionsBoundary", "permissions-boundary", |it| &mut it.permissions_boundary),
+    text("RolePath", "role-path", |it| &mut it.role_path),
+    Setting { parameter: "SetUpAttempt", flag: None, field: Field::Text(|it| &mut it.attempt) },
 ];
 
 const fn text(parameter: &'static str, flag: &'static str, field: fn(&mut StackSettings) -> &mut String) -> Setting {
@@ -269,17 +303,54 @@ impl StackSettings {
     }
 
     fn check(&self) -> Result<(), Error> {
+        let wrong = |what: String| Error::new(Kind::Usage, what);
+        if let Some(endpoint) = &self.endpoint {
+            self.check_host(endpoint)?;
+        }
+        if !self.subnets.is_empty() && self.security_groups.is_empty() {
+            return Err(wrong("subnets need security groups".to_owned()).hint("add --security-groups sg-…"));
+        }
         match self.auth {
-            AuthMode::SigV4 if self.domain_arn.is_empty() => Err(Error::new(
-                Kind::Usage,
-                "requests to this domain are signed, and the functions need its ARN for that",
-            )
-            .hint("add --domain-arn arn:aws:es:REGION:ACCOUNT:domain/NAME")),
+            AuthMode::SigV4 if self.domain_arn.is_empty() => {
+                Err(wrong("requests to this domain are signed, and the functions need its ARN for that".to_owned())
+                    .hint("add --domain-arn arn:aws:es:REGION:ACCOUNT:domain/NAME"))
+            }
             AuthMode::Basic if self.secret.is_empty() => {
-                Err(Error::new(Kind::Usage, "basic authentication needs a secret with username and password")
+                Err(wrong("basic authentication needs a secret with username and password".to_owned())
                     .hint("add --secret arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME"))
             }
             AuthMode::SigV4 | AuthMode::Basic | AuthMode::None => Ok(()),
+        }
+    }
+
+    /// Refuses hosts at which no function of ours could be served, and an ARN of something else than what answers there.
+    fn check_host(&self, endpoint: &Endpoint) -> Result<(), Error> {
+        let wrong = |what: String| Error::new(Kind::Usage, what);
+        let named = endpoint.signed_for();
+        if let Some((_, "aoss")) = named {
+            return Err(wrong(format!("--endpoint: {endpoint}: {SERVERLESS}")));
+        }
+        if endpoint.host().starts_with("vpce-") {
+            return Err(wrong(format!(
+                "--endpoint: {endpoint} is a VPC endpoint, for which the domain has no certificate"
+            ))
+            .hint("name the domain's own endpoint, and the subnets from which it is reached: --subnets"));
+        }
+        if endpoint.is_in_vpc() && self.subnets.is_empty() {
+            return Err(wrong(format!("the domain {endpoint} lives in a VPC, and the functions do not"))
+                .hint("add --subnets subnet-… and --security-groups sg-…, from which its port 443 can be reached"));
+        }
+        if self.domain_arn.is_empty() {
+            return Ok(());
+        }
+        let arn: DomainArn = self.domain_arn.parse().map_err(|error| wrong(format!("--domain-arn: {error}")))?;
+        match named {
+            Some((region, _)) if region != arn.region => Err(wrong(format!(
+                "the endpoint is in {region}, and the ARN is of a domain in {}: they are not the same",
+                arn.region
+            ))
+            .hint("see both with: aws opensearch describe-domain --domain-name NAME")),
+            _ => Ok(()),
         }
     }
 
@@ -335,6 +406,7 @@ impl StackSettings {
             auth: self.auth,
             secret: text(&self.secret),
             authority: text(&self.authority),
+            region: self.domain_arn.parse().ok().map(|arn: DomainArn| arn.region),
         })
     }
 }
@@ -342,6 +414,7 @@ impl StackSettings {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+    use test_case::test_case;
 
     use super::*;
 
@@ -423,25 +496,59 @@ mod tests {
 
     #[test]
     fn what_was_typed_comes_before_what_is_deployed() {
-        let first = merged(&[("DomainEndpoint", SIGNED), ("DomainArn", "arn:a"), ("Include", "/a/*")], None).unwrap();
+        let first = merged(
+            &[
+                ("DomainEndpoint", SIGNED),
+                ("DomainArn", "arn:aws:es:eu-west-1:123456789012:domain/a"),
+                ("Include", "/a/*"),
+            ],
+            None,
+        )
+        .unwrap();
         assert_eq!((first.auth, first.rule_enabled), (AuthMode::SigV4, true));
         let deployed = StackSettings { rule_enabled: false, ..first.clone() };
         assert_eq!(merged(&[], Some(&deployed)), Ok(first.clone()), "the rule comes back on");
         let second = merged(&[("Include", "/b/*"), ("IndexPeriod", "month")], Some(&deployed)).unwrap();
         assert_eq!((second.include.as_str(), second.period), ("/b/*", Period::Month));
-        assert_eq!((second.domain_arn.as_str(), &second.endpoint), ("arn:a", &first.endpoint));
+        assert_eq!(
+            (second.domain_arn.as_str(), &second.endpoint),
+            ("arn:aws:es:eu-west-1:123456789012:domain/a", &first.endpoint)
+        );
     }
 
     #[test]
     fn what_belongs_to_a_domain_does_not_go_along_to_another() {
-        let typed = [("DomainEndpoint", SIGNED), ("DomainArn", "arn:a"), ("AuthMode", "basic"), ("SecretArn", "s")];
+        let typed = [
+            ("DomainEndpoint", SIGNED),
+            ("DomainArn", "arn:aws:es:eu-west-1:123456789012:domain/a"),
+            ("AuthMode", "basic"),
+            ("SecretArn", "s"),
+        ];
         let deployed = merged(&typed, None).unwrap();
         let other = "https://search-b.eu-west-1.es.amazonaws.com";
         assert!(merged(&[("DomainEndpoint", other)], Some(&deployed)).unwrap_err().message.contains("need its ARN"));
-        let moved = merged(&[("DomainEndpoint", other), ("DomainArn", "arn:b")], Some(&deployed)).unwrap();
-        assert_eq!((moved.auth, moved.secret.as_str(), moved.domain_arn.as_str()), (AuthMode::SigV4, "", "arn:b"));
+        let moved = merged(
+            &[("DomainEndpoint", other), ("DomainArn", "arn:aws:es:eu-west-1:123456789012:domain/b")],
+            Some(&deployed),
+        )
+        .unwrap();
+        assert_eq!(
+            (moved.auth, moved.secret.as_str(), moved.domain_arn.as_str()),
+            (AuthMode::SigV4, "", "arn:aws:es:eu-west-1:123456789012:domain/b")
+        );
         let same = merged(&[("DomainEndpoint", SIGNED)], Some(&deployed)).unwrap();
         assert_eq!(same, deployed);
+    }
+
+    #[test_case(SIGNED, "arn:aws:es:us-east-1:123456789012:domain/a", "is in eu-west-1, and the ARN is of a domain in us-east-1"; "another region")]
+    #[test_case(SIGNED, "arn:aws:aoss:eu-west-1:123456789012:collection/a", "Serverless"; "the arn of a collection")]
+    #[test_case("https://a.eu-west-1.aoss.amazonaws.com", "", "Serverless"; "the host of a collection")]
+    #[test_case("https://vpce-1-a.es.eu-west-1.vpce.amazonaws.com", "", "is a VPC endpoint"; "a vpc endpoint")]
+    #[test_case("https://vpc-a-b.eu-west-1.es.amazonaws.com", "", "lives in a VPC, and the functions do not"; "a domain in a vpc")]
+    #[test_case(SIGNED, "logs", "no ARN of a domain"; "nonsense")]
+    fn what_cannot_work_is_refused_by_name(endpoint: &str, arn: &str, says: &str) {
+        let error = merged(&[("DomainEndpoint", endpoint), ("DomainArn", arn)], None).unwrap_err();
+        assert!(error.kind == Kind::Usage && error.message.contains(says), "{error}");
     }
 
     #[test]

@@ -82,6 +82,10 @@ pub struct DeployedStack {
     pub dead_letters: Option<String>,
     /// What of the index template its domain does not know, separated by commas.
     pub left_out: String,
+    /// Copies of each shard as its domain takes them; nothing where it does not say so.
+    pub replicas: String,
+    /// What its domain's administrator has to apply before it admits the stack; nothing where it does.
+    pub to_apply: String,
     /// Whether CloudFormation refuses to delete it.
     pub protected: bool,
 }
@@ -176,6 +180,8 @@ impl DeployedStack {
             forwarder: outputs.remove("Forwarder").filter(|_| !going),
             dead_letters: outputs.remove("DeadLetters"),
             left_out: outputs.remove("LeftOut").unwrap_or_default(),
+            replicas: outputs.remove("Replicas").unwrap_or_default(),
+            to_apply: outputs.remove("ToApply").unwrap_or_default(),
             protected: stack.enable_termination_protection().unwrap_or_default(),
         })
     }

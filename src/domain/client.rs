@@ -1,6 +1,6 @@
 //! A domain as the command asks it: over the connections that the functions use, with JSON in and out.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use hyper::Method;
@@ -21,6 +21,31 @@ const MAX_RESPONSE: usize = 32 << 20;
 /// Signs of what a domain says that are shown.
 const MOST_OF_A_REASON: usize = 1000;
 
+/// What a domain runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    /// Its name.
+    pub flavour: &'static str,
+    /// Its version, such as 2.19.1. A domain in compatibility mode says 7.10.2, whatever it runs.
+    pub version: String,
+}
+
+impl Engine {
+    /// Whether it is older than what has index templates of the form that logctl installs: Elasticsearch 7.8.
+    #[must_use]
+    pub fn is_too_old(&self) -> bool {
+        let mut numbers = self.version.split('.').map(|number| number.parse().unwrap_or(0_u32));
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        self.flavour == "Elasticsearch" && version < (7, 8)
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.flavour, self.version)
+    }
+}
+
 /// A domain.
 pub struct DomainClient {
     domain: Domain,
@@ -34,6 +59,12 @@ impl DomainClient {
     pub fn new(endpoint: Endpoint, auth: Auth, http: HttpClient, timeout: Duration) -> Self {
         let domain = Domain::new(http.with_max_response(MAX_RESPONSE), endpoint.as_str(), auth);
         Self { domain, endpoint, timeout }
+    }
+
+    /// With the domain's Region, for a host that does not name it.
+    #[must_use]
+    pub fn in_region(self, region: Option<String>) -> Self {
+        Self { domain: self.domain.in_region(region), ..self }
     }
 
     /// The same with shorter answers.
@@ -81,16 +112,19 @@ impl DomainClient {
         }
     }
 
-    /// Checks that the endpoint is a search engine.
+    /// The engine that answers.
     ///
     /// # Errors
-    /// When it is not, or does not answer.
-    pub async fn check(&self) -> Result<(), DomainError> {
-        match self.send(Method::GET, "/", None).await {
-            Ok(root) if root.pointer("/version/number").is_some() => Ok(()),
-            Ok(_) | Err(DomainError::Refused { status: 300..500, .. }) => Err(self.no_engine()),
-            Err(error) => Err(error),
-        }
+    /// When it is none, or does not answer.
+    pub async fn engine(&self) -> Result<Engine, DomainError> {
+        let root = match self.send(Method::GET, "/", None).await {
+            Err(DomainError::Refused { status: 300..500, .. }) => return Err(self.no_engine()),
+            root => root?,
+        };
+        let text = |pointer: &str| root.pointer(pointer).and_then(Value::as_str);
+        let version = text("/version/number").ok_or_else(|| self.no_engine())?;
+        let flavour = if text("/version/distribution") == Some("opensearch") { "OpenSearch" } else { "Elasticsearch" };
+        Ok(Engine { flavour, version: version.to_owned() })
     }
 
     /// Why an answer counts for nothing that no search engine gives.
@@ -148,8 +182,8 @@ fn stranger(response: &Response, json: Option<&Value>) -> Option<String> {
     }
     Some(match page(&text) {
         Some(words) if words.contains("Dashboards") || words.contains("Kibana") => DASHBOARDS.to_owned(),
-        _ if login => "the network wants a login first (status 511)".to_owned(),
         Some(words) => format!("it answers with a page, \"{words}\" (status {status})"),
+        None if login => "the network wants a login first (status 511)".to_owned(),
         None => format!("it answers with a page (status {status})"),
     })
 }

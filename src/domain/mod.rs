@@ -4,6 +4,6 @@ mod client;
 mod error;
 mod options;
 
-pub use client::DomainClient;
+pub use client::{DomainClient, Engine};
 pub use error::DomainError;
 pub use options::{DomainOptions, read_certificate};

@@ -22,6 +22,8 @@ pub struct DomainOptions {
     pub secret: Option<String>,
     /// A certificate in PEM that is trusted beside the public ones.
     pub authority: Option<String>,
+    /// The domain's Region, for a host that does not name it.
+    pub region: Option<String>,
 }
 
 impl DomainOptions {
@@ -31,7 +33,8 @@ impl DomainOptions {
     /// Denied where there is nothing to be admitted with.
     pub async fn client(&self, aws: &Aws, timeout: Duration) -> Result<DomainClient, Error> {
         let http = aws.network.client(self.authority.as_deref())?;
-        Ok(DomainClient::new(self.endpoint.clone(), self.auth(aws).await?, http, timeout))
+        let client = DomainClient::new(self.endpoint.clone(), self.auth(aws).await?, http, timeout);
+        Ok(client.in_region(self.region.clone()))
     }
 
     /// The domain, to be written to.
@@ -40,7 +43,8 @@ impl DomainOptions {
     /// Denied where there is nothing to be admitted with.
     pub async fn writer(&self, aws: &Aws) -> Result<Domain, Error> {
         let http = aws.network.client(self.authority.as_deref())?;
-        Ok(Domain::new(http, self.endpoint.as_str(), self.auth(aws).await?))
+        let domain = Domain::new(http, self.endpoint.as_str(), self.auth(aws).await?);
+        Ok(domain.in_region(self.region.clone()))
     }
 
     async fn auth(&self, aws: &Aws) -> Result<Auth, Error> {
@@ -52,8 +56,8 @@ impl DomainOptions {
                     Error::new(Kind::Usage, "basic authentication needs a secret with username and password")
                         .hint("name it with: logctl bootstrap --secret ARN")
                 })?;
-                let secret = Secret::new(aws.signed().await?, id);
-                let read = secret.credentials().await;
+                let secret = Secret::new(aws.signed().await?, id, self.endpoint.host());
+                let read = aws.call_signed("secretsmanager", || secret.credentials()).await;
                 read.map_err(|error| aws.explain_signed("cannot read the domain's secret", &error))?;
                 Auth::Basic(Box::new(secret))
             }

@@ -9,6 +9,7 @@ mod broken_calls;
 mod busy_index;
 mod causes;
 mod delivery;
+mod deployments;
 mod faults;
 mod formats;
 mod function;

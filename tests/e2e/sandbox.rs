@@ -360,19 +360,31 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         self.iam(&format!("Action=CreateAccountAlias&AccountAlias={alias}"));
     }
 
-    /// Makes a user with this policy, and returns the configuration of their clients.
-    pub fn user(&self, name: &str, policy: &Value) -> SdkConfig {
+    /// Makes a user with this policy, and returns the two halves of their key.
+    pub fn keys_of(&self, name: &str, policy: &Value) -> (String, String) {
         self.iam(&format!("Action=CreateUser&UserName={name}"));
         let policy =
             percent_encoding::utf8_percent_encode(&policy.to_string(), percent_encoding::NON_ALPHANUMERIC).to_string();
         self.iam(&format!("Action=PutUserPolicy&UserName={name}&PolicyName=p&PolicyDocument={policy}"));
         let answer = self.iam(&format!("Action=CreateAccessKey&UserName={name}"));
         let text = |name: &str| logctl_sink::aws::xml::texts(&answer, name).next().unwrap();
-        let keys = aws_credential_types::Credentials::from_keys(text("AccessKeyId"), text("SecretAccessKey"), None);
+        (text("AccessKeyId"), text("SecretAccessKey"))
+    }
+
+    /// Makes a user with this policy, and returns the configuration of their clients.
+    pub fn user(&self, name: &str, policy: &Value) -> SdkConfig {
+        let (key, secret) = self.keys_of(name, policy);
+        let keys = aws_credential_types::Credentials::from_keys(key, secret, None);
         self.config
             .to_builder()
             .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(keys))
             .build()
+    }
+
+    /// Takes the account's trail away.
+    pub fn delete_trail(&self) {
+        let client = aws_sdk_cloudtrail::Client::new(&self.config);
+        self.wait(client.delete_trail().name("management-events").send()).unwrap();
     }
 
     /// A variable of the sandbox's environment.
@@ -413,6 +425,13 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         let listing = client.list_objects_v2().bucket(bucket).into_paginator().send();
         let pages = self.wait(listing.collect::<Result<Vec<_>, _>>()).unwrap();
         pages.iter().flat_map(ListObjectsV2Output::contents).filter_map(|found| Some(found.key()?.to_owned())).collect()
+    }
+
+    /// Has the local AWS refuse to make a resource of a stack, with the words of its service; nothing lets it make all.
+    pub fn refuse(&self, resource: Option<(&str, &str)>) {
+        let file = root().join(".sandbox").join(&self.name).join("refused");
+        let refused: BTreeMap<&str, &str> = resource.into_iter().collect();
+        std::fs::write(file, json!(refused).to_string()).unwrap();
     }
 
     /// Ends the search engine, as a power cut would.

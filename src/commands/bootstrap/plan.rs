@@ -12,7 +12,8 @@ use strum::Display;
 
 use crate::{
     aws::Target,
-    deploy::{StackSettings, change_set::ChangeSet},
+    checks::Check,
+    deploy::{StackSettings, artifacts::Artifacts, change_set::ChangeSet},
     ui::{Above, Cell, Column, Grid, Role, Show},
     words::count,
 };
@@ -38,6 +39,12 @@ pub struct Plan {
     creates: bool,
     /// Each resource that changes.
     pub changes: Vec<ResourceChange>,
+    /// What was looked at before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<Check>,
+    /// What is left behind.
+    #[serde(skip)]
+    moves: Option<String>,
 }
 
 /// What happens to one resource.
@@ -62,29 +69,63 @@ enum Act {
 }
 
 impl Plan {
-    /// The plan of a change set; `with_bucket` where the artifact bucket has to be made, too.
+    /// The plan of a change set. The artifact bucket has to be made, too, where there is none, and to admit the caller.
     #[must_use]
     pub fn new(
         target: &Target,
         stack: &StackName,
         settings: &StackSettings,
         set: &ChangeSet,
-        with_bucket: bool,
+        artifacts: Option<&Artifacts>,
     ) -> Self {
         let replaced = replaced(&set.changes);
         let mut changes: Vec<ResourceChange> =
             set.changes.iter().filter_map(|change| resource_change(change, &replaced)).collect();
         changes.sort_by(|a, b| (a.action, &a.name).cmp(&(b.action, &b.name)));
-        if with_bucket && !changes.is_empty() {
-            changes.push(ResourceChange {
-                action: Act::Add,
-                name: "Artifacts".to_owned(),
-                kind: "AWS::S3::Bucket".to_owned(),
-                properties: vec!["in a stack of its own".to_owned()],
-            });
+        let of_bucket = match artifacts {
+            None => Some((Act::Add, "Artifacts", "AWS::S3::Bucket", "in a stack of its own")),
+            Some(artifacts) if !artifacts.admits => {
+                Some((Act::Change, "ArtifactsPolicy", "AWS::S3::BucketPolicy", "admits you, in a stack of its own"))
+            }
+            Some(_) => None,
+        };
+        if let Some((action, name, kind, what)) = of_bucket.filter(|_| !changes.is_empty()) {
+            let [name, kind, what] = [name, kind, what].map(str::to_owned);
+            changes.push(ResourceChange { action, name, kind, properties: vec![what] });
         }
         let endpoint = settings.endpoint.as_ref().map_or_else(String::new, ToString::to_string);
-        Self { target: target.clone(), stack: stack.to_string(), endpoint, creates: set.creates, changes }
+        Self {
+            target: target.clone(),
+            stack: stack.to_string(),
+            endpoint,
+            creates: set.creates,
+            changes,
+            checks: Vec::new(),
+            moves: None,
+        }
+    }
+
+    /// With what was looked at before.
+    #[must_use]
+    pub fn with(self, checks: Vec<Check>) -> Self {
+        Self { checks, ..self }
+    }
+
+    /// With what is left behind where the stack moves on to another domain, or to other indices.
+    #[must_use]
+    pub fn moving(self, before: Option<&StackSettings>, after: &StackSettings) -> Self {
+        let moves = |before: &StackSettings| {
+            let old = before.endpoint.as_ref()?;
+            if before.endpoint != after.endpoint {
+                return Some(format!(
+                    "this would move on to another domain: what {old} holds is not searched any more"
+                ));
+            }
+            let prefix = &before.prefix;
+            (*prefix != after.prefix)
+                .then(|| format!("this would move on to other indices: {prefix}-* are not searched any more"))
+        };
+        Self { moves: before.and_then(moves), ..self }
     }
 
     /// What it would cut off, and what that means, if it does.
@@ -93,7 +134,16 @@ impl Plan {
         let cuts = self.changes.iter().filter(|change| matches!(change.action, Act::Replace | Act::Remove));
         let mut cut =
             cuts.filter_map(|change| Some((change, LIFELINES.iter().find(|(name, _)| *name == change.name)?)));
-        cut.next().map(|(change, (name, consequence))| format!("this would {} {name}: {consequence}", change.action))
+        let lifeline = cut.next();
+        let lifeline =
+            lifeline.map(|(change, (name, consequence))| format!("this would {} {name}: {consequence}", change.action));
+        lifeline.or_else(|| self.moves.clone())
+    }
+
+    /// Roles that get another name, once: those of stacks before had none of their own.
+    #[must_use]
+    pub fn renames_roles(&self) -> bool {
+        self.changes.iter().any(|change| change.action == Act::Replace && change.kind == "AWS::IAM::Role")
     }
 
     /// What is asked before it is begun.
@@ -297,7 +347,7 @@ mod tests {
             partition: "aws".into(),
         };
         let settings = StackSettings { endpoint: "https://a.example".parse().ok(), ..StackSettings::default() };
-        Plan::new(&target, &"logctl".parse().unwrap(), &settings, &set, false)
+        Plan::new(&target, &"logctl".parse().unwrap(), &settings, &set, Some(&Artifacts::example()))
     }
 
     fn plan(changes: &[(ChangeAction, Option<Replacement>, &str)]) -> Plan {

@@ -2,6 +2,8 @@
 
 use strum::{Display, EnumString, VariantNames};
 
+use crate::partition::Partition;
+
 /// How requests to a domain are authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantNames)]
 #[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = no_mode)]
@@ -18,8 +20,8 @@ impl AuthMode {
     /// What a host wants: those of AWS are signed for.
     #[must_use]
     pub fn of_host(host: &str) -> Self {
-        let aws = [".amazonaws.com", ".amazonaws.com.cn", ".on.aws"];
-        if aws.iter().any(|suffix| host.ends_with(suffix)) { Self::SigV4 } else { Self::None }
+        let aws = Partition::strip(host).is_some() || host.ends_with(".on.aws");
+        if aws { Self::SigV4 } else { Self::None }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
-use crate::auth::AuthMode;
+use crate::{auth::AuthMode, partition::Partition};
 
 /// The address of a domain: `https://`, a host, and a port where it is not 443. Plain `http://` leads to this machine only:
 /// what is sent there are logs, and what proves who sends them.
@@ -82,15 +82,31 @@ impl Endpoint {
     /// <https://docs.aws.amazon.com/opensearch-service/latest/developerguide/endpoints.html>
     #[must_use]
     pub fn signed_for(&self) -> Option<(&str, &'static str)> {
-        let labels: Vec<&str> = self.host.split('.').collect();
-        match labels.as_slice() {
-            [.., region, "es", "amazonaws", "com"] | [.., region, "es", "amazonaws", "com", "cn"] => {
-                Some((region, "es"))
-            }
-            [.., "aos", region, "on", "aws"] => Some((region, "es")),
-            [.., region, "aoss", "amazonaws", "com"] => Some((region, "aoss")),
+        if let Some(labels) = self.host.strip_suffix(".on.aws") {
+            let (rest, region) = labels.rsplit_once('.')?;
+            let (_, service) = rest.rsplit_once('.')?;
+            return (service == "aos").then_some((region, "es"));
+        }
+        let labels = Partition::strip(&self.host)?;
+        let (rest, service) = labels.rsplit_once('.')?;
+        let (_, region) = rest.rsplit_once('.')?;
+        match service {
+            "es" => Some((region, "es")),
+            "aoss" => Some((region, "aoss")),
             _ => None,
         }
+    }
+
+    /// Whether the host's name says that it is in a VPC.
+    #[must_use]
+    pub fn is_in_vpc(&self) -> bool {
+        self.host.starts_with("vpc-") && self.signed_for().is_some()
+    }
+
+    /// The host, in lower case.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Whether it is on this machine.
@@ -122,6 +138,8 @@ mod tests {
     #[test_case("https://vpc-x.cn-north-1.es.amazonaws.com.cn:443", Some(("cn-north-1", "es")); "in china")]
     #[test_case("https://search-x.aos.us-east-1.on.aws", Some(("us-east-1", "es")); "dual stack")]
     #[test_case("https://x.us-east-1.aoss.amazonaws.com", Some(("us-east-1", "aoss")); "a collection")]
+    #[test_case("https://search-x.eusc-de-east-1.es.amazonaws.eu", Some(("eusc-de-east-1", "es")); "the sovereign cloud")]
+    #[test_case("https://search-x.us-iso-east-1.es.c2s.ic.gov", Some(("us-iso-east-1", "es")); "an isolated one")]
     #[test_case("https://logs.shop.example", None; "a name of one's own")]
     fn what_a_host_is_signed_for(text: &str, expected: Option<(&str, &str)>) {
         assert_eq!(text.parse::<Endpoint>().unwrap().signed_for(), expected);

@@ -9,6 +9,7 @@ pub mod compression;
 pub mod coverage;
 pub mod dead_letter;
 pub mod document;
+pub mod domain_arn;
 pub mod endpoint;
 pub mod event;
 pub mod event_id;
@@ -22,6 +23,7 @@ pub mod mapping;
 pub mod names;
 pub mod normalise;
 pub mod pairs;
+pub mod partition;
 pub mod payload;
 #[cfg(any(test, feature = "properties"))]
 pub mod properties;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode, Uri};
-use logctl_core::{compression::Compression, names::IndexPrefix};
+use logctl_core::{compression::Compression, names::IndexPrefix, partition::Partition};
 use logctl_sink::{
     aws::AwsError,
     domain::Domain,
@@ -16,26 +16,18 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::template;
+use crate::{roles::Roles, template};
 
-/// How long one request may take. Eight of them, the answer among them, and the patience below fit into the function's time.
+/// How long one request may take. Eight of them, the answer among them, and the patience below fit into the function's time;
+/// more are made only where the domain answers soon.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a domain is asked again that does not let us in: the permissions of a role that was made a moment ago take effect
 /// late.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the host begins with that CloudFormation wants to be answered at, and the ends of AWS's hosts, by partition:
+/// What the host begins with that CloudFormation wants to be answered at; the rest is a host of AWS:
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/vpc-interface-endpoints.html>.
 const ANSWERS: &str = "cloudformation-custom-resource-response-";
-const SUFFIXES: [&str; 7] = [
-    ".amazonaws.com",
-    ".amazonaws.com.cn",
-    ".amazonaws.eu",
-    ".c2s.ic.gov",
-    ".sc2s.sgov.gov",
-    ".cloud.adc-e.uk",
-    ".csp.hci.ic.gov",
-];
 
 /// What CloudFormation asks:
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html>.
@@ -76,20 +68,20 @@ pub async fn handle(
         ));
     }
     let done = match (&request.request_type, access) {
-        (RequestType::Delete, _) => Ok(Vec::new()), // What is on the domain outlives the stack.
+        (RequestType::Delete, _) => Ok(SetUp::default()), // What is on the domain outlives the stack.
         (RequestType::Create | RequestType::Update, Err(error)) => Err(error.to_string()),
         (RequestType::Create | RequestType::Update, Ok(access)) => access.set_up().await,
     };
-    let (status, reason, left_out) = match done {
-        Ok(left_out) => ("SUCCESS", String::new(), left_out),
-        Err(reason) => ("FAILED", reason, Vec::new()),
+    let (status, reason, done) = match done {
+        Ok(done) => ("SUCCESS", String::new(), done),
+        Err(reason) => ("FAILED", reason, SetUp::default()),
     };
     // One resource for the life of the stack: another id would make CloudFormation delete the old one.
     let physical = request.physical_resource_id.unwrap_or_else(|| "domain".to_owned());
     let answer = json!({
         "Status": status, "Reason": reason, "PhysicalResourceId": physical, "StackId": request.stack_id,
         "RequestId": request.request_id, "LogicalResourceId": request.logical_resource_id,
-        "Data": {"LeftOut": left_out.join(",")},
+        "Data": {"LeftOut": done.left_out.join(","), "Replicas": done.replicas, "ToApply": done.to_apply},
     });
     let failed = |error: &dyn std::fmt::Display| Failure::new("NoAnswerToCloudFormation", error);
     let put = hyper::Request::put(request.response_url)
@@ -113,7 +105,31 @@ fn is_aws(url: &str, local: Option<&str>) -> bool {
     uri.scheme_str() == Some("https")
         && host == authority.host()
         && host.starts_with(ANSWERS)
-        && SUFFIXES.iter().any(|suffix| host.ends_with(suffix))
+        && Partition::strip(host).is_some()
+}
+
+/// What came of setting a domain up.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct SetUp {
+    /// What of the template the engine does not know.
+    left_out: Vec<&'static str>,
+    /// Copies of each shard, from-to, as the domain takes them.
+    replicas: String,
+    /// What somebody else has to apply before the domain admits the stack; nothing where it does.
+    to_apply: String,
+}
+
+/// Why a domain could not be set up.
+enum Problem {
+    /// It does not admit us; what it says.
+    Denied(String),
+    Other(String),
+}
+
+impl From<String> for Problem {
+    fn from(text: String) -> Self {
+        Self::Other(text)
+    }
 }
 
 /// The domain and what is installed there.
@@ -122,6 +138,8 @@ pub struct DomainAccess {
     prefix: IndexPrefix,
     replicas: String,
     compression: Compression,
+    /// The roles that it has to admit; none where requests are not signed.
+    roles: Option<Roles>,
     patience: Duration,
 }
 
@@ -131,49 +149,89 @@ impl DomainAccess {
     /// # Errors
     /// One line that names the variable that is wrong.
     pub fn new(environment: Environment<'_>) -> Result<Self, ConfigError> {
+        let arns: Option<String> = environment.optional("LOGCTL_ROLES")?;
+        let roles = arns.map(|arns| -> Result<Roles, ConfigError> {
+            Ok(Roles {
+                name: environment.require("LOGCTL_ROLE_NAME")?,
+                arns: arns.split(',').map(str::to_owned).collect(),
+                domain: environment.require("LOGCTL_DOMAIN_ARN")?,
+            })
+        });
         Ok(Self {
             domain: environment.domain(&environment.http()?)?,
             prefix: environment.require("LOGCTL_INDEX_PREFIX")?,
             replicas: environment.require("LOGCTL_REPLICAS")?,
             compression: environment.optional("LOGCTL_COMPRESSION")?.unwrap_or_default(),
+            roles: roles.transpose()?,
             patience: PATIENCE,
         })
     }
 
-    /// Tells what of the template the engine does not know.
-    async fn set_up(&self) -> Result<Vec<&'static str>, String> {
+    /// Sets the domain up. One that does not admit the stack's roles yet keeps no stack from being deployed.
+    async fn set_up(&self) -> Result<SetUp, String> {
+        let mut done = SetUp { replicas: self.replicas.clone(), ..SetUp::default() };
+        match (self.try_set_up(&mut done).await, &self.roles) {
+            (Ok(()), _) => Ok(done),
+            (Err(Problem::Denied(refusal)), Some(roles)) => {
+                Ok(SetUp { to_apply: roles.to_apply(&self.prefix, &refusal), ..done })
+            }
+            (Err(Problem::Denied(refusal) | Problem::Other(refusal)), _) => Err(refusal),
+        }
+    }
+
+    async fn try_set_up(&self, done: &mut SetUp) -> Result<(), Problem> {
         self.check_engine().await?;
+        if let Some(roles) = &self.roles {
+            self.map(roles).await?;
+        }
         let path = format!("/_index_template/{}", template::name(&self.prefix));
         let installed = self.send(Method::GET, &path, Bytes::new()).await?;
         let body: Value = serde_json::from_slice(&installed.body).unwrap_or_default();
         match installed.status.as_u16() {
-            404 => self.install(&path).await,
-            200 if template::is_ours(&body) => self.install(&path).await,
-            200 => Err(format!("the domain has an index template {path} that logctl did not make")),
-            status => Err(format!("cannot look for the index template: {status}: {}", installed.excerpt())),
+            404 => self.install(&path, done).await,
+            200 if template::is_ours(&body) => self.install(&path, done).await,
+            200 => Err(Problem::Other(format!("the domain has an index template {path} that logctl did not make"))),
+            _ => Err(refused("cannot look for the index template", &installed)),
         }
     }
 
+    /// Maps the stack's roles to one on the domain, where we may: only an administrator of the domain may. A domain without
+    /// roles of its own has nothing to map.
+    async fn map(&self, roles: &Roles) -> Result<(), Problem> {
+        let role = Roles::permissions(&self.prefix).to_string();
+        if !self.send(Method::PUT, &roles.role_path(), role.into()).await?.status.is_success() {
+            return Ok(()); // What the domain really needs shows when the template is installed.
+        }
+        let mapping = roles.mapping().to_string();
+        let mapped = self.send(Method::PATCH, "/_plugins/_security/api/rolesmapping", mapping.into()).await?;
+        if mapped.status.is_success() { Ok(()) } else { Err(refused("cannot map the stack's roles", &mapped)) }
+    }
+
     /// Installs the template, leaving out what this engine does not know.
-    async fn install(&self, path: &str) -> Result<Vec<&'static str>, String> {
+    async fn install(&self, path: &str, done: &mut SetUp) -> Result<(), Problem> {
         let mut template = template::body(&self.prefix, &self.replicas, self.compression);
-        let mut left_out = Vec::new();
         loop {
             let answer = self.send(Method::PUT, path, template.to_string().into()).await?;
             if answer.status.is_success() {
-                return Ok(left_out);
+                return Ok(());
             }
-            let refused = || format!("the domain refuses the index template: {}: {}", answer.status, answer.excerpt());
+            let refused = || refused("the domain refuses the index template", &answer);
             if answer.status != StatusCode::BAD_REQUEST {
                 return Err(refused());
             }
             let words = String::from_utf8_lossy(&answer.body);
-            left_out.push(template::leave_out(&mut template, &words).ok_or_else(refused)?);
+            match template::copies_wanted(&words).filter(|copies| *copies != done.replicas) {
+                Some(copies) => {
+                    template::set_copies(&mut template, &copies);
+                    done.replicas = copies;
+                }
+                None => done.left_out.push(template::leave_out(&mut template, &words).ok_or_else(refused)?),
+            }
         }
     }
 
     /// A web server that answers everything with 200 must not pass for a domain.
-    async fn check_engine(&self) -> Result<(), String> {
+    async fn check_engine(&self) -> Result<(), Problem> {
         let begun = Instant::now();
         let answer = loop {
             let answer = self.send(Method::GET, "/", Bytes::new()).await?;
@@ -184,17 +242,26 @@ impl DomainAccess {
             sleep(pause).await;
         };
         if !answer.status.is_success() {
-            return Err(format!("the domain answered {}: {}", answer.status, answer.excerpt()));
+            return Err(refused("the domain does not answer as it should", &answer));
         }
         let root: Option<Value> = serde_json::from_slice(&answer.body).ok();
         match root.as_ref().and_then(|root| root.pointer("/version/number")) {
             Some(_) => Ok(()),
-            None => Err("the endpoint is not a search engine".to_owned()),
+            None => Err(Problem::Other("the endpoint is not a search engine".to_owned())),
         }
     }
 
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response, String> {
         self.domain.send(method, path, body, TIMEOUT).await.map_err(|error: AwsError| error.to_string())
+    }
+}
+
+fn refused(what: &str, answer: &Response) -> Problem {
+    let text = format!("{what}: {}: {}", answer.status.as_u16(), answer.excerpt());
+    if matches!(answer.status, StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED) {
+        Problem::Denied(text)
+    } else {
+        Problem::Other(text)
     }
 }
 
@@ -228,12 +295,17 @@ mod tests {
 
     /// Handles a request, and returns what CloudFormation was told: the status and the reason.
     async fn told(server: &MockServer, kind: &str, endpoint: &str) -> (String, String) {
+        told_with(server, kind, endpoint, &[]).await
+    }
+
+    async fn told_with(server: &MockServer, kind: &str, endpoint: &str, more: &[(&str, &str)]) -> (String, String) {
         let variables = [
             ("LOGCTL_ENDPOINT", endpoint),
             ("LOGCTL_AUTH", "none"),
             ("LOGCTL_INDEX_PREFIX", "logctl"),
             ("LOGCTL_REPLICAS", "0-1"),
         ];
+        let variables = [&variables, more].concat();
         let get = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let access = DomainAccess::new(Environment { get: &get, clock: SystemTime::now });
         let access = access.map(|access| DomainAccess { patience: Duration::from_millis(100), ..access });
@@ -316,6 +388,63 @@ mod tests {
         let server = domain(root, found).await;
         let (status, says) = told(&server, "Create", &server.uri()).await;
         assert!(status == "FAILED" && says.contains(reason), "{says}");
+    }
+
+    const ROLES: [(&str, &str); 3] = [
+        ("LOGCTL_ROLES", "arn:aws:iam::1:role/domain,arn:aws:iam::1:role/forwarder"),
+        ("LOGCTL_ROLE_NAME", "logctl-s-1-r"),
+        ("LOGCTL_DOMAIN_ARN", "arn:aws:es:eu-west-1:123456789012:domain/logs"),
+    ];
+
+    #[tokio::test]
+    async fn a_domain_that_does_not_admit_the_stack_yet_is_said_and_keeps_no_stack_from_being_deployed() {
+        let server = MockServer::start().await;
+        let refusal =
+            json!({"error": {"type": "security_exception", "reason": "no permissions for [cluster:monitor/main]"}});
+        let forbidden = ResponseTemplate::new(403).set_body_json(refusal);
+        Mock::given(path("/answer")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        Mock::given(wiremock::matchers::any()).respond_with(forbidden).mount(&server).await;
+        assert_eq!(told_with(&server, "Create", &server.uri(), &ROLES).await.0, "SUCCESS");
+        let requests = server.received_requests().await.unwrap();
+        let answer: Value = requests.last().unwrap().body_json().unwrap();
+        let to_apply = answer["Data"]["ToApply"].as_str().unwrap();
+        assert!(to_apply.contains("PATCH /_plugins/_security/api/rolesmapping [{"), "{to_apply}");
+        assert!(to_apply.contains("arn:aws:iam::1:role/forwarder"), "{to_apply}");
+        // Who asks with name and password has no role to be admitted; the stack fails.
+        assert_eq!(told(&server, "Create", &server.uri()).await.0, "FAILED");
+    }
+
+    #[tokio::test]
+    async fn roles_are_mapped_where_that_may_be_done_and_nothing_is_put_over_other_mappings() {
+        let server = domain(&engine(), ResponseTemplate::new(404)).await;
+        Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        Mock::given(method("PATCH")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        assert_eq!(told_with(&server, "Create", &server.uri(), &ROLES).await.0, "SUCCESS");
+        let requests = server.received_requests().await.unwrap();
+        let made = |request: &wiremock::Request| format!("{} {}", request.method, request.url.path());
+        let made: Vec<String> = requests.iter().map(made).filter(|made| made.contains("_security")).collect();
+        assert_eq!(
+            made,
+            ["PUT /_plugins/_security/api/roles/logctl-s-1-r", "PATCH /_plugins/_security/api/rolesmapping"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_domain_that_wants_copies_in_threes_gets_them() {
+        let server = domain(&engine(), ResponseTemplate::new(404)).await;
+        let wants =
+            "Validation Failed: 1: expected max cap on auto expand to be a multiple of total awareness attributes [3];";
+        let refused = ResponseTemplate::new(400).set_body_json(json!({"error": {"reason": wants}}));
+        let put = || Mock::given(method("PUT")).and(path(TEMPLATE));
+        put().respond_with(refused).up_to_n_times(1).mount(&server).await;
+        put().respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        assert_eq!(told(&server, "Create", &server.uri()).await.0, "SUCCESS");
+        let requests = server.received_requests().await.unwrap();
+        let body: Value = requests[3].body_json().unwrap();
+        assert_eq!(body["template"]["settings"]["index"]["auto_expand_replicas"], "0-2");
+        assert!(body.pointer("/template/mappings/disable_objects").is_some(), "nothing else is left out");
+        let answer: Value = requests[4].body_json().unwrap();
+        assert_eq!(answer["Data"]["Replicas"], "0-2");
     }
 
     #[test_case("Create", "FAILED"; "a wrong configuration fails")]

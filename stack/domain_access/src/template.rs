@@ -20,12 +20,26 @@ pub fn body(prefix: &IndexPrefix, replicas: &str, compression: Compression) -> V
     // Years, and not `PREFIX-*`: that would also be every index of a stack whose prefix begins with this one.
     template["index_patterns"] = json!([format!("{prefix}-2*"), format!("{prefix}-outliers")]);
     let settings = &mut template["template"]["settings"]["index"];
-    settings["auto_expand_replicas"] = json!(replicas);
     if compression == Compression::Zstd {
         settings["codec"] = json!("zstd");
         settings["codec.compression_level"] = json!(6);
     }
+    set_copies(&mut template, replicas);
     template
+}
+
+/// The copies of a shard that a domain wants which spreads them over zones, if that is what it refuses.
+pub fn copies_wanted(refusal: &str) -> Option<String> {
+    let (_, rest) = refusal.split_once("multiple of total awareness attributes")?;
+    let zones =
+        rest.split_once('[').and_then(|(_, rest)| rest.split_once(']')).and_then(|(zones, _)| zones.parse().ok());
+    let zones: u32 = zones.unwrap_or(3);
+    Some(format!("0-{}", zones.saturating_sub(1)))
+}
+
+/// Sets the copies of each shard, from-to.
+pub fn set_copies(template: &mut Value, copies: &str) {
+    template["template"]["settings"]["index"]["auto_expand_replicas"] = json!(copies);
 }
 
 /// Something of the template that an engine may not know: each is a comfort, none is needed.

@@ -37,19 +37,38 @@ pub enum Auth {
     Basic(Box<Secret>),
 }
 
-/// Name and password in Secrets Manager: `{"username":"…","password":"…"}`. They are read when they are first needed, and
-/// again when the domain refuses them, since secrets rotate.
+/// Name and password in Secrets Manager: `{"username":"…","password":"…","host":"…"}`. They are read when they are first
+/// needed, and again when the domain refuses them, since secrets rotate. Where the secret names its host, no other is ever
+/// told the password, whatever endpoint somebody has given the stack.
 pub struct Secret {
     aws: AwsClient,
     id: String,
+    /// The host that would be told.
+    host: String,
     header: Mutex<Option<String>>,
 }
 
+/// What the secret holds.
+#[derive(Deserialize)]
+struct Login {
+    username: String,
+    password: String,
+    host: Option<String>,
+}
+
+/// A host without scheme, port and what follows, in lower case.
+fn bare(host: &str) -> String {
+    let host = host.split_once("://").map_or(host, |(_, rest)| rest);
+    let host = host.split(['/', '?']).next().unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(name, port)| if port.parse::<u16>().is_ok() { name } else { host });
+    host.trim_matches(['[', ']']).to_lowercase()
+}
+
 impl Secret {
-    /// The secret of this name or ARN.
+    /// The secret of this name or ARN, for the domain at `host`.
     #[must_use]
-    pub fn new(aws: AwsClient, id: String) -> Self {
-        Self { aws, id, header: Mutex::new(None) }
+    pub fn new(aws: AwsClient, id: String, host: &str) -> Self {
+        Self { aws, id, host: host.to_owned(), header: Mutex::new(None) }
     }
 
     async fn header(&self) -> Result<String, AwsError> {
@@ -64,18 +83,33 @@ impl Secret {
     /// Name and password as they are now.
     ///
     /// # Errors
-    /// When the secret cannot be read, or is of another form.
+    /// When the secret cannot be read, is of another form, or of another host.
     pub async fn credentials(&self) -> Result<[String; 2], AwsError> {
-        #[derive(Deserialize)]
-        struct Login {
-            username: String,
-            password: String,
-        }
+        let login = self.login().await?;
+        Ok([login.username, login.password])
+    }
+
+    /// Whether the secret says of which host it is.
+    ///
+    /// # Errors
+    /// Those of [`Self::credentials`].
+    pub async fn is_bound(&self) -> Result<bool, AwsError> {
+        Ok(self.login().await?.host.is_some())
+    }
+
+    async fn login(&self) -> Result<Login, AwsError> {
         let secret = self.aws.secret(&self.id).await?;
         // What the parser says would quote the secret.
         let login: Login = serde_json::from_str(&secret)
             .map_err(|_| AwsError::Request("the domain's secret has no username and password".to_owned()))?;
-        Ok([login.username, login.password])
+        match &login.host {
+            Some(host) if bare(host) != self.host => Err(AwsError::Request(format!(
+                "the domain's secret is of {}, and nobody else is told it; the stack names {}",
+                bare(host),
+                self.host
+            ))),
+            _ => Ok(login),
+        }
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Option<String>> {
@@ -91,6 +125,13 @@ impl Domain {
         let named = endpoint.as_ref().and_then(Endpoint::signed_for);
         let signed_for = named.map_or((None, "es"), |(region, service)| (Some(region.to_owned()), service));
         Self { http, url: url.trim_end_matches('/').to_owned(), auth, signed_for }
+    }
+
+    /// With the Region of the domain, for a host that does not name its own.
+    #[must_use]
+    pub fn in_region(mut self, region: Option<String>) -> Self {
+        self.signed_for.0 = self.signed_for.0.or(region);
+        self
     }
 
     /// Sends JSON, or nothing where `body` is empty.
@@ -155,4 +196,18 @@ impl Domain {
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
     gzip.write_all(bytes).and_then(|()| gzip.finish()).expect("writing into memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use test_case::test_case;
+
+    use super::*;
+
+    #[test_case("search-x.eu-west-1.es.amazonaws.com", "search-x.eu-west-1.es.amazonaws.com"; "a host")]
+    #[test_case("https://Search-X.example:443/", "search-x.example"; "an endpoint")]
+    #[test_case("[::1]:9200", "::1"; "an address with a port")]
+    fn hosts_are_compared_bare(text: &str, host: &str) {
+        assert_eq!(bare(text), host);
+    }
 }

@@ -73,7 +73,7 @@ impl OwnGroups {
         {
             return Ok(groups.clone());
         }
-        let groups = self.aws.domain_log_groups(domain).await?;
+        let groups = self.aws.domain(domain).await?.log_groups();
         *lock() = Some((groups.clone(), Instant::now()));
         Ok(groups)
     }

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{Request, StatusCode, header};
-use logctl_core::{coverage::Filter, service};
+use logctl_core::{coverage::Filter, partition::Partition, service};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -89,6 +89,75 @@ impl AwsError {
     }
 }
 
+/// What is known of a search domain:
+/// <https://docs.aws.amazon.com/opensearch-service/latest/APIReference/API_DomainStatus.html>.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DomainStatus {
+    endpoint: Option<String>,
+    endpoints: HashMap<String, String>,
+    log_publishing_options: HashMap<String, Publishing>,
+    cluster_config: ClusterConfig,
+    advanced_security_options: AdvancedSecurity,
+    domain_endpoint_options: EndpointOptions,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Publishing {
+    cloud_watch_logs_log_group_arn: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct ClusterConfig {
+    #[serde(rename = "MultiAZWithStandbyEnabled")]
+    standby: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct AdvancedSecurity {
+    enabled: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct EndpointOptions {
+    custom_endpoint: Option<String>,
+}
+
+impl DomainStatus {
+    /// The log groups to which it publishes its own logs.
+    #[must_use]
+    pub fn log_groups(&self) -> BTreeSet<String> {
+        let groups = self.log_publishing_options.values().filter_map(|option| {
+            let arn = option.cloud_watch_logs_log_group_arn.as_ref()?;
+            let (_, group) = arn.split_once(":log-group:")?;
+            Some(group.trim_end_matches(":*").to_owned())
+        });
+        groups.collect()
+    }
+
+    /// Whether it spans three zones, one of them in standby: it wants copies in threes.
+    #[must_use]
+    pub fn has_standby(&self) -> bool {
+        self.cluster_config.standby
+    }
+
+    /// Whether it has users and roles of its own, to which those of IAM are mapped.
+    #[must_use]
+    pub fn is_fine_grained(&self) -> bool {
+        self.advanced_security_options.enabled
+    }
+
+    /// The hosts at which it answers.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        let custom = self.domain_endpoint_options.custom_endpoint.iter();
+        self.endpoint.iter().chain(self.endpoints.values()).chain(custom).map(String::as_str)
+    }
+}
+
 /// The AWS APIs that the functions call.
 #[derive(Clone)]
 pub struct AwsClient {
@@ -133,43 +202,6 @@ impl Hosts {
             (_, true) => format!("{service}{fips}.{region}.{}", partition.dual_stack),
             (_, false) => format!("{service}{fips}.{region}.{}", partition.suffix),
         }
-    }
-}
-
-/// A part of AWS, told by the names of its Regions.
-struct Partition {
-    regions: &'static str,
-    name: &'static str,
-    suffix: &'static str,
-    dual_stack: &'static str,
-}
-
-/// As botocore's `partitions.json` has them.
-const PARTITIONS: [Partition; 8] = [
-    Partition {
-        regions: "cn-",
-        name: "aws-cn",
-        suffix: "amazonaws.com.cn",
-        dual_stack: "api.amazonwebservices.com.cn",
-    },
-    Partition { regions: "us-gov-", name: "aws-us-gov", suffix: "amazonaws.com", dual_stack: "api.aws" },
-    Partition { regions: "eusc-", name: "aws-eusc", suffix: "amazonaws.eu", dual_stack: "api.amazonwebservices.eu" },
-    Partition { regions: "us-isob-", name: "aws-iso-b", suffix: "sc2s.sgov.gov", dual_stack: "api.aws.scloud" },
-    Partition { regions: "us-iso-", name: "aws-iso", suffix: "c2s.ic.gov", dual_stack: "api.aws.ic.gov" },
-    Partition { regions: "us-isof-", name: "aws-iso-f", suffix: "csp.hci.ic.gov", dual_stack: "api.aws.hci.ic.gov" },
-    Partition {
-        regions: "eu-isoe-",
-        name: "aws-iso-e",
-        suffix: "cloud.adc-e.uk",
-        dual_stack: "api.cloud-aws.adc-e.uk",
-    },
-    Partition { regions: "", name: "aws", suffix: "amazonaws.com", dual_stack: "api.aws" },
-];
-
-impl Partition {
-    fn of(region: &str) -> &'static Self {
-        let [known @ .., all] = &PARTITIONS;
-        known.iter().find(|partition| region.starts_with(partition.regions)).unwrap_or(all)
     }
 }
 
@@ -273,36 +305,53 @@ impl AwsClient {
         }
     }
 
-    /// The log groups to which a search domain of this account and Region publishes its own logs.
+    /// A search domain of this account and Region.
     ///
     /// # Errors
-    /// When that cannot be had; nothing is retried here.
-    pub async fn domain_log_groups(&self, domain: &str) -> Result<BTreeSet<String>, AwsError> {
+    /// When it cannot be had; nothing is retried here.
+    pub async fn domain(&self, name: &str) -> Result<DomainStatus, AwsError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Output {
-            domain_status: Status,
+            domain_status: DomainStatus,
         }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Status {
-            #[serde(default)]
-            log_publishing_options: HashMap<String, Publishing>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Publishing {
-            cloud_watch_logs_log_group_arn: Option<String>,
-        }
-        let path = format!("2021-01-01/opensearch/domain/{}", utf8_percent_encode(domain, ESCAPED));
+        let path = format!("2021-01-01/opensearch/domain/{}", utf8_percent_encode(name, ESCAPED));
         let found: Output = self.get("es", &path).await?;
-        let options = found.domain_status.log_publishing_options.into_values();
-        let groups = options.filter_map(|option| {
-            let arn = option.cloud_watch_logs_log_group_arn?;
-            let (_, group) = arn.split_once(":log-group:")?;
-            Some(group.trim_end_matches(":*").to_owned())
-        });
-        Ok(groups.collect())
+        Ok(found.domain_status)
+    }
+
+    /// The full ARN of a secret, by its name or a part of its ARN.
+    ///
+    /// # Errors
+    /// When that cannot be had; nothing is retried here.
+    pub async fn secret_arn(&self, id: &str) -> Result<String, AwsError> {
+        #[derive(Deserialize)]
+        struct Output {
+            #[serde(rename = "ARN")]
+            arn: String,
+        }
+        let found: Output =
+            self.call("secretsmanager", "secretsmanager.DescribeSecret", &json!({"SecretId": id})).await?;
+        Ok(found.arn)
+    }
+
+    /// SHA-256 of the code of a function of this account, in base64; `None` where there is no such function.
+    ///
+    /// # Errors
+    /// When that cannot be had; nothing is retried here.
+    pub async fn function_code(&self, name: &str) -> Result<Option<String>, AwsError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Output {
+            code_sha256: String,
+        }
+        let path = format!("2015-03-31/functions/{}/configuration", utf8_percent_encode(name, ESCAPED));
+        let found: Result<Output, _> = self.get("lambda", &path).await;
+        match found {
+            Ok(found) => Ok(Some(found.code_sha256)),
+            Err(error) if error.code() == Some(service::NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Puts a message into a queue; it can be taken out after `delay`.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::{str::FromStr, time::SystemTime};
 
 use aws_credential_types::Credentials;
-use logctl_core::{auth::AuthMode, endpoint::Endpoint, redact::Redactor, services::Services};
+use logctl_core::{auth::AuthMode, domain_arn::DomainArn, endpoint::Endpoint, redact::Redactor, services::Services};
 
 use crate::{
     aws::{AwsClient, Signer},
@@ -124,7 +124,8 @@ impl Environment<'_> {
         (self.get)("LOGCTL_LOG").is_some_and(|level| level.eq_ignore_ascii_case("debug"))
     }
 
-    /// The domain named by `LOGCTL_ENDPOINT`, `LOGCTL_AUTH` and, for basic authentication, `LOGCTL_SECRET`.
+    /// The domain named by `LOGCTL_ENDPOINT`, `LOGCTL_AUTH` and, for basic authentication, `LOGCTL_SECRET`;
+    /// `LOGCTL_DOMAIN_ARN` tells the Region that its requests are signed for, where the host does not.
     ///
     /// # Errors
     /// When one of them is missing or malformed.
@@ -132,10 +133,14 @@ impl Environment<'_> {
         let endpoint: Endpoint = self.require("LOGCTL_ENDPOINT")?;
         let auth = match self.require("LOGCTL_AUTH")? {
             AuthMode::SigV4 => Auth::SigV4(self.signer()?),
-            AuthMode::Basic => Auth::Basic(Box::new(Secret::new(self.aws(http)?, self.require("LOGCTL_SECRET")?))),
+            AuthMode::Basic => {
+                let secret = Secret::new(self.aws(http)?, self.require("LOGCTL_SECRET")?, endpoint.host());
+                Auth::Basic(Box::new(secret))
+            }
             AuthMode::None => Auth::None,
         };
-        Ok(Domain::new(http.clone(), endpoint.as_str(), auth))
+        let arn: Option<DomainArn> = self.optional("LOGCTL_DOMAIN_ARN")?;
+        Ok(Domain::new(http.clone(), endpoint.as_str(), auth).in_region(arn.map(|arn| arn.region)))
     }
 }
 

@@ -1,0 +1,53 @@
+//! What is looked at before and after something is deployed, one line each.
+
+pub mod preflight;
+
+use serde::Serialize;
+use strum::Display;
+
+/// How something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum Status {
+    /// As it has to be.
+    Ok,
+    /// It works, and may surprise.
+    Warn,
+    /// It cannot work.
+    Broken,
+    /// That could not be found out.
+    Unknown,
+}
+
+/// Something that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What, in a word.
+    pub id: &'static str,
+    /// How it stands.
+    pub status: Status,
+    /// What was found.
+    pub says: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Check {
+    /// One of a status.
+    pub fn new(id: &'static str, status: Status, says: impl Into<String>) -> Self {
+        Self { id, status, says: says.into(), hint: None }
+    }
+
+    /// One that is as it has to be.
+    pub fn ok(id: &'static str, says: impl Into<String>) -> Self {
+        Self::new(id, Status::Ok, says)
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
