@@ -52,6 +52,7 @@ pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
     if settings.deployer.is_empty() {
         settings.deployer = aws.principal();
     }
+    check_roles(deployed, cx, &settings)?;
     if deployed.is_some_and(|stack| !stack.to_apply.is_empty()) {
         settings.attempt = cx.env.now.as_millisecond().to_string(); // It may admit the stack by now.
     }
@@ -276,6 +277,30 @@ fn mend(name: &StackName) -> String {
         "mend the cause, then: aws cloudformation continue-update-rollback --stack-name {name}; \
          or remove it with: logctl teardown"
     )
+}
+
+/// The longest name of a stack of which the names of its roles can be made: 64 signs, with the Region.
+const LONGEST_NAME: usize = 31;
+
+/// Refuses what the fixed names of the roles do not allow.
+fn check_roles(deployed: Option<&DeployedStack>, cx: &Context<'_>, settings: &StackSettings) -> Result<(), Error> {
+    if cx.stack.as_str().len() > LONGEST_NAME {
+        return Err(Error::new(
+            Kind::Usage,
+            format!("a stack's name has at most {LONGEST_NAME} signs, so that its roles can carry it: {}", cx.stack),
+        )
+        .hint("one that exists is removed with: logctl teardown; then deploy it under a shorter name"));
+    }
+    // CloudFormation cannot put another role in the place of one whose name is fixed.
+    let fixed = deployed.filter(|stack| stack.parameters.iter().any(|name| name == "RolePath"));
+    match fixed.filter(|stack| stack.settings.role_path != settings.role_path) {
+        Some(stack) => Err(Error::new(
+            Kind::Usage,
+            format!("the path of the roles stays {}: their names are fixed", stack.settings.role_path),
+        )
+        .hint("another one takes another stack: logctl teardown, then logctl bootstrap")),
+        None => Ok(()),
+    }
 }
 
 /// Refuses to work on a stack that CloudFormation would refuse to change.

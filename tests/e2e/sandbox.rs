@@ -329,11 +329,16 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
     /// Calls an operation of Secrets Manager.
     pub fn secrets(&self, operation: &str, input: &Value) -> Value {
+        self.json_call("secretsmanager", &format!("secretsmanager.{operation}"), input)
+    }
+
+    /// Calls an operation of a service that speaks JSON.
+    fn json_call(&self, service: &'static str, target: &str, input: &Value) -> Value {
         let credentials = aws_credential_types::Credentials::from_keys("test", "test", None);
         let signer = logctl_sink::aws::Signer::new(credentials, "us-east-1".to_owned(), std::time::SystemTime::now);
         let http = logctl_sink::http::HttpClient::new(None).unwrap();
         let aws = logctl_sink::aws::AwsClient::new(http, signer, Some(self.aws_endpoint().to_owned()));
-        self.wait(aws.call("secretsmanager", &format!("secretsmanager.{operation}"), input)).unwrap()
+        self.wait(aws.call(service, target, input)).unwrap()
     }
 
     /// Sends a request to AWS, signed for a service with the sandbox's own keys, and returns what it is answered.
@@ -379,6 +384,20 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
             .to_builder()
             .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(keys))
             .build()
+    }
+
+    /// Makes a policy, and returns its ARN.
+    pub fn create_policy(&self, name: &str, policy: &Value) -> String {
+        let policy =
+            percent_encoding::utf8_percent_encode(&policy.to_string(), percent_encoding::NON_ALPHANUMERIC).to_string();
+        let answer = self.iam(&format!("Action=CreatePolicy&PolicyName={name}&PolicyDocument={policy}"));
+        logctl_sink::aws::xml::texts(&answer, "Arn").next().unwrap()
+    }
+
+    /// Makes a key, and returns its ARN.
+    pub fn create_key(&self) -> String {
+        let made = self.json_call("kms", "TrentService.CreateKey", &json!({}));
+        made["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
     }
 
     /// Takes the account's trail away.

@@ -1,8 +1,8 @@
 //! A stack is updated without a gap, and a deployment that is not wanted leaves nothing behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_cloudformation::types::{ChangeSetType, Parameter};
+use aws_sdk_cloudformation::types::{Capability, ChangeSetType, Parameter};
 
 use opensearch::http::Method;
 use serde_json::{Value, json};
@@ -48,6 +48,87 @@ fn an_ordinary_update_makes_no_gap() {
     sandbox.logctl("audit -g /skip/new").ok().prints("/skip/new\texcluded");
 }
 
+/// Each setting is changed once, from the stack of the release before: no filter is touched, no event is lost, and nothing is
+/// replaced but the roles, which get fixed names.
+#[test]
+fn every_setting_changes_without_a_gap() {
+    let sandbox = Sandbox::up(None);
+    sandbox.create_group("/shop/orders");
+    // The bucket and its archives.
+    sandbox.logctl(&format!("bootstrap --yes --stack seed --endpoint {}", sandbox.endpoint())).ok();
+    sandbox.logctl("teardown --yes --stack seed").ok();
+    deploy_the_release_before(&sandbox);
+    sandbox.logctl("backfill --yes").ok();
+    let filters = sandbox.filters_of("/shop/orders");
+    let since = now();
+
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+    let boundary = sandbox.create_policy("boundary", &policy);
+    let key = sandbox.create_key();
+    let lines = [
+        String::new(),
+        "--include /*,shop --exclude /skip/* --redact email --redact-pattern shibboleth".to_owned(),
+        "--accounts 111122223333 --replay-principal arn:aws:iam::111122223333:role/ops".to_owned(),
+        "--alarm-topic arn:aws:sns:us-east-1:000000000000:alarms --service-rule /acme/{service}/*".to_owned(),
+        "--index-period week --replicas 0-2 --typed-names 200 --compression zstd".to_owned(),
+        "--index-period month".to_owned(),
+        "--domain-arn arn:aws:es:us-east-1:000000000000:domain/logs --reserved-concurrency 5".to_owned(),
+        format!("--permissions-boundary {boundary} --kms-key {key}"),
+        "--subnets subnet-0a1b2c3d --security-groups sg-0a1b2c3d --tag team=shop".to_owned(),
+    ];
+    for (at, line) in lines.iter().enumerate() {
+        sandbox.put_events("/shop/orders", &[format!("before {line}")]);
+        let plan = sandbox.logctl(&format!("bootstrap --dry-run {line}")).ok().stdout;
+        let red: Vec<&str> =
+            plan.lines().filter(|line| !line.starts_with("change\t") && !line.starts_with("add\t")).collect();
+        let roles = red.iter().all(|line| line.starts_with("replace\t") && line.ends_with("AWS::IAM::Role"));
+        assert!(roles && red.is_empty() != (at == 0), "{line}: {plan}");
+        let run = sandbox.logctl(&format!("bootstrap --yes {line}")).ok().prints("logctl\tdeployed");
+        assert_eq!(run.stderr.contains("the roles get fixed names, once"), at == 0, "{}", run.stderr);
+        assert_eq!(sandbox.filters_of("/shop/orders"), filters, "{line}");
+        sandbox.put_events("/shop/orders", &[format!("after {line}")]);
+    }
+    let sent = sandbox.event_ids("/shop/orders", since);
+    Sandbox::eventually("every event is there", || sandbox.indexed(since).into_keys().collect::<BTreeSet<_>>() == sent);
+    // Days, weeks and months are searched together.
+    let found = sandbox.run(&["search", "before", "-o", "json"], &[]).ok().json();
+    assert_eq!(found["total"], lines.len(), "{found}");
+    sandbox.logctl("bootstrap --yes --role-path /ops/").exits(2).says("the path of the roles stays /");
+    sandbox.logctl("bootstrap --check").ok();
+    sandbox.logctl("audit --fail-on missing,drifted").ok();
+}
+
+/// Deploys the template of the release before, with archives that are not those of today.
+fn deploy_the_release_before(sandbox: &Sandbox) {
+    let bucket = sandbox.bucket_of("logctl-artifacts");
+    let archives = sandbox.objects(&bucket);
+    let old = |name: &str| {
+        let (_, archive) = archives.iter().find(|(key, _)| key.contains(name)).unwrap();
+        let key = format!("functions/{name}-old.zip");
+        sandbox.put_object(&bucket, &key, archive.clone());
+        key
+    };
+    let parameters = [
+        ("DomainEndpoint", sandbox.endpoint().to_owned()),
+        ("AuthMode", "none".to_owned()),
+        ("CodeBucket", bucket.clone()),
+        ("ForwarderKey", old("logs_forwarder")),
+        ("SubscriberKey", old("log_group_created")),
+        ("DomainAccessKey", old("domain_access")),
+    ];
+    let parameter =
+        |(name, value): &(&str, String)| Parameter::builder().parameter_key(*name).parameter_value(value).build();
+    let create = sandbox
+        .cloudformation()
+        .create_stack()
+        .stack_name("logctl")
+        .template_body(include_str!("../fixtures/template_before.yaml"))
+        .set_parameters(Some(parameters.iter().map(parameter).collect()))
+        .capabilities(Capability::CapabilityNamedIam);
+    sandbox.wait(create.send()).unwrap();
+    Sandbox::eventually("it stands", || sandbox.stacks()["logctl"] == "CREATE_COMPLETE");
+}
+
 #[test]
 fn a_deployment_that_is_not_wanted_leaves_nothing_behind() {
     let sandbox = Sandbox::up(None);
@@ -81,7 +162,7 @@ fn a_deployment_that_is_not_wanted_leaves_nothing_behind() {
         .change_set_type(ChangeSetType::Create)
         .template_body(include_str!("../../stack/template.yaml"))
         .set_parameters(Some([parameters.as_slice(), &[auth]].concat()))
-        .capabilities(aws_sdk_cloudformation::types::Capability::CapabilityNamedIam);
+        .capabilities(Capability::CapabilityNamedIam);
     sandbox.wait(made.send()).unwrap();
     assert_eq!(sandbox.stacks(), BTreeMap::from([("logctl".to_owned(), "REVIEW_IN_PROGRESS".to_owned())]));
     sandbox.in_terminal("bootstrap", "n").exits(130);

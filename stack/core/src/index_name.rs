@@ -19,7 +19,7 @@ pub enum Period {
     /// `PREFIX-2026.11.23`.
     #[default]
     Day,
-    /// `PREFIX-2026.W48`, weeks as ISO 8601 counts them.
+    /// `PREFIX-2026.w48`, weeks as ISO 8601 counts them, but in lower case: engines take nothing else.
     Week,
     /// `PREFIX-2026.11`.
     Month,
@@ -42,7 +42,7 @@ impl Period {
             Self::Day => date.strftime("%Y.%m.%d").to_string(),
             Self::Week => {
                 let week = date.iso_week_date();
-                format!("{:04}.W{:02}", week.year(), week.week())
+                format!("{:04}.w{:02}", week.year(), week.week())
             }
             Self::Month => date.strftime("%Y.%m").to_string(),
         }
@@ -138,6 +138,8 @@ impl Indices {
     /// # Errors
     /// A sentence that names what is no index of this stack.
     pub fn check(&self, name: &str) -> Result<IndexName, String> {
+        // Stacks before called weeks so, and no engine took their events: those wait to be replayed.
+        let name = &*name.replace(".W", ".w");
         let time = name.strip_prefix(self.prefix.as_str()).and_then(|rest| rest.strip_prefix('-'));
         let ours = time.is_some_and(|time| time == OUTLIERS || Period::iter().any(|period| period.names(time)));
         if ours { Ok(IndexName(name.to_owned())) } else { Err(format!("`{name}` is no index of this stack")) }
@@ -164,7 +166,7 @@ mod tests {
     const DAY: i64 = 24 * 60 * 60 * 1000;
 
     #[test_case(Period::Day, 1_795_392_000_000, "logctl-2026.11.23"; "day")]
-    #[test_case(Period::Week, DELIVERED, "logctl-2026.W53"; "the first of January in a week of the old year")]
+    #[test_case(Period::Week, DELIVERED, "logctl-2026.w53"; "the first of January in a week of the old year")]
     #[test_case(Period::Month, 1_795_392_000_000, "logctl-2026.11"; "month")]
     #[test_case(Period::Day, DELIVERED - 62 * DAY, "logctl-2026.10.31"; "two months back")]
     #[test_case(Period::Day, DELIVERED - 62 * DAY - 1, "logctl-outliers"; "a day more")]
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test_case("2026.11.30", Some(("2026-11-30", "2026-12-01")); "day")]
-    #[test_case("2026.W53", Some(("2026-12-28", "2027-01-04")); "week")]
+    #[test_case("2026.w53", Some(("2026-12-28", "2027-01-04")); "week")]
     #[test_case("2026.12", Some(("2026-12-01", "2027-01-01")); "month")]
     #[test_case("outliers", None; "no time")]
     #[test_case("2026.13", None; "no month")]
@@ -198,10 +200,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_week_in_capitals_is_taken_back() {
+        let indices = Indices { prefix: "logctl".parse().unwrap(), period: Period::Week };
+        assert_eq!(indices.check("logctl-2026.W48").unwrap().as_str(), "logctl-2026.w48");
+    }
+
     #[test_case("orders"; "of somebody else")]
     #[test_case("logctl-2026.11.23,orders"; "two of them")]
     #[test_case("logctl-2026.13.01"; "no month")]
-    #[test_case("logctl-2026.W54"; "no week")]
+    #[test_case("logctl-2026.w54"; "no week")]
     #[test_case("logctl-2101.01.01"; "a year beyond")]
     #[test_case("logctl-2005.01"; "a year before")]
     #[test_case("logctl-+026.11"; "a sign")]
