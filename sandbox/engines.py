@@ -101,7 +101,7 @@ def install(engine, cache):
         subprocess.run([compiler, "--release", "11", "-d", cache, HERE / "EngineNode.java"], check=True, stdout=sys.stderr)
 
 
-def start_node(home, engine, node, http, transports, cache):
+def start_node(home, engine, node, http, transports, zones, cache):
     artifact, manager, _ = ENGINES[engine]
     nodes = len(transports)
     folder = home / f"node{node}"
@@ -112,6 +112,13 @@ def start_node(home, engine, node, http, transports, cache):
         "cluster.routing.allocation.disk.threshold_enabled: false",
     ]
     settings = {"node.name": f"node-{node}", "http.port": http, "node.roles": f"{manager},data,ingest"}
+    if zones:
+        settings["node.attr.zone"] = f"zone-{node}"
+        configuration += [
+            "cluster.routing.allocation.awareness.attributes: zone",
+            f"cluster.routing.allocation.awareness.force.zone.values: {','.join(f'zone-{n}' for n in range(1, nodes + 1))}",
+            "cluster.routing.allocation.awareness.balance: true",
+        ]
     if nodes == 1:
         configuration.append("discovery.type: single-node")
     else:
@@ -152,14 +159,14 @@ def start_node(home, engine, node, http, transports, cache):
     return access
 
 
-def start_nodes(home, engine, nodes, cache):
+def start_nodes(home, engine, nodes, zones, cache):
     """Starts the nodes and returns how a client reaches the first, as environment variables."""
     home.mkdir(parents=True)
     taken, transports = [], []
     for _ in range(nodes):
         taken.append(free_port([port for port in PORTS if port not in taken]))
         transports.append(free_port([port for port in range(9300, 9500) if port not in transports]))
-    accesses = [start_node(home, engine, node, http, transports, cache) for node, http in enumerate(taken, start=1)]
+    accesses = [start_node(home, engine, node, http, transports, zones, cache) for node, http in enumerate(taken, start=1)]
     return accesses[0]
 
 

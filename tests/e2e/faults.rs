@@ -155,7 +155,7 @@ pub fn metrics(function: &Function) -> Value {
     serde_json::from_str(&function.last_line()).unwrap()
 }
 
-/// The function as it is shipped.
+/// LogsForwarder as it is shipped.
 pub fn binary() -> PathBuf {
     root().join("target/dist/logs_forwarder")
 }

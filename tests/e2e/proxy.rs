@@ -1,7 +1,7 @@
 //! A TCP proxy that breaks what it is told to break.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io::{BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
@@ -78,6 +78,7 @@ pub struct Proxy {
     script: Arc<Mutex<Script>>,
     signers: Arc<Mutex<BTreeMap<String, usize>>>,
     calls: Arc<Mutex<Vec<Call>>>,
+    scopes: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Proxy {
@@ -85,7 +86,13 @@ impl Proxy {
     pub fn start(upstream: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let proxy = Self { url, script: Arc::default(), signers: Arc::default(), calls: Arc::default() };
+        let proxy = Self {
+            url,
+            script: Arc::default(),
+            signers: Arc::default(),
+            calls: Arc::default(),
+            scopes: Arc::default(),
+        };
         let upstream = upstream.trim_start_matches("http://").to_owned();
         let shared = proxy.clone();
         spawn(move || {
@@ -100,6 +107,11 @@ impl Proxy {
     /// How many requests each key has signed.
     pub fn signers(&self) -> BTreeMap<String, usize> {
         self.signers.lock().unwrap().clone()
+    }
+
+    /// Regions and services for which requests were signed since they were asked for last.
+    pub fn scopes(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.scopes.lock().unwrap())
     }
 
     /// Breaks the next requests whose head contains `only`, each with one of `faults`.
@@ -148,6 +160,9 @@ impl Proxy {
         while let Some(mut request) = Message::read_head(&mut reader)? {
             let head = String::from_utf8_lossy(&request.head);
             let key = head.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next()).unwrap_or("nobody");
+            if let Some(scope) = head.split_once("Credential=").map(|(_, rest)| rest.split('/').skip(2).take(2)) {
+                self.scopes.lock().unwrap().insert(scope.collect::<Vec<_>>().join("/"));
+            }
             *self.signers.lock().unwrap().entry(key.to_owned()).or_default() += 1;
             let fault = {
                 let mut script = self.script.lock().unwrap();
