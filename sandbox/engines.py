@@ -118,6 +118,9 @@ def start_node(home, engine, node, http, transports, zones, cache):
             "cluster.routing.allocation.awareness.attributes: zone",
             f"cluster.routing.allocation.awareness.force.zone.values: {','.join(f'zone-{n}' for n in range(1, nodes + 1))}",
             "cluster.routing.allocation.awareness.balance: true",
+            # Without it the engine refuses each index that a first document makes: it looks at this number before it looks
+            # for a template.
+            f"cluster.default_number_of_replicas: {nodes - 1}",
         ]
     if nodes == 1:
         configuration.append("discovery.type: single-node")

@@ -10,6 +10,7 @@ mod busy_index;
 mod causes;
 mod delivery;
 mod deployments;
+mod domains;
 mod faults;
 mod formats;
 mod function;

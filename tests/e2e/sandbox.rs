@@ -69,6 +69,11 @@ impl Sandbox {
         Self::start(&["--nodes", &nodes.to_string()])
     }
 
+    /// Three nodes, each a zone of its own.
+    pub fn up_with_zones() -> Self {
+        Self::start(&["--nodes", "3", "--zones"])
+    }
+
     fn start(arguments: &[&str]) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let name = format!("e2e-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
