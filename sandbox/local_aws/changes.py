@@ -9,6 +9,7 @@ from ministack.services.cloudformation import provisioners
 # "Update requires: Replacement" in the CloudFormation template reference; all other properties are updated in place.
 REPLACING = {
     "AWS::CloudWatch::Alarm": ("AlarmName",),
+    "AWS::CloudWatch::Dashboard": ("DashboardName",),
     "AWS::Events::Rule": ("EventBusName", "Name"),
     "AWS::IAM::Role": ("Path", "RoleName"),
     "AWS::Lambda::EventInvokeConfig": ("FunctionName", "Qualifier"),

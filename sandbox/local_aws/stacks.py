@@ -27,6 +27,7 @@ _answers = {}  # Account, Region, operation and token -> what was asked, and wha
 def install():
     for operation, name in TOKENS.items():
         handlers._ACTION_HANDLERS[operation] = _once(operation, name, _unless_dead(operation))
+    provisioners._cw_metric_alarm_record = _also_of_queries(provisioners._cw_metric_alarm_record)
     roles = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
     roles["create"] = _with_its_name_alone(roles["create"])
     for kind in provisioners._RESOURCE_HANDLERS.values():
@@ -68,6 +69,19 @@ def _unless_dead(operation):
         return handle(params)
 
     return handled
+
+
+def _also_of_queries(record):
+    """An alarm over a query of Metrics Insights is kept under the query; nothing here would ever set it off."""
+
+    def recorded(name, properties):
+        queries = properties.get("Metrics")
+        if not queries:
+            return record(name, properties)
+        plain = {key: value for key, value in properties.items() if key != "Metrics"}
+        return record(name, {**plain, "Namespace": "Metrics Insights", "MetricName": queries[0]["Expression"]})
+
+    return recorded
 
 
 def _unless_refused(create):
