@@ -10,13 +10,14 @@ pub mod man;
 pub mod printer;
 pub mod replay;
 pub mod search;
+pub mod stack;
 pub mod teardown;
 
 use clap::Subcommand;
 
 use self::{
     audit::AuditArgs, backfill::BackfillArgs, bootstrap::BootstrapArgs, completion::CompletionArgs, groups::GroupsArgs,
-    man::ManArgs, printer::Output, replay::ReplayArgs, search::SearchArgs, teardown::TeardownArgs,
+    man::ManArgs, printer::Output, replay::ReplayArgs, search::SearchArgs, stack::StackArgs, teardown::TeardownArgs,
 };
 use crate::{
     args::{Format, Rate},
@@ -39,6 +40,7 @@ pub enum Command {
     Replay(ReplayArgs),
     Groups(GroupsArgs),
     Teardown(TeardownArgs),
+    Stack(StackArgs),
     Completion(CompletionArgs),
     Man(ManArgs),
 }
@@ -55,7 +57,7 @@ impl Command {
             Self::Replay(args) => args.format.output,
             Self::Teardown(args) => args.format.output,
             Self::Search(args) => args.printing.output.is_some_and(Output::is_json).then_some(Format::Json),
-            Self::Completion(_) | Self::Man(_) => None,
+            Self::Stack(_) | Self::Completion(_) | Self::Man(_) => None,
         }
     }
 
@@ -72,6 +74,7 @@ impl Command {
             Self::Groups(args) => Box::pin(groups::run(args, cx, ui)).await,
             Self::Replay(args) => Box::pin(replay::run(args, cx, ui)).await,
             Self::Teardown(args) => Box::pin(teardown::run(args, cx, ui)).await,
+            Self::Stack(args) => Box::pin(stack::run(args, cx, ui)).await,
             Self::Completion(args) => completion::run(args, ui),
             Self::Man(args) => man::run(args, ui),
         }

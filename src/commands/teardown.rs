@@ -206,6 +206,10 @@ impl Teardown<'_> {
             Err(error) => tracing::info!("{}; disables the rule itself", error.one_line()),
         }
         if let Err(error) = disable(self.aws, &stack.name.rule()).await {
+            // Who may not even turn it off will not get the stack away, either.
+            if error.kind == Kind::Denied {
+                return Err(error.hint("nothing was removed; it takes cloudformation:UpdateStack and DeleteStack"));
+            }
             self.ui.warning(format_args!("{}; what it subscribes meanwhile is removed, too", error.one_line()));
         }
         Ok(None)
@@ -424,6 +428,7 @@ mod tests {
             ("DescribeAccountPolicies", 200, r#"{"accountPolicies": []}"#),
             ("DescribeLogGroups", 200, GROUPS),
             ("DescribeSubscriptionFilters", 200, &filters()),
+            ("DisableRule", 200, "{}"),
             ("DeleteSubscriptionFilter", 400, denied),
         ])
         .await;
@@ -501,6 +506,24 @@ mod tests {
         done.unwrap();
         assert!(!asked.iter().any(|name| name.contains("LogGroups") || name.contains("Filters")), "{asked:?}");
         assert!(said.contains("no filter was looked for"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn who_may_not_turn_the_rule_off_removes_nothing() {
+        let stack = described("123456789012", "UPDATE_COMPLETE", &format!("{PARAMETERS}{OUTPUTS}"));
+        let (done, _, asked) = teardown(&[
+            ("DescribeStacks", 200, &stack),
+            ("DescribeAccountPolicies", 200, r#"{"accountPolicies": []}"#),
+            ("DescribeLogGroups", 200, GROUPS),
+            ("DescribeSubscriptionFilters", 200, &filters()),
+            ("DescribeStackEvents", 200, &events(&["CREATE_COMPLETE"])),
+            ("UpdateStack", 403, &refused("AccessDenied", "not you")),
+            ("DisableRule", 400, DENIED),
+        ])
+        .await;
+        let error = done.unwrap_err();
+        assert!(error.kind == Kind::Denied && error.to_string().contains("nothing was removed"), "{error}");
+        assert_eq!(changes(&asked), ["UpdateStack", "DisableRule"]);
     }
 
     #[tokio::test]

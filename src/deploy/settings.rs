@@ -487,6 +487,25 @@ mod tests {
         assert_eq!(settings, StackSettings::default());
     }
 
+    #[test]
+    fn the_dashboard_is_json_and_shows_what_the_forwarder_tells() {
+        let (_, rest) = TEMPLATE.split_once("DashboardBody: !Sub |\n").unwrap();
+        let body: String = rest.lines().map_while(|line| line.strip_prefix("        ")).collect();
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let told = include_str!("../../stack/sink/src/lambda/metrics.rs");
+        let mut own = 0;
+        for widget in body["widgets"].as_array().unwrap() {
+            let mut namespace = "";
+            for metric in widget["properties"]["metrics"].as_array().unwrap() {
+                let [Some(first), Some(name)] = [metric[0].as_str(), metric[1].as_str()] else { continue };
+                namespace = if first == "." { namespace } else { first };
+                own += usize::from(namespace == "logctl");
+                assert!(namespace != "logctl" || told.contains(&format!("\"{name}\"")), "{name}");
+            }
+        }
+        assert_eq!(own, 8);
+    }
+
     const SIGNED: &str = "https://search-a.eu-west-1.es.amazonaws.com";
 
     fn merged(typed: &[(&str, &str)], deployed: Option<&StackSettings>) -> Result<StackSettings, Error> {

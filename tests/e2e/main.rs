@@ -17,6 +17,7 @@ mod function;
 mod hostile;
 mod http;
 mod long;
+mod pipeline;
 mod proxy;
 mod queries;
 mod questions;

@@ -10,6 +10,7 @@ pub mod coverage;
 pub mod dead_letter;
 pub mod document;
 pub mod domain_arn;
+pub mod domain_roles;
 pub mod endpoint;
 pub mod event;
 pub mod event_id;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode, Uri};
-use logctl_core::{compression::Compression, names::IndexPrefix, partition::Partition};
+use logctl_core::{compression::Compression, domain_roles::DomainRoles, names::IndexPrefix, partition::Partition};
 use logctl_sink::{
     aws::AwsError,
     domain::Domain,
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::{roles::Roles, template};
+use crate::template;
 
 /// How long one request may take. Eight of them, the answer among them, and the patience below fit into the function's time;
 /// more are made only where the domain answers soon.
@@ -139,7 +139,7 @@ pub struct DomainAccess {
     replicas: String,
     compression: Compression,
     /// The roles that it has to admit; none where requests are not signed.
-    roles: Option<Roles>,
+    roles: Option<DomainRoles>,
     patience: Duration,
 }
 
@@ -150,8 +150,8 @@ impl DomainAccess {
     /// One line that names the variable that is wrong.
     pub fn new(environment: Environment<'_>) -> Result<Self, ConfigError> {
         let arns: Option<String> = environment.optional("LOGCTL_ROLES")?;
-        let roles = arns.map(|arns| -> Result<Roles, ConfigError> {
-            Ok(Roles {
+        let roles = arns.map(|arns| -> Result<DomainRoles, ConfigError> {
+            Ok(DomainRoles {
                 name: environment.require("LOGCTL_ROLE_NAME")?,
                 arns: arns.split(',').map(str::to_owned).collect(),
                 domain: environment.require("LOGCTL_DOMAIN_ARN")?,
@@ -197,8 +197,8 @@ impl DomainAccess {
 
     /// Maps the stack's roles to one on the domain, where we may: only an administrator of the domain may. A domain without
     /// roles of its own has nothing to map.
-    async fn map(&self, roles: &Roles) -> Result<(), Problem> {
-        let role = Roles::permissions(&self.prefix).to_string();
+    async fn map(&self, roles: &DomainRoles) -> Result<(), Problem> {
+        let role = DomainRoles::permissions(&self.prefix).to_string();
         if !self.send(Method::PUT, &roles.role_path(), role.into()).await?.status.is_success() {
             return Ok(()); // What the domain really needs shows when the template is installed.
         }

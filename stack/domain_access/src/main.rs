@@ -1,7 +1,6 @@
 //! DomainAccess: sets up the domain before the first document, as a custom resource of the stack.
 
 mod handler;
-mod roles;
 mod template;
 
 use std::time::SystemTime;
