@@ -8,6 +8,7 @@ mod auth;
 mod broken_calls;
 mod busy_index;
 mod causes;
+mod conformance;
 mod delivery;
 mod deployments;
 mod domains;

@@ -64,6 +64,8 @@ type OfOperation = Arc<dyn Fn(&str) -> Vec<Fault> + Send + Sync>;
 pub struct Call {
     /// Its operation; of services that speak REST what stands for it.
     pub operation: String,
+    /// What was sent before the body.
+    pub head: String,
     /// What was sent.
     pub body: String,
     /// What was answered.
@@ -220,7 +222,13 @@ impl Proxy {
     /// Keeps a call, and tells its place.
     fn note(&self, request: &Message) -> usize {
         let body = String::from_utf8_lossy(&request.body).into_owned();
-        let call = Call { operation: operation(request, &body), body, answer: String::new(), at: 0 };
+        let call = Call {
+            operation: operation(request, &body),
+            head: String::from_utf8_lossy(&request.head).into_owned(),
+            body,
+            answer: String::new(),
+            at: 0,
+        };
         let mut calls = self.calls.lock().unwrap();
         calls.push(call);
         calls.len() - 1
