@@ -28,7 +28,7 @@ quick: ## What a change must pass every few minutes: formatting, lints, unit tes
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	INSTA_UPDATE=no $(CARGO) test --locked --workspace --lib --bins --test cli --test layers --test redaction --test formats
 
-test: functions ## Set up everything and run every test
+test: functions lint-template ## Set up everything and run every test
 	INSTA_UPDATE=no $(CARGO) test --locked --workspace
 	$(CARGO) test --locked --package logctl-core --lib # With the features that the functions have.
 

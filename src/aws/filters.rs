@@ -1,13 +1,17 @@
 //! Subscription filters, one call a group.
 
-use aws_sdk_cloudwatchlogs::{Client, types::Distribution};
+use aws_sdk_cloudwatchlogs::{
+    Client,
+    types::{Distribution, SubscriptionFilter},
+};
+use jiff::Timestamp;
 use logctl_core::{
     coverage::Filter,
     service::{LIMIT_EXCEEDED, NOT_FOUND, NOT_YET_PERMITTED},
 };
 
 use super::{Aws, RateLimiter};
-use crate::error::Error;
+use crate::{error::Error, time::from_milliseconds};
 
 /// Filter calls under way at once; the limiter keeps them under the quota, this hides their latency.
 pub const AT_ONCE: usize = 8;
@@ -58,6 +62,18 @@ impl<'a> FilterCalls<'a> {
             selection: filter.field_selection_criteria().map(str::to_owned),
         });
         Ok(Some(filters.collect()))
+    }
+
+    /// Since when a filter of the group sends to `destination`; `None` where none does.
+    ///
+    /// # Errors
+    /// When the filters cannot be read.
+    pub async fn since(&self, group: &str, destination: &str) -> Result<Option<Timestamp>, Error> {
+        let call = || self.client.describe_subscription_filters().log_group_name(group).send();
+        let page = self.aws.limited(self.limiter, call).await;
+        let page = page.map_err(|error| self.aws.explain(&format!("cannot read the filters of {group}"), &error))?;
+        let ours = page.subscription_filters().iter().find(|filter| filter.destination_arn() == Some(destination));
+        Ok(ours.and_then(SubscriptionFilter::creation_time).map(from_milliseconds))
     }
 
     /// Makes the group's filter of this name what it should be: everything, to `forwarder`.

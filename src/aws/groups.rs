@@ -1,6 +1,6 @@
 //! Log groups.
 
-use aws_sdk_cloudwatchlogs::types::{self, LogGroupClass};
+use aws_sdk_cloudwatchlogs::types::{self, LogGroupClass, LogStream, OrderBy};
 use jiff::Timestamp;
 use logctl_core::coverage::Class;
 
@@ -68,6 +68,21 @@ pub async fn names(aws: &Aws) -> Result<Vec<String>, Error> {
             return Ok(names);
         }
     }
+}
+
+/// When the newest event of a group happened, as its streams tell, which may be an hour late; `None` where it holds none.
+///
+/// # Errors
+/// When its streams cannot be read.
+pub async fn newest_event(aws: &Aws, group: &str) -> Result<Option<Timestamp>, Error> {
+    let client = aws.logs();
+    let call = || {
+        let call = client.describe_log_streams().log_group_name(group).order_by(OrderBy::LastEventTime);
+        call.descending(true).limit(1).send()
+    };
+    let page = aws.limited(&RateLimiter::new(RATE), call).await;
+    let page = page.map_err(|error| aws.explain(&format!("cannot read the streams of {group}"), &error))?;
+    Ok(page.log_streams().first().and_then(LogStream::last_event_timestamp).map(from_milliseconds))
 }
 
 fn unread(aws: &Aws) -> String {

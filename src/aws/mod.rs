@@ -6,6 +6,7 @@ pub mod filters;
 pub mod groups;
 mod limiter;
 mod login;
+pub mod metrics;
 #[cfg(test)]
 pub(crate) mod mocked;
 pub mod past;
@@ -19,6 +20,7 @@ use std::{error::Error as StdError, fmt, future::Future};
 use aws_config::{Region, SdkConfig};
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use logctl_core::partition::Partition;
 use logctl_sink::aws::{AwsError, Hosts};
 use serde::Serialize;
 
@@ -58,6 +60,23 @@ impl fmt::Display for Target {
             Some(alias) => write!(f, "account {account} ({alias}), {region}"),
             None => write!(f, "account {account}, {region}"),
         }
+    }
+}
+
+impl Target {
+    /// The command that lets CloudWatch Logs invoke a function again, by its name or ARN.
+    #[must_use]
+    pub fn give_back(&self, function: &str) -> String {
+        let Self { account, region, partition, .. } = self;
+        let principal = match Partition::of(region).name {
+            "aws-cn" => format!("logs.{region}.amazonaws.com.cn"),
+            _ => "logs.amazonaws.com".to_owned(),
+        };
+        format!(
+            "give it back: aws lambda add-permission --region {region} --function-name {function} --statement-id logs \
+             --action lambda:InvokeFunction --principal {principal} --source-account {account} \
+             --source-arn 'arn:{partition}:logs:{region}:{account}:log-group:*'"
+        )
     }
 }
 

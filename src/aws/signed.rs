@@ -47,7 +47,7 @@ async fn signer(config: &SdkConfig, region: &str, clock: &Clock, asking: &Asking
 impl Aws {
     /// Where the services answer: as the variables say that the SDKs read.
     pub(super) fn hosts_of(config: &SdkConfig, env: &Environment) -> Hosts {
-        const OWN: [(&str, &str); 9] = [
+        const OWN: [(&str, &str); 12] = [
             ("s3", "AWS_ENDPOINT_URL_S3"),
             ("secretsmanager", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             ("lambda", "AWS_ENDPOINT_URL_LAMBDA"),
@@ -57,6 +57,9 @@ impl Aws {
             ("cloudformation", "AWS_ENDPOINT_URL_CLOUDFORMATION"),
             ("cloudtrail", "AWS_ENDPOINT_URL_CLOUDTRAIL"),
             ("events", "AWS_ENDPOINT_URL_EVENTBRIDGE"),
+            ("monitoring", "AWS_ENDPOINT_URL_CLOUDWATCH"),
+            ("sqs", "AWS_ENDPOINT_URL_SQS"),
+            ("iam", "AWS_ENDPOINT_URL_IAM"),
         ];
         let ignored = env.var("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == Some("true");
         let own = |(service, name)| Some((service, env.var(name).filter(|_| !ignored)?.to_owned()));
@@ -89,7 +92,8 @@ impl Aws {
     /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccountAliases.html>.
     pub(super) async fn alias(&self) -> Option<String> {
         let (host, region) = Partition::named(&self.target.partition)?.iam?;
-        let base = self.config.endpoint_url().map_or_else(|| format!("https://{host}"), str::to_owned);
+        let instead = self.hosts.of_service.get("iam").or(self.hosts.all.as_ref());
+        let base = instead.cloned().unwrap_or_else(|| format!("https://{host}"));
         let url = format!("{}/?Action=ListAccountAliases&Version=2010-05-08", base.trim_end_matches('/'));
         let mut request = Request::get(url).body(Bytes::new()).ok()?;
         self.signer().await.ok()?.in_region(region).sign(&mut request, "iam").ok()?;
@@ -102,7 +106,7 @@ impl Aws {
     #[must_use]
     pub fn explain_signed(&self, what: &str, error: &AwsError) -> Error {
         match error {
-            AwsError::Service { code, message } => self.asking().service(what, code, message),
+            AwsError::Service { code, message, .. } => self.asking().service(what, code, message),
             _ => Error::failed(what).because(error),
         }
     }

@@ -8,7 +8,10 @@ use tokio::time::{Instant, sleep};
 
 use super::{Outcome, Plan, Step};
 use crate::{
-    aws::filters::{AT_ONCE, FilterCalls, Put},
+    aws::{
+        Target,
+        filters::{AT_ONCE, FilterCalls, Put},
+    },
     error::Error,
     interrupt::Interrupt,
     progress::Progress,
@@ -43,7 +46,7 @@ pub async fn apply(
 ) -> Outcome {
     progress.total(plan.steps.len());
     let mut outcome = Outcome::new(plan);
-    let work = Work { calls, forwarder, interrupt, progress };
+    let work = Work { target: &plan.target, calls, forwarder, interrupt, progress };
     let (puts, deletes): (Vec<&Step>, Vec<&Step>) =
         plan.steps.iter().partition(|step| matches!(step.change, Change::Put { .. }));
     work.all(&deletes, &mut outcome).await;
@@ -70,6 +73,7 @@ pub async fn apply(
 }
 
 struct Work<'a> {
+    target: &'a Target,
     calls: &'a FilterCalls<'a>,
     forwarder: &'a str,
     interrupt: &'a Interrupt,
@@ -77,18 +81,6 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// The permission is part of the stack; who took it away can only give it back.
-    fn without_permission(&self) -> Error {
-        let mut parts = self.forwarder.splitn(7, ':').skip(1);
-        let [partition, _, region, account] = std::array::from_fn(|_| parts.next().unwrap_or_default());
-        Error::failed("CloudWatch Logs may not invoke the forwarder: its permission is gone").hint(format!(
-            "give it back: aws lambda add-permission --region {region} --function-name {} --statement-id logs \
-             --action lambda:InvokeFunction --principal logs.amazonaws.com --source-account {account} \
-             --source-arn 'arn:{partition}:logs:{region}:{account}:log-group:*'",
-            self.forwarder
-        ))
-    }
-
     async fn all(&self, steps: &[&Step], outcome: &mut Outcome) {
         let steps = steps.iter().take_while(|_| !self.interrupt.is_set());
         let steps = stream::iter(steps).map(async |step| (*step, self.step(step, Duration::ZERO).await));
@@ -125,7 +117,8 @@ impl Work<'_> {
                 Put::Full => return Ok(StepOutcome::Full),
                 Put::NotYetPermitted if self.interrupt.is_set() => return Err(Error::failed("interrupted")),
                 Put::NotYetPermitted if Instant::now() >= patience_ends => {
-                    return Err(self.without_permission());
+                    let says = "CloudWatch Logs may not invoke the forwarder: its permission is gone";
+                    return Err(Error::failed(says).hint(self.target.give_back(self.forwarder)));
                 }
                 Put::NotYetPermitted => {
                     self.progress.note("waiting for the forwarder's permission");

@@ -1,9 +1,12 @@
 //! What is looked at before and after something is deployed, one line each.
 
+pub mod chain;
 pub mod preflight;
 
 use serde::Serialize;
 use strum::Display;
+
+use crate::error::{Error, Kind};
 
 /// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display)]
@@ -18,6 +21,11 @@ pub enum Status {
     Broken,
     /// That could not be found out.
     Unknown,
+}
+
+/// What is not known for want of credentials ends the run.
+fn unless_logged_out(error: Error) -> Result<Error, Error> {
+    if error.kind == Kind::LoggedOut { Err(error) } else { Ok(error) }
 }
 
 /// Something that was looked at.

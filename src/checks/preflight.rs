@@ -2,29 +2,37 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use logctl_core::{
     auth::AuthMode,
     domain_arn::DomainArn,
     globs::Rules,
+    index_name::Period,
     names::{Function, StackName},
 };
-use logctl_sink::{aws::DomainStatus, domain::Secret};
+use logctl_sink::{
+    aws::{AwsError, DomainStatus},
+    domain::Secret,
+};
 use strum::IntoEnumIterator as _;
 
-use super::{Check, Status};
+use super::{Check, Status, unless_logged_out};
 use crate::{
     aws::{
-        Aws, groups,
+        Aws, groups, metrics,
         trail::{self, Recording},
     },
-    deploy::StackSettings,
+    deploy::{StackSettings, settings::MAX_ENVIRONMENT},
     domain::DomainError,
-    error::{Error, Kind},
+    error::Error,
     words::count,
 };
 
 /// How long the domain may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// Copies that an account has to leave to functions for which none are set apart:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>.
+const LEFT_FOR_ALL: u64 = 100;
 /// Copies of each shard where a domain has a zone in standby: three in all.
 const WITH_STANDBY: &str = "0-2";
 
@@ -38,6 +46,10 @@ pub struct Preflight<'a> {
     pub creates: bool,
     /// Whether somebody has said how many copies there are of each shard.
     pub replicas_typed: bool,
+    /// Copies of the forwarder that are set apart already.
+    pub reserved_before: u64,
+    /// When the run began.
+    pub now: Timestamp,
 }
 
 impl Preflight<'_> {
@@ -53,19 +65,26 @@ impl Preflight<'_> {
         if let Ok(Some(domain)) = &described
             && domain.has_standby()
             && !self.replicas_typed
+            && !in_threes(&settings.replicas)
         {
             WITH_STANDBY.clone_into(&mut settings.replicas);
         }
-        let (domain, trail, names, rules) = tokio::join!(
+        let (domain, trail, names, rules, volume) = tokio::join!(
             self.domain(settings, described.as_ref()),
             trail::recording(self.aws),
             self.names(),
-            self.rules(settings)
+            self.rules(settings),
+            self.volume(settings)
         );
         checks.extend(domain?);
-        checks.push(recording(&trail));
+        checks.push(recording(&trail?));
         checks.extend(names?);
         checks.push(rules?);
+        checks.push(volume?);
+        checks.extend(self.concurrency(settings).await?);
+        checks.extend(settings.environments().map(|(function, bytes)| {
+            Check::ok("environment", format!("{function}: {bytes} of {MAX_ENVIRONMENT} bytes"))
+        }));
         Ok(checks)
     }
 
@@ -95,7 +114,7 @@ impl Preflight<'_> {
             Ok(true) => Check::ok(ID, format!("{} is of {host}", settings.secret)),
             Ok(false) => Check::new(ID, Status::Warn, "the secret does not say of which host it is")
                 .hint(format!("add \"host\": \"{host}\" beside its password: then no other host is ever told it")),
-            Err(error) if error.code().is_none() => Check::new(ID, Status::Broken, error.to_string()),
+            Err(error @ AwsError::Request(_)) => Check::new(ID, Status::Broken, error.to_string()),
             Err(error) => {
                 let error = unless_logged_out(self.aws.explain_signed("cannot read the secret", &error))?;
                 Check::new(ID, Status::Unknown, error.one_line())
@@ -131,7 +150,12 @@ impl Preflight<'_> {
             return Ok(Vec::new());
         };
         let mut checks = Vec::new();
-        checks.push(match domain.client(self.aws, PATIENCE).await?.engine().await {
+        let client = match domain.client(self.aws, PATIENCE).await {
+            Ok(client) => client,
+            // What the functions may read is not what the caller may.
+            Err(error) => return Ok(vec![Check::new(ID, Status::Unknown, unless_logged_out(error)?.one_line())]),
+        };
+        checks.push(match client.engine().await {
             Ok(engine) if engine.is_too_old() => Check::new(
                 ID,
                 Status::Broken,
@@ -200,7 +224,14 @@ impl Preflight<'_> {
         for function in Function::iter() {
             let name = self.stack.function(function);
             let tags = || client.function_tags(&self.aws.target.account, &name);
-            if let Ok(Some(_)) = self.aws.call_signed("lambda", tags).await {
+            let found = match self.aws.call_signed("lambda", tags).await {
+                Ok(found) => found,
+                Err(error) => {
+                    let error = self.aws.explain_signed(&format!("cannot tell whether {name} is free"), &error);
+                    return Ok(Some(Check::new(ID, Status::Unknown, unless_logged_out(error)?.one_line())));
+                }
+            };
+            if found.is_some() {
                 let says = format!("there is a function {name} that no stack {} owns", self.stack);
                 return Ok(Some(Check::new(ID, Status::Broken, says).hint(format!(
                     "delete it (aws lambda delete-function --function-name {name}), or take another --stack"
@@ -223,7 +254,31 @@ impl Preflight<'_> {
                 Check::new(ID, Status::Broken, says)
                     .hint(format!("a removed stack may have left it; delete it: {remove}"))
             }
-            None => Check::ok(ID, "the names of the stack are free"),
+            None => Check::ok(ID, "the names of its functions and log groups are free"),
+        }))
+    }
+
+    /// Whether the account can set as many copies of the forwarder apart.
+    async fn concurrency(&self, settings: &StackSettings) -> Result<Option<Check>, Error> {
+        const ID: &str = "concurrency";
+        let wanted = settings.reserved_concurrency;
+        if wanted == 0 {
+            return Ok(None);
+        }
+        let client = self.aws.signed().await?;
+        let free = match self.aws.call_signed("lambda", || client.unreserved_concurrency()).await {
+            Ok(unreserved) => unreserved.saturating_sub(LEFT_FOR_ALL),
+            Err(error) => {
+                let error = unless_logged_out(self.aws.explain_signed("cannot read how many copies may run", &error))?;
+                return Ok(Some(Check::new(ID, Status::Unknown, error.one_line())));
+            }
+        };
+        // What a stack has set apart already is its own.
+        Ok(Some(if wanted.saturating_sub(self.reserved_before) > free {
+            let says = format!("{wanted} copies cannot be set apart: {free} more are free in {}", self.aws.target);
+            Check::new(ID, Status::Broken, says).hint("lower --reserved-concurrency, or leave it out")
+        } else {
+            Check::ok(ID, format!("{wanted} copies of the forwarder are set apart, {free} are free"))
         }))
     }
 
@@ -245,12 +300,64 @@ impl Preflight<'_> {
     }
 }
 
-/// What is not known for want of credentials ends the run.
-fn unless_logged_out(error: Error) -> Result<Error, Error> {
-    if error.kind == Kind::LoggedOut { Err(error) } else { Ok(error) }
+/// Bytes of a GB, as prices count them.
+const GB: f64 = 1e9;
+/// Below this many GB a day an index may cover a week.
+const FEW: f64 = 10.0;
+/// GB of an index that one primary shard holds well.
+const OF_A_SHARD: f64 = 40.0;
+/// Dollars for a GB of an index and month, on gp3 volumes of OpenSearch Service in us-east-1:
+/// <https://aws.amazon.com/opensearch-service/pricing/>.
+const PRICE_OF_STORAGE: f64 = 0.122;
+/// Dollars for a million invocations, and for a GB of memory and second: <https://aws.amazon.com/lambda/pricing/>.
+const PRICE_OF_INVOCATIONS: f64 = 0.20;
+const PRICE_OF_MEMORY: f64 = 0.000_016_666_7;
+/// What is assumed: invocations and GB-seconds for a GB of logs, and days that an index is kept.
+const INVOCATIONS: f64 = 20_000.0;
+const SECONDS: f64 = 100.0;
+const KEPT: f64 = 30.0;
+
+impl Preflight<'_> {
+    /// How much is logged, what kind of index fits that, and what it costs.
+    async fn volume(&self, settings: &StackSettings) -> Result<Check, Error> {
+        const ID: &str = "volume";
+        let bytes = match metrics::incoming_bytes_a_day(self.aws, self.now).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Check::ok(ID, "CloudWatch has no figure yet of how much is logged")),
+            Err(error) => return Ok(Check::new(ID, Status::Unknown, unless_logged_out(error)?.one_line())),
+        };
+        let check = Check::ok(ID, volume(bytes / GB, &settings.replicas));
+        Ok(match (bytes / GB, settings.period) {
+            (few, Period::Day) if few < FEW => check.hint("so little fits weekly indices: --index-period week"),
+            (many, Period::Week | Period::Month) if many >= FEW => {
+                check.hint("so much wants daily indices: --index-period day")
+            }
+            _ => check,
+        })
+    }
 }
 
-fn recording(trail: &Recording) -> Check {
+/// A daily volume in words, with its price.
+fn volume(gb: f64, replicas: &str) -> String {
+    let copies = 1.0 + replicas.split_once('-').and_then(|(_, most)| most.parse::<f64>().ok()).unwrap_or(1.0);
+    let storage = gb * KEPT * copies * PRICE_OF_STORAGE;
+    let lambda = gb * 30.0 * (INVOCATIONS / 1e6 * PRICE_OF_INVOCATIONS + SECONDS * PRICE_OF_MEMORY);
+    let shards = (gb / OF_A_SHARD).ceil().max(1.0);
+    let shards = if shards > 1.0 { format!(", which want {shards} primary shards a day") } else { String::new() };
+    format!(
+        "{gb:.1} GB a day come in{shards}; about ${:.0} a month: ${storage:.0} for {copies} copies of {KEPT} days on the domain \
+         (an index as large as its logs, ${PRICE_OF_STORAGE} a GB), ${lambda:.0} for Lambda",
+        storage.round() + lambda.round() // What is shown adds up.
+    )
+}
+
+/// Whether a range of copies is one that a domain with standby takes: three in all, or six.
+fn in_threes(replicas: &str) -> bool {
+    replicas.split_once('-').and_then(|(_, most)| most.parse::<u32>().ok()).is_some_and(|most| (most + 1) % 3 == 0)
+}
+
+/// Whether a trail tells the rule of new groups.
+pub(super) fn recording(trail: &Recording) -> Check {
     const ID: &str = "trail";
     match trail {
         Recording::By(name) => Check::ok(ID, format!("trail {name} tells of new log groups")),
@@ -260,8 +367,21 @@ fn recording(trail: &Recording) -> Check {
             "no CloudTrail trail records management events in this Region, so the rule will never fire",
         )
         .hint("create a trail, or run logctl backfill from time to time"),
-        Recording::Unknown => {
-            Check::new(ID, Status::Unknown, "cannot tell whether a CloudTrail trail records management events here")
-        }
+        Recording::Unknown(why) => Check::new(
+            ID,
+            Status::Unknown,
+            format!("cannot tell whether a CloudTrail trail records management events here: {why}"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_price_says_what_it_rests_on() {
+        insta::assert_snapshot!(volume(5.0, "0-1"), @"5.0 GB a day come in; about $38 a month: $37 for 2 copies of 30 days on the domain (an index as large as its logs, $0.122 a GB), $1 for Lambda");
+        assert!(volume(100.0, "0-2").contains("which want 3 primary shards a day"), "{}", volume(100.0, "0-2"));
     }
 }

@@ -5,7 +5,7 @@ mod plan;
 
 use aws_sdk_cloudformation::types::{Parameter, Tag};
 use logctl_core::{compression::Compression, endpoint::Endpoint, names::StackName};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     aws::Aws,
@@ -15,7 +15,7 @@ use crate::{
         DeployedStack, StackSettings,
         artifacts::{self, Archive, Artifacts},
         change_set::{ChangeSet, Draft, Verdict, with_change_set},
-        operation::Operation,
+        operation::{INTERVAL, LOOKS, Operation},
         settings::TEMPLATE,
         stack::{Phase, Status},
     },
@@ -33,7 +33,7 @@ use plan::{Outcome, Plan};
 const NO_BUCKET_YET: &str = "not-made-yet";
 
 /// What to do where nobody has seen the end of a deployment.
-const LATER: &str = "see how it ended with: logctl bootstrap --check";
+const LATER: &str = "see how it ended with the same command and --check";
 
 /// Runs the command.
 ///
@@ -53,11 +53,11 @@ pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
         settings.deployer = aws.principal();
     }
     check_roles(deployed, cx, &settings)?;
-    if deployed.is_some_and(|stack| !stack.to_apply.is_empty()) {
+    if args.set_up || deployed.is_some_and(|stack| !stack.to_apply.is_empty()) {
         settings.attempt = cx.env.now.as_millisecond().to_string(); // It may admit the stack by now.
     }
     settings.check_environments()?;
-    let checks = preflight(args, &mut settings, deployed.is_none(), &aws, cx, ui).await?;
+    let checks = preflight(args, &mut settings, deployed, &aws, cx, ui).await?;
 
     let artifacts = Artifacts::find(&aws).await?;
     let draft = |step, bucket: &str| Draft {
@@ -67,6 +67,7 @@ pub async fn run(args: &BootstrapArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
         parameters: parameters(&settings, deployed, &archives, bucket),
         tags: args.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect(),
         role: args.role_arn.as_deref(),
+        reverts_drift: args.revert_drift && deployed.is_some(),
         step,
         at: cx.env.now.as_millisecond(),
     };
@@ -219,18 +220,26 @@ impl Deployment<'_> {
         ended.check(&format!("cannot deploy stack {name}")).map_err(|error| error.hint(way_on(name, &ended.status)))?;
         // What the events say is believed once the stack says it, too, and tells what it has made.
         let unread = |error: Error| error.because(format!("stack {name} is {}", ended.status)).hint(LATER);
-        let stack = DeployedStack::find(aws, name).await.map_err(unread)?;
-        let stack =
-            stack.filter(|stack| stack.status.name == ended.status && stack.forwarder.is_some()).ok_or_else(|| {
-                unread(Error::failed(format!(
-                    "the deployment of stack {name} has ended, and its outputs are not there"
-                )))
-            })?;
-        if let Err(error) = artifacts::check_deployed(aws, name, archives).await {
-            if error.kind == Kind::Failed {
-                return Err(error);
+        let mut looks = 0;
+        let stack = loop {
+            let stack = DeployedStack::find(aws, name).await.map_err(unread)?;
+            match stack.filter(|stack| stack.status.name == ended.status && stack.forwarder.is_some()) {
+                Some(stack) => break stack,
+                None if looks < LOOKS => looks += 1,
+                None => {
+                    let says = format!("the deployment of stack {name} has ended, and its outputs are not there");
+                    return Err(unread(Error::failed(says)));
+                }
             }
-            ui.warning(format_args!("{}; what they run was not compared", error.one_line()));
+            sleep(INTERVAL).await;
+        };
+        match artifacts::check_deployed(aws, name, archives).await {
+            Ok(None) => {}
+            Ok(Some(changed)) => return Err(changed),
+            Err(error) if error.kind == Kind::LoggedOut => {
+                return Err(error.because(format!("stack {name} is deployed; what its functions run was not compared")));
+            }
+            Err(error) => ui.warning(format_args!("{}; what they run was not compared", error.one_line())),
         }
         drop(progress);
         let shown = ui.show(&Outcome::deployed(plan));
@@ -320,12 +329,15 @@ fn check_status(stack: Option<&DeployedStack>) -> Result<(), Error> {
 async fn preflight(
     args: &BootstrapArgs,
     settings: &mut StackSettings,
-    creates: bool,
+    deployed: Option<&DeployedStack>,
     aws: &Aws,
     cx: &Context<'_>,
     ui: &mut Ui,
 ) -> Result<Vec<Check>, Error> {
-    let preflight = Preflight { aws, stack: &cx.stack, creates, replicas_typed: args.replicas.is_some() };
+    let replicas_typed = args.replicas.is_some();
+    let reserved_before = deployed.map_or(0, |stack| stack.settings.reserved_concurrency);
+    let (stack, creates, now) = (&cx.stack, deployed.is_none(), cx.env.now);
+    let preflight = Preflight { aws, stack, creates, replicas_typed, reserved_before, now };
     let progress = ui.progress("looking at the account", None);
     let checks = preflight.run(settings).await?;
     drop(progress);

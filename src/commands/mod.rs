@@ -4,6 +4,7 @@ pub mod audit;
 pub mod backfill;
 pub mod bootstrap;
 pub mod completion;
+pub mod doctor;
 mod group_report;
 pub mod groups;
 pub mod man;
@@ -12,12 +13,14 @@ pub mod replay;
 pub mod search;
 pub mod stack;
 pub mod teardown;
+pub mod why;
 
 use clap::Subcommand;
 
 use self::{
-    audit::AuditArgs, backfill::BackfillArgs, bootstrap::BootstrapArgs, completion::CompletionArgs, groups::GroupsArgs,
-    man::ManArgs, printer::Output, replay::ReplayArgs, search::SearchArgs, stack::StackArgs, teardown::TeardownArgs,
+    audit::AuditArgs, backfill::BackfillArgs, bootstrap::BootstrapArgs, completion::CompletionArgs, doctor::DoctorArgs,
+    groups::GroupsArgs, man::ManArgs, printer::Output, replay::ReplayArgs, search::SearchArgs, stack::StackArgs,
+    teardown::TeardownArgs, why::WhyArgs,
 };
 use crate::{
     args::{Format, Rate},
@@ -36,6 +39,8 @@ pub enum Command {
     Bootstrap(Box<BootstrapArgs>),
     Backfill(BackfillArgs),
     Audit(AuditArgs),
+    Doctor(DoctorArgs),
+    Why(WhyArgs),
     Search(SearchArgs),
     Replay(ReplayArgs),
     Groups(GroupsArgs),
@@ -53,6 +58,8 @@ impl Command {
             Self::Bootstrap(args) => args.format.output,
             Self::Backfill(args) => args.format.output,
             Self::Audit(args) => args.format.output,
+            Self::Doctor(args) => args.format.output,
+            Self::Why(args) => args.format.output,
             Self::Groups(args) => args.format.output,
             Self::Replay(args) => args.format.output,
             Self::Teardown(args) => args.format.output,
@@ -70,6 +77,8 @@ impl Command {
             Self::Bootstrap(args) => Box::pin(bootstrap::run(args, cx, ui)).await,
             Self::Backfill(args) => Box::pin(backfill::run(args, cx, ui)).await,
             Self::Audit(args) => Box::pin(audit::run(args, cx, ui)).await,
+            Self::Doctor(args) => Box::pin(doctor::run(args, cx, ui)).await,
+            Self::Why(args) => Box::pin(why::run(args, cx, ui)).await,
             Self::Search(args) => Box::pin(search::run(args, cx, ui)).await,
             Self::Groups(args) => Box::pin(groups::run(args, cx, ui)).await,
             Self::Replay(args) => Box::pin(replay::run(args, cx, ui)).await,

@@ -40,8 +40,9 @@ pub enum StackCommand {
     Package(PackageArgs),
     /// Print the IAM policy of a reader, an operator or a deployer
     ///
-    /// A reader searches and audits; an operator also subscribes groups and replays dead letters; a deployer also deploys and
-    /// removes the stack, with all that CloudFormation does in their name.
+    /// A reader searches, audits and looks at the chain; an operator also subscribes groups and replays dead letters; a deployer
+    /// also deploys and removes the stack, with what CloudFormation does in their name. A key, subnets and a secret are named once
+    /// the stack has them; who uses --role-arn has to be allowed iam:PassRole for that role as well.
     Policy(PolicyArgs),
     /// Print what the domain has to admit
     ///

@@ -103,10 +103,14 @@ async fn remove(aws: &Aws, args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -
     work.remove_policy(last.policy.as_deref()).await?;
     let unread = work.unread(&last);
     let gone = if unread.is_ok() { stack.as_ref() } else { None };
-    if let Some(stack) = gone {
-        work.remove_stack(stack, &mut outcome).await?;
+    outcome.unread = last.unread.clone();
+    if let Some(stack) = gone
+        && let Err(error) = work.remove_stack(stack, &mut outcome).await
+    {
+        let _ = ui.show(&outcome);
+        let things = names(outcome.done, last.policy.as_deref(), None);
+        return Err(error.because(format!("removed {things} before that")));
     }
-    outcome.unread = last.unread;
     let shown = ui.show(&outcome);
     let things = names(outcome.done, last.policy.as_deref(), gone.map(|stack| stack.name.as_str()));
     ui.status(format_args!("removed {things} in {}", aws.target));
@@ -267,7 +271,10 @@ impl Teardown<'_> {
         self.cx.interrupt.check(AGAIN)?;
         let progress = self.ui.progress("deleting the stack", None);
         let ended = Operation::delete(self.aws, &stack.id, stack.name.as_str()).await?;
-        let ended = ended.wait(self.aws, &progress).await?;
+        let ended = ended
+            .wait(self.aws, &progress)
+            .await
+            .map_err(|error| error.because(format!("AWS goes on deleting stack {}", stack.name)).hint(AGAIN))?;
         ended.check(&format!("cannot delete stack {}", stack.name)).map_err(|error| {
             error.hint(AGAIN).hint(format!(
                 "where CloudFormation cannot delete a resource, leave that one: \

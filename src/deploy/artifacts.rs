@@ -9,9 +9,10 @@ use aws_sdk_s3::{
 };
 use logctl_core::names::{Function, StackName};
 use sha2::{Digest as _, Sha256};
+use tokio::time::sleep;
 
 use super::{
-    operation::{Operation, Update, parameter},
+    operation::{INTERVAL, LOOKS, Operation, Update, parameter},
     stack::{self, Phase, Status},
 };
 use crate::{
@@ -133,17 +134,33 @@ impl Artifacts {
     pub async fn create(aws: &Aws, progress: &dyn Progress) -> Result<Self, Error> {
         let failed = "cannot create the artifact bucket";
         let hint = format!("see why with: aws cloudformation describe-stack-events --stack-name {STACK}");
-        if let Some(ArtifactStack { status, id, .. }) = ArtifactStack::find(aws).await?
-            && status.phase == Phase::Dead
-        {
-            progress.note(&format!("removing stack {STACK}, which is {}", status.name));
-            let ended = Operation::delete(aws, &id, STACK).await?.wait(aws, progress).await?;
-            ended.check(&format!("cannot remove stack {STACK}, which is {}", status.name))?;
+        if let Some(ArtifactStack { status, id, .. }) = ArtifactStack::find(aws).await? {
+            let is = || Error::failed(format!("{failed}: stack {STACK} is {}", status.name));
+            match status.phase {
+                Phase::Dead => {
+                    progress.note(&format!("removing stack {STACK}, which is {}", status.name));
+                    let ended = Operation::delete(aws, &id, STACK).await?.wait(aws, progress).await?;
+                    ended.check(&format!("cannot remove stack {STACK}, which is {}", status.name))?;
+                }
+                Phase::Damaged => {
+                    let way = format!("aws cloudformation continue-update-rollback --stack-name {STACK}");
+                    return Err(is().hint(way));
+                }
+                Phase::InProgress if status.name == "CREATE_IN_PROGRESS" => {} // It is waited for.
+                Phase::InProgress | Phase::Shell => return Err(is().hint("wait until that is done, then try again")),
+                Phase::Stands => return Err(is().because("it names no bucket").hint(hint)),
+            }
         }
         let parameters = [parameter(DEPLOYERS, &aws.principal())];
         let ended = Operation::create(aws, STACK, TEMPLATE, &parameters).await?.wait(aws, progress).await?;
         ended.check(failed).map_err(|error| error.hint(&hint))?;
-        Self::find(aws).await?.ok_or_else(|| Error::failed(failed).hint(hint))
+        for _ in 0..LOOKS {
+            if let Some(artifacts) = Self::find(aws).await? {
+                return Ok(artifacts);
+            }
+            sleep(INTERVAL).await;
+        }
+        Err(Error::failed(failed).hint(hint))
     }
 
     /// Lets the caller put archives there, beside those who may already.
@@ -218,22 +235,24 @@ pub async fn upload(aws: &Aws, bucket: &str, archives: &[Archive]) -> Result<(),
     Ok(())
 }
 
-/// Compares what the functions run with what was deployed.
+/// Compares what the functions run with what was deployed: says what is wrong, if something is.
 ///
 /// # Errors
-/// Failed where one runs something else; the error of AWS where that cannot be read.
-pub async fn check_deployed(aws: &Aws, stack: &StackName, archives: &[Archive]) -> Result<(), Error> {
+/// When that cannot be read.
+pub async fn check_deployed(aws: &Aws, stack: &StackName, archives: &[Archive]) -> Result<Option<Error>, Error> {
     let client = aws.signed().await?;
     for archive in archives {
         let name = stack.function(archive.function);
-        let runs = aws.call_signed("lambda", || client.function_code(&name)).await;
-        let runs = runs.map_err(|error| aws.explain_signed(&format!("cannot read what {name} runs"), &error))?;
-        if runs.as_deref() != Some(&base64_simd::STANDARD.encode_to_string(archive.hash)) {
-            return Err(Error::failed(format!("{name} runs other code than was deployed"))
-                .hint("somebody has changed it since; deploy again, and see who may change functions"));
+        let found = aws.call_signed("lambda", || client.function(&name)).await;
+        let found = found.map_err(|error| aws.explain_signed(&format!("cannot read what {name} runs"), &error))?;
+        let wanted = base64_simd::STANDARD.encode_to_string(archive.hash);
+        if found.is_none_or(|found| found.code_sha256 != wanted) {
+            let changed = Error::failed(format!("{name} runs other code than was deployed"))
+                .hint("somebody has changed it since; deploy again, and see who may change functions");
+            return Ok(Some(changed));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 impl Archive {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_cloudformation::types::{
-    Capability, Change, ChangeSetStatus, ChangeSetType, OperationEvent, Parameter, StackStatus, Tag, ValidationStatus,
+    Capability, Change, ChangeSetStatus, ChangeSetType, DeploymentMode, OperationEvent, Parameter, StackStatus, Tag,
+    ValidationStatus,
 };
 use logctl_core::names::StackName;
 use tokio::time::{Instant, sleep};
@@ -56,6 +57,8 @@ pub struct Draft<'a> {
     pub tags: Vec<Tag>,
     /// ARN of the role that CloudFormation works with; none leaves it as it is.
     pub role: Option<&'a str>,
+    /// Whether it also undoes what was changed by hand.
+    pub reverts_drift: bool,
     /// What the change set's name begins with; the time makes it its own.
     pub step: &'static str,
     /// When it is made, in milliseconds since 1970.
@@ -141,6 +144,7 @@ async fn create(aws: &Aws, draft: Draft<'_>) -> Result<ChangeSet, Error> {
             .capabilities(Capability::CapabilityNamedIam)
             .set_tags(Some(draft.tags.clone()).filter(|tags| !tags.is_empty()))
             .set_role_arn(draft.role.map(str::to_owned))
+            .set_deployment_mode(draft.reverts_drift.then_some(DeploymentMode::RevertDrift))
             .client_token(&token)
             .send()
     };
@@ -355,6 +359,7 @@ mod tests {
             parameters: Vec::new(),
             tags: Vec::new(),
             role: None,
+            reverts_drift: false,
             step: "bootstrap",
             at: 1,
         };

@@ -20,11 +20,11 @@ use crate::{
 };
 
 /// How long between two looks at a stack.
-const INTERVAL: Duration = Duration::from_secs(1);
+pub const INTERVAL: Duration = Duration::from_secs(1);
 /// How long an operation may take: CloudFormation's own limit for a custom resource, and some more.
 const PATIENCE: Duration = Duration::from_mins(90);
-/// How often the events are looked at for one that shows that an operation has begun.
-const LOOKS: usize = 3;
+/// How often something is looked for that CloudFormation may show a moment late.
+pub const LOOKS: usize = 3;
 
 /// Refusals that may come of a call that was made before, and whose answer was lost.
 const BEGUN_BEFORE: [&str; 7] = [

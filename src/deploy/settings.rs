@@ -208,7 +208,7 @@ const fn typed(
 
 /// Bytes of names and values that the environment of a function may have:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
-const MAX_ENVIRONMENT: usize = 4096;
+pub const MAX_ENVIRONMENT: usize = 4096;
 /// Bytes that a value may have which only the stack itself will know: an ARN, or the name of a bucket or a queue.
 const UNKNOWN: usize = 160;
 
@@ -221,6 +221,12 @@ fn environments() -> impl Iterator<Item = (&'static str, Vec<(&'static str, Opti
         let variables = lines.filter_map(|line| line.split_once(": "));
         (function, variables.map(|(name, value)| (name, value.strip_prefix("!Ref "))).collect())
     })
+}
+
+/// Bytes of an environment.
+fn size(values: &HashMap<&str, String>, variables: &[(&str, Option<&str>)]) -> usize {
+    let of = |parameter: Option<&str>| parameter.and_then(|name| values.get(name)).map_or(UNKNOWN, String::len);
+    variables.iter().map(|(name, parameter)| name.len() + of(*parameter)).sum()
 }
 
 /// The parameter that turns the rule on and off.
@@ -361,9 +367,7 @@ impl StackSettings {
     pub fn check_environments(&self) -> Result<(), Error> {
         let values: HashMap<&str, String> = self.to_parameters().collect();
         for (function, variables) in environments() {
-            let size =
-                |parameter: Option<&str>| parameter.and_then(|name| values.get(name)).map_or(UNKNOWN, String::len);
-            let bytes: usize = variables.iter().map(|(name, parameter)| name.len() + size(*parameter)).sum();
+            let bytes = size(&values, &variables);
             if bytes <= MAX_ENVIRONMENT {
                 continue;
             }
@@ -378,6 +382,12 @@ impl StackSettings {
             .hint(format!("most of them are of {}", flags.join(" and "))));
         }
         Ok(())
+    }
+
+    /// Bytes that the environment of each function would have.
+    pub fn environments(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let values: HashMap<&str, String> = self.to_parameters().collect();
+        environments().map(move |(function, variables)| (function, size(&values, &variables)))
     }
 
     /// Names and values of the parameters.

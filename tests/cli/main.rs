@@ -168,7 +168,7 @@ fn a_profile_that_does_not_exist_is_named_with_the_nearest() {
 }
 
 /// Every variable that logctl or the SDK reads.
-const VARIABLES: [&str; 50] = [
+const VARIABLES: [&str; 53] = [
     "ALL_PROXY",
     "AWS_ACCESS_KEY_ID",
     "AWS_CA_BUNDLE",
@@ -184,12 +184,15 @@ const VARIABLES: [&str; 50] = [
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_CLOUDFORMATION",
     "AWS_ENDPOINT_URL_CLOUDTRAIL",
+    "AWS_ENDPOINT_URL_CLOUDWATCH",
     "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
     "AWS_ENDPOINT_URL_EVENTBRIDGE",
+    "AWS_ENDPOINT_URL_IAM",
     "AWS_ENDPOINT_URL_LAMBDA",
     "AWS_ENDPOINT_URL_OPENSEARCH",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_SQS",
     "AWS_ENDPOINT_URL_STS",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_MAX_ATTEMPTS",

@@ -49,7 +49,7 @@ fn every_request_is_one_of_the_service_models() {
         ("LOGCTL_LOOKS", looks),
     ]);
     let mut subscriber =
-        Function::start(&root().join("target/dist/log_group_created"), variables, Duration::from_secs(60));
+        Function::start(&root().join("target/dist/log_group_created"), variables, Duration::from_mins(1));
     rig.sandbox.create_group("/shop/new");
     rig.sandbox.put_events("/shop/new", &["an event".to_owned()]);
     let at = jiff::Timestamp::from_millisecond(now()).unwrap().to_string();

@@ -11,6 +11,7 @@ mod causes;
 mod conformance;
 mod delivery;
 mod deployments;
+mod doctor;
 mod domains;
 mod faults;
 mod formats;

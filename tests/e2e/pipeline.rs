@@ -64,6 +64,8 @@ fn each_may_do_what_the_policy_is_for_and_no_more() {
     let reader = may("reader");
     reader("audit", &sandbox).exits(0).prints("/shop/orders\tmissing");
     reader("groups", &sandbox).ok();
+    reader("doctor", &sandbox).ok();
+    reader("why /shop/orders", &sandbox).exits(8).prints("missing: no subscription filter");
     reader("backfill --yes", &sandbox).exits(4).says("logs:PutSubscriptionFilter");
     reader("bootstrap --yes --exclude /other/*", &sandbox).exits(4).says("cloudformation:CreateChangeSet");
     reader("teardown --yes", &sandbox).exits(4);

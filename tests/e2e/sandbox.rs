@@ -249,6 +249,11 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         self.wait(self.logs().create_log_group().log_group_name(name).send()).unwrap();
     }
 
+    pub fn create_group_of_class(&self, name: &str, class: &str) {
+        let create = self.logs().create_log_group().log_group_name(name).log_group_class(class.into());
+        self.wait(create.send()).unwrap();
+    }
+
     pub fn delete_group(&self, name: &str) {
         self.wait(self.logs().delete_log_group().log_group_name(name).send()).unwrap();
     }
@@ -266,8 +271,12 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     }
 
     pub fn put_filter(&self, group: &str, name: &str, destination: &str) {
+        self.put_filter_with_pattern(group, name, "", destination);
+    }
+
+    pub fn put_filter_with_pattern(&self, group: &str, name: &str, pattern: &str, destination: &str) {
         let client = self.logs();
-        let put = client.put_subscription_filter().log_group_name(group).filter_name(name).filter_pattern("");
+        let put = client.put_subscription_filter().log_group_name(group).filter_name(name).filter_pattern(pattern);
         self.wait(put.destination_arn(destination).send()).unwrap();
     }
 
@@ -338,7 +347,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     }
 
     /// Calls an operation of a service that speaks JSON.
-    fn json_call(&self, service: &'static str, target: &str, input: &Value) -> Value {
+    pub fn json_call(&self, service: &'static str, target: &str, input: &Value) -> Value {
         let credentials = aws_credential_types::Credentials::from_keys("test", "test", None);
         let signer = logctl_sink::aws::Signer::new(credentials, "us-east-1".to_owned(), std::time::SystemTime::now);
         let http = logctl_sink::http::HttpClient::new(None).unwrap();

@@ -23,6 +23,7 @@ use crate::{
 /// Shows what would change, asks, and follows the deployment. Doing it twice changes nothing. Options that are left out
 /// keep the value that the stack has.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct BootstrapArgs {
     /// Where the domain answers, with https:// [env: LOGCTL_ENDPOINT, for a stack that names none yet]
     #[arg(long, value_name = "URL")]
@@ -108,6 +109,12 @@ pub struct BootstrapArgs {
     /// Only say whether something would change: exit with 8 if so
     #[arg(long, conflicts_with = "dry_run")]
     pub check: bool,
+    /// Have the domain set up once more, as after its index template was lost
+    #[arg(long)]
+    pub set_up: bool,
+    /// Undo what was changed by hand since the last deployment
+    #[arg(long)]
+    pub revert_drift: bool,
     /// Replace or remove what deliveries depend on, although they stop until backfill has run
     #[arg(long)]
     pub accept_gap: bool,

@@ -30,7 +30,10 @@ pub fn of(accounts: &[String], target: &Target, stack: &StackName, deployed: Opt
     let policy = json!({"Version": "2012-10-17", "Statement": statements});
     let policy = serde_json::to_string_pretty(&policy).unwrap_or_default();
     let requests: String = roles.iter().map(|roles| roles.requests(&prefix) + "\n").collect();
-    format!("{policy}\n\n# With fine-grained access control also, as an administrator of the domain:\n{requests}")
+    format!(
+        "# The access policy, once these roles exist: the service takes no principal that does not.\n{policy}\n\n\
+         # With fine-grained access control also, as an administrator of the domain, at any time:\n{requests}"
+    )
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub fn of(who: Who, target: &Target, stack: &StackName, deployed: Option<&Deploy
         statements.extend(operator(&names, deployed));
     }
     if who >= Who::Deployer {
-        statements.extend(deployer(&names));
+        statements.extend(deployer(&names, deployed));
     }
     json!({"Version": "2012-10-17", "Statement": statements})
 }
@@ -62,7 +62,11 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
     let domain = domain.unwrap_or_else(|| names.arn("es", "domain/*"));
     let letters = letters(names, deployed);
     let mut statements = vec![
-        allow("FindTheStack", &["cloudformation:DescribeStacks"], names.stacks()),
+        allow(
+            "FindTheStack",
+            &["cloudformation:DescribeStacks", "cloudformation:DescribeStackResources"],
+            names.stacks(),
+        ),
         allow(
             "ListLogGroups",
             &["logs:DescribeLogGroups", "logs:ListLogGroups", "logs:DescribeAccountPolicies", "iam:ListAccountAliases"],
@@ -70,24 +74,43 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
         ),
         allow(
             "ReadLogGroups",
-            &["logs:DescribeSubscriptionFilters", "logs:FilterLogEvents"],
+            &["logs:DescribeSubscriptionFilters", "logs:DescribeLogStreams", "logs:FilterLogEvents"],
             names.arn("logs", "log-group:*"),
         ),
-        allow("TellFunctionsOfLogctl", &["lambda:ListTags"], names.arn("lambda", "function:logctl-*")),
+        allow(
+            "LookAtTheFunctions",
+            &["lambda:ListTags", "lambda:GetFunctionConfiguration", "lambda:GetPolicy"],
+            names.arn("lambda", "function:logctl-*"),
+        ),
+        allow("LookAtTheRules", &["events:DescribeRule", "events:ListTargetsByRule"], names.ours("events", "rule/")),
+        allow(
+            "LookAtTheQueue",
+            &["sqs:GetQueueAttributes"],
+            names.arn("sqs", &format!("{}-RuleDeadLetters-*", names.stack)),
+        ),
         allow("LookAtTheDomain", &["es:DescribeDomain"], &domain),
         allow("Search", &["es:ESHttpGet", "es:ESHttpPost"], format!("{domain}/*")),
         allow("ListDeadLetters", &["s3:ListBucket"], &letters),
         allow("ReadDeadLetters", &["s3:GetObject"], format!("{letters}/*")),
     ];
-    if let Some(settings) = settings.filter(|settings| settings.auth == AuthMode::Basic) {
+    let Some(settings) = settings else { return statements };
+    if settings.auth == AuthMode::Basic {
         statements.push(allow("ReadNameAndPassword", &["secretsmanager:GetSecretValue"], &settings.secret));
+    }
+    if !settings.kms_key.is_empty() {
+        statements.push(allow("UseTheKey", &["kms:Decrypt", "kms:GenerateDataKey"], &settings.kms_key));
     }
     statements
 }
 
+/// What the names of the bucket begin with that CloudFormation makes: it writes them in lower case.
+fn generated(stack: &StackName) -> String {
+    format!("{}-deadletters-*", stack.as_str().to_lowercase())
+}
+
 fn letters(names: &Names<'_>, deployed: Option<&DeployedStack>) -> String {
     let bucket = deployed.and_then(|stack| stack.dead_letters.as_deref());
-    bucket.map_or_else(|| names.bucket(&format!("{}-deadletters-*", names.stack)), |bucket| names.bucket(bucket))
+    bucket.map_or_else(|| names.bucket(&generated(names.stack)), |bucket| names.bucket(bucket))
 }
 
 fn operator(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
@@ -106,9 +129,18 @@ fn operator(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
     ]
 }
 
-fn deployer(names: &Names<'_>) -> Vec<Value> {
+fn deployer(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
     let stack = names.stack;
-    vec![
+    let settings = deployed.map(|stack| &stack.settings);
+    let mut more = Vec::new();
+    if settings.is_some_and(|settings| !settings.subnets.is_empty()) {
+        let actions = ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"];
+        more.push(allow("Network", &actions, "*"));
+    }
+    if let Some(key) = settings.map(|settings| &settings.kms_key).filter(|key| !key.is_empty()) {
+        more.push(allow("GrantTheKey", &["kms:CreateGrant", "kms:DescribeKey", "kms:Encrypt"], key));
+    }
+    let mut statements = vec![
         allow(
             "Deploy",
             &[
@@ -128,9 +160,8 @@ fn deployer(names: &Names<'_>) -> Vec<Value> {
         allow(
             "LookBefore",
             &[
-                "cloudtrail:DescribeTrails",
-                "cloudtrail:GetTrailStatus",
-                "cloudtrail:GetEventSelectors",
+                "cloudwatch:GetMetricStatistics",
+                "lambda:GetAccountSettings",
                 "secretsmanager:DescribeSecret",
                 "logs:DeleteAccountPolicy",
             ],
@@ -139,7 +170,7 @@ fn deployer(names: &Names<'_>) -> Vec<Value> {
         allow(
             "Buckets",
             &["s3:*"],
-            [format!("{stack}-deadletters-*"), "logctl-artifacts-*".to_owned()]
+            [generated(stack), "logctl-artifacts-*".to_owned()]
                 .iter()
                 .flat_map(|name| [names.bucket(name), names.bucket(&format!("{name}/*"))])
                 .collect::<Vec<_>>(),
@@ -167,6 +198,7 @@ fn deployer(names: &Names<'_>) -> Vec<Value> {
                 "iam:DeleteRolePolicy",
                 "iam:GetRole",
                 "iam:GetRolePolicy",
+                "iam:ListAttachedRolePolicies",
                 "iam:ListRolePolicies",
                 "iam:PassRole",
                 "iam:PutRolePermissionsBoundary",
@@ -214,7 +246,9 @@ fn deployer(names: &Names<'_>) -> Vec<Value> {
             &["cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard", "cloudwatch:PutDashboard"],
             names.global("cloudwatch", &format!("dashboard/logctl-{stack}-*")),
         ),
-    ]
+    ];
+    statements.extend(more);
+    statements
 }
 
 #[cfg(test)]

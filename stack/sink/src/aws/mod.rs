@@ -42,6 +42,8 @@ pub enum AwsError {
         code: String,
         /// What AWS says about it.
         message: String,
+        /// The HTTP status.
+        status: u16,
     },
     /// The request could not be signed.
     #[error(transparent)]
@@ -85,7 +87,8 @@ impl AwsError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         let broken = matches!(self, Self::Http(_)) && !self.is_too_long();
-        broken || self.is_throttling() || self.code().is_some_and(service::is_passing)
+        let inside = matches!(self, Self::Service { status: 500.., .. }); // Each service has a name of its own for it.
+        broken || inside || self.is_throttling() || self.code().is_some_and(service::is_passing)
     }
 }
 
@@ -95,6 +98,8 @@ impl AwsError {
 #[serde(rename_all = "PascalCase", default)]
 pub struct DomainStatus {
     endpoint: Option<String>,
+    /// The one that answers by IPv6, too.
+    endpoint_v2: Option<String>,
     endpoints: HashMap<String, String>,
     log_publishing_options: HashMap<String, Publishing>,
     cluster_config: ClusterConfig,
@@ -154,8 +159,56 @@ impl DomainStatus {
     /// The hosts at which it answers.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         let custom = self.domain_endpoint_options.custom_endpoint.iter();
-        self.endpoint.iter().chain(self.endpoints.values()).chain(custom).map(String::as_str)
+        let own = self.endpoint.iter().chain(&self.endpoint_v2);
+        own.chain(self.endpoints.values()).chain(custom).map(String::as_str)
     }
+}
+
+/// What is not there is an answer.
+fn absent<T>(found: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.code() == Some(service::NOT_FOUND) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A function, as far as it tells whether it can run:
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html>.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct FunctionStatus {
+    /// SHA-256 of its code, in base64.
+    pub code_sha256: String,
+    state: Option<String>,
+    last_update_status: Option<String>,
+}
+
+impl FunctionStatus {
+    /// Whether it can run. One that was not called for long is inactive, and wakes with the next call.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        let state = self.state.as_deref().is_none_or(|state| matches!(state, "Active" | "Inactive" | "Pending"));
+        state && self.last_update_status.as_deref() != Some("Failed")
+    }
+
+    /// Its state, as Lambda calls it.
+    #[must_use]
+    pub fn state(&self) -> &str {
+        match (self.state.as_deref(), self.last_update_status.as_deref()) {
+            (_, Some("Failed")) => "not updated",
+            (state, _) => state.unwrap_or("without a state"),
+        }
+    }
+}
+
+/// A rule of EventBridge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Whether it is on.
+    pub enabled: bool,
+    /// ARNs of what it calls.
+    pub targets: Vec<String>,
 }
 
 /// The AWS APIs that the functions call.
@@ -297,12 +350,8 @@ impl AwsClient {
         let (partition, region) = (Partition::of(self.region()).name, self.region());
         let arn = format!("arn:{partition}:lambda:{region}:{account}:function:{name}");
         let path = format!("2017-03-31/tags/{}", utf8_percent_encode(&arn, ESCAPED));
-        let found: Result<Output, _> = self.get("lambda", &path).await;
-        match found {
-            Ok(Output { tags }) => Ok(Some(tags)),
-            Err(error) if error.code() == Some(service::NOT_FOUND) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let found: Option<Output> = absent(self.get("lambda", &path).await)?;
+        Ok(found.map(|found| found.tags))
     }
 
     /// A search domain of this account and Region.
@@ -335,23 +384,95 @@ impl AwsClient {
         Ok(found.arn)
     }
 
-    /// SHA-256 of the code of a function of this account, in base64; `None` where there is no such function.
+    /// How many functions of this account and Region may run at once without any that are set apart.
     ///
     /// # Errors
     /// When that cannot be had; nothing is retried here.
-    pub async fn function_code(&self, name: &str) -> Result<Option<String>, AwsError> {
+    pub async fn unreserved_concurrency(&self) -> Result<u64, AwsError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Output {
-            code_sha256: String,
+            account_limit: Limit,
         }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Limit {
+            unreserved_concurrent_executions: u64,
+        }
+        let found: Output = self.get("lambda", "2016-08-19/account-settings").await?;
+        Ok(found.account_limit.unreserved_concurrent_executions)
+    }
+
+    /// A function of this account; `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// When that cannot be had; nothing is retried here.
+    pub async fn function(&self, name: &str) -> Result<Option<FunctionStatus>, AwsError> {
         let path = format!("2015-03-31/functions/{}/configuration", utf8_percent_encode(name, ESCAPED));
-        let found: Result<Output, _> = self.get("lambda", &path).await;
-        match found {
-            Ok(found) => Ok(Some(found.code_sha256)),
-            Err(error) if error.code() == Some(service::NOT_FOUND) => Ok(None),
-            Err(error) => Err(error),
+        absent(self.get("lambda", &path).await)
+    }
+
+    /// The policy that says who may invoke a function; `None` where it has none.
+    ///
+    /// # Errors
+    /// When that cannot be had; nothing is retried here.
+    pub async fn function_policy(&self, function: &str) -> Result<Option<Value>, AwsError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Output {
+            policy: String,
         }
+        let path = format!("2015-03-31/functions/{}/policy", utf8_percent_encode(function, ESCAPED));
+        let found: Option<Output> = absent(self.get("lambda", &path).await)?;
+        let parse = |found: Output| serde_json::from_str(&found.policy);
+        found.map(parse).transpose().map_err(|cause| AwsError::Response { service: "lambda", cause })
+    }
+
+    /// A rule of EventBridge; `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// When that cannot be had; nothing is retried here.
+    pub async fn rule(&self, name: &str) -> Result<Option<Rule>, AwsError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Described {
+            state: String,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Listed {
+            targets: Vec<Target>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Target {
+            arn: String,
+        }
+        let described = self.call("events", "AWSEvents.DescribeRule", &json!({"Name": name})).await;
+        let Some(Described { state }) = absent(described)? else { return Ok(None) };
+        let listed: Listed = self.call("events", "AWSEvents.ListTargetsByRule", &json!({"Rule": name})).await?;
+        let targets = listed.targets.into_iter().map(|target| target.arn).collect();
+        Ok(Some(Rule { enabled: state.starts_with("ENABLED"), targets }))
+    }
+
+    /// How many messages wait in a queue, about.
+    ///
+    /// # Errors
+    /// When that cannot be had; nothing is retried here.
+    pub async fn queue_depth(&self, url: &str) -> Result<u64, AwsError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Output {
+            attributes: Attributes,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Attributes {
+            approximate_number_of_messages: String,
+        }
+        let input = json!({"QueueUrl": url, "AttributeNames": ["ApproximateNumberOfMessages"]});
+        let found: Output = self.call("sqs", "AmazonSQS.GetQueueAttributes", &input).await?;
+        Ok(found.attributes.approximate_number_of_messages.parse().unwrap_or_default())
     }
 
     /// Puts a message into a queue; it can be taken out after `delay`.
@@ -362,6 +483,18 @@ impl AwsClient {
         let body = serde_json::to_string(message).map_err(|error| AwsError::Request(error.to_string()))?;
         let input = json!({"QueueUrl": url, "MessageBody": body, "DelaySeconds": delay.as_secs()});
         self.call::<Value>("sqs", "AmazonSQS.SendMessage", &input).await.map(drop)
+    }
+
+    /// Calls an operation of a service that speaks the query protocol: `Action=…&Version=…`. Returns XML.
+    ///
+    /// # Errors
+    /// When it fails; nothing is retried here.
+    pub async fn query(&self, service: &'static str, form: &str) -> Result<String, AwsError> {
+        let request = Request::post(self.url(service))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8")
+            .body(Bytes::copy_from_slice(form.as_bytes()));
+        let answer = self.send(service, request).await?;
+        Ok(String::from_utf8_lossy(&answer.body).into_owned())
     }
 
     /// Reads what a service that speaks REST keeps at `path`.
@@ -435,6 +568,7 @@ fn service_error(answer: &Response) -> AwsError {
             .or_else(|| xml::texts(&text, "Code").next())
             .unwrap_or_else(|| status_code(answer.status)),
         message: wire.message.or_else(|| xml::texts(&text, "Message").next()).unwrap_or_else(|| answer.excerpt()),
+        status: answer.status.as_u16(),
     }
 }
 

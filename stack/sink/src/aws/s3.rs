@@ -91,7 +91,7 @@ impl Bucket {
         let text = String::from_utf8_lossy(&copied.body);
         if !text.contains("<CopyObjectResult") {
             let code = texts(&text, "Code").next().unwrap_or_else(|| "InternalError".to_owned());
-            return Err(AwsError::Service { code, message: copied.excerpt() });
+            return Err(AwsError::Service { code, message: copied.excerpt(), status: copied.status.as_u16() });
         }
         let version = copied.headers.get("x-amz-copy-source-version-id").and_then(|version| version.to_str().ok());
         match version {

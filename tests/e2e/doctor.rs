@@ -1,0 +1,134 @@
+//! Each link of the chain is broken once, and named.
+
+use hyper::Method;
+use opensearch::http::Method as EngineMethod;
+use serde_json::{Value, json};
+
+use super::sandbox::Sandbox;
+
+/// What `doctor` says, with this exit code: link → status.
+fn doctor(sandbox: &Sandbox, code: i32) -> Vec<(String, String)> {
+    let run = sandbox.logctl("doctor -o json").exits(code);
+    let report = run.json();
+    let checks = report["checks"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    checks.map(|check| (text(&check["id"]), text(&check["status"]))).collect()
+}
+
+/// The links that are broken.
+fn broken(sandbox: &Sandbox) -> Vec<String> {
+    let checks = doctor(sandbox, 8).into_iter();
+    checks.filter(|(_, status)| status == "broken").map(|(id, _)| id).collect()
+}
+
+/// Takes away whom a function's policy lets in, by the service's name; returns the way back.
+fn shut_out(sandbox: &Sandbox, function: &str, service: &str) -> impl Fn() {
+    let path = format!("/2015-03-31/functions/{function}/policy");
+    let policy: Value = serde_json::from_str(&sandbox.signed("lambda", Method::GET, &path, String::new())).unwrap();
+    let policy: Value = serde_json::from_str(policy["Policy"].as_str().unwrap()).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().clone();
+    let theirs: Vec<Value> =
+        statements.into_iter().filter(|it| it["Principal"]["Service"].as_str().unwrap().starts_with(service)).collect();
+    for statement in &theirs {
+        let sid = statement["Sid"].as_str().unwrap();
+        sandbox.signed("lambda", Method::DELETE, &format!("{path}/{sid}"), String::new());
+    }
+    move || {
+        for statement in &theirs {
+            let back = json!({
+                "StatementId": statement["Sid"], "Action": "lambda:InvokeFunction",
+                "Principal": statement["Principal"]["Service"],
+                "SourceArn": statement["Condition"]["ArnLike"]["AWS:SourceArn"],
+            });
+            sandbox.signed("lambda", Method::POST, &path, back.to_string());
+        }
+    }
+}
+
+#[test]
+fn each_broken_link_is_named() {
+    let sandbox = Sandbox::up(None);
+    sandbox.logctl("doctor").exits(5).says("logctl bootstrap");
+    sandbox.logctl("bootstrap --yes").ok();
+    let healthy = doctor(&sandbox, 0);
+    assert!(healthy.iter().all(|(_, status)| status == "ok"), "{healthy:?}");
+    sandbox.logctl("doctor").ok().prints("ok\trule\trule logctl-logctl-created is on").says("checks passed");
+
+    let events = |operation: &str, input: Value| {
+        sandbox.json_call("events", &format!("AWSEvents.{operation}"), &input);
+    };
+    let created = "logctl-logctl-created";
+    events("DisableRule", json!({"Name": created}));
+    assert_eq!(broken(&sandbox), ["rule"]);
+    sandbox.logctl("doctor").exits(8).says("rule logctl-logctl-created is disabled");
+    events("EnableRule", json!({"Name": created}));
+
+    events("RemoveTargets", json!({"Rule": created, "Ids": ["subscriber"]}));
+    assert_eq!(broken(&sandbox), ["rule"]);
+    let subscriber = "arn:aws:lambda:us-east-1:000000000000:function:logctl-logctl-subscriber";
+    events("PutTargets", json!({"Rule": created, "Targets": [{"Id": "subscriber", "Arn": subscriber}]}));
+
+    let back = shut_out(&sandbox, "logctl-logctl-subscriber", "events.");
+    assert_eq!(broken(&sandbox), ["rule"]);
+    back();
+
+    events("DisableRule", json!({"Name": "logctl-logctl-redrive"}));
+    assert_eq!(broken(&sandbox), ["redrive"]);
+    events("EnableRule", json!({"Name": "logctl-logctl-redrive"}));
+
+    let back = shut_out(&sandbox, "logctl-logctl-forwarder", "logs.");
+    assert_eq!(broken(&sandbox), ["permission"]);
+    sandbox.logctl("doctor").exits(8).says("aws lambda add-permission --function-name logctl-logctl-forwarder");
+    back();
+
+    sandbox.engine(EngineMethod::Delete, "/_index_template/logctl-logctl", None);
+    assert_eq!(broken(&sandbox), ["template"]);
+    sandbox.logctl("doctor").exits(8).says("logctl bootstrap --set-up");
+    sandbox.logctl("bootstrap --yes --set-up").ok();
+
+    sandbox.delete_trail();
+    assert_eq!(broken(&sandbox), ["trail"]);
+
+    sandbox.signed("lambda", Method::DELETE, "/2015-03-31/functions/logctl-logctl-forwarder", String::new());
+    let found = broken(&sandbox);
+    assert!(found.contains(&"forwarder".to_owned()), "{found:?}");
+    sandbox.stop_engine();
+    let found = broken(&sandbox);
+    assert!(found.contains(&"domain".to_owned()), "{found:?}");
+}
+
+#[test]
+fn why_says_what_keeps_a_group_out() {
+    let sandbox = Sandbox::up(None);
+    for group in ["/shop/orders", "/shop/conflict", "/skip/this", "/skip/leak", "/drifted", "/new"] {
+        sandbox.create_group(group);
+    }
+    sandbox.create_group_of_class("/cold", "INFREQUENT_ACCESS");
+    sandbox.logctl("why /shop/orders").exits(8).says("there is no stack logctl");
+    sandbox.logctl("bootstrap --yes --exclude /skip/*").ok();
+    let forwarder = "arn:aws:lambda:us-east-1:000000000000:function:logctl-logctl-forwarder";
+    let theirs = "arn:aws:kinesis:us-east-1:000000000000:stream/theirs";
+    sandbox.put_filter("/shop/conflict", "logctl-logctl", theirs);
+    sandbox.put_filter("/skip/leak", "by-hand", forwarder);
+    sandbox.put_filter_with_pattern("/drifted", "logctl-logctl", "ERROR", forwarder);
+    sandbox.put_filter("/shop/orders", "logctl-logctl", forwarder);
+    for (group, code, says) in [
+        ("/new", 8, "state\tmissing: no subscription filter"),
+        ("/shop/conflict", 8, "state\tconflict: "),
+        ("/skip/this", 0, "state\texcluded: "),
+        ("/skip/leak", 8, "state\tunwanted: "),
+        ("/drifted", 8, "state\tdrifted: "),
+        ("/cold", 0, "state\tunsupported: "),
+        ("/aws/lambda/logctl-logctl-domain", 0, "state\town: "),
+        ("/shop/orders", 0, "state\tstreamed: "),
+    ] {
+        sandbox.logctl(&format!("why {group}")).exits(code).prints(says);
+    }
+    sandbox.logctl("why /new").exits(8).says("logctl backfill -g /new");
+    sandbox.logctl("why /nowhere").exits(5).says("no log group matches /nowhere");
+
+    sandbox.put_events("/shop/orders", &["an order".to_owned()]);
+    Sandbox::eventually("it has arrived", || {
+        sandbox.logctl("why /shop/orders").stdout.contains("its newest event in the index is of")
+    });
+}
