@@ -4,11 +4,12 @@ The local AWS runs code that it is given, and takes well-known keys. A page in a
 so requests that a browser makes, and those for another host's name, are refused.
 """
 
+import json
 import os
 from datetime import datetime, timezone
 
 from ministack import app
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import iam
 
 # Seconds until the permissions of a new role take effect.
@@ -29,8 +30,25 @@ def install():
 
     app.app = guarded
     _resolve_as_aws_does()
+    iam_actions.extract_resource_arn = _of_rules(iam_actions.extract_resource_arn)
     if LATE_IAM:
         _take_effect_late()
+
+
+def _of_rules(extract):
+    """What a policy names where a rule of the default bus is used: `rule/NAME`, without the bus."""
+
+    def extracted(service, method, path, headers, body, *rest):
+        arn = extract(service, method, path, headers, body, *rest)
+        if service != "events":
+            return arn
+        given = json.loads(body or b"{}")
+        region, account = rest[-2:]
+        if "Rule" in given and arn == "*":
+            return f"arn:aws:events:{region}:{account}:rule/{given['Rule']}"
+        return arn.replace(":rule/default/", ":rule/") if isinstance(arn, str) else arn
+
+    return extracted
 
 
 def _take_effect_late():

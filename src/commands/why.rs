@@ -55,8 +55,9 @@ pub async fn run(args: &WhyArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Er
     let inventory = read_account(&aws, stack.as_ref(), &(&selection).into(), &args.rate, cx, ui).await?;
     let entry = inventory.groups.iter().find(|entry| entry.facts.name == name);
     let entry = entry.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no log group {name}")))?;
-    let mut checks = vec![class(entry), state(entry)];
+    let mut checks = vec![class(entry)];
     if let Some(stack) = &stack {
+        checks.push(state(entry));
         let progress = ui.progress("looking at the chain", None);
         let chain = Chain::new(&aws, stack).await?;
         // Of a group that is not streamed nothing is in the index, whatever the rest of the chain is like.

@@ -216,7 +216,7 @@ fn what_fails_on_the_way_is_said_with_its_first_cause() {
       caused by: The security token included in the request is expired
       caused by: AWS goes on deploying stack logctl
     hint: set fresh keys in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, of a session, AWS_SESSION_TOKEN; or choose a profile with --profile
-    hint: see how it ended with: logctl bootstrap --check
+    hint: see how it ended with the same command and --check
     ");
     stage.proxy.heal();
     Sandbox::eventually("AWS goes on", || {

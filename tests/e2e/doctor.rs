@@ -78,7 +78,10 @@ fn each_broken_link_is_named() {
 
     let back = shut_out(&sandbox, "logctl-logctl-forwarder", "logs.");
     assert_eq!(broken(&sandbox), ["permission"]);
-    sandbox.logctl("doctor").exits(8).says("aws lambda add-permission --function-name logctl-logctl-forwarder");
+    sandbox
+        .logctl("doctor")
+        .exits(8)
+        .says("aws lambda add-permission --region us-east-1 --function-name logctl-logctl-forwarder");
     back();
 
     sandbox.engine(EngineMethod::Delete, "/_index_template/logctl-logctl", None);

@@ -69,7 +69,15 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
         ),
         allow(
             "ListLogGroups",
-            &["logs:DescribeLogGroups", "logs:ListLogGroups", "logs:DescribeAccountPolicies", "iam:ListAccountAliases"],
+            &[
+                "logs:DescribeLogGroups",
+                "logs:ListLogGroups",
+                "logs:DescribeAccountPolicies",
+                "iam:ListAccountAliases",
+                "cloudtrail:DescribeTrails",
+                "cloudtrail:GetTrailStatus",
+                "cloudtrail:GetEventSelectors",
+            ],
             "*", // These actions know no resource of ours.
         ),
         allow(
