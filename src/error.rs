@@ -129,6 +129,14 @@ impl Error {
         [&self.message].into_iter().chain(&self.causes).map(String::as_str).collect::<Vec<_>>().join(": ")
     }
 
+    /// The error, where a run may go on without what it cost: what is not known for want of credentials ends the run.
+    ///
+    /// # Errors
+    /// This one, when nobody is logged in.
+    pub fn unless_logged_out(self) -> Result<Self, Self> {
+        if self.kind == Kind::LoggedOut { Err(self) } else { Ok(self) }
+    }
+
     /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

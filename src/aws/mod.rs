@@ -64,10 +64,18 @@ impl fmt::Display for Target {
 }
 
 impl Target {
+    /// ARN of a thing of a service in this account and Region.
+    #[must_use]
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        let Self { account, region, partition, .. } = self;
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
+
     /// The command that lets CloudWatch Logs invoke a function again, by its name or ARN.
     #[must_use]
     pub fn give_back(&self, function: &str) -> String {
-        let Self { account, region, partition, .. } = self;
+        let Self { account, region, .. } = self;
+        let source = self.arn("logs", "log-group:*");
         let principal = match Partition::of(region).name {
             "aws-cn" => format!("logs.{region}.amazonaws.com.cn"),
             _ => "logs.amazonaws.com".to_owned(),
@@ -75,7 +83,7 @@ impl Target {
         format!(
             "give it back: aws lambda add-permission --region {region} --function-name {function} --statement-id logs \
              --action lambda:InvokeFunction --principal {principal} --source-account {account} \
-             --source-arn 'arn:{partition}:logs:{region}:{account}:log-group:*'"
+             --source-arn '{source}'"
         )
     }
 }
@@ -229,8 +237,7 @@ impl Aws {
     /// ARN of a function of this account.
     #[must_use]
     pub fn function(&self, name: &str) -> String {
-        let Target { account, region, partition, .. } = &self.target;
-        format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
+        self.target.arn("lambda", &format!("function:{name}"))
     }
 
     /// Makes a call of a service, again while that is worth it.

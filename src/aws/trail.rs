@@ -6,7 +6,7 @@ use aws_sdk_cloudtrail::{
 };
 
 use super::Aws;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 
 /// Whether CreateLogGroup calls in this Region reach EventBridge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +29,7 @@ pub async fn recording(aws: &Aws) -> Result<Recording, Error> {
     let trails = aws.call("cloudtrail", || client.describe_trails().include_shadow_trails(true).send()).await;
     let trails = match trails.map_err(|error| aws.explain("cannot read the trails", &error)) {
         Ok(trails) => trails,
-        Err(error) if error.kind == Kind::LoggedOut => return Err(error),
-        Err(error) => return Ok(Recording::Unknown(error.one_line())),
+        Err(error) => return Ok(Recording::Unknown(error.unless_logged_out()?.one_line())),
     };
     let mut unread = false;
     for trail in trails.trail_list() {

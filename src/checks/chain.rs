@@ -1,4 +1,4 @@
-//! Every link of a running chain, in the order in which an event passes them. Nothing is changed.
+//! The links of a running chain, in the order in which an event passes them. Nothing is changed.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use strum::IntoEnumIterator as _;
 use wildmatch::WildMatch;
 
-use super::{Check, Status, preflight::recording, unless_logged_out};
+use super::{Check, Status, preflight::recording};
 use crate::{
     aws::{Aws, trail},
     deploy::{DeployedStack, stack::Phase},
@@ -44,7 +44,7 @@ impl<'a> Chain<'a> {
         let things = match aws.call("cloudformation", describe).await {
             Ok(found) => Ok(found.stack_resources.unwrap_or_default()),
             Err(error) => {
-                Err(unless_logged_out(aws.explain("cannot read what the stack is made of", &error))?.one_line())
+                Err(aws.explain("cannot read what the stack is made of", &error).unless_logged_out()?.one_line())
             }
         };
         let pair = |thing: aws_sdk_cloudformation::types::StackResource| {
@@ -59,7 +59,7 @@ impl<'a> Chain<'a> {
     /// # Errors
     /// Not logged in; everything else is a check.
     pub async fn run(&self) -> Result<Vec<Check>, Error> {
-        let (created, redriven) = (self.stack.name.rule(), format!("logctl-{}-redrive", self.stack.name));
+        let (created, redriven) = (self.stack.name.rule(), self.stack.name.redrive_rule());
         let mut checks = vec![self.stack()];
         let (trail, rule, subscriber, queue, permission, forwarder, redrive, letters, domain) = tokio::join!(
             trail::recording(self.aws),
@@ -117,12 +117,13 @@ impl<'a> Chain<'a> {
         if !rule.targets.contains(&function) {
             return Ok(broken(format!("rule {name} does not call {function}")).hint(REPAIR));
         }
-        let source = self.arn("events", &format!("rule/{name}"));
+        let source = self.aws.target.arn("events", &format!("rule/{name}"));
         match self.admits(&function, "events.", &source).await? {
             Some(true) => Ok(Check::ok(id, format!("rule {name} is on and calls its function"))),
             Some(false) => Ok(broken(format!("rule {name} may not call {function}")).hint(format!(
-                "give it back: aws lambda add-permission --function-name {function} --statement-id rule \
-                 --action lambda:InvokeFunction --principal events.amazonaws.com --source-arn {source}"
+                "give it back: aws lambda add-permission --region {region} --function-name {function} --statement-id rule \
+                 --action lambda:InvokeFunction --principal events.amazonaws.com --source-arn {source}",
+                region = self.aws.target.region
             ))),
             None => {
                 Ok(Check::new(id, Status::Unknown, format!("cannot read whether rule {name} may call its function")))
@@ -172,7 +173,7 @@ impl<'a> Chain<'a> {
     async fn permission(&self) -> Result<Check, Error> {
         const ID: &str = "permission";
         let name = self.stack.name.function(Function::Forwarder);
-        let source = self.arn("logs", "log-group:any:*");
+        let source = self.aws.target.arn("logs", "log-group:any:*");
         Ok(match self.admits(&name, "logs.", &source).await? {
             Some(true) => Check::ok(ID, "CloudWatch Logs may deliver to the forwarder"),
             Some(false) => {
@@ -222,7 +223,7 @@ impl<'a> Chain<'a> {
         };
         let client = match domain.client(self.aws, PATIENCE).await {
             Ok(client) => client,
-            Err(error) => return Ok(vec![Check::new(ID, Status::Unknown, unless_logged_out(error)?.one_line())]),
+            Err(error) => return Ok(vec![Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())]),
         };
         let engine = match client.engine().await {
             Ok(engine) => Check::ok(ID, format!("{} runs {engine}", domain.endpoint)),
@@ -256,11 +257,6 @@ impl<'a> Chain<'a> {
         Ok(vec![engine, template])
     }
 
-    fn arn(&self, service: &str, resource: &str) -> String {
-        let target = &self.aws.target;
-        format!("arn:{}:{service}:{}:{}:{resource}", target.partition, target.region, target.account)
-    }
-
     /// Whether a function lets a service invoke it for `source`; `None` where that cannot be read.
     async fn admits(&self, function: &str, service: &str, source: &str) -> Result<Option<bool>, Error> {
         match self.aws.call_signed("lambda", || self.client.function_policy(function)).await {
@@ -268,7 +264,7 @@ impl<'a> Chain<'a> {
                 Ok(Some(policy.is_some_and(|policy| admits(&policy, service, source, &self.aws.target.account))))
             }
             Err(error) => {
-                unless_logged_out(self.aws.explain_signed("cannot read a function's policy", &error))?;
+                self.aws.explain_signed("cannot read a function's policy", &error).unless_logged_out()?;
                 Ok(None)
             }
         }
@@ -288,7 +284,7 @@ impl<'a> Chain<'a> {
     }
 
     fn unknown(&self, id: &'static str, what: &str, error: &AwsError) -> Result<Check, Error> {
-        let error = unless_logged_out(self.aws.explain_signed(what, error))?;
+        let error = self.aws.explain_signed(what, error).unless_logged_out()?;
         Ok(Check::new(id, Status::Unknown, error.one_line()))
     }
 }

@@ -6,8 +6,6 @@ pub mod preflight;
 use serde::Serialize;
 use strum::Display;
 
-use crate::error::{Error, Kind};
-
 /// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display)]
 #[serde(rename_all = "lowercase")]
@@ -21,11 +19,6 @@ pub enum Status {
     Broken,
     /// That could not be found out.
     Unknown,
-}
-
-/// What is not known for want of credentials ends the run.
-fn unless_logged_out(error: Error) -> Result<Error, Error> {
-    if error.kind == Kind::LoggedOut { Err(error) } else { Ok(error) }
 }
 
 /// Something that was looked at.

@@ -16,7 +16,7 @@ use logctl_sink::{
 };
 use strum::IntoEnumIterator as _;
 
-use super::{Check, Status, unless_logged_out};
+use super::{Check, Status};
 use crate::{
     aws::{
         Aws, groups, metrics,
@@ -103,7 +103,7 @@ impl Preflight<'_> {
                 return Ok(Some(Check::new(ID, Status::Broken, says).hint("name one with --secret")));
             }
             Err(error) => {
-                let error = unless_logged_out(self.aws.explain_signed("cannot read the secret's ARN", &error))?;
+                let error = self.aws.explain_signed("cannot read the secret's ARN", &error).unless_logged_out()?;
                 let check = Check::new(ID, Status::Unknown, error.one_line());
                 return Ok(Some(check.hint("IAM takes its full ARN only, with the six signs at its end")));
             }
@@ -116,7 +116,7 @@ impl Preflight<'_> {
                 .hint(format!("add \"host\": \"{host}\" beside its password: then no other host is ever told it")),
             Err(error @ AwsError::Request(_)) => Check::new(ID, Status::Broken, error.to_string()),
             Err(error) => {
-                let error = unless_logged_out(self.aws.explain_signed("cannot read the secret", &error))?;
+                let error = self.aws.explain_signed("cannot read the secret", &error).unless_logged_out()?;
                 Check::new(ID, Status::Unknown, error.one_line())
             }
         }))
@@ -134,7 +134,7 @@ impl Preflight<'_> {
             Ok(domain) => Ok(Ok(Some(domain))),
             Err(error) => {
                 let error = there.explain_signed(&format!("cannot look at domain {}", arn.name), &error);
-                unless_logged_out(error).map(Err)
+                error.unless_logged_out().map(Err)
             }
         }
     }
@@ -153,7 +153,7 @@ impl Preflight<'_> {
         let client = match domain.client(self.aws, PATIENCE).await {
             Ok(client) => client,
             // What the functions may read is not what the caller may.
-            Err(error) => return Ok(vec![Check::new(ID, Status::Unknown, unless_logged_out(error)?.one_line())]),
+            Err(error) => return Ok(vec![Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())]),
         };
         checks.push(match client.engine().await {
             Ok(engine) if engine.is_too_old() => Check::new(
@@ -228,7 +228,7 @@ impl Preflight<'_> {
                 Ok(found) => found,
                 Err(error) => {
                     let error = self.aws.explain_signed(&format!("cannot tell whether {name} is free"), &error);
-                    return Ok(Some(Check::new(ID, Status::Unknown, unless_logged_out(error)?.one_line())));
+                    return Ok(Some(Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())));
                 }
             };
             if found.is_some() {
@@ -243,7 +243,7 @@ impl Preflight<'_> {
         let found = match groups::first(self.aws, &format!("/aws/lambda/logctl-{}-", self.stack)).await {
             Ok((found, _)) => found,
             Err(error) => {
-                let error = unless_logged_out(error)?;
+                let error = error.unless_logged_out()?;
                 return Ok(Some(Check::new(ID, Status::Unknown, error.one_line())));
             }
         };
@@ -269,7 +269,8 @@ impl Preflight<'_> {
         let free = match self.aws.call_signed("lambda", || client.unreserved_concurrency()).await {
             Ok(unreserved) => unreserved.saturating_sub(LEFT_FOR_ALL),
             Err(error) => {
-                let error = unless_logged_out(self.aws.explain_signed("cannot read how many copies may run", &error))?;
+                let error =
+                    self.aws.explain_signed("cannot read how many copies may run", &error).unless_logged_out()?;
                 return Ok(Some(Check::new(ID, Status::Unknown, error.one_line())));
             }
         };
@@ -287,7 +288,7 @@ impl Preflight<'_> {
         const ID: &str = "rules";
         let names = match groups::names(self.aws).await {
             Ok(names) => names,
-            Err(error) => return Ok(Check::new(ID, Status::Unknown, unless_logged_out(error)?.one_line())),
+            Err(error) => return Ok(Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())),
         };
         let rules: Rules = settings.rules();
         let taken = names.iter().filter(|name| rules.check(name).is_ok()).count();
@@ -324,7 +325,7 @@ impl Preflight<'_> {
         let bytes = match metrics::incoming_bytes_a_day(self.aws, self.now).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(Check::ok(ID, "CloudWatch has no figure yet of how much is logged")),
-            Err(error) => return Ok(Check::new(ID, Status::Unknown, unless_logged_out(error)?.one_line())),
+            Err(error) => return Ok(Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())),
         };
         let check = Check::ok(ID, volume(bytes / GB, &settings.replicas));
         Ok(match (bytes / GB, settings.period) {

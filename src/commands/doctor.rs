@@ -1,4 +1,4 @@
-//! `logctl doctor`: every link of the chain, and which one is broken.
+//! `logctl doctor`: the links of the chain, and which one is broken.
 
 use serde::Serialize;
 
@@ -38,8 +38,7 @@ pub struct Links {
 ///
 /// # Errors
 /// Not found without a stack; unmet where a link is broken; incomplete where one could not be looked at.
-pub async fn run(args: &DoctorArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    let _ = args;
+pub async fn run(cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     let aws = Aws::connect(cx).await?.with_alias().await;
     let stack = DeployedStack::find(&aws, &cx.stack).await?.ok_or_else(|| {
         Error::new(Kind::NotFound, format!("there is no stack {} in {}", cx.stack, aws.target))

@@ -114,14 +114,12 @@ async fn arrived(aws: &Aws, stack: &DeployedStack, group: &str, now: Timestamp) 
     let newest = match groups::newest_event(aws, group).await {
         Ok(Some(newest)) => newest,
         Ok(None) => return Ok(Check::ok(ID, "the group holds no event yet")),
-        Err(error) if error.kind == Kind::LoggedOut => return Err(error),
-        Err(error) => return Ok(Check::new(ID, Status::Unknown, error.one_line())),
+        Err(error) => return Ok(Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())),
     };
     let Some(domain) = stack.settings.domain() else { return Ok(Check::new(ID, Status::Broken, "there is no domain")) };
     let client = match domain.client(aws, PATIENCE).await {
         Ok(client) => client,
-        Err(error) if error.kind == Kind::LoggedOut => return Err(error),
-        Err(error) => return Ok(Check::new(ID, Status::Unknown, error.one_line())),
+        Err(error) => return Ok(Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())),
     };
     let prefix = &stack.settings.prefix;
     let path = format!("/{prefix}-2*,{prefix}-outlier*/_search?ignore_unavailable=true&allow_no_indices=true");
@@ -138,8 +136,7 @@ async fn arrived(aws: &Aws, stack: &DeployedStack, group: &str, now: Timestamp) 
     let since = FilterCalls::new(aws, &limiter).since(group, forwarder).await;
     let subscribed = match since {
         Ok(since) => since,
-        Err(error) if error.kind == Kind::LoggedOut => return Err(error),
-        Err(_) => None,
+        Err(error) => error.unless_logged_out().map(|_| None)?,
     };
     let indexed = found.pointer("/hits/hits/0/sort/0").and_then(Value::as_i64).map(from_milliseconds);
     let when = |time: Timestamp| format!("{} ({} ago)", rfc3339(time), rough(now.duration_since(time)));

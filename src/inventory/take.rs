@@ -99,8 +99,8 @@ impl Scope<'_> {
 /// What is not known for want of credentials ends a run; what is not known for another reason is part of its answer.
 fn unless_logged_out<T>(result: Result<T, Error>) -> Result<Result<T, Error>, Error> {
     match result {
-        Err(error) if error.kind == Kind::LoggedOut => Err(error),
-        result => Ok(result),
+        Ok(found) => Ok(Ok(found)),
+        Err(error) => error.unless_logged_out().map(Err),
     }
 }
 

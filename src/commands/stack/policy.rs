@@ -13,11 +13,6 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
-    fn arn(&self, service: &str, resource: &str) -> String {
-        let Target { partition, region, account, .. } = self.target;
-        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
-    }
-
     /// Of a service whose names know no Region.
     fn global(&self, service: &str, resource: &str) -> String {
         let Target { partition, account, .. } = self.target;
@@ -30,11 +25,11 @@ impl Names<'_> {
 
     /// Of things that the stack makes, whose names begin with its own.
     fn ours(&self, service: &str, kind: &str) -> String {
-        self.arn(service, &format!("{kind}logctl-{}-*", self.stack))
+        self.target.arn(service, &format!("{kind}logctl-{}-*", self.stack))
     }
 
     fn stacks(&self) -> [String; 2] {
-        let stack = |name: &str| self.arn("cloudformation", &format!("stack/{name}/*"));
+        let stack = |name: &str| self.target.arn("cloudformation", &format!("stack/{name}/*"));
         [stack(self.stack.as_str()), stack("logctl-artifacts")]
     }
 }
@@ -59,7 +54,7 @@ pub fn of(who: Who, target: &Target, stack: &StackName, deployed: Option<&Deploy
 fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
     let settings = deployed.map(|stack| &stack.settings);
     let domain = settings.map(|settings| settings.domain_arn.clone()).filter(|arn| !arn.is_empty());
-    let domain = domain.unwrap_or_else(|| names.arn("es", "domain/*"));
+    let domain = domain.unwrap_or_else(|| names.target.arn("es", "domain/*"));
     let letters = letters(names, deployed);
     let mut statements = vec![
         allow(
@@ -83,18 +78,18 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
         allow(
             "ReadLogGroups",
             &["logs:DescribeSubscriptionFilters", "logs:DescribeLogStreams", "logs:FilterLogEvents"],
-            names.arn("logs", "log-group:*"),
+            names.target.arn("logs", "log-group:*"),
         ),
         allow(
             "LookAtTheFunctions",
             &["lambda:ListTags", "lambda:GetFunctionConfiguration", "lambda:GetPolicy"],
-            names.arn("lambda", "function:logctl-*"),
+            names.target.arn("lambda", "function:logctl-*"),
         ),
         allow("LookAtTheRules", &["events:DescribeRule", "events:ListTargetsByRule"], names.ours("events", "rule/")),
         allow(
             "LookAtTheQueue",
             &["sqs:GetQueueAttributes"],
-            names.arn("sqs", &format!("{}-RuleDeadLetters-*", names.stack)),
+            names.target.arn("sqs", &format!("{}-RuleDeadLetters-*", names.stack)),
         ),
         allow("LookAtTheDomain", &["es:DescribeDomain"], &domain),
         allow("Search", &["es:ESHttpGet", "es:ESHttpPost"], format!("{domain}/*")),
@@ -126,7 +121,7 @@ fn operator(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
         allow(
             "SubscribeLogGroups",
             &["logs:PutSubscriptionFilter", "logs:DeleteSubscriptionFilter"],
-            names.arn("logs", "log-group:*"),
+            names.target.arn("logs", "log-group:*"),
         ),
         // The bucket's own policy has to admit them as well: bootstrap --replay-principal.
         allow(
@@ -221,7 +216,11 @@ fn deployer(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
             ],
         ),
         allow("Rules", &["events:*"], names.ours("events", "rule/")),
-        allow("Queues", &["sqs:*"], [names.arn("sqs", &format!("{stack}-RuleDeadLetters-*")), names.ours("sqs", "")]),
+        allow(
+            "Queues",
+            &["sqs:*"],
+            [names.target.arn("sqs", &format!("{stack}-RuleDeadLetters-*")), names.ours("sqs", "")],
+        ),
         allow(
             "OwnLogGroups",
             &[

@@ -103,6 +103,12 @@ impl StackName {
     pub fn rule(&self) -> String {
         format!("logctl-{self}-created")
     }
+
+    /// The name of the rule that calls for the dead letters to be tried again.
+    #[must_use]
+    pub fn redrive_rule(&self) -> String {
+        format!("logctl-{self}-redrive")
+    }
 }
 
 /// A function of a stack.
