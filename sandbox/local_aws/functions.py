@@ -7,7 +7,7 @@ import types
 import uuid
 from datetime import datetime, timezone
 
-from ministack.core import lambda_runtime
+from ministack.core import iam_actions, lambda_runtime
 from ministack.services import lambda_svc, s3
 from ministack.services.cloudformation import provisioners
 
@@ -21,8 +21,23 @@ def install():
     lambda_svc._execute_function = _without_stamps(lambda_svc._execute_function)
     lambda_svc._route_async_failure = _also_to_s3(lambda_svc._route_async_failure)
     lambda_svc.handle_request = _named_in_a_header(lambda_svc.handle_request)
+    iam_actions._lambda_action = _of_what_is_read(iam_actions._lambda_action)
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
     handlers["create"] = _with_code(handlers["create"])
+
+
+def _of_what_is_read(action):
+    """What a policy has to allow where something of a function is read, and not changed or listed."""
+    reads = {"concurrency": "GetFunctionConcurrency", "event-source-mappings": "GetEventSourceMapping"}
+
+    def named(method, path):
+        parts = path.strip("/").split("/")
+        for part, read in reads.items():
+            if method == "GET" and part in parts and len(parts) > 2:
+                return read
+        return action(method, path)
+
+    return named
 
 
 def _named_in_a_header(handle):

@@ -3,13 +3,15 @@
 <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
 """
 
+import contextvars
+import copy
 import json
 import os
 import pathlib
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam
-from ministack.services.cloudformation import _stacks, handlers, helpers, provisioners
+from ministack.services.cloudformation import _stacks, changesets, drift, handlers, helpers, provisioners
 
 TOKENS = {
     "CreateChangeSet": "ClientToken",
@@ -21,10 +23,13 @@ TOKENS = {
 
 REFUSED = pathlib.Path(os.environ["HOME"]) / "refused"
 
+_drifted = contextvars.ContextVar("drifted", default=None)
+
 _answers = {}  # Account, Region, operation and token -> what was asked, and what was answered.
 
 
 def install():
+    _revert_drift()
     for operation, name in TOKENS.items():
         handlers._ACTION_HANDLERS[operation] = _once(operation, name, _unless_dead(operation))
     provisioners._cw_metric_alarm_record = _also_of_queries(provisioners._cw_metric_alarm_record)
@@ -69,6 +74,68 @@ def _unless_dead(operation):
         return handle(params)
 
     return handled
+
+
+def _revert_drift():
+    """A change set in the mode REVERT_DRIFT changes back what was changed by hand, and makes what is gone once more.
+
+    <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html>
+    """
+    create, execute = handlers._ACTION_HANDLERS["CreateChangeSet"], handlers._ACTION_HANDLERS["ExecuteChangeSet"]
+    diff = changesets._diff_resources
+
+    def diffed(old, new, resources, *rest):
+        if _drifted.get() is None:
+            return diff(old, new, resources, *rest)
+        old = copy.deepcopy(old)
+        known = {"Resources": copy.deepcopy(old.get("Resources", old))}
+        of = known["Resources"]
+        for name, actual in _drifted.get().items():
+            if name in of and actual is None:
+                del of[name]
+            elif name in of:
+                of[name].setdefault("Properties", {}).update(actual)
+        return diff({**old, **known} if "Resources" in old else of, new, resources, *rest)
+
+    def created(params):
+        stack = _stacks.get(helpers._p(params, "StackName"))
+        if helpers._p(params, "DeploymentMode") != "REVERT_DRIFT" or not stack:
+            return create(params)
+        token = _drifted.set(_drift_of(stack))
+        try:
+            answer = create(params)
+            _, change_set = changesets._find_change_set(helpers._p(params, "ChangeSetName"), stack["StackName"])
+            if change_set:
+                change_set["_reverts"] = _drifted.get()
+            return answer
+        finally:
+            _drifted.reset(token)
+
+    def executed(params):
+        _, change_set = changesets._find_change_set(helpers._p(params, "ChangeSetName"), helpers._p(params, "StackName"))
+        stack = _stacks.get((change_set or {}).get("StackName"))
+        for name, actual in ((change_set or {}).get("_reverts") or {}).items():
+            if actual is None:
+                del stack["_resources"][name]
+            else:
+                stack["_resources"][name]["Properties"] = {**stack["_resources"][name]["Properties"], **actual}
+        return execute(params)
+
+    changesets._diff_resources = diffed
+    handlers._ACTION_HANDLERS.update(CreateChangeSet=created, ExecuteChangeSet=executed)
+
+
+def _drift_of(stack):
+    """What was changed by hand: resource -> its properties as they are, or nothing where it is gone."""
+    found = {}
+    for name, record in stack.get("_resources", {}).items():
+        if drift.supports_drift(record.get("ResourceType", "")):
+            drifted = drift.detect_resource_drift(stack, name, record, "")
+            if drifted["StackResourceDriftStatus"] == "DELETED":
+                found[name] = None
+            elif drifted["StackResourceDriftStatus"] == "MODIFIED":
+                found[name] = json.loads(drifted["ActualProperties"])
+    return found
 
 
 def _also_of_queries(record):

@@ -1,5 +1,7 @@
 //! Metrics of CloudWatch.
 
+use std::ops::Range;
+
 use jiff::{Span, Timestamp};
 use logctl_sink::aws::xml::texts;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -17,23 +19,50 @@ const DAYS: i64 = 7;
 /// # Errors
 /// When the metric cannot be read.
 pub async fn incoming_bytes_a_day(aws: &Aws, now: Timestamp) -> Result<Option<f64>, Error> {
-    let client = aws.signed().await?;
     let since = now.checked_sub(Span::new().hours(24 * DAYS)).unwrap_or(now);
-    let time = |time: Timestamp| {
-        utf8_percent_encode(&time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), NON_ALPHANUMERIC).to_string()
-    };
-    let form = format!(
-        "Action=GetMetricStatistics&Version=2010-08-01&Namespace=AWS%2FLogs&MetricName=IncomingBytes\
-         &Period=86400&Statistics.member.1=Sum&StartTime={}&EndTime={}",
-        time(since),
-        time(now)
-    );
-    let answer = aws.call_signed("monitoring", || client.query("monitoring", &form)).await;
-    let answer = answer.map_err(|error| aws.explain_signed("cannot read how much is logged", &error))?;
-    let days: Vec<f64> = texts(&answer, "Sum").filter_map(|sum| sum.parse().ok()).collect();
+    let days = sums(aws, "IncomingBytes", &[], 86_400, since..now).await?;
     // A day that has not begun counts nothing.
     let number = u32::try_from(days.len()).unwrap_or(u32::MAX);
     Ok((number > 0).then(|| days.iter().sum::<f64>() / f64::from(number)))
+}
+
+/// Deliveries of a filter of a log group to a function that have failed since a time; `None` where there is no figure, which
+/// comes minutes late.
+///
+/// # Errors
+/// When the metric cannot be read.
+pub async fn failed_deliveries(aws: &Aws, group: &str, filter: &str, since: Timestamp) -> Result<Option<u64>, Error> {
+    let dimensions = [("LogGroupName", group), ("DestinationType", "Lambda"), ("FilterName", filter)];
+    let until = since.checked_add(Span::new().hours(24)).unwrap_or(since);
+    let errors = sums(aws, "DeliveryErrors", &dimensions, 60, since..until).await?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of ones")]
+    Ok((!errors.is_empty()).then(|| errors.iter().sum::<f64>() as u64))
+}
+
+/// What a metric of CloudWatch Logs adds up to in each period of so many seconds for which there is a figure.
+async fn sums(
+    aws: &Aws,
+    metric: &str,
+    dimensions: &[(&str, &str)],
+    period: u32,
+    range: Range<Timestamp>,
+) -> Result<Vec<f64>, Error> {
+    let client = aws.signed().await?;
+    let text = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let time = |time: Timestamp| text(&time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let mut form = format!(
+        "Action=GetMetricStatistics&Version=2010-08-01&Namespace=AWS%2FLogs&MetricName={metric}\
+         &Period={period}&Statistics.member.1=Sum&StartTime={}&EndTime={}",
+        time(range.start),
+        time(range.end)
+    );
+    for (at, (name, value)) in (1..).zip(dimensions) {
+        let dimension = format!("&Dimensions.member.{at}");
+        form += &format!("{dimension}.Name={name}{dimension}.Value={}", text(value));
+    }
+    let answer = aws.call_signed("monitoring", || client.query("monitoring", &form)).await;
+    let answer = answer.map_err(|error| aws.explain_signed(&format!("cannot read the metric {metric}"), &error))?;
+    Ok(texts(&answer, "Sum").filter_map(|sum| sum.parse().ok()).collect())
 }
 
 #[cfg(test)]

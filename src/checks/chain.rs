@@ -10,9 +10,8 @@ use logctl_core::{
 use logctl_sink::aws::{AwsClient, AwsError, s3::Bucket};
 use serde_json::Value;
 use strum::IntoEnumIterator as _;
-use wildmatch::WildMatch;
 
-use super::{Check, Status, preflight::recording};
+use super::{Check, Status, Stop, admits::admits, preflight::recording};
 use crate::{
     aws::{Aws, trail},
     deploy::{DeployedStack, stack::Phase},
@@ -23,6 +22,9 @@ use crate::{
 
 /// How long the domain may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What mends a thing of the stack that is gone or was changed by hand.
+pub(super) const REPAIR: &str = "it is part of the stack; put it back with: logctl bootstrap --revert-drift";
 
 /// A chain that was deployed.
 pub struct Chain<'a> {
@@ -61,11 +63,12 @@ impl<'a> Chain<'a> {
     pub async fn run(&self) -> Result<Vec<Check>, Error> {
         let (created, redriven) = (self.stack.name.rule(), self.stack.name.redrive_rule());
         let mut checks = vec![self.stack()];
-        let (trail, rule, subscriber, queue, permission, forwarder, redrive, letters, domain) = tokio::join!(
+        let (trail, rule, subscriber, queue, looks, permission, forwarder, redrive, letters, domain) = tokio::join!(
             trail::recording(self.aws),
             self.rule("rule", &created, Function::Subscriber),
             self.function("subscriber", Function::Subscriber),
             self.queue(),
+            self.looks(),
             self.permission(),
             self.function("forwarder", Function::Forwarder),
             self.rule("redrive", &redriven, Function::Forwarder),
@@ -77,7 +80,9 @@ impl<'a> Chain<'a> {
             check if check.status == Status::Warn => Check { status: Status::Broken, ..check },
             check => check,
         });
-        checks.extend([rule?, subscriber?, queue?, permission?, forwarder?, redrive?, letters?]);
+        for check in [rule, subscriber, queue, looks, permission, forwarder, redrive, letters] {
+            checks.push(Stop::settle(check)?);
+        }
         checks.extend(domain?);
         Ok(checks)
     }
@@ -97,17 +102,12 @@ impl<'a> Chain<'a> {
     }
 
     /// Whether a rule is on and calls its function, which must let it.
-    async fn rule(&self, id: &'static str, name: &str, function: Function) -> Result<Check, Error> {
+    async fn rule(&self, id: &'static str, name: &str, function: Function) -> Result<Check, Stop> {
         let function = self.aws.function(&self.stack.name.function(function));
-        let found = self.aws.call_signed("events", || self.client.rule(name)).await;
-        let Some(rule) = self.known(id, &format!("rule {name}"), found)? else {
-            return Ok(Check::new(id, Status::Broken, format!("there is no rule {name}")).hint(REPAIR));
-        };
-        let rule = match rule {
-            Ok(rule) => rule,
-            Err(check) => return Ok(check),
-        };
+        let rule = self.aws.call_signed("events", || self.client.rule(name)).await;
+        let rule = self.read(id, &format!("rule {name}"), rule)?;
         let broken = |says: String| Check::new(id, Status::Broken, says);
+        let Some(rule) = rule else { return Ok(broken(format!("there is no rule {name}")).hint(REPAIR)) };
         if !rule.enabled {
             // A stack that was told so turns it on by itself; somebody's hand is undone on request only.
             let told = id == "rule" && !self.stack.settings.rule_enabled;
@@ -118,92 +118,104 @@ impl<'a> Chain<'a> {
             return Ok(broken(format!("rule {name} does not call {function}")).hint(REPAIR));
         }
         let source = self.aws.target.arn("events", &format!("rule/{name}"));
-        match self.admits(&function, "events.", &source).await? {
-            Some(true) => Ok(Check::ok(id, format!("rule {name} is on and calls its function"))),
-            Some(false) => Ok(broken(format!("rule {name} may not call {function}")).hint(format!(
+        Ok(match self.admits(id, &function, "events.", &source).await? {
+            Some(true) => Check::ok(id, format!("rule {name} is on and calls its function")),
+            Some(false) => broken(format!("rule {name} may not call {function}")).hint(format!(
                 "give it back: aws lambda add-permission --region {region} --function-name {function} --statement-id rule \
                  --action lambda:InvokeFunction --principal events.amazonaws.com --source-arn {source}",
                 region = self.aws.target.region
-            ))),
-            None => {
-                Ok(Check::new(id, Status::Unknown, format!("cannot read whether rule {name} may call its function")))
-            }
-        }
+            )),
+            None => Check::new(id, Status::Unknown, format!("whether rule {name} may call {function} {UNCLEAR}")),
+        })
     }
 
     /// Whether a function is there and able to run.
-    async fn function(&self, id: &'static str, function: Function) -> Result<Check, Error> {
+    async fn function(&self, id: &'static str, function: Function) -> Result<Check, Stop> {
         let name = self.stack.name.function(function);
         let found = self.aws.call_signed("lambda", || self.client.function(&name)).await;
-        let Some(found) = self.known(id, &name, found)? else {
-            return Ok(Check::new(id, Status::Broken, format!("there is no function {name}")).hint(REPAIR));
+        let broken = |says: String| Check::new(id, Status::Broken, says);
+        let Some(found) = self.read(id, &name, found)? else {
+            return Ok(broken(format!("there is no function {name}")).hint(REPAIR));
         };
-        Ok(match found {
-            Ok(found) if !found.is_active() => Check::new(id, Status::Broken, format!("{name} is {}", found.state()))
-                .hint("see it in the Lambda console"),
-            Ok(_) => Check::ok(id, format!("{name} is there")),
-            Err(check) => check,
+        if !found.is_active() {
+            return Ok(broken(format!("{name} is {}", found.state())).hint("see it in the Lambda console"));
+        }
+        let copies = self.aws.call_signed("lambda", || self.client.reserved_concurrency(&name)).await;
+        Ok(match self.read(id, &format!("how many copies of {name} may run"), copies)? {
+            Some(0) => broken(format!("{name} may not run: its reserved concurrency is 0")).hint(format!(
+                "let it run: aws lambda delete-function-concurrency --region {} --function-name {name}",
+                self.aws.target.region
+            )),
+            _ => Check::ok(id, format!("{name} is there and may run")),
         })
     }
 
     /// Whether new groups wait because they could not be subscribed.
-    async fn queue(&self) -> Result<Check, Error> {
+    async fn queue(&self) -> Result<Check, Stop> {
         const ID: &str = "queue";
-        let url = match &self.things {
-            Ok(things) => things.get("RuleDeadLetters"),
-            Err(why) => return Ok(Check::new(ID, Status::Unknown, why)),
-        };
-        let Some(url) = url else {
+        let Some(url) = self.thing(ID, "RuleDeadLetters")? else {
             return Ok(Check::new(ID, Status::Broken, "the queue of what could not be subscribed is gone").hint(REPAIR));
         };
-        match self.aws.call_signed("sqs", || self.client.queue_depth(url)).await {
-            Ok(0) => Ok(Check::ok(ID, "no new log group waits to be subscribed")),
-            Ok(waiting) => {
+        let depth = self.aws.call_signed("sqs", || self.client.queue_depth(url)).await;
+        Ok(match self.read(ID, "the queue", depth)? {
+            0 => Check::ok(ID, "no new log group waits to be subscribed"),
+            waiting => {
                 let says =
                     format!("{} of new log groups could not be handed over or subscribed", count(waiting, "call"));
-                Ok(Check::new(ID, Status::Warn, says).hint(format!(
+                Check::new(ID, Status::Warn, says).hint(format!(
                     "subscribe what is there with: logctl backfill; then forget them: aws sqs purge-queue --queue-url {url}"
-                )))
+                ))
             }
-            Err(error) => self.unknown(ID, "cannot read the queue", &error),
-        }
+        })
+    }
+
+    /// Whether new groups are looked at a second time.
+    async fn looks(&self) -> Result<Check, Stop> {
+        const ID: &str = "looks";
+        let gone = || Check::new(ID, Status::Broken, "nothing has new log groups looked at again").hint(REPAIR);
+        let Some(id) = self.thing(ID, "LookAgain")? else { return Ok(gone()) };
+        let state = self.aws.call_signed("lambda", || self.client.event_source(id)).await;
+        Ok(match self.read(ID, "what has log groups looked at again", state)?.as_deref() {
+            None => gone(),
+            Some("Disabled" | "Disabling") => {
+                let hint =
+                    if self.stack.settings.rule_enabled { REPAIR } else { "turn it on again with: logctl bootstrap" };
+                Check::new(ID, Status::Broken, "new log groups are not looked at again: that is disabled").hint(hint)
+            }
+            Some(_) => Check::ok(ID, "new log groups are looked at a second time"),
+        })
     }
 
     /// Whether CloudWatch Logs may deliver to the forwarder.
-    async fn permission(&self) -> Result<Check, Error> {
+    async fn permission(&self) -> Result<Check, Stop> {
         const ID: &str = "permission";
         let name = self.stack.name.function(Function::Forwarder);
         let source = self.aws.target.arn("logs", "log-group:any:*");
-        Ok(match self.admits(&name, "logs.", &source).await? {
+        Ok(match self.admits(ID, &name, "logs.", &source).await? {
             Some(true) => Check::ok(ID, "CloudWatch Logs may deliver to the forwarder"),
             Some(false) => {
                 Check::new(ID, Status::Broken, "CloudWatch Logs may not invoke the forwarder, and drops what it has")
                     .hint(self.aws.target.give_back(&name))
             }
-            None => Check::new(ID, Status::Unknown, "cannot read who may invoke the forwarder"),
+            None => Check::new(ID, Status::Unknown, format!("whether CloudWatch Logs may invoke {name} {UNCLEAR}")),
         })
     }
 
     /// What waits in the bucket.
-    async fn letters(&self) -> Result<Check, Error> {
+    async fn letters(&self) -> Result<Check, Stop> {
         const ID: &str = "letters";
-        let Some(name) = &self.stack.dead_letters else {
+        let Some(bucket) = bucket(self.aws, &self.client, self.stack) else {
             return Ok(Check::new(ID, Status::Unknown, "the stack names no bucket of dead letters"));
         };
-        let owner = self.aws.target.account.clone();
-        let bucket = Bucket { aws: self.client.clone(), name: name.clone(), owner };
         let kinds = LetterKind::iter().map(|kind| (kind.to_string(), kind.prefix()));
         let others = [("failed invocation", FAILED_INVOCATIONS), ("set aside", ASIDE)];
         let others = others.map(|(name, prefix)| (name.to_owned(), prefix.to_owned()));
         let mut found = Vec::new();
         for (name, prefix) in kinds.chain(others) {
-            match bucket.list(&prefix, &prefix).await {
-                Ok(page) if page.keys.is_empty() => {}
-                Ok(page) => {
-                    let more = if page.next.is_some() { "more than " } else { "" };
-                    found.push(format!("{more}{} of dead letters ({name})", count(page.keys.len(), "object")));
-                }
-                Err(error) => return self.unknown(ID, "cannot list the dead letters", &error),
+            let page = self.read(ID, "the dead letters", bucket.list(&prefix, &prefix).await)?;
+            if !page.keys.is_empty() {
+                let more = if page.next.is_some() { "more than " } else { "" };
+                found.push(format!("{more}{} of dead letters ({name})", count(page.keys.len(), "object")));
             }
         }
         Ok(if found.is_empty() {
@@ -223,16 +235,19 @@ impl<'a> Chain<'a> {
         };
         let client = match domain.client(self.aws, PATIENCE).await {
             Ok(client) => client,
-            Err(error) => return Ok(vec![Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())]),
+            Err(error) => return Ok(vec![Check::unknown(ID, error)?]),
         };
         let engine = match client.engine().await {
             Ok(engine) => Check::ok(ID, format!("{} runs {engine}", domain.endpoint)),
             Err(error @ DomainError::Denied { .. }) => {
-                return Ok(vec![Check::new(
-                    ID,
-                    Status::Unknown,
-                    format!("{error}; the functions may be admitted all the same"),
-                )]);
+                let says = format!("{error}; the functions may be admitted all the same");
+                return Ok(vec![Check::new(ID, Status::Unknown, says)]);
+            }
+            Err(error @ (DomainError::Unreachable { .. } | DomainError::Timeout { .. }))
+                if domain.endpoint.is_in_vpc() =>
+            {
+                let says = format!("{error}: it lives in a VPC, and the functions may reach it all the same");
+                return Ok(vec![Check::new(ID, Status::Unknown, says).hint("look from a host inside of that VPC")]);
             }
             Err(error) => {
                 let error = Error::from(error);
@@ -252,85 +267,48 @@ impl<'a> Chain<'a> {
                 format!("the domain has no {path}: new indices have no mapping of ours"),
             )
             .hint("have it installed again: logctl bootstrap --set-up"),
-            Err(error) => Check::new("template", Status::Unknown, Error::from(error).one_line()),
+            Err(error) => Check::unknown("template", error.into())?,
         };
         Ok(vec![engine, template])
     }
 
-    /// Whether a function lets a service invoke it for `source`; `None` where that cannot be read.
-    async fn admits(&self, function: &str, service: &str, source: &str) -> Result<Option<bool>, Error> {
-        match self.aws.call_signed("lambda", || self.client.function_policy(function)).await {
-            Ok(policy) => {
-                Ok(Some(policy.is_some_and(|policy| admits(&policy, service, source, &self.aws.target.account))))
-            }
-            Err(error) => {
-                self.aws.explain_signed("cannot read a function's policy", &error).unless_logged_out()?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// What was found, a check where it could not be read, `None` where it is not there.
-    fn known<T>(
+    /// Whether a function lets a service invoke it for `source`; `None` where its policy has what is not understood.
+    async fn admits(
         &self,
         id: &'static str,
-        what: &str,
-        found: Result<Option<T>, AwsError>,
-    ) -> Result<Option<Result<T, Check>>, Error> {
-        match found {
-            Ok(found) => Ok(found.map(Ok)),
-            Err(error) => Ok(Some(Err(self.unknown(id, &format!("cannot read {what}"), &error)?))),
+        function: &str,
+        service: &str,
+        source: &str,
+    ) -> Result<Option<bool>, Stop> {
+        let policy = self.aws.call_signed("lambda", || self.client.function_policy(function)).await;
+        let policy = self.read(id, &format!("who may invoke {function}"), policy)?;
+        Ok(policy.map_or(Some(false), |policy| admits(&policy, service, source, &self.aws.target.account)))
+    }
+
+    /// What CloudFormation calls a thing of the stack.
+    fn thing(&self, id: &'static str, name: &str) -> Result<Option<&String>, Stop> {
+        match &self.things {
+            Ok(things) => Ok(things.get(name)),
+            Err(why) => Err(Stop::At(Check::new(id, Status::Unknown, why))),
         }
     }
 
-    fn unknown(&self, id: &'static str, what: &str, error: &AwsError) -> Result<Check, Error> {
-        let error = self.aws.explain_signed(what, error).unless_logged_out()?;
-        Ok(Check::new(id, Status::Unknown, error.one_line()))
+    /// What was read. Where it could not be, nothing is known of the link.
+    fn read<T>(&self, id: &'static str, what: &str, found: Result<T, AwsError>) -> Result<T, Stop> {
+        found.map_err(|error| Stop::unread(id, self.aws.explain_signed(&format!("cannot read {what}"), &error)))
     }
 }
 
-/// What mends a thing of the stack that is gone or was changed by hand.
-const REPAIR: &str = "it is part of the stack; put it back with: logctl bootstrap --revert-drift";
+/// Why nobody knows whether a function may be invoked.
+const UNCLEAR: &str = "is not clear: its policy has a condition that logctl does not know, or denies something";
+
+/// The bucket of dead letters, where the stack names it.
+pub(super) fn bucket(aws: &Aws, client: &AwsClient, stack: &DeployedStack) -> Option<Bucket> {
+    let name = stack.dead_letters.clone()?;
+    Some(Bucket { aws: client.clone(), name, owner: aws.target.account.clone() })
+}
 
 /// Whose index template an answer shows.
 fn owner(found: &Value) -> Option<&str> {
     found.pointer("/index_templates/0/index_template/_meta/owner")?.as_str()
-}
-
-/// Whether a function's policy lets a service invoke it for `source`.
-fn admits(policy: &Value, service: &str, source: &str, account: &str) -> bool {
-    let statements = policy["Statement"].as_array().map(Vec::as_slice).unwrap_or_default();
-    statements.iter().any(|statement| {
-        let principal = statement.pointer("/Principal/Service").or(statement.get("Principal")).and_then(Value::as_str);
-        let conditions = statement["Condition"].as_object();
-        let mut pairs = conditions.into_iter().flat_map(|all| all.values().filter_map(Value::as_object).flatten());
-        statement["Effect"] == "Allow"
-            && principal.is_some_and(|principal| principal == "*" || principal.starts_with(service))
-            && pairs.all(|(key, wanted)| match (key.to_lowercase().as_str(), wanted.as_str()) {
-                ("aws:sourcearn", Some(pattern)) => WildMatch::new(pattern).matches(source),
-                ("aws:sourceaccount", Some(id)) => id == account,
-                _ => true,
-            })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_permission_counts_for_its_source_alone() {
-        let statement = |principal: &str, source: &str| {
-            json!({"Statement": [{"Effect": "Allow", "Principal": {"Service": principal}, "Condition": {
-                "ArnLike": {"AWS:SourceArn": source}, "StringEquals": {"AWS:SourceAccount": "1"}}}]})
-        };
-        let ours = "arn:aws:logs:eu-west-1:1:log-group:any:*";
-        let admits = |policy: &Value| admits(policy, "logs.", ours, "1");
-        assert!(admits(&statement("logs.amazonaws.com", "arn:aws:logs:eu-west-1:1:log-group:*")));
-        assert!(!admits(&statement("events.amazonaws.com", "arn:aws:logs:eu-west-1:1:log-group:*")));
-        assert!(!admits(&statement("logs.amazonaws.com", "arn:aws:logs:us-east-1:1:log-group:*")));
-        assert!(!admits(&json!({"Statement": []})));
-    }
 }

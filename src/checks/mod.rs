@@ -1,10 +1,15 @@
 //! What is looked at before and after something is deployed, one line each.
 
+mod admits;
 pub mod chain;
+pub mod drift;
 pub mod preflight;
+pub mod probe;
 
 use serde::Serialize;
 use strum::Display;
+
+use crate::error::Error;
 
 /// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display)]
@@ -46,9 +51,39 @@ impl Check {
         Self::new(id, Status::Ok, says)
     }
 
+    /// One of what could not be looked at.
+    ///
+    /// # Errors
+    /// Not logged in: then nothing else can be looked at either.
+    pub fn unknown(id: &'static str, error: Error) -> Result<Self, Error> {
+        Ok(Self::new(id, Status::Unknown, error.unless_logged_out()?.one_line()))
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// Why a look ended early.
+enum Stop {
+    /// This is what can be said.
+    At(Check),
+    /// Nothing else can be looked at either.
+    Altogether(Error),
+}
+
+impl Stop {
+    fn unread(id: &'static str, error: Error) -> Self {
+        Check::unknown(id, error).map_or_else(Self::Altogether, Self::At)
+    }
+
+    /// The check that a look has led to.
+    fn settle(look: Result<Check, Self>) -> Result<Check, Error> {
+        match look {
+            Ok(check) | Err(Self::At(check)) => Ok(check),
+            Err(Self::Altogether(error)) => Err(error),
+        }
     }
 }

@@ -77,7 +77,7 @@ impl Command {
             Self::Bootstrap(args) => Box::pin(bootstrap::run(args, cx, ui)).await,
             Self::Backfill(args) => Box::pin(backfill::run(args, cx, ui)).await,
             Self::Audit(args) => Box::pin(audit::run(args, cx, ui)).await,
-            Self::Doctor(_) => Box::pin(doctor::run(cx, ui)).await,
+            Self::Doctor(args) => Box::pin(doctor::run(args, cx, ui)).await,
             Self::Why(args) => Box::pin(why::run(args, cx, ui)).await,
             Self::Search(args) => Box::pin(search::run(args, cx, ui)).await,
             Self::Groups(args) => Box::pin(groups::run(args, cx, ui)).await,

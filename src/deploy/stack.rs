@@ -192,7 +192,7 @@ impl DeployedStack {
         Some(coverage::Stack {
             filter_name: self.name.filter_name(),
             forwarder: self.forwarder.clone()?,
-            rules: self.settings.rules(),
+            rules: self.settings.rules().with_probes_of(&self.name),
         })
     }
 }

@@ -28,6 +28,8 @@ fn every_request_is_one_of_the_service_models() {
         ("bootstrap --check", 0),
         ("backfill --yes", 0),
         ("audit", 0),
+        ("doctor --probe --drift", 0),
+        ("why /shop/orders", 0),
         ("groups", 0),
         ("search nothing-of-the-kind", 0),
         ("replay --dry-run", 0),
@@ -67,6 +69,8 @@ fn every_request_is_one_of_the_service_models() {
         "logs PutSubscriptionFilter",
         "lambda Invoke",
         "lambda ListTags",
+        "lambda GetFunctionConcurrency",
+        "lambda GetEventSourceMapping",
     ] {
         assert!(checked.contains(operation), "{operation} was not seen: {checked}");
     }

@@ -1,10 +1,15 @@
 //! Each link of the chain is broken once, and named.
 
+use std::time::{Duration, Instant};
+
 use hyper::Method;
 use opensearch::http::Method as EngineMethod;
 use serde_json::{Value, json};
 
-use super::sandbox::Sandbox;
+use super::{
+    proxy::{Fault, Proxy},
+    sandbox::Sandbox,
+};
 
 /// What `doctor` says, with this exit code: link → status.
 fn doctor(sandbox: &Sandbox, code: i32) -> Vec<(String, String)> {
@@ -89,6 +94,32 @@ fn each_broken_link_is_named() {
     sandbox.logctl("doctor").exits(8).says("logctl bootstrap --set-up");
     sandbox.logctl("bootstrap --yes --set-up").ok();
 
+    let looks = sandbox.signed("lambda", Method::GET, "/2015-03-31/event-source-mappings/", String::new());
+    let looks: Value = serde_json::from_str(&looks).unwrap();
+    let looks =
+        format!("/2015-03-31/event-source-mappings/{}", looks["EventSourceMappings"][0]["UUID"].as_str().unwrap());
+    sandbox.signed("lambda", Method::PUT, &looks, json!({"Enabled": false}).to_string());
+    assert_eq!(broken(&sandbox), ["looks"]);
+    sandbox.signed("lambda", Method::PUT, &looks, json!({"Enabled": true}).to_string());
+
+    let copies = "/2017-10-31/functions/logctl-logctl-forwarder/concurrency";
+    sandbox.signed("lambda", Method::PUT, copies, json!({"ReservedConcurrentExecutions": 0}).to_string());
+    assert_eq!(broken(&sandbox), ["forwarder"]);
+    sandbox.logctl("doctor --probe").exits(8).prints("no event was sent: what is broken comes first");
+    sandbox.signed("lambda", Method::DELETE, copies, String::new());
+    assert!(doctor(&sandbox, 0).iter().all(|(_, status)| status == "ok"));
+
+    let memory = json!({"MemorySize": 512}).to_string();
+    let configuration = "/2015-03-31/functions/logctl-logctl-forwarder/configuration";
+    sandbox.signed("lambda", Method::PUT, configuration, memory);
+    sandbox.logctl("doctor").ok();
+    let drifted = sandbox.logctl("doctor --drift").exits(8);
+    drifted
+        .prints("broken\tdrift\t1 thing changed by hand: LogsForwarder (/MemorySize)")
+        .says("logctl bootstrap --revert-drift");
+    sandbox.logctl("bootstrap --yes --revert-drift").ok();
+    sandbox.logctl("doctor --drift").ok();
+
     sandbox.delete_trail();
     assert_eq!(broken(&sandbox), ["trail"]);
 
@@ -98,6 +129,59 @@ fn each_broken_link_is_named() {
     sandbox.stop_engine();
     let found = broken(&sandbox);
     assert!(found.contains(&"domain".to_owned()), "{found:?}");
+}
+
+#[test]
+fn an_event_takes_the_whole_way_or_it_is_said_who_had_it_last() {
+    let sandbox = Sandbox::up(None);
+    let engine = Proxy::start(sandbox.endpoint());
+    sandbox.logctl(&format!("bootstrap --yes --endpoint {} --include /shop/*", engine.url)).ok();
+    let begun = Instant::now();
+    let run = sandbox.logctl("doctor --probe").ok();
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    run.prints("ok\taccess\tthe forwarder has indexed an event in")
+        .prints("ok\tprobe\tan event was searchable")
+        .prints("ok\tids\tits id in the index is that of CloudWatch Logs");
+    let probes = || sandbox.groups().into_iter().filter(|group| group.starts_with("/logctl/")).count();
+    assert_eq!(probes(), 0);
+    let left = || {
+        let found = sandbox.engine(EngineMethod::Post, "/logctl-*/_refresh", None);
+        assert!(found["_shards"]["failed"] == 0);
+        sandbox.engine(EngineMethod::Post, "/logctl-*/_count", Some(json!({"query": {"match_all": {}}})))["count"]
+            .clone()
+    };
+    assert_eq!(left(), 0, "what came of it is removed, too");
+
+    // The domain refuses what the forwarder sends.
+    engine.always("_bulk", Fault::Answer(403, "application/json", r#"{"message": "not this role"}"#));
+    sandbox
+        .logctl("doctor --probe --wait 4s")
+        .exits(8)
+        .prints("broken\taccess\tthe forwarder could not index an event: ")
+        .prints("the forwarder had it last, and keeps it as a dead letter: ")
+        .prints("not this role");
+    engine.heal();
+    sandbox.signed(
+        "lambda",
+        Method::POST,
+        "/2015-03-31/functions/logctl-logctl-forwarder/invocations",
+        "\"redrive\"".to_owned(),
+    );
+
+    // The domain takes it, and does not show it.
+    engine.always("_search", Fault::Answer(200, "application/json", r#"{"hits": {"hits": []}}"#));
+    sandbox
+        .logctl("doctor --probe --wait 4s")
+        .exits(8)
+        .prints("the domain had it last, which does not show what the forwarder has indexed either");
+    engine.heal();
+
+    // The rule looks for something else.
+    let rule = json!({"Name": "logctl-logctl-created", "State": "ENABLED", "EventPattern": json!({"source": ["aws.none"]}).to_string()});
+    sandbox.json_call("events", "AWSEvents.PutRule", &rule);
+    sandbox.logctl("doctor --probe --wait 2s").exits(8).prints("the trail or the rule had it last");
+    sandbox.logctl("bootstrap --yes --revert-drift").exits(0);
+    assert_eq!(probes(), 0);
 }
 
 #[test]

@@ -73,6 +73,10 @@ fn each_may_do_what_the_policy_is_for_and_no_more() {
     let operator = may("operator");
     operator("backfill --yes", &sandbox).ok();
     operator("replay --dry-run", &sandbox).ok();
+    reader("doctor --probe", &sandbox).exits(3).says("could not be looked at");
+    operator("doctor --probe", &sandbox).ok().prints("ok\tprobe\tan event was searchable");
+    operator("doctor --drift", &sandbox).exits(3).says("could not be looked at");
+    deployer("doctor --drift", &sandbox).ok().prints("ok\tdrift");
     operator("teardown --yes", &sandbox).exits(4).says("nothing was removed");
     reader("audit --fail-on missing", &sandbox).ok();
 

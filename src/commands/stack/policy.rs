@@ -1,6 +1,9 @@
 //! What IAM has to allow.
 
-use logctl_core::{auth::AuthMode, names::StackName};
+use logctl_core::{
+    auth::AuthMode,
+    names::{Function, StackName},
+};
 use serde_json::{Value, json};
 
 use super::Who;
@@ -53,8 +56,7 @@ pub fn of(who: Who, target: &Target, stack: &StackName, deployed: Option<&Deploy
 
 fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
     let settings = deployed.map(|stack| &stack.settings);
-    let domain = settings.map(|settings| settings.domain_arn.clone()).filter(|arn| !arn.is_empty());
-    let domain = domain.unwrap_or_else(|| names.target.arn("es", "domain/*"));
+    let domain = domain(names, deployed);
     let letters = letters(names, deployed);
     let mut statements = vec![
         allow(
@@ -82,8 +84,18 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
         ),
         allow(
             "LookAtTheFunctions",
-            &["lambda:ListTags", "lambda:GetFunctionConfiguration", "lambda:GetPolicy"],
+            &[
+                "lambda:ListTags",
+                "lambda:GetFunctionConcurrency",
+                "lambda:GetFunctionConfiguration",
+                "lambda:GetPolicy",
+            ],
             names.target.arn("lambda", "function:logctl-*"),
+        ),
+        allow(
+            "LookAtTheEventSource",
+            &["lambda:GetEventSourceMapping"],
+            names.target.arn("lambda", "event-source-mapping:*"),
         ),
         allow("LookAtTheRules", &["events:DescribeRule", "events:ListTargetsByRule"], names.ours("events", "rule/")),
         allow(
@@ -111,13 +123,31 @@ fn generated(stack: &StackName) -> String {
     format!("{}-deadletters-*", stack.as_str().to_lowercase())
 }
 
+fn domain(names: &Names<'_>, deployed: Option<&DeployedStack>) -> String {
+    let domain = deployed.map(|stack| stack.settings.domain_arn.clone()).filter(|arn| !arn.is_empty());
+    domain.unwrap_or_else(|| names.target.arn("es", "domain/*"))
+}
+
 fn letters(names: &Names<'_>, deployed: Option<&DeployedStack>) -> String {
     let bucket = deployed.and_then(|stack| stack.dead_letters.as_deref());
     bucket.map_or_else(|| names.bucket(&generated(names.stack)), |bucket| names.bucket(bucket))
 }
 
 fn operator(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
+    let (domain, forwarder) = (domain(names, deployed), names.stack.function(Function::Forwarder));
     vec![
+        allow(
+            "Probe",
+            &["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DeleteLogGroup"],
+            names.target.arn("logs", &format!("log-group:{}*", names.stack.probes())),
+        ),
+        allow(
+            "CallTheForwarder",
+            &["lambda:InvokeFunction"],
+            names.target.arn("lambda", &format!("function:{forwarder}")),
+        ),
+        allow("CountDeliveries", &["cloudwatch:GetMetricStatistics"], "*"), // It knows no resource.
+        allow("RemoveTheProbe", &["es:ESHttpDelete"], format!("{domain}/*/_doc/*")),
         allow(
             "SubscribeLogGroups",
             &["logs:PutSubscriptionFilter", "logs:DeleteSubscriptionFilter"],
@@ -154,6 +184,9 @@ fn deployer(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
                 "cloudformation:DescribeChangeSet",
                 "cloudformation:DescribeEvents",
                 "cloudformation:DescribeStackEvents",
+                "cloudformation:DescribeStackResourceDrifts",
+                "cloudformation:DetectStackDrift",
+                "cloudformation:DetectStackResourceDrift",
                 "cloudformation:ExecuteChangeSet",
                 "cloudformation:ListChangeSets",
                 "cloudformation:UpdateStack",
@@ -161,14 +194,15 @@ fn deployer(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
             names.stacks(),
         ),
         allow(
-            "LookBefore",
+            "Look",
             &[
-                "cloudwatch:GetMetricStatistics",
+                "cloudformation:BatchDescribeTypeConfigurations",
+                "cloudformation:DescribeStackDriftDetectionStatus",
                 "lambda:GetAccountSettings",
                 "secretsmanager:DescribeSecret",
                 "logs:DeleteAccountPolicy",
             ],
-            "*",
+            "*", // These know no resource of ours.
         ),
         allow(
             "Buckets",

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use wildmatch::WildMatch;
 
-use crate::names::{LogGroupName, NameError};
+use crate::names::{LogGroupName, NameError, StackName};
 
 /// A glob on log group names: `*` matches any run of characters, `/` too; `?` matches one.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,11 +36,13 @@ impl Glob {
 
 /// The globs of a stack.
 ///
-/// A group is wanted when an include glob matches (or there is none) and no exclude glob does.
+/// A group is wanted when an include glob matches (or there is none) and no exclude glob does, or when the stack is probed by it.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     include: Vec<Glob>,
     exclude: Vec<Glob>,
+    /// What the names of the groups begin with by which the stack is probed.
+    probes: Option<String>,
 }
 
 impl Rules {
@@ -51,7 +53,13 @@ impl Rules {
             let globs = list.split(',').map(str::trim).filter(|glob| !glob.is_empty());
             globs.map(|glob| Glob(WildMatch::new(glob))).collect()
         };
-        Self { include: globs(include), exclude: globs(exclude) }
+        Self { include: globs(include), exclude: globs(exclude), probes: None }
+    }
+
+    /// With the groups by which a stack is probed, whatever the globs say of them.
+    #[must_use]
+    pub fn with_probes_of(self, stack: &StackName) -> Self {
+        Self { probes: Some(stack.probes()), ..self }
     }
 
     /// Checks whether `group` is wanted.
@@ -59,6 +67,9 @@ impl Rules {
     /// # Errors
     /// A sentence that says why the group is not wanted.
     pub fn check(&self, group: &str) -> Result<(), String> {
+        if self.probes.as_ref().is_some_and(|probes| group.starts_with(probes)) {
+            return Ok(());
+        }
         if let Some(glob) = self.exclude.iter().find(|glob| glob.matches(group)) {
             return Err(format!("excluded by the rule `{glob}`"));
         }
@@ -93,5 +104,12 @@ mod tests {
     #[test_case("/aws/*", "*/pay", false; "exclude wins")]
     fn wanted(include: &str, exclude: &str, wanted: bool) {
         assert_eq!(Rules::new(include, exclude).check("/aws/lambda/pay").is_ok(), wanted);
+    }
+
+    #[test]
+    fn a_stack_wants_its_own_probes() {
+        let rules = Rules::new("/aws/*", "/logctl/*").with_probes_of(&"shop".parse().unwrap());
+        assert_eq!(rules.check("/logctl/shop/probe/1"), Ok(()));
+        assert!(rules.check("/logctl/other/probe/1").is_err() && rules.check("/logctl/shop/probes").is_err());
     }
 }

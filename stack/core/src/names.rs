@@ -109,6 +109,12 @@ impl StackName {
     pub fn redrive_rule(&self) -> String {
         format!("logctl-{self}-redrive")
     }
+
+    /// What the names of the log groups begin with by which the stack is probed.
+    #[must_use]
+    pub fn probes(&self) -> String {
+        format!("/logctl/{self}/probe/")
+    }
 }
 
 /// A function of a stack.

@@ -130,7 +130,7 @@ impl Subscriber {
             stack: Stack {
                 filter_name: name.filter_name(),
                 forwarder,
-                rules: Rules::new(&list("LOGCTL_INCLUDE"), &list("LOGCTL_EXCLUDE")),
+                rules: Rules::new(&list("LOGCTL_INCLUDE"), &list("LOGCTL_EXCLUDE")).with_probes_of(&name),
             },
             looks: environment.require("LOGCTL_LOOKS")?,
             clock: environment.clock,

@@ -202,6 +202,16 @@ impl FunctionStatus {
     }
 }
 
+/// What came of an invocation:
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invoked {
+    /// What the function says of its failure, where it failed.
+    pub failed: Option<String>,
+    /// The end of what it wrote to its log: 4 KB.
+    pub log: String,
+}
+
 /// A rule of EventBridge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
@@ -312,6 +322,24 @@ impl AwsClient {
         self.send("lambda", request.body(payload)).await.map(drop)
     }
 
+    /// Invokes a function and waits for what it does.
+    ///
+    /// # Errors
+    /// When it was not invoked; nothing is retried here.
+    pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invoked, AwsError> {
+        let path = format!("2015-03-31/functions/{}/invocations", utf8_percent_encode(function, ESCAPED));
+        let request = Request::post(format!("{}{path}", self.url("lambda")))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("x-amz-log-type", "Tail");
+        let answer = self.send("lambda", request.body(payload)).await?;
+        let header = |name| answer.headers.get(name).and_then(|value| value.to_str().ok());
+        let log = header("x-amz-log-result").and_then(|log| base64_simd::STANDARD.decode_to_vec(log).ok());
+        Ok(Invoked {
+            failed: header("x-amz-function-error").is_some().then(|| answer.excerpt()),
+            log: String::from_utf8_lossy(&log.unwrap_or_default()).into_owned(),
+        })
+    }
+
     /// The subscription filters of a log group, those whose names begin with `name` where one is given.
     ///
     /// # Errors
@@ -410,6 +438,37 @@ impl AwsClient {
     pub async fn function(&self, name: &str) -> Result<Option<FunctionStatus>, AwsError> {
         let path = format!("2015-03-31/functions/{}/configuration", utf8_percent_encode(name, ESCAPED));
         absent(self.get("lambda", &path).await)
+    }
+
+    /// How many copies of a function may run at once, where that is set apart for it.
+    ///
+    /// # Errors
+    /// When that cannot be had; nothing is retried here.
+    pub async fn reserved_concurrency(&self, name: &str) -> Result<Option<u64>, AwsError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Output {
+            #[serde(default)]
+            reserved_concurrent_executions: Option<u64>,
+        }
+        let path = format!("2019-09-30/functions/{}/concurrency", utf8_percent_encode(name, ESCAPED));
+        let found: Output = self.get("lambda", &path).await?;
+        Ok(found.reserved_concurrent_executions)
+    }
+
+    /// The state of what hands messages of a queue to a function, such as `Enabled`; `None` where there is none of that id.
+    ///
+    /// # Errors
+    /// When that cannot be had; nothing is retried here.
+    pub async fn event_source(&self, id: &str) -> Result<Option<String>, AwsError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Output {
+            state: String,
+        }
+        let path = format!("2015-03-31/event-source-mappings/{}", utf8_percent_encode(id, ESCAPED));
+        let found: Option<Output> = absent(self.get("lambda", &path).await)?;
+        Ok(found.map(|found| found.state))
     }
 
     /// The policy that says who may invoke a function; `None` where it has none.

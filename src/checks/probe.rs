@@ -1,0 +1,428 @@
+//! One marked event through the whole chain, from a log group of its own to the index.
+
+use std::{cell::Cell, time::Duration};
+
+use bytes::Bytes;
+use hyper::Method;
+use jiff::{SignedDuration, Timestamp};
+use logctl_core::{
+    dead_letter::{DeadLetter, LetterKind, key},
+    event_id::event_id,
+    names::Function,
+};
+use logctl_sink::{aws::AwsClient, domain::gzip, replay::Lines};
+use serde_json::{Value, json};
+use strum::IntoEnumIterator as _;
+use tokio::time::{Instant, sleep};
+
+use super::{Check, Status, chain};
+use crate::{
+    aws::{Aws, RateLimiter, filters::FilterCalls, groups, metrics, past, policy},
+    deploy::DeployedStack,
+    domain::{DomainClient, DomainError},
+    error::Error,
+    interrupt::Interrupt,
+    progress::Progress,
+};
+
+/// How long between two looks.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// How long the domain may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long FilterLogEvents may take to show what was put.
+const SHOWN: Duration = Duration::from_secs(15);
+/// Calls of CloudWatch Logs a second, below any quota: others work there, too.
+const RATE: f64 = 2.0;
+/// After this a log group of a probe is left over from one that was cut off.
+const LEFT_OVER: SignedDuration = SignedDuration::from_hours(1);
+/// Objects of dead letters that are looked into.
+const OBJECTS: usize = 20;
+
+/// The stream with the event that takes the whole way, and that of the one which the forwarder is called with.
+const WHOLE: &str = "whole";
+const DIRECT: &str = "direct";
+
+/// A probe of a stack.
+pub struct Probe<'a> {
+    /// Where.
+    pub aws: &'a Aws,
+    /// What is probed.
+    pub stack: &'a DeployedStack,
+    /// ARN of its forwarder.
+    pub forwarder: &'a str,
+    /// How long the event may take.
+    pub wait: Duration,
+    /// When the run began.
+    pub now: Timestamp,
+    /// Ends it early; it cleans up all the same.
+    pub interrupt: &'a Interrupt,
+    /// Hears how far it is.
+    pub progress: &'a dyn Progress,
+}
+
+/// A probe that is under way.
+struct Underway<'a> {
+    probe: &'a Probe<'a>,
+    client: AwsClient,
+    domain: DomainClient,
+    limiter: RateLimiter,
+    group: String,
+    begun: Instant,
+    /// Whether the forwarder has indexed the event that it was called with.
+    indexed: Cell<bool>,
+}
+
+/// A document of the probe.
+struct Found {
+    index: String,
+    id: String,
+    stream: String,
+}
+
+/// What a look has brought before the time was over.
+type InTime<T> = Result<Option<T>, Error>;
+
+impl Probe<'_> {
+    /// Sends the events and looks for them.
+    ///
+    /// # Errors
+    /// Not logged in, or interrupted; everything else is a check.
+    pub async fn run(&self) -> Result<Vec<Check>, Error> {
+        const ID: &str = "probe";
+        let Some(domain) = self.stack.settings.domain() else { return Ok(Vec::new()) };
+        let domain = match domain.client(self.aws, PATIENCE).await {
+            Ok(domain) => domain,
+            Err(error) => return Ok(vec![Check::unknown(ID, error)?]),
+        };
+        let underway = Underway {
+            probe: self,
+            client: self.aws.signed().await?,
+            domain,
+            limiter: RateLimiter::new(RATE),
+            group: format!("{}{}", self.stack.name.probes(), self.now.as_millisecond()),
+            begun: Instant::now(),
+            indexed: Cell::default(),
+        };
+        let left = underway.forget_others().await;
+        if let Err(error) = underway.create().await {
+            return Ok(vec![Check::unknown(ID, error)?]);
+        }
+        let (direct, whole) = tokio::join!(underway.direct(), underway.whole());
+        self.progress.note("cleaning up");
+        let cleaned = underway.clean_up().await;
+        self.interrupt.check("its log group is removed; look again with: logctl doctor --probe")?;
+        let mut checks = vec![direct?];
+        checks.extend(whole?);
+        checks.extend(left.and(cleaned).err().map(|error| {
+            Check::new("left", Status::Warn, error.one_line())
+                .hint(format!("remove it with: aws logs delete-log-group --log-group-name {}", underway.group))
+        }));
+        Ok(checks)
+    }
+}
+
+impl Underway<'_> {
+    /// Calls the forwarder with an event, as CloudWatch Logs does: can it write into the domain?
+    async fn direct(&self) -> Result<Check, Error> {
+        const ID: &str = "access";
+        let id = format!("9{:031}", fastrand::u64(..));
+        let event = json!({"id": id, "timestamp": self.now(), "message": self.message()});
+        let payload = json!({
+            "messageType": "DATA_MESSAGE", "owner": self.probe.aws.target.account, "logGroup": self.group,
+            "logStream": DIRECT, "subscriptionFilters": [], "logEvents": [event],
+        });
+        let data = base64_simd::STANDARD.encode_to_string(gzip(payload.to_string().as_bytes()));
+        let payload = Bytes::from(json!({"awslogs": {"data": data}}).to_string());
+        let aws = self.probe.aws;
+        let invoked = aws.call_signed("lambda", || self.client.invoke(self.probe.forwarder, payload.clone())).await;
+        let invoked = match invoked {
+            Ok(invoked) => invoked,
+            Err(error) => return Check::unknown(ID, aws.explain_signed("cannot call the forwarder", &error)),
+        };
+        let broken = |says: String| Check::new(ID, Status::Broken, says);
+        if let Some(why) = invoked.failed {
+            let log = self.log_of(Function::Forwarder);
+            return Ok(broken(format!("the forwarder fails: {why}")).hint(format!("see its log: aws logs tail {log}")));
+        }
+        let Some(line) = invoked.log.lines().find_map(metrics_line) else {
+            return Ok(Check::new(
+                ID,
+                Status::Unknown,
+                "the forwarder was called, and its log does not say what it did",
+            ));
+        };
+        let number = |name: &str| line[name].as_u64().unwrap_or_default();
+        if number("Indexed") > 0 {
+            self.indexed.set(true);
+            return Ok(Check::ok(ID, format!("the forwarder has indexed an event in {} ms", number("Took"))));
+        }
+        let why = self.letter().await?.unwrap_or_else(|| "its dead letter was not found".to_owned());
+        Ok(broken(format!("the forwarder could not index an event: {why}"))
+            .hint("see what waits with: logctl replay --dry-run"))
+    }
+
+    /// Puts an event into the group once that is subscribed, and waits until it can be found.
+    async fn whole(&self) -> Result<Vec<Check>, Error> {
+        const ID: &str = "probe";
+        match self.sent().await {
+            Ok(checks) => Ok(checks),
+            Err(error) => Ok(vec![Check::unknown(ID, error)?]),
+        }
+    }
+
+    async fn sent(&self) -> Result<Vec<Check>, Error> {
+        let progress = self.probe.progress;
+        progress.note("waiting for the rule to subscribe a new log group");
+        if self.in_time(async || self.is_subscribed().await).await?.is_none() {
+            return Ok(vec![self.not_subscribed().await?]);
+        }
+        let subscribed = self.begun.elapsed();
+        self.put().await?;
+        let put = Instant::now();
+        progress.note("waiting for an event to be searchable");
+        let found = match self.in_time(async || self.found().await).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(vec![self.not_indexed().await?]),
+            Err(error) => return Ok(vec![Check::unknown("probe", error)?]),
+        };
+        let arrived = Check::ok(
+            "probe",
+            format!(
+                "an event was searchable {} after it was put; its log group was subscribed {} after it was made",
+                seconds(put.elapsed()),
+                seconds(subscribed)
+            ),
+        );
+        Ok(vec![arrived, self.ids(&found).await?])
+    }
+
+    /// Whether the ids that a subscription delivers are those of FilterLogEvents: the first minutes of a group, which are read
+    /// there, would else be indexed twice.
+    async fn ids(&self, found: &[Found]) -> Result<Check, Error> {
+        const ID: &str = "ids";
+        let range = from(self.probe.now);
+        let shown = Instant::now() + SHOWN;
+        let past = loop {
+            let past = past::holding(self.probe.aws, &self.limiter, &self.group, &range, &self.group).await;
+            match past {
+                Err(error) => return Check::unknown(ID, error),
+                Ok(past) if past.is_empty() && Instant::now() < shown => sleep(INTERVAL).await,
+                Ok(past) => break past,
+            }
+        };
+        let Some(past) = past.first() else {
+            return Ok(Check::new(
+                ID,
+                Status::Unknown,
+                "CloudWatch Logs does not show the event that it has delivered",
+            ));
+        };
+        let ids: Vec<String> = found.iter().map(|found| event_id(&found.id).into_owned()).collect();
+        Ok(if ids == [past.id.clone()] {
+            Check::ok(ID, "its id in the index is that of CloudWatch Logs")
+        } else {
+            let says = format!("CloudWatch Logs calls the event {}, and the index {}", past.id, ids.join(" and "));
+            Check::new(ID, Status::Broken, says).hint("first minutes of new log groups may be indexed twice")
+        })
+    }
+
+    /// Who had heard of the group, where nobody has subscribed it.
+    async fn not_subscribed(&self) -> Result<Check, Error> {
+        let broken = |says: String| Check::new("probe", Status::Broken, says);
+        let log = self.log_of(Function::Subscriber);
+        let made = format!("a new log group was not subscribed within {}", seconds(self.probe.wait));
+        let range = from(self.probe.now);
+        let lines = past::holding(self.probe.aws, &self.limiter, &log, &range, &self.group).await;
+        Ok(match lines.as_deref() {
+            Ok([.., last]) => broken(format!("{made}: the subscriber had it last, and says: {}", last.message.trim()))
+                .hint(format!("see its log: aws logs tail {log}")),
+            Ok([]) => {
+                broken(format!("{made}, and the subscriber has not heard of it: the trail or the rule had it last"))
+                    .hint("CloudTrail may be late: look again with a longer --wait")
+            }
+            Err(error) => broken(format!("{made}; who had it last is not known: {}", error.one_line())),
+        })
+    }
+
+    /// Who had the event last, where it did not arrive.
+    async fn not_indexed(&self) -> Result<Check, Error> {
+        let broken = |says: String| Check::new("probe", Status::Broken, says);
+        let late = format!("an event was not searchable within {}", seconds(self.probe.wait));
+        if let Some(why) = self.letter().await? {
+            return Ok(broken(format!("{late}: the forwarder had it last, and keeps it as a dead letter: {why}"))
+                .hint("see what waits with: logctl replay --dry-run"));
+        }
+        let filter = self.probe.stack.name.filter_name();
+        let failed = metrics::failed_deliveries(self.probe.aws, &self.group, &filter, self.probe.now).await;
+        if let Ok(Some(failed @ 1..)) = failed {
+            return Ok(broken(format!(
+                "{late}: its filter had it last, and CloudWatch Logs counts {failed} failed deliveries"
+            )));
+        }
+        if self.indexed.get() && self.documents().await?.is_empty() {
+            return Ok(broken(format!(
+                "{late}: the domain had it last, which does not show what the forwarder has indexed either"
+            )));
+        }
+        let log = self.log_of(Function::Forwarder);
+        let hint = format!("see its log: aws logs tail {log}");
+        let range = from(self.probe.now);
+        let calls = past::holding(self.probe.aws, &self.limiter, &log, &range, "Indexed").await;
+        Ok(match calls.map(|calls| calls.len()) {
+            // The call from here is one of them.
+            Ok(0 | 1) => broken(format!("{late}: its filter had it last; the forwarder was not called with it")),
+            Ok(_) => {
+                broken(format!("{late}: its filter or the forwarder had it last, which was called since")).hint(hint)
+            }
+            Err(error) => broken(format!("{late}; who had it last is not known: {}", error.one_line())).hint(hint),
+        })
+    }
+
+    /// Looks until there is something, the time is over or the run shall end.
+    async fn in_time<T>(&self, look: impl AsyncFn() -> InTime<T>) -> InTime<T> {
+        loop {
+            if let Some(found) = look().await? {
+                return Ok(Some(found));
+            }
+            if self.begun.elapsed() >= self.probe.wait || self.probe.interrupt.is_set() {
+                return Ok(None);
+            }
+            sleep(INTERVAL).await;
+        }
+    }
+
+    /// Whether the group's events are delivered: by a filter, or by the account policy.
+    async fn is_subscribed(&self) -> InTime<()> {
+        let calls = FilterCalls::new(self.probe.aws, &self.limiter);
+        if calls.since(&self.group, self.probe.forwarder).await?.is_some() {
+            return Ok(Some(()));
+        }
+        let policy = policy::read(self.probe.aws).await?.map(|(_, policy)| policy);
+        Ok(policy.filter(|policy| policy.complete && policy.destination == self.probe.forwarder).map(drop))
+    }
+
+    /// The documents of the event that takes the whole way.
+    async fn found(&self) -> InTime<Vec<Found>> {
+        let found = self.documents().await?;
+        let whole: Vec<Found> = found.into_iter().filter(|found| found.stream == WHOLE).collect();
+        Ok(Some(whole).filter(|whole| !whole.is_empty()))
+    }
+
+    async fn documents(&self) -> Result<Vec<Found>, DomainError> {
+        let prefix = &self.probe.stack.settings.prefix;
+        let path = format!("/{prefix}-2*,{prefix}-outlier*/_search?ignore_unavailable=true&allow_no_indices=true");
+        let query = json!({
+            "size": 10, "_source": false, "docvalue_fields": ["@log_stream"], "query": {"term": {"@log_group": self.group}},
+        });
+        let answer = self.domain.send(Method::POST, &path, Some(&query)).await?;
+        let hits = answer.pointer("/hits/hits").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let text = |hit: &Value, pointer: &str| hit.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let found = |hit| {
+            let (index, id) = (text(hit, "/_index")?, text(hit, "/_id")?);
+            Some(Found { index, id, stream: text(hit, "/fields/@log_stream/0")? })
+        };
+        Ok(hits.iter().filter_map(found).collect())
+    }
+
+    /// Why an event of the group is a dead letter, if one is.
+    async fn letter(&self) -> InTime<String> {
+        let Some(bucket) = chain::bucket(self.probe.aws, &self.client, self.probe.stack) else { return Ok(None) };
+        let explain = |error| self.probe.aws.explain_signed("cannot read the dead letters", &error);
+        for kind in LetterKind::iter() {
+            let after = key(kind, self.probe.now.as_millisecond(), "");
+            let page = bucket.list(&kind.prefix(), &after).await.map_err(explain)?;
+            for key in page.keys.iter().take(OBJECTS) {
+                let object = bucket.get(key).await.map_err(explain)?;
+                let Ok(mut lines) = Lines::new(key, &object.body) else { continue };
+                while let Ok(Some(chunk)) = lines.chunk() {
+                    let letters = chunk.lines().filter_map(|line| serde_json::from_str::<DeadLetter<'_>>(line).ok());
+                    let ours = |letter: &DeadLetter<'_>| {
+                        letter.origin.as_ref().is_some_and(|origin| origin.log_group == self.group)
+                    };
+                    if let Some(letter) = letters.into_iter().find(ours) {
+                        return Ok(Some(letter.reason.into_owned()));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn create(&self) -> Result<(), Error> {
+        let (aws, client) = (self.probe.aws, self.probe.aws.logs());
+        let group = aws.limited(&self.limiter, || client.create_log_group().log_group_name(&self.group).send()).await;
+        group.map(drop).map_err(|error| aws.explain("cannot make a log group for the probe", &error))
+    }
+
+    async fn put(&self) -> Result<(), Error> {
+        let (aws, client) = (self.probe.aws, self.probe.aws.logs());
+        let stream = || client.create_log_stream().log_group_name(&self.group).log_stream_name(WHOLE).send();
+        let failed = "cannot put an event into the probe's log group";
+        aws.limited(&self.limiter, stream).await.map_err(|error| aws.explain(failed, &error))?;
+        let event = aws_sdk_cloudwatchlogs::types::InputLogEvent::builder();
+        let event = event.timestamp(self.now()).message(self.message()).build();
+        let event = event.map_err(|error| Error::failed(failed).because(error))?;
+        let put = || {
+            let put = client.put_log_events().log_group_name(&self.group).log_stream_name(WHOLE);
+            put.log_events(event.clone()).send()
+        };
+        aws.limited(&self.limiter, put).await.map(drop).map_err(|error| aws.explain(failed, &error))
+    }
+
+    /// Removes the log groups of probes that were cut off.
+    async fn forget_others(&self) -> Result<(), Error> {
+        let (groups, _) = groups::first(self.probe.aws, &self.probe.stack.name.probes()).await?;
+        let old = |group: &groups::Group| {
+            group.created.is_some_and(|created| self.probe.now.duration_since(created) > LEFT_OVER)
+        };
+        for group in groups.into_iter().filter(old) {
+            self.delete(&group.name).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes the log group, and from the index what came of it.
+    async fn clean_up(&self) -> Result<(), Error> {
+        self.delete(&self.group).await?;
+        for found in self.documents().await? {
+            self.domain.send(Method::DELETE, &format!("/{}/_doc/{}", found.index, found.id), None).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, group: &str) -> Result<(), Error> {
+        let (aws, client) = (self.probe.aws, self.probe.aws.logs());
+        let deleted = aws.limited(&self.limiter, || client.delete_log_group().log_group_name(group).send()).await;
+        deleted.map(drop).map_err(|error| aws.explain(&format!("cannot remove log group {group}"), &error))
+    }
+
+    /// What the events say. It names the group, by which it is found again.
+    fn message(&self) -> String {
+        format!("logctl doctor looks whether this arrives: {}", self.group)
+    }
+
+    fn log_of(&self, function: Function) -> String {
+        format!("/aws/lambda/{}", self.probe.stack.name.function(function))
+    }
+
+    /// Now, in milliseconds since 1970.
+    fn now(&self) -> i64 {
+        let elapsed = i64::try_from(self.begun.elapsed().as_millis()).unwrap_or_default();
+        self.probe.now.as_millisecond() + elapsed
+    }
+}
+
+/// A line in which the forwarder says what it did.
+fn metrics_line(line: &str) -> Option<Value> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    line["Indexed"].is_number().then_some(line)
+}
+
+/// From a while before a time to long after it.
+fn from(time: Timestamp) -> std::ops::Range<Timestamp> {
+    time - SignedDuration::from_mins(1)..time + SignedDuration::from_hours(24)
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
