@@ -25,7 +25,7 @@ use crate::{
     deploy::{StackSettings, settings::MAX_ENVIRONMENT},
     domain::DomainError,
     error::Error,
-    words::count,
+    words::{all, count},
 };
 
 /// How long the domain may take for an answer.
@@ -82,9 +82,10 @@ impl Preflight<'_> {
         checks.push(rules?);
         checks.push(volume?);
         checks.extend(self.concurrency(settings).await?);
-        checks.extend(settings.environments().map(|(function, bytes)| {
-            Check::ok("environment", format!("{function}: {bytes} of {MAX_ENVIRONMENT} bytes"))
-        }));
+        let sizes: Vec<String> =
+            settings.environments().map(|(function, bytes)| format!("{function} {bytes}")).collect();
+        let says = format!("the environments of the functions have {} bytes, of {MAX_ENVIRONMENT}", all(&sizes));
+        checks.push(Check::ok("environment", says));
         Ok(checks)
     }
 
@@ -327,12 +328,15 @@ impl Preflight<'_> {
             Ok(None) => return Ok(Check::ok(ID, "CloudWatch has no figure yet of how much is logged")),
             Err(error) => return Ok(Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())),
         };
-        let check = Check::ok(ID, volume(bytes / GB, &settings.replicas));
-        Ok(match (bytes / GB, settings.period) {
-            (few, Period::Day) if few < FEW => check.hint("so little fits weekly indices: --index-period week"),
-            (many, Period::Week | Period::Month) if many >= FEW => {
-                check.hint("so much wants daily indices: --index-period day")
-            }
+        let gb = bytes / GB;
+        let check = Check::ok(ID, volume(gb, &settings.replicas));
+        let wanted = (gb * f64::from(settings.period.days()) / OF_A_SHARD).ceil().max(1.0);
+        Ok(match settings.period {
+            Period::Day if gb < FEW => check.hint("so little fits weekly indices: --index-period week"),
+            Period::Week | Period::Month if gb >= FEW => check.hint("so much wants daily indices: --index-period day"),
+            _ if wanted > f64::from(settings.shards) => check.hint(format!(
+                "an index of so much wants more primary shards, of {OF_A_SHARD} GB each: --shards {wanted}"
+            )),
             _ => check,
         })
     }
@@ -343,11 +347,10 @@ fn volume(gb: f64, replicas: &str) -> String {
     let copies = 1.0 + replicas.split_once('-').and_then(|(_, most)| most.parse::<f64>().ok()).unwrap_or(1.0);
     let storage = gb * KEPT * copies * PRICE_OF_STORAGE;
     let lambda = gb * 30.0 * (INVOCATIONS / 1e6 * PRICE_OF_INVOCATIONS + SECONDS * PRICE_OF_MEMORY);
-    let shards = (gb / OF_A_SHARD).ceil().max(1.0);
-    let shards = if shards > 1.0 { format!(", which want {shards} primary shards a day") } else { String::new() };
     format!(
-        "{gb:.1} GB a day come in{shards}; about ${:.0} a month: ${storage:.0} for {copies} copies of {KEPT} days on the domain \
-         (an index as large as its logs, ${PRICE_OF_STORAGE} a GB), ${lambda:.0} for Lambda",
+        "{gb:.1} GB a day come in; about ${:.0} a month: ${storage:.0} for {copies} copies of {KEPT} days on the domain \
+         (an index as large as its logs, ${PRICE_OF_STORAGE} a GB), ${lambda:.0} for Lambda (at {INVOCATIONS} invocations and {SECONDS} \
+         GB-seconds for a GB)",
         storage.round() + lambda.round() // What is shown adds up.
     )
 }
@@ -382,7 +385,6 @@ mod tests {
 
     #[test]
     fn the_price_says_what_it_rests_on() {
-        insta::assert_snapshot!(volume(5.0, "0-1"), @"5.0 GB a day come in; about $38 a month: $37 for 2 copies of 30 days on the domain (an index as large as its logs, $0.122 a GB), $1 for Lambda");
-        assert!(volume(100.0, "0-2").contains("which want 3 primary shards a day"), "{}", volume(100.0, "0-2"));
+        insta::assert_snapshot!(volume(5.0, "0-1"), @"5.0 GB a day come in; about $38 a month: $37 for 2 copies of 30 days on the domain (an index as large as its logs, $0.122 a GB), $1 for Lambda (at 20000 invocations and 100 GB-seconds for a GB)");
     }
 }

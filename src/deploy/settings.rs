@@ -39,6 +39,8 @@ pub struct StackSettings {
     pub prefix: IndexPrefix,
     /// How much time one index covers.
     pub period: Period,
+    /// Primary shards of each index.
+    pub shards: u32,
     /// Copies of each shard, from-to.
     pub replicas: String,
     /// Names that are typed in one index.
@@ -93,6 +95,7 @@ impl Default for StackSettings {
             authority: String::new(),
             prefix: IndexPrefix::default(),
             period: Period::default(),
+            shards: 1,
             replicas: "0-1".to_owned(),
             typed_names: DEFAULT_TYPED_NAMES,
             compression: Compression::default(),
@@ -134,7 +137,7 @@ enum Field {
 }
 
 /// Every parameter that has a field. The others are the archives of the functions, and sizes that are left to the template.
-pub static SETTINGS: [Setting; 28] = [
+pub static SETTINGS: [Setting; 29] = [
     typed(
         "DomainEndpoint",
         Some("endpoint"),
@@ -147,6 +150,7 @@ pub static SETTINGS: [Setting; 28] = [
     text("CaCertificate", "ca", |it| &mut it.authority),
     typed("IndexPrefix", Some("index-prefix"), |it| it.prefix.to_string(), |it, text| set(&mut it.prefix, text)),
     typed("IndexPeriod", Some("index-period"), |it| it.period.to_string(), |it, text| set(&mut it.period, text)),
+    typed("Shards", Some("shards"), |it| it.shards.to_string(), |it, text| set(&mut it.shards, text)),
     text("Replicas", "replicas", |it| &mut it.replicas),
     typed(
         "TypedNames",
@@ -485,6 +489,7 @@ mod tests {
             period: Period::Week,
             rule_enabled: false,
             max_payload: 1 << 20,
+            shards: 3,
             typed_names: 20,
             compression: Compression::Zstd,
             ..StackSettings::default()

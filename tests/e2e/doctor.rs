@@ -212,10 +212,38 @@ fn why_says_what_keeps_a_group_out() {
         sandbox.logctl(&format!("why {group}")).exits(code).prints(says);
     }
     sandbox.logctl("why /new").exits(8).says("logctl backfill -g /new");
+
+    // Twice over; in a circle; held by others; not to be read.
+    let own = "/aws/lambda/logctl-logctl-domain";
+    sandbox.put_filter("/new", "by-hand", forwarder);
+    sandbox.put_filter("/new", "logctl-logctl", forwarder);
+    sandbox.put_filter(own, "by-hand", forwarder);
+    sandbox.create_group("/held");
+    sandbox.put_filter("/held", "one", theirs);
+    sandbox.put_filter("/held", "two", theirs);
+    for (group, code, says, hint) in [
+        ("/new", 8, "state\tdouble: by 2 filters", "logctl backfill -g /new"),
+        (own, 8, "state\tloop: belongs to a logctl function, and feeds a forwarder", "logctl backfill -g"),
+        ("/held", 8, "state\tmissing: streamed to stream/theirs, stream/theirs instead", "logctl backfill -g /held"),
+    ] {
+        sandbox.logctl(&format!("why {group}")).exits(code).prints(says).says(hint);
+    }
+    let aws = Proxy::start(sandbox.aws_endpoint());
+    let denied = r#"{"__type": "AccessDeniedException", "message": "not you"}"#;
+    aws.always("DescribeSubscriptionFilters", Fault::Answer(400, "application/x-amz-json-1.1", denied));
+    let run = sandbox.run(&["why", "/shop/orders"], &[("AWS_ENDPOINT_URL", &aws.url)]).exits(3);
+    run.prints("unknown\tstate\tunknown: cannot read the filters of /shop/orders: access denied: not you");
+
     sandbox.logctl("why /nowhere").exits(5).says("no log group matches /nowhere");
 
     sandbox.put_events("/shop/orders", &["an order".to_owned()]);
     Sandbox::eventually("it has arrived", || {
         sandbox.logctl("why /shop/orders").stdout.contains("its newest event in the index is of")
     });
+    // Its filter is there, and what it sends to is not.
+    sandbox.signed("lambda", Method::DELETE, "/2015-03-31/functions/logctl-logctl-forwarder", String::new());
+    sandbox
+        .logctl("why /shop/orders")
+        .exits(8)
+        .prints("broken\tforwarder\tthere is no function logctl-logctl-forwarder");
 }

@@ -70,7 +70,7 @@ fn every_setting_changes_without_a_gap() {
         "--include /*,shop --exclude /skip/* --redact email --redact-pattern shibboleth".to_owned(),
         "--accounts 111122223333 --replay-principal arn:aws:iam::111122223333:role/ops".to_owned(),
         "--alarm-topic arn:aws:sns:us-east-1:000000000000:alarms --service-rule /acme/{service}/*".to_owned(),
-        "--index-period week --replicas 0-2 --typed-names 200 --compression zstd".to_owned(),
+        "--index-period week --shards 2 --replicas 0-2 --typed-names 200 --compression zstd".to_owned(),
         "--index-period month".to_owned(),
         "--domain-arn arn:aws:es:us-east-1:000000000000:domain/logs --reserved-concurrency 5".to_owned(),
         format!("--permissions-boundary {boundary} --kms-key {key}"),
@@ -93,6 +93,9 @@ fn every_setting_changes_without_a_gap() {
     // Days, weeks and months are searched together.
     let found = sandbox.run(&["search", "before", "-o", "json"], &[]).ok().json();
     assert_eq!(found["total"], lines.len(), "{found}");
+    let installed = sandbox.engine(Method::Get, "/_index_template/logctl-logctl", None);
+    let shards = installed.pointer("/index_templates/0/index_template/template/settings/index/number_of_shards");
+    assert_eq!(shards, Some(&json!("2")));
     sandbox.logctl("bootstrap --yes --role-path /ops/").exits(2).says("the path of the roles stays /");
     sandbox.logctl("bootstrap --check").ok();
     sandbox.logctl("audit --fail-on missing,drifted").ok();

@@ -67,6 +67,9 @@ pub struct BootstrapArgs {
     /// How much time one index covers
     #[arg(long, value_name = "PERIOD", value_parser = named::<Period>())]
     pub index_period: Option<Period>,
+    /// Primary shards of each index; one holds about 40 GB well
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=MAX_SHARDS))]
+    pub shards: Option<u32>,
     /// Copies of each shard, from-to; 0-2 where the domain spans three zones with standby
     #[arg(long, value_name = "FROM-TO", value_parser = copies)]
     pub replicas: Option<String>,
@@ -131,6 +134,8 @@ pub struct BootstrapArgs {
 
 /// Names that an index may type: each counts twice, and an object of more than 512 is too much for a query.
 const MAX_TYPED_NAMES: u64 = 500;
+/// Primary shards that the template takes.
+const MAX_SHARDS: i64 = 100;
 /// Bytes that each of the two lists of globs may have; the template's limit.
 const MAX_RULES: usize = 1500;
 
@@ -179,6 +184,7 @@ impl BootstrapArgs {
             ("Exclude", joined(&self.exclude, ",")),
             ("IndexPrefix", self.index_prefix.as_ref().map(ToString::to_string)),
             ("IndexPeriod", self.index_period.map(|period| period.to_string())),
+            ("Shards", self.shards.map(|shards| shards.to_string())),
             ("Replicas", self.replicas.clone()),
             ("TypedNames", self.typed_names.map(|names| names.to_string())),
             ("Compression", self.compression.map(|codec| codec.to_string())),
@@ -268,6 +274,7 @@ mod tests {
             "index-prefix" => "shop",
             "typed-names" => "20",
             "reserved-concurrency" => "5",
+            "shards" => "3",
             "replicas" => "0-2",
             "compression" => "zstd",
             "service-rule" => "/acme/{service}/*",

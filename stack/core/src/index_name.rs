@@ -36,6 +36,16 @@ const MAX_DAYS_BACK: i64 = 62;
 const MAX_DAYS_AHEAD: i64 = 2;
 
 impl Period {
+    /// Days that an index covers, at most.
+    #[must_use]
+    pub const fn days(self) -> u8 {
+        match self {
+            Self::Day => 1,
+            Self::Week => 7,
+            Self::Month => 31,
+        }
+    }
+
     /// What the index of a day is called, behind the prefix.
     fn name(self, date: Date) -> String {
         match self {

@@ -136,6 +136,7 @@ impl From<String> for Problem {
 pub struct DomainAccess {
     domain: Domain,
     prefix: IndexPrefix,
+    shards: u32,
     replicas: String,
     compression: Compression,
     /// The roles that it has to admit; none where requests are not signed.
@@ -160,6 +161,7 @@ impl DomainAccess {
         Ok(Self {
             domain: environment.domain(&environment.http()?)?,
             prefix: environment.require("LOGCTL_INDEX_PREFIX")?,
+            shards: environment.optional("LOGCTL_SHARDS")?.unwrap_or(1),
             replicas: environment.require("LOGCTL_REPLICAS")?,
             compression: environment.optional("LOGCTL_COMPRESSION")?.unwrap_or_default(),
             roles: roles.transpose()?,
@@ -209,7 +211,7 @@ impl DomainAccess {
 
     /// Installs the template, leaving out what this engine does not know.
     async fn install(&self, path: &str, done: &mut SetUp) -> Result<(), Problem> {
-        let mut template = template::body(&self.prefix, &self.replicas, self.compression);
+        let mut template = template::body(&self.prefix, self.shards, &self.replicas, self.compression);
         loop {
             let answer = self.send(Method::PUT, path, template.to_string().into()).await?;
             if answer.status.is_success() {

@@ -10,16 +10,17 @@ pub fn name(prefix: &IndexPrefix) -> String {
     format!("logctl-{prefix}")
 }
 
-/// The template for indices of `prefix`, with as many copies of a shard as `replicas` (from-to) says.
+/// The template for indices of `prefix`, each of so many `shards`, with as many copies of each as `replicas` (from-to) says.
 ///
 /// # Panics
 /// Never: the file is checked by a test.
-pub fn body(prefix: &IndexPrefix, replicas: &str, compression: Compression) -> Value {
+pub fn body(prefix: &IndexPrefix, shards: u32, replicas: &str, compression: Compression) -> Value {
     #[expect(clippy::expect_used, reason = "a file of this crate, covered by a test")]
     let mut template: Value = serde_json::from_str(TEMPLATE).expect("the template is JSON");
     // Years, and not `PREFIX-*`: that would also be every index of a stack whose prefix begins with this one.
     template["index_patterns"] = json!([format!("{prefix}-2*"), format!("{prefix}-outliers")]);
     let settings = &mut template["template"]["settings"]["index"];
+    settings["number_of_shards"] = json!(shards);
     if compression == Compression::Zstd {
         settings["codec"] = json!("zstd");
         settings["codec.compression_level"] = json!(6);
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     fn template() -> Value {
-        body(&"logctl".parse().unwrap(), "0-2", Compression::Zstd)
+        body(&"logctl".parse().unwrap(), 3, "0-2", Compression::Zstd)
     }
 
     #[test]
@@ -110,6 +111,7 @@ mod tests {
         let body = template();
         assert_eq!(body["index_patterns"], json!(["logctl-2*", "logctl-outliers"]));
         assert_eq!(body["template"]["settings"]["index"]["auto_expand_replicas"], "0-2");
+        assert_eq!(body["template"]["settings"]["index"]["number_of_shards"], 3);
     }
 
     #[test_case("unknown value for [index.codec] must be one of [default, best_compression] but was: zstd", "codec"; "a codec")]
