@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
     path::Path,
@@ -42,11 +43,16 @@ struct Api {
     outcomes: Sender<Ended>,
     timeout: Duration,
     count: usize,
+    /// What it is called.
+    name: String,
 }
 
 impl Function {
-    /// Starts the function. Each invocation may take `timeout`.
+    /// Starts the function, under the name that Lambda's own variable gives it. Each invocation may take `timeout`.
     pub fn start<'a>(binary: &Path, variables: impl IntoIterator<Item = (&'a str, String)>, timeout: Duration) -> Self {
+        const NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
+        let mut variables: BTreeMap<&str, String> = variables.into_iter().collect();
+        let name = variables.entry(NAME).or_insert_with(|| "f".to_owned()).clone();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (events, to_serve) = channel();
         let (ended, outcomes) = channel();
@@ -55,7 +61,6 @@ impl Function {
             .envs(variables)
             .envs([
                 ("AWS_LAMBDA_RUNTIME_API", listener.local_addr().unwrap().to_string().as_str()),
-                ("AWS_LAMBDA_FUNCTION_NAME", "logctl-test-forwarder"),
                 ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
                 ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
             ])
@@ -69,7 +74,7 @@ impl Function {
                 seen.lock().unwrap().push(line);
             }
         });
-        let api = Arc::new(Mutex::new(Api { events: to_serve, outcomes: ended, timeout, count: 0 }));
+        let api = Arc::new(Mutex::new(Api { events: to_serve, outcomes: ended, timeout, count: 0, name }));
         spawn(move || {
             for stream in listener.incoming().flatten() {
                 let api = Arc::clone(&api);
@@ -145,10 +150,11 @@ fn serve(stream: &TcpStream, api: &Mutex<Api>) -> std::io::Result<()> {
             let deadline = (SystemTime::now() + api.timeout).duration_since(UNIX_EPOCH).unwrap().as_millis();
             let head = format!(
                 "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: r-{}-{}\r\nlambda-runtime-deadline-ms: {deadline}\r\n\
-                 lambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:000000000000:function:f\r\n\
+                 lambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:000000000000:function:{}\r\n\
                  content-type: application/json\r\ncontent-length: {}\r\n\r\n",
                 std::process::id(),
                 api.count,
+                api.name,
                 event.len()
             );
             stream.write_all(head.as_bytes())?;

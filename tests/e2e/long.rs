@@ -24,13 +24,21 @@ fn report(figures: &str) {
     println!("figures: {figures}");
 }
 
-/// A thousand random strings.
+/// Each call of each command, broken in each way.
 #[test]
 #[ignore = "make test-long PART=calls"]
 fn calls() {
     report(&super::broken_calls::all());
 }
 
+/// Each action of each role, taken away once.
+#[test]
+#[ignore = "make test-long PART=permissions"]
+fn permissions() {
+    report(&super::permissions::all());
+}
+
+/// A thousand random strings.
 #[test]
 #[ignore = "make test-long PART=text"]
 fn text() {

@@ -19,6 +19,7 @@ mod function;
 mod hostile;
 mod http;
 mod long;
+mod permissions;
 mod pipeline;
 mod proxy;
 mod queries;
