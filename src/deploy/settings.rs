@@ -480,6 +480,12 @@ mod tests {
         assert_eq!(error.hints, ["most of them are of --redact-pattern (2000) and --ca (2000)"]);
     }
 
+    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
+    #[test]
+    fn the_template_is_no_longer_than_a_call_takes() {
+        assert!(TEMPLATE.len() <= 51_200, "{}", TEMPLATE.len());
+    }
+
     #[test]
     fn settings_read_back() {
         let settings = StackSettings {
