@@ -11,7 +11,7 @@ use logctl_core::{
 };
 use logctl_sink::aws::Hosts;
 
-use super::{CallError, Login, is_always_enabled};
+use super::{CallError, Login, is_always_enabled, pages::is_page};
 use crate::{
     error::{Error, Kind},
     words::page,
@@ -36,7 +36,7 @@ impl Asking<'_> {
                 Some(code) => self.service(what, code, context.err().message().unwrap_or_default()),
                 None => self.stranger(what, host, context.raw()),
             },
-            SdkError::ResponseError(context) if context.raw().status().is_success() => {
+            SdkError::ResponseError(context) if context.raw().status().is_success() && !is_page(context.raw()) => {
                 Error::failed(format!("{what}: the answer of {host} breaks off"))
                     .hint("try again, or check the network")
             }
@@ -50,8 +50,13 @@ impl Asking<'_> {
 
     /// Who answers, where it is not AWS as we know it: a proxy, a network that wants a login, a gateway that is down.
     fn stranger(&self, what: &str, host: &str, answer: &HttpResponse) -> Error {
-        let status = answer.status().as_u16();
-        let words = page(&String::from_utf8_lossy(answer.body().bytes().unwrap_or_default()));
+        let text = String::from_utf8_lossy(answer.body().bytes().unwrap_or_default());
+        self.page(what, host, answer.status().as_u16(), &text)
+    }
+
+    /// The same, of a page that was read.
+    pub(super) fn page(&self, what: &str, host: &str, status: u16, text: &str) -> Error {
+        let words = page(text);
         let says = words.map_or_else(|| "without a word".to_owned(), |words| format!("\"{words}\""));
         let error = Error::failed(format!("{what}: {host} answers {status}, {says}"));
         match self.hosts.all {

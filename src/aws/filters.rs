@@ -128,6 +128,19 @@ mod tests {
     const NOT_THERE: &str = r#"{"__type": "ResourceNotFoundException", "message": "no such group"}"#;
     const DENIED: &str = r#"{"__type": "AccessDeniedException", "message": "not you"}"#;
 
+    /// What has no output is not done because somebody has answered.
+    #[tokio::test]
+    async fn a_page_is_no_success() {
+        let page = "<!DOCTYPE html><title>Hotel Login</title>";
+        let account =
+            Account::new(&[("PutSubscriptionFilter", 200, page), ("DeleteSubscriptionFilter", 200, page)]).await;
+        let (aws, limiter) = (account.aws().await, RateLimiter::new(1000.0));
+        let calls = FilterCalls::new(&aws, &limiter);
+        let error = calls.put("/a", "ours", "arn").await.unwrap_err();
+        assert!(error.one_line().contains("answers 200, \"Hotel Login\""), "{}", error.one_line());
+        calls.delete("/a", "ours").await.unwrap_err();
+    }
+
     async fn account(answer: Answer<'_>) -> (Account, Aws, RateLimiter) {
         let account = Account::new(&[answer]).await;
         let aws = account.aws().await;

@@ -9,6 +9,7 @@ mod login;
 pub mod metrics;
 #[cfg(test)]
 pub(crate) mod mocked;
+mod pages;
 pub mod past;
 pub mod policy;
 mod retry;
@@ -32,6 +33,7 @@ use crate::{
 
 use errors::Asking;
 use login::Login;
+use pages::NoPages;
 use retry::{Again, Failure as _};
 
 pub use connect::{Connection, load};
@@ -171,7 +173,8 @@ impl Aws {
         let Connection { config, region, retry, login, hosts } = connection;
         let host = hosts.url("sts", &region);
         tracing::info!("asks {host} who the caller is");
-        let client = aws_sdk_sts::Client::new(&config);
+        let of_sts = aws_sdk_sts::config::Builder::from(&config).interceptor(NoPages);
+        let client = aws_sdk_sts::Client::from_conf(of_sts.build());
         let identity = retry.run(&host, None, || client.get_caller_identity().send()).await;
         let identity = identity.map_err(|error| {
             let asking = Asking { login: &login, hosts: &hosts, region: &region };
@@ -225,13 +228,29 @@ impl Aws {
     /// A client of CloudWatch Logs.
     #[must_use]
     pub fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
-        aws_sdk_cloudwatchlogs::Client::new(&self.config)
+        let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config).interceptor(NoPages);
+        aws_sdk_cloudwatchlogs::Client::from_conf(config.build())
     }
 
     /// A client of CloudFormation.
     #[must_use]
     pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
-        aws_sdk_cloudformation::Client::new(&self.config)
+        let config = aws_sdk_cloudformation::config::Builder::from(&self.config).interceptor(NoPages);
+        aws_sdk_cloudformation::Client::from_conf(config.build())
+    }
+
+    /// A client of CloudTrail.
+    #[must_use]
+    pub fn cloudtrail(&self) -> aws_sdk_cloudtrail::Client {
+        let config = aws_sdk_cloudtrail::config::Builder::from(&self.config).interceptor(NoPages);
+        aws_sdk_cloudtrail::Client::from_conf(config.build())
+    }
+
+    /// A client of S3.
+    #[must_use]
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.config).interceptor(NoPages);
+        aws_sdk_s3::Client::from_conf(config.build())
     }
 
     /// ARN of a function of this account.

@@ -22,7 +22,7 @@ use logctl_core::{
 use logctl_sink::aws::AwsError;
 use tokio::time::{Instant, sleep};
 
-use super::RateLimiter;
+use super::{RateLimiter, pages::is_page};
 
 /// How often one call is tried, where nobody says otherwise.
 pub const ATTEMPTS: u32 = 8;
@@ -69,6 +69,10 @@ impl<E: ProvideErrorMetadata> Failure for SdkError<E, HttpResponse> {
                 if failure.as_connector_error().and_then(ConnectorError::as_other).is_some() =>
             {
                 Again::Broken
+            }
+            // Who answers so has not passed the call on, and will not.
+            Self::ResponseError(context) if context.raw().status().is_success() && is_page(context.raw()) => {
+                Again::Never
             }
             Self::ResponseError(_) => Again::Broken,
             Self::ServiceError(context) => {

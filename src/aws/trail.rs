@@ -1,9 +1,6 @@
 //! Is there a trail that tells EventBridge about new log groups?
 
-use aws_sdk_cloudtrail::{
-    Client,
-    types::{ReadWriteType, Trail},
-};
+use aws_sdk_cloudtrail::types::{ReadWriteType, Trail};
 
 use super::Aws;
 use crate::error::Error;
@@ -25,7 +22,7 @@ pub enum Recording {
 /// # Errors
 /// Not logged in.
 pub async fn recording(aws: &Aws) -> Result<Recording, Error> {
-    let client = Client::new(&aws.config);
+    let client = aws.cloudtrail();
     let trails = aws.call("cloudtrail", || client.describe_trails().include_shadow_trails(true).send()).await;
     let trails = match trails.map_err(|error| aws.explain("cannot read the trails", &error)) {
         Ok(trails) => trails,
@@ -51,7 +48,7 @@ pub async fn recording(aws: &Aws) -> Result<Recording, Error> {
 async fn records(aws: &Aws, trail: &Trail) -> Option<bool> {
     let arn = trail.trail_arn()?;
     let home = trail.home_region().map_or_else(|| aws.clone(), |region| aws.in_region(region));
-    let client = Client::new(&home.config);
+    let client = home.cloudtrail();
     let status = home.call("cloudtrail", || client.get_trail_status().name(arn).send()).await.ok()?;
     if status.is_logging() != Some(true) {
         return Some(false);

@@ -204,7 +204,7 @@ const UPLOAD: Duration = Duration::from_mins(5);
 /// # Errors
 /// When S3 refuses one, or one is not what its name says.
 pub async fn upload(aws: &Aws, bucket: &str, archives: &[Archive]) -> Result<(), Error> {
-    let client = aws_sdk_s3::Client::new(&aws.config);
+    let client = aws.s3();
     let owner = &aws.target.account;
     let patience = || {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(UPLOAD).build();

@@ -45,6 +45,14 @@ pub enum AwsError {
         /// The HTTP status.
         status: u16,
     },
+    /// Somebody else has answered, with a page and a status of success: the call has not come to AWS.
+    #[error("somebody answers who is not AWS: {beginning}")]
+    Page {
+        /// The HTTP status.
+        status: u16,
+        /// What the page begins with.
+        beginning: String,
+    },
     /// The request could not be signed.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -604,7 +612,14 @@ impl AwsClient {
         let mut request = request.map_err(|error| AwsError::Request(error.to_string()))?;
         self.signer.sign(&mut request, service)?;
         let answer = self.http.send(request, self.timeout).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(service_error(&answer)) }
+        if !answer.status.is_success() {
+            return Err(service_error(&answer));
+        }
+        // An operation that has nothing to tell would be taken for done.
+        if answer.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
+            return Err(AwsError::Page { status: answer.status.as_u16(), beginning: answer.excerpt() });
+        }
+        Ok(answer)
     }
 }
 

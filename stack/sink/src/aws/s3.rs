@@ -181,7 +181,23 @@ fn escaped(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use aws_credential_types::Credentials;
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
     use super::*;
+    use crate::{aws::Signer, http::HttpClient};
+
+    #[tokio::test]
+    async fn a_page_is_no_success() {
+        let server = MockServer::start().await;
+        let page = ResponseTemplate::new(200).set_body_raw("<html>Hotel Login</html>", "text/html");
+        Mock::given(any()).respond_with(page).mount(&server).await;
+        let signer = Signer::new(Credentials::from_keys("k", "s", None), "r".to_owned(), || SystemTime::UNIX_EPOCH);
+        let aws = AwsClient::new(HttpClient::new(None).unwrap(), signer, Some(server.uri()));
+        let bucket = Bucket { aws, name: "letters".to_owned(), owner: "1".to_owned() };
+        let error = bucket.put("outage/1", Bytes::new()).await.unwrap_err();
+        assert_eq!(error.to_string(), "somebody answers who is not AWS: <html>Hotel Login</html>");
+    }
 
     #[test]
     fn keys_are_escaped() {
