@@ -104,8 +104,7 @@ impl Preflight<'_> {
                 return Ok(Some(Check::new(ID, Status::Broken, says).hint("name one with --secret")));
             }
             Err(error) => {
-                let error = self.aws.explain_signed("cannot read the secret's ARN", &error).unless_logged_out()?;
-                let check = Check::new(ID, Status::Unknown, error.one_line());
+                let check = Check::unknown(ID, self.aws.explain_signed("cannot read the secret's ARN", &error))?;
                 return Ok(Some(check.hint("IAM takes its full ARN only, with the six signs at its end")));
             }
         }
@@ -116,10 +115,7 @@ impl Preflight<'_> {
             Ok(false) => Check::new(ID, Status::Warn, "the secret does not say of which host it is")
                 .hint(format!("add \"host\": \"{host}\" beside its password: then no other host is ever told it")),
             Err(error @ AwsError::Request(_)) => Check::new(ID, Status::Broken, error.to_string()),
-            Err(error) => {
-                let error = self.aws.explain_signed("cannot read the secret", &error).unless_logged_out()?;
-                Check::new(ID, Status::Unknown, error.one_line())
-            }
+            Err(error) => Check::unknown(ID, self.aws.explain_signed("cannot read the secret", &error))?,
         }))
     }
 
@@ -154,7 +150,7 @@ impl Preflight<'_> {
         let client = match domain.client(self.aws, PATIENCE).await {
             Ok(client) => client,
             // What the functions may read is not what the caller may.
-            Err(error) => return Ok(vec![Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())]),
+            Err(error) => return Ok(vec![Check::unknown(ID, error)?]),
         };
         checks.push(match client.engine().await {
             Ok(engine) if engine.is_too_old() => Check::new(
@@ -229,7 +225,7 @@ impl Preflight<'_> {
                 Ok(found) => found,
                 Err(error) => {
                     let error = self.aws.explain_signed(&format!("cannot tell whether {name} is free"), &error);
-                    return Ok(Some(Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())));
+                    return Check::unknown(ID, error).map(Some);
                 }
             };
             if found.is_some() {
@@ -243,10 +239,7 @@ impl Preflight<'_> {
             Function::iter().map(|function| format!("/aws/lambda/{}", self.stack.function(function))).collect();
         let found = match groups::first(self.aws, &format!("/aws/lambda/logctl-{}-", self.stack)).await {
             Ok((found, _)) => found,
-            Err(error) => {
-                let error = error.unless_logged_out()?;
-                return Ok(Some(Check::new(ID, Status::Unknown, error.one_line())));
-            }
+            Err(error) => return Check::unknown(ID, error).map(Some),
         };
         Ok(Some(match found.iter().find(|group| groups.contains(&group.name)) {
             Some(group) => {
@@ -270,9 +263,8 @@ impl Preflight<'_> {
         let free = match self.aws.call_signed("lambda", || client.unreserved_concurrency()).await {
             Ok(unreserved) => unreserved.saturating_sub(LEFT_FOR_ALL),
             Err(error) => {
-                let error =
-                    self.aws.explain_signed("cannot read how many copies may run", &error).unless_logged_out()?;
-                return Ok(Some(Check::new(ID, Status::Unknown, error.one_line())));
+                let error = self.aws.explain_signed("cannot read how many copies may run", &error);
+                return Check::unknown(ID, error).map(Some);
             }
         };
         // What a stack has set apart already is its own.
@@ -289,7 +281,7 @@ impl Preflight<'_> {
         const ID: &str = "rules";
         let names = match groups::names(self.aws).await {
             Ok(names) => names,
-            Err(error) => return Ok(Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())),
+            Err(error) => return Check::unknown(ID, error),
         };
         let rules: Rules = settings.rules();
         let taken = names.iter().filter(|name| rules.check(name).is_ok()).count();
@@ -326,7 +318,7 @@ impl Preflight<'_> {
         let bytes = match metrics::incoming_bytes_a_day(self.aws, self.now).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(Check::ok(ID, "CloudWatch has no figure yet of how much is logged")),
-            Err(error) => return Ok(Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())),
+            Err(error) => return Check::unknown(ID, error),
         };
         let gb = bytes / GB;
         let check = Check::ok(ID, volume(gb, &settings.replicas));

@@ -114,12 +114,12 @@ async fn arrived(aws: &Aws, stack: &DeployedStack, group: &str, now: Timestamp) 
     let newest = match groups::newest_event(aws, group).await {
         Ok(Some(newest)) => newest,
         Ok(None) => return Ok(Check::ok(ID, "the group holds no event yet")),
-        Err(error) => return Ok(Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())),
+        Err(error) => return Check::unknown(ID, error),
     };
     let Some(domain) = stack.settings.domain() else { return Ok(Check::new(ID, Status::Broken, "there is no domain")) };
     let client = match domain.client(aws, PATIENCE).await {
         Ok(client) => client,
-        Err(error) => return Ok(Check::new(ID, Status::Unknown, error.unless_logged_out()?.one_line())),
+        Err(error) => return Check::unknown(ID, error),
     };
     let prefix = &stack.settings.prefix;
     let path = format!("/{prefix}-2*,{prefix}-outlier*/_search?ignore_unavailable=true&allow_no_indices=true");

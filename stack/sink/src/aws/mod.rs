@@ -3,24 +3,25 @@
 //! Signatures are made by the SDK's own crate; around them stands only what the functions need: calls of the JSON
 //! protocol and objects of S3.
 
+mod domains;
+mod functions;
 pub mod s3;
 mod sign;
 pub mod xml;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use hyper::{Request, StatusCode, header};
 use logctl_core::{coverage::Filter, partition::Partition, service};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::http::{HttpClient, HttpError, Response};
 
+pub use domains::DomainStatus;
+pub use functions::{FunctionStatus, Invoked};
 pub use sign::{SignatureError, Signer};
 
 /// What a signature escapes in a path or a query: everything but letters, digits and these.
@@ -100,78 +101,6 @@ impl AwsError {
     }
 }
 
-/// What is known of a search domain:
-/// <https://docs.aws.amazon.com/opensearch-service/latest/APIReference/API_DomainStatus.html>.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct DomainStatus {
-    endpoint: Option<String>,
-    /// The one that answers by IPv6, too.
-    endpoint_v2: Option<String>,
-    endpoints: HashMap<String, String>,
-    log_publishing_options: HashMap<String, Publishing>,
-    cluster_config: ClusterConfig,
-    advanced_security_options: AdvancedSecurity,
-    domain_endpoint_options: EndpointOptions,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Publishing {
-    cloud_watch_logs_log_group_arn: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-struct ClusterConfig {
-    #[serde(rename = "MultiAZWithStandbyEnabled")]
-    standby: bool,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct AdvancedSecurity {
-    enabled: bool,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct EndpointOptions {
-    custom_endpoint: Option<String>,
-}
-
-impl DomainStatus {
-    /// The log groups to which it publishes its own logs.
-    #[must_use]
-    pub fn log_groups(&self) -> BTreeSet<String> {
-        let groups = self.log_publishing_options.values().filter_map(|option| {
-            let arn = option.cloud_watch_logs_log_group_arn.as_ref()?;
-            let (_, group) = arn.split_once(":log-group:")?;
-            Some(group.trim_end_matches(":*").to_owned())
-        });
-        groups.collect()
-    }
-
-    /// Whether it spans three zones, one of them in standby: it wants copies in threes.
-    #[must_use]
-    pub fn has_standby(&self) -> bool {
-        self.cluster_config.standby
-    }
-
-    /// Whether it has users and roles of its own, to which those of IAM are mapped.
-    #[must_use]
-    pub fn is_fine_grained(&self) -> bool {
-        self.advanced_security_options.enabled
-    }
-
-    /// The hosts at which it answers.
-    pub fn hosts(&self) -> impl Iterator<Item = &str> {
-        let custom = self.domain_endpoint_options.custom_endpoint.iter();
-        let own = self.endpoint.iter().chain(&self.endpoint_v2);
-        own.chain(self.endpoints.values()).chain(custom).map(String::as_str)
-    }
-}
-
 /// What is not there is an answer.
 fn absent<T>(found: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
     match found {
@@ -179,45 +108,6 @@ fn absent<T>(found: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
         Err(error) if error.code() == Some(service::NOT_FOUND) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// A function, as far as it tells whether it can run:
-/// <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html>.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct FunctionStatus {
-    /// SHA-256 of its code, in base64.
-    pub code_sha256: String,
-    state: Option<String>,
-    last_update_status: Option<String>,
-}
-
-impl FunctionStatus {
-    /// Whether it can run. One that was not called for long is inactive, and wakes with the next call.
-    #[must_use]
-    pub fn is_active(&self) -> bool {
-        let state = self.state.as_deref().is_none_or(|state| matches!(state, "Active" | "Inactive" | "Pending"));
-        state && self.last_update_status.as_deref() != Some("Failed")
-    }
-
-    /// Its state, as Lambda calls it.
-    #[must_use]
-    pub fn state(&self) -> &str {
-        match (self.state.as_deref(), self.last_update_status.as_deref()) {
-            (_, Some("Failed")) => "not updated",
-            (state, _) => state.unwrap_or("without a state"),
-        }
-    }
-}
-
-/// What came of an invocation:
-/// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invoked {
-    /// What the function says of its failure, where it failed.
-    pub failed: Option<String>,
-    /// The end of what it wrote to its log: 4 KB.
-    pub log: String,
 }
 
 /// A rule of EventBridge.
@@ -318,36 +208,6 @@ impl AwsClient {
         Ok(output.secret_string)
     }
 
-    /// Invokes a function asynchronously: it is queued, and tried again where it fails.
-    ///
-    /// # Errors
-    /// When it could not be queued; nothing is retried here.
-    pub async fn invoke_later(&self, function: &str, payload: Bytes) -> Result<(), AwsError> {
-        let path = format!("2015-03-31/functions/{}/invocations", utf8_percent_encode(function, ESCAPED));
-        let request = Request::post(format!("{}{path}", self.url("lambda")))
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("x-amz-invocation-type", "Event");
-        self.send("lambda", request.body(payload)).await.map(drop)
-    }
-
-    /// Invokes a function and waits for what it does.
-    ///
-    /// # Errors
-    /// When it was not invoked; nothing is retried here.
-    pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invoked, AwsError> {
-        let path = format!("2015-03-31/functions/{}/invocations", utf8_percent_encode(function, ESCAPED));
-        let request = Request::post(format!("{}{path}", self.url("lambda")))
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("x-amz-log-type", "Tail");
-        let answer = self.send("lambda", request.body(payload)).await?;
-        let header = |name| answer.headers.get(name).and_then(|value| value.to_str().ok());
-        let log = header("x-amz-log-result").and_then(|log| base64_simd::STANDARD.decode_to_vec(log).ok());
-        Ok(Invoked {
-            failed: header("x-amz-function-error").is_some().then(|| answer.excerpt()),
-            log: String::from_utf8_lossy(&log.unwrap_or_default()).into_owned(),
-        })
-    }
-
     /// The subscription filters of a log group, those whose names begin with `name` where one is given.
     ///
     /// # Errors
@@ -372,39 +232,6 @@ impl AwsClient {
         &self.signer.region
     }
 
-    /// The tags of a function of `account`; `None` where there is none of that name. `ListTags` tells nothing else of it.
-    ///
-    /// # Errors
-    /// When that cannot be had; nothing is retried here.
-    pub async fn function_tags(&self, account: &str, name: &str) -> Result<Option<BTreeMap<String, String>>, AwsError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Output {
-            #[serde(default)]
-            tags: BTreeMap<String, String>,
-        }
-        let (partition, region) = (Partition::of(self.region()).name, self.region());
-        let arn = format!("arn:{partition}:lambda:{region}:{account}:function:{name}");
-        let path = format!("2017-03-31/tags/{}", utf8_percent_encode(&arn, ESCAPED));
-        let found: Option<Output> = absent(self.get("lambda", &path).await)?;
-        Ok(found.map(|found| found.tags))
-    }
-
-    /// A search domain of this account and Region.
-    ///
-    /// # Errors
-    /// When it cannot be had; nothing is retried here.
-    pub async fn domain(&self, name: &str) -> Result<DomainStatus, AwsError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Output {
-            domain_status: DomainStatus,
-        }
-        let path = format!("2021-01-01/opensearch/domain/{}", utf8_percent_encode(name, ESCAPED));
-        let found: Output = self.get("es", &path).await?;
-        Ok(found.domain_status)
-    }
-
     /// The full ARN of a secret, by its name or a part of its ARN.
     ///
     /// # Errors
@@ -418,81 +245,6 @@ impl AwsClient {
         let found: Output =
             self.call("secretsmanager", "secretsmanager.DescribeSecret", &json!({"SecretId": id})).await?;
         Ok(found.arn)
-    }
-
-    /// How many functions of this account and Region may run at once without any that are set apart.
-    ///
-    /// # Errors
-    /// When that cannot be had; nothing is retried here.
-    pub async fn unreserved_concurrency(&self) -> Result<u64, AwsError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Output {
-            account_limit: Limit,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Limit {
-            unreserved_concurrent_executions: u64,
-        }
-        let found: Output = self.get("lambda", "2016-08-19/account-settings").await?;
-        Ok(found.account_limit.unreserved_concurrent_executions)
-    }
-
-    /// A function of this account; `None` where there is none of that name.
-    ///
-    /// # Errors
-    /// When that cannot be had; nothing is retried here.
-    pub async fn function(&self, name: &str) -> Result<Option<FunctionStatus>, AwsError> {
-        let path = format!("2015-03-31/functions/{}/configuration", utf8_percent_encode(name, ESCAPED));
-        absent(self.get("lambda", &path).await)
-    }
-
-    /// How many copies of a function may run at once, where that is set apart for it.
-    ///
-    /// # Errors
-    /// When that cannot be had; nothing is retried here.
-    pub async fn reserved_concurrency(&self, name: &str) -> Result<Option<u64>, AwsError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Output {
-            #[serde(default)]
-            reserved_concurrent_executions: Option<u64>,
-        }
-        let path = format!("2019-09-30/functions/{}/concurrency", utf8_percent_encode(name, ESCAPED));
-        let found: Output = self.get("lambda", &path).await?;
-        Ok(found.reserved_concurrent_executions)
-    }
-
-    /// The state of what hands messages of a queue to a function, such as `Enabled`; `None` where there is none of that id.
-    ///
-    /// # Errors
-    /// When that cannot be had; nothing is retried here.
-    pub async fn event_source(&self, id: &str) -> Result<Option<String>, AwsError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Output {
-            state: String,
-        }
-        let path = format!("2015-03-31/event-source-mappings/{}", utf8_percent_encode(id, ESCAPED));
-        let found: Option<Output> = absent(self.get("lambda", &path).await)?;
-        Ok(found.map(|found| found.state))
-    }
-
-    /// The policy that says who may invoke a function; `None` where it has none.
-    ///
-    /// # Errors
-    /// When that cannot be had; nothing is retried here.
-    pub async fn function_policy(&self, function: &str) -> Result<Option<Value>, AwsError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Output {
-            policy: String,
-        }
-        let path = format!("2015-03-31/functions/{}/policy", utf8_percent_encode(function, ESCAPED));
-        let found: Option<Output> = absent(self.get("lambda", &path).await)?;
-        let parse = |found: Output| serde_json::from_str(&found.policy);
-        found.map(parse).transpose().map_err(|cause| AwsError::Response { service: "lambda", cause })
     }
 
     /// A rule of EventBridge; `None` where there is none of that name.
@@ -655,49 +407,4 @@ fn status_code(status: StatusCode) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use hyper::HeaderMap;
-    use test_case::test_case;
-
-    use super::*;
-
-    #[test_case("sqs", "eu-west-1", false, false, "https://sqs.eu-west-1.amazonaws.com"; "plain")]
-    #[test_case("logs", "us-east-1", true, false, "https://logs-fips.us-east-1.amazonaws.com"; "fips")]
-    #[test_case("secretsmanager", "us-east-1", true, true, "https://secretsmanager-fips.us-east-1.api.aws"; "both")]
-    #[test_case("s3", "us-east-1", true, true, "https://s3-fips.dualstack.us-east-1.amazonaws.com"; "both of s3")]
-    #[test_case("sqs", "eusc-de-east-1", false, false, "https://sqs.eusc-de-east-1.amazonaws.eu"; "in the sovereign cloud")]
-    #[test_case("s3", "cn-north-1", false, false, "https://s3.cn-north-1.amazonaws.com.cn"; "in china")]
-    fn where_a_service_answers(service: &str, region: &str, fips: bool, dual_stack: bool, expected: &str) {
-        let hosts = Hosts { fips, dual_stack, ..Hosts::default() };
-        assert_eq!(hosts.url(service, region), expected);
-    }
-
-    #[test]
-    fn what_stands_in_for_one_service_counts_first() {
-        let of_service = BTreeMap::from([("s3", "http://127.0.0.1:2/".to_owned())]);
-        let hosts = Hosts { all: Some("http://127.0.0.1:1".to_owned()), of_service, ..Hosts::default() };
-        assert_eq!(hosts.url("s3", "r"), "http://127.0.0.1:2");
-        assert_eq!(hosts.url("sqs", "r"), "http://127.0.0.1:1");
-    }
-
-    #[test_case(400, "", r#"{"__type":"com.amazonaws#ThrottlingException","message":"Rate exceeded"}"#, "ThrottlingException: Rate exceeded", true; "throttled with 400")]
-    #[test_case(400, "", r#"{"__type":"LimitExceededException","Message":"m"}"#, "LimitExceededException: m", false; "a limit is no throttling")]
-    #[test_case(403, "", "<Error><Code>AccessDenied</Code><Message>no</Message></Error>", "AccessDenied: no", false; "xml")]
-    #[test_case(503, "", "<html> oops </html>", "InternalFailure: <html> oops </html>", false; "a page")]
-    #[test_case(429, "TooManyRequestsException", r#"{"Reason":"CallerRateLimitExceeded","Type":"User","message":"Rate exceeded"}"#, "TooManyRequestsException: Rate exceeded", true; "throttled by a service that names it in a header only")]
-    #[test_case(404, "ResourceNotFoundException:http://internal", r#"{"Type":"User","Message":"gone"}"#, "ResourceNotFoundException: gone", false; "a name with more behind it")]
-    #[test_case(429, "", "{}", "TooManyRequestsException: {}", true; "throttled without a word")]
-    fn errors(status: u16, header: &'static str, body: &str, text: &str, throttling: bool) {
-        let mut headers = HeaderMap::new();
-        if !header.is_empty() {
-            headers.insert("x-amzn-errortype", hyper::header::HeaderValue::from_static(header));
-        }
-        let answer = Response {
-            status: StatusCode::from_u16(status).unwrap(),
-            headers,
-            body: Bytes::copy_from_slice(body.as_bytes()),
-        };
-        let error = service_error(&answer);
-        assert_eq!((error.to_string().as_str(), error.is_throttling()), (text, throttling));
-    }
-}
+mod tests;
