@@ -11,7 +11,7 @@ use logctl_core::{
 };
 use logctl_sink::aws::Hosts;
 
-use super::{CallError, Login, is_always_enabled, pages::is_page};
+use super::{CallError, Login, is_always_enabled, mark::is_strange};
 use crate::{
     error::{Error, Kind},
     words::page,
@@ -36,7 +36,7 @@ impl Asking<'_> {
                 Some(code) => self.service(what, code, context.err().message().unwrap_or_default()),
                 None => self.stranger(what, host, context.raw()),
             },
-            SdkError::ResponseError(context) if context.raw().status().is_success() && !is_page(context.raw()) => {
+            SdkError::ResponseError(context) if context.raw().status().is_success() && !is_strange(context.raw()) => {
                 Error::failed(format!("{what}: the answer of {host} breaks off"))
                     .hint("try again, or check the network")
             }

@@ -131,7 +131,7 @@ mod tests {
     /// What has no output is not done because somebody has answered.
     #[tokio::test]
     async fn a_page_is_no_success() {
-        let page = "<!DOCTYPE html><title>Hotel Login</title>";
+        let page = "<html><title>Hotel Login</title>";
         let account =
             Account::new(&[("PutSubscriptionFilter", 200, page), ("DeleteSubscriptionFilter", 200, page)]).await;
         let (aws, limiter) = (account.aws().await, RateLimiter::new(1000.0));

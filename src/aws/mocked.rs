@@ -26,8 +26,8 @@ impl Account {
     pub(crate) async fn new(answers: &[Answer<'_>]) -> Self {
         let server = MockServer::start().await;
         for (at, &(name, status, body)) in answers.iter().enumerate() {
-            let mock = Mock::given(move |request: &Request| operation(request) == name)
-                .respond_with(ResponseTemplate::new(status).set_body_string(body));
+            let mock =
+                Mock::given(move |request: &Request| operation(request) == name).respond_with(answer(status, body));
             let last = answers.iter().skip(at + 1).all(|(other, ..)| *other != name);
             if last { mock } else { mock.up_to_n_times(1) }.mount(&server).await;
         }
@@ -66,6 +66,12 @@ impl Account {
     pub(crate) async fn last(&self) -> Value {
         self.0.received_requests().await.unwrap().last().unwrap().body_json().unwrap()
     }
+}
+
+/// An answer of AWS, unless it is a page.
+fn answer(status: u16, body: &str) -> ResponseTemplate {
+    let answer = ResponseTemplate::new(status).set_body_string(body);
+    if body.starts_with("<html") { answer } else { answer.insert_header("x-amzn-requestid", "r") }
 }
 
 /// CloudWatch Logs and CloudTrail name the operation in a header, CloudFormation in a form.

@@ -6,10 +6,10 @@ pub mod filters;
 pub mod groups;
 mod limiter;
 mod login;
+mod mark;
 pub mod metrics;
 #[cfg(test)]
 pub(crate) mod mocked;
-mod pages;
 pub mod past;
 pub mod policy;
 mod retry;
@@ -33,7 +33,7 @@ use crate::{
 
 use errors::Asking;
 use login::Login;
-use pages::NoPages;
+use mark::Marked;
 use retry::{Again, Failure as _};
 
 pub use connect::{Connection, load};
@@ -173,7 +173,7 @@ impl Aws {
         let Connection { config, region, retry, login, hosts } = connection;
         let host = hosts.url("sts", &region);
         tracing::info!("asks {host} who the caller is");
-        let of_sts = aws_sdk_sts::config::Builder::from(&config).interceptor(NoPages);
+        let of_sts = aws_sdk_sts::config::Builder::from(&config).interceptor(Marked);
         let client = aws_sdk_sts::Client::from_conf(of_sts.build());
         let identity = retry.run(&host, None, || client.get_caller_identity().send()).await;
         let identity = identity.map_err(|error| {
@@ -228,28 +228,28 @@ impl Aws {
     /// A client of CloudWatch Logs.
     #[must_use]
     pub fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
-        let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config).interceptor(NoPages);
+        let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config).interceptor(Marked);
         aws_sdk_cloudwatchlogs::Client::from_conf(config.build())
     }
 
     /// A client of CloudFormation.
     #[must_use]
     pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
-        let config = aws_sdk_cloudformation::config::Builder::from(&self.config).interceptor(NoPages);
+        let config = aws_sdk_cloudformation::config::Builder::from(&self.config).interceptor(Marked);
         aws_sdk_cloudformation::Client::from_conf(config.build())
     }
 
     /// A client of CloudTrail.
     #[must_use]
     pub fn cloudtrail(&self) -> aws_sdk_cloudtrail::Client {
-        let config = aws_sdk_cloudtrail::config::Builder::from(&self.config).interceptor(NoPages);
+        let config = aws_sdk_cloudtrail::config::Builder::from(&self.config).interceptor(Marked);
         aws_sdk_cloudtrail::Client::from_conf(config.build())
     }
 
     /// A client of S3.
     #[must_use]
     pub fn s3(&self) -> aws_sdk_s3::Client {
-        let config = aws_sdk_s3::config::Builder::from(&self.config).interceptor(NoPages);
+        let config = aws_sdk_s3::config::Builder::from(&self.config).interceptor(Marked);
         aws_sdk_s3::Client::from_conf(config.build())
     }
 

@@ -22,7 +22,7 @@ use logctl_core::{
 use logctl_sink::aws::AwsError;
 use tokio::time::{Instant, sleep};
 
-use super::{RateLimiter, pages::is_page};
+use super::{RateLimiter, mark::is_strange};
 
 /// How often one call is tried, where nobody says otherwise.
 pub const ATTEMPTS: u32 = 8;
@@ -71,9 +71,7 @@ impl<E: ProvideErrorMetadata> Failure for SdkError<E, HttpResponse> {
                 Again::Broken
             }
             // Who answers so has not passed the call on, and will not.
-            Self::ResponseError(context) if context.raw().status().is_success() && is_page(context.raw()) => {
-                Again::Never
-            }
+            Self::ResponseError(context) if is_strange(context.raw()) => Again::Never,
             Self::ResponseError(_) => Again::Broken,
             Self::ServiceError(context) => {
                 let (code, status) = (context.err().code(), context.raw().status().as_u16());

@@ -107,7 +107,7 @@ impl Aws {
     pub fn explain_signed(&self, what: &str, error: &AwsError) -> Error {
         match error {
             AwsError::Service { code, message, .. } => self.asking().service(what, code, message),
-            AwsError::Page { status, beginning } => {
+            AwsError::NotAws { status, beginning } => {
                 self.asking().page(what, "somebody who is not AWS", *status, beginning)
             }
             _ => Error::failed(what).because(error),

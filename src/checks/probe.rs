@@ -1,6 +1,6 @@
 //! One marked event through the whole chain, from a log group of its own to the index.
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
 use hyper::Method;
@@ -9,6 +9,7 @@ use logctl_core::{
     dead_letter::{DeadLetter, LetterKind, key},
     event_id::event_id,
     names::Function,
+    service::NOT_FOUND,
 };
 use logctl_sink::{aws::AwsClient, domain::gzip, replay::Lines};
 use serde_json::{Value, json};
@@ -20,9 +21,10 @@ use crate::{
     aws::{Aws, RateLimiter, filters::FilterCalls, groups, metrics, past, policy},
     deploy::DeployedStack,
     domain::{DomainClient, DomainError},
-    error::Error,
+    error::{Error, Kind},
     interrupt::Interrupt,
     progress::Progress,
+    words::count,
 };
 
 /// How long between two looks.
@@ -35,12 +37,15 @@ const SHOWN: Duration = Duration::from_secs(15);
 const RATE: f64 = 2.0;
 /// After this a log group of a probe is left over from one that was cut off.
 const LEFT_OVER: SignedDuration = SignedDuration::from_hours(1);
+/// How far the time in a group's name may lie from its creation: the clocks differ, and it was made at once.
+const AT_ONCE: SignedDuration = SignedDuration::from_mins(5);
 /// Objects of dead letters that are looked into.
 const OBJECTS: usize = 20;
 
-/// The stream with the event that takes the whole way, and that of the one which the forwarder is called with.
-const WHOLE: &str = "whole";
-const DIRECT: &str = "direct";
+/// How long is waited for documents that are to be removed: an index shows them after two seconds.
+const SHOWS: Duration = Duration::from_secs(6);
+/// Documents that are removed at once.
+const PAGE: usize = 100;
 
 /// A probe of a stack.
 pub struct Probe<'a> {
@@ -67,16 +72,21 @@ struct Underway<'a> {
     domain: DomainClient,
     limiter: RateLimiter,
     group: String,
+    /// The stream with the event that takes the whole way, and that of the one which the forwarder is called with. Nobody else
+    /// knows them.
+    whole: String,
+    direct: String,
     begun: Instant,
     /// Whether the forwarder has indexed the event that it was called with.
     indexed: Cell<bool>,
+    /// Events that were sent, and may become documents.
+    sent: Cell<usize>,
 }
 
 /// A document of the probe.
 struct Found {
     index: String,
     id: String,
-    stream: String,
 }
 
 /// What a look has brought before the time was over.
@@ -94,29 +104,42 @@ impl Probe<'_> {
             Ok(domain) => domain,
             Err(error) => return Ok(vec![Check::unknown(ID, error)?]),
         };
+        let mark = fastrand::u64(..);
         let underway = Underway {
             probe: self,
             client: self.aws.signed().await?,
             domain,
             limiter: RateLimiter::new(RATE),
             group: format!("{}{}", self.stack.name.probes(), self.now.as_millisecond()),
+            whole: format!("whole-{mark:016x}"),
+            direct: format!("direct-{mark:016x}"),
             begun: Instant::now(),
             indexed: Cell::default(),
+            sent: Cell::default(),
         };
-        let left = underway.forget_others().await;
         if let Err(error) = underway.create().await {
             return Ok(vec![Check::unknown(ID, error)?]);
         }
+        let left = underway.forget_others().await;
         let (direct, whole) = tokio::join!(underway.direct(), underway.whole());
         self.progress.note("cleaning up");
-        let cleaned = underway.clean_up().await;
-        self.interrupt.check("its log group is removed; look again with: logctl doctor --probe")?;
+        let mut remains = underway.clean_up().await;
+        if self.interrupt.is_set() {
+            let error = Error::new(Kind::Interrupted, "interrupted");
+            let error = remains.into_iter().fold(error, |error, (what, hint)| error.because(what).hint(hint));
+            return Err(error.hint("look again with: logctl doctor --probe"));
+        }
         let mut checks = vec![direct?];
         checks.extend(whole?);
-        checks.extend(left.and(cleaned).err().map(|error| {
-            Check::new("left", Status::Warn, error.one_line())
-                .hint(format!("remove it with: aws logs delete-log-group --log-group-name {}", underway.group))
-        }));
+        match left {
+            Ok(0) => {}
+            Ok(number) => {
+                checks.push(Check::ok("left", format!("removed {} of earlier probes", count(number, "log group"))))
+            }
+            Err(error) => remains
+                .push((error.one_line(), format!("see them with: logctl groups -g '{}*'", self.stack.name.probes()))),
+        }
+        checks.extend(remains.into_iter().map(|(what, hint)| Check::new("left", Status::Warn, what).hint(hint)));
         Ok(checks)
     }
 }
@@ -129,11 +152,12 @@ impl Underway<'_> {
         let event = json!({"id": id, "timestamp": self.now(), "message": self.message()});
         let payload = json!({
             "messageType": "DATA_MESSAGE", "owner": self.probe.aws.target.account, "logGroup": self.group,
-            "logStream": DIRECT, "subscriptionFilters": [], "logEvents": [event],
+            "logStream": self.direct, "subscriptionFilters": [], "logEvents": [event],
         });
         let data = base64_simd::STANDARD.encode_to_string(gzip(payload.to_string().as_bytes()));
         let payload = Bytes::from(json!({"awslogs": {"data": data}}).to_string());
         let aws = self.probe.aws;
+        self.sent.set(self.sent.get() + 1);
         let invoked = aws.call_signed("lambda", || self.client.invoke(self.probe.forwarder, payload.clone())).await;
         let invoked = match invoked {
             Ok(invoked) => invoked,
@@ -259,7 +283,7 @@ impl Underway<'_> {
                 "{late}: its filter had it last, and CloudWatch Logs counts {failed} failed deliveries"
             )));
         }
-        if self.indexed.get() && self.documents().await?.is_empty() {
+        if self.indexed.get() && self.documents(Some(&self.direct)).await?.is_empty() {
             return Ok(broken(format!(
                 "{late}: the domain had it last, which does not show what the forwarder has indexed either"
             )));
@@ -303,25 +327,24 @@ impl Underway<'_> {
 
     /// The documents of the event that takes the whole way.
     async fn found(&self) -> InTime<Vec<Found>> {
-        let found = self.documents().await?;
-        let whole: Vec<Found> = found.into_iter().filter(|found| found.stream == WHOLE).collect();
-        Ok(Some(whole).filter(|whole| !whole.is_empty()))
+        let found = self.documents(Some(&self.whole)).await?;
+        Ok(Some(found).filter(|found| !found.is_empty()))
     }
 
-    async fn documents(&self) -> Result<Vec<Found>, DomainError> {
+    /// Documents of the group, of one of its streams alone where one is named. The same name may be there in another account.
+    async fn documents(&self, stream: Option<&str>) -> Result<Vec<Found>, DomainError> {
         let prefix = &self.probe.stack.settings.prefix;
         let path = format!("/{prefix}-2*,{prefix}-outlier*/_search?ignore_unavailable=true&allow_no_indices=true");
-        let query = json!({
-            "size": 10, "_source": false, "docvalue_fields": ["@log_stream"], "query": {"term": {"@log_group": self.group}},
-        });
+        let target = &self.probe.aws.target;
+        let mut terms =
+            vec![("@log_group", self.group.as_str()), ("@owner", &target.account), ("@region", &target.region)];
+        terms.extend(stream.map(|stream| ("@log_stream", stream)));
+        let terms: Vec<Value> = terms.into_iter().map(|(name, value)| json!({"term": {name: value}})).collect();
+        let query = json!({"size": PAGE, "_source": false, "query": {"bool": {"filter": terms}}});
         let answer = self.domain.send(Method::POST, &path, Some(&query)).await?;
         let hits = answer.pointer("/hits/hits").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let text = |hit: &Value, pointer: &str| hit.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        let found = |hit| {
-            let (index, id) = (text(hit, "/_index")?, text(hit, "/_id")?);
-            Some(Found { index, id, stream: text(hit, "/fields/@log_stream/0")? })
-        };
-        Ok(hits.iter().filter_map(found).collect())
+        let text = |hit: &Value, name: &str| hit[name].as_str().map(str::to_owned);
+        Ok(hits.iter().filter_map(|hit| Some(Found { index: text(hit, "_index")?, id: text(hit, "_id")? })).collect())
     }
 
     /// Why an event of the group is a dead letter, if one is.
@@ -350,50 +373,107 @@ impl Underway<'_> {
 
     async fn create(&self) -> Result<(), Error> {
         let (aws, client) = (self.probe.aws, self.probe.aws.logs());
-        let group = aws.limited(&self.limiter, || client.create_log_group().log_group_name(&self.group).send()).await;
-        group.map(drop).map_err(|error| aws.explain("cannot make a log group for the probe", &error))
+        match aws.limited(&self.limiter, || client.create_log_group().log_group_name(&self.group).send()).await {
+            Ok(_) => Ok(()),
+            // The answer of a call before was lost: nobody else makes a group of this name.
+            Err(error) if error.code() == Some("ResourceAlreadyExistsException") => Ok(()),
+            Err(error) => Err(aws.explain("cannot make a log group for the probe", &error)),
+        }
     }
 
     async fn put(&self) -> Result<(), Error> {
         let (aws, client) = (self.probe.aws, self.probe.aws.logs());
-        let stream = || client.create_log_stream().log_group_name(&self.group).log_stream_name(WHOLE).send();
+        let stream = || client.create_log_stream().log_group_name(&self.group).log_stream_name(&self.whole).send();
         let failed = "cannot put an event into the probe's log group";
-        aws.limited(&self.limiter, stream).await.map_err(|error| aws.explain(failed, &error))?;
+        match aws.limited(&self.limiter, stream).await {
+            Err(error) if error.code() != Some("ResourceAlreadyExistsException") => {
+                return Err(aws.explain(failed, &error));
+            }
+            _ => {}
+        }
         let event = aws_sdk_cloudwatchlogs::types::InputLogEvent::builder();
         let event = event.timestamp(self.now()).message(self.message()).build();
         let event = event.map_err(|error| Error::failed(failed).because(error))?;
         let put = || {
-            let put = client.put_log_events().log_group_name(&self.group).log_stream_name(WHOLE);
+            let put = client.put_log_events().log_group_name(&self.group).log_stream_name(&self.whole);
             put.log_events(event.clone()).send()
         };
-        aws.limited(&self.limiter, put).await.map(drop).map_err(|error| aws.explain(failed, &error))
+        self.sent.set(self.sent.get() + 1);
+        let put = aws.limited(&self.limiter, put).await.map_err(|error| aws.explain(failed, &error))?;
+        match put.rejected_log_events_info() {
+            None => Ok(()),
+            Some(_) => Err(Error::failed(failed)
+                .because("CloudWatch Logs does not take its time")
+                .hint("put the clock of this machine right")),
+        }
     }
 
-    /// Removes the log groups of probes that were cut off.
-    async fn forget_others(&self) -> Result<(), Error> {
+    /// Removes the log groups of probes that were cut off, and tells how many: those whose names are times, and which came into
+    /// being at those times. By the clock of AWS they are old.
+    async fn forget_others(&self) -> Result<usize, Error> {
         let (groups, _) = groups::first(self.probe.aws, &self.probe.stack.name.probes()).await?;
-        let old = |group: &groups::Group| {
-            group.created.is_some_and(|created| self.probe.now.duration_since(created) > LEFT_OVER)
-        };
-        for group in groups.into_iter().filter(old) {
-            self.delete(&group.name).await?;
+        let own = groups.iter().find(|group| group.name == self.group).and_then(|group| group.created);
+        let now = own.unwrap_or(self.probe.now);
+        let mut removed = 0;
+        for group in &groups {
+            let (Some(created), Some(name)) = (group.created, group.name.strip_prefix(&self.probe.stack.name.probes()))
+            else {
+                continue;
+            };
+            let named = name.parse().ok().and_then(|time| Timestamp::from_millisecond(time).ok());
+            let ours = named.is_some_and(|named| created.duration_since(named).abs() < AT_ONCE);
+            if ours && now.duration_since(created) > LEFT_OVER {
+                self.delete(&group.name).await?;
+                removed += 1;
+            }
         }
-        Ok(())
+        Ok(removed)
     }
 
-    /// Removes the log group, and from the index what came of it.
-    async fn clean_up(&self) -> Result<(), Error> {
-        self.delete(&self.group).await?;
-        for found in self.documents().await? {
-            self.domain.send(Method::DELETE, &format!("/{}/_doc/{}", found.index, found.id), None).await?;
+    /// Removes the log group, and from the index what came of it. What stays is told, with what to do about it.
+    async fn clean_up(&self) -> Vec<(String, String)> {
+        let mut remains = Vec::new();
+        if let Err(error) = self.delete(&self.group).await {
+            let hint = format!("remove it with: aws logs delete-log-group --log-group-name {}", self.group);
+            remains.push((error.one_line(), hint));
         }
-        Ok(())
+        let hint = || format!("it can be found with: logctl search '@log_group=\"{}\"'", self.group);
+        match self.forget_documents().await {
+            Ok(0) => {}
+            Ok(missing) => remains
+                .push((format!("{} that it has sent may still come into the index", count(missing, "event")), hint())),
+            Err(error) => remains.push((Error::from(error).one_line(), hint())),
+        }
+        remains
+    }
+
+    /// Removes the documents, as they show; tells how many did not.
+    async fn forget_documents(&self) -> Result<usize, DomainError> {
+        let begun = Instant::now();
+        let mut gone = BTreeSet::new();
+        loop {
+            for Found { index, id } in self.documents(None).await? {
+                // What is gone shows for a while.
+                if gone.insert(id.clone()) {
+                    self.domain.send(Method::DELETE, &format!("/{index}/_doc/{id}"), None).await?;
+                }
+            }
+            let missing = self.sent.get().saturating_sub(gone.len());
+            if missing == 0 || begun.elapsed() >= SHOWS {
+                return Ok(missing);
+            }
+            sleep(INTERVAL).await;
+        }
     }
 
     async fn delete(&self, group: &str) -> Result<(), Error> {
         let (aws, client) = (self.probe.aws, self.probe.aws.logs());
-        let deleted = aws.limited(&self.limiter, || client.delete_log_group().log_group_name(group).send()).await;
-        deleted.map(drop).map_err(|error| aws.explain(&format!("cannot remove log group {group}"), &error))
+        match aws.limited(&self.limiter, || client.delete_log_group().log_group_name(group).send()).await {
+            Err(error) if error.code() != Some(NOT_FOUND) => {
+                Err(aws.explain(&format!("cannot remove log group {group}"), &error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What the events say. It names the group, by which it is found again.

@@ -193,8 +193,12 @@ impl Ui {
             return Ok(());
         }
         let _ = self.out.flush();
-        match dialoguer::Confirm::new().with_prompt(one_line(question)).default(false).interact_opt() {
-            Ok(Some(true)) => Ok(()),
+        // What was typed before the question is no answer to it, and one sign of a pasted word is none either.
+        let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
+        let prompt = format!("{} [y/N]", one_line(question));
+        let asked = dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text();
+        match asked.as_deref().map(|answer| answer.trim().to_lowercase()) {
+            Ok(answer) if ["y", "yes"].contains(&answer.as_str()) => Ok(()),
             Ok(_) => Err(Error::new(Kind::Interrupted, "declined; nothing was changed")),
             Err(_) => {
                 // Ctrl-C leaves the prompt as it is, without a cursor.

@@ -2,10 +2,11 @@
 
 use std::{
     cell::{Cell, RefCell},
+    fmt,
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, WeakProgressBar};
 
 use super::{Look, one_line};
 use crate::progress::Progress;
@@ -95,6 +96,16 @@ fn target(terminal: bool) -> ProgressDrawTarget {
 
 fn style(counted: bool) -> ProgressStyle {
     let template =
-        if counted { "{spinner} {msg} {wide_bar} {pos} of {len}, {eta} left" } else { "{spinner} {msg} {pos}" };
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━╌")
+        if counted { "{spinner} {msg} {wide_bar} {pos} of {len}, {eta} left" } else { "{spinner} {msg} {done}" };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    // Of what has no steps it is told how long it takes.
+    let done = |state: &ProgressState, text: &mut dyn fmt::Write| {
+        let seconds = state.elapsed().as_secs();
+        let _ = match state.pos() {
+            0 if seconds < 2 => Ok(()),
+            0 => write!(text, "({seconds} s)"),
+            steps => write!(text, "{steps}"),
+        };
+    };
+    style.with_key("done", done).progress_chars("━━╌")
 }

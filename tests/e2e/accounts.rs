@@ -64,11 +64,11 @@ fn a_question_names_the_account_as_people_know_it() {
     sandbox.name_account("shop-test");
     sandbox.create_group("/shop/orders");
     let known = "account 000000000000 (shop-test), us-east-1";
-    let asked = sandbox.in_terminal("bootstrap", "y").ok().stdout;
+    let asked = sandbox.in_terminal("bootstrap", "y\r").ok().stdout;
     assert!(asked.contains("Deploy stack logctl (") && asked.matches(known).count() >= 3, "{asked}");
-    let asked = sandbox.in_terminal("backfill", "y").ok().stdout;
+    let asked = sandbox.in_terminal("backfill", "yes\r").ok().stdout;
     assert!(asked.contains(&format!("Change 1 log group of {known}?")), "{asked}");
-    let asked = sandbox.in_terminal("teardown", "n").exits(130).stdout;
+    let asked = sandbox.in_terminal("teardown", "maybe\r").exits(130).stdout;
     assert!(asked.contains(&format!("Remove 1 filter and stack logctl in {known}?")), "{asked}");
     let plan = sandbox.logctl("teardown --dry-run -o json").ok().json();
     let named: BTreeMap<_, _> = ["account", "alias", "region"].map(|name| (name, plan[name].clone())).into();

@@ -76,6 +76,8 @@ impl Message {
 /// An answer as bytes.
 pub fn answer(status: u16, content_type: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
-    let head = format!("HTTP/1.1 {status} -\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n");
+    // Pages are of somebody who stands in the way; all else is of who was asked.
+    let mark = if content_type == "text/html" { "" } else { "x-amzn-requestid: r\r\n" };
+    let head = format!("HTTP/1.1 {status} -\r\ncontent-type: {content_type}\r\n{mark}content-length: {length}\r\n\r\n");
     [head.as_bytes(), body].concat()
 }

@@ -136,7 +136,7 @@ fn deploy_the_release_before(sandbox: &Sandbox) {
 fn a_deployment_that_is_not_wanted_leaves_nothing_behind() {
     let sandbox = Sandbox::up(None);
     for (keys, message) in
-        [("\u{3}", "error: interrupted; nothing was changed"), ("n", "error: declined; nothing was changed")]
+        [("\u{3}", "error: interrupted; nothing was changed"), ("n\r", "error: declined; nothing was changed")]
     {
         let run = sandbox.in_terminal("bootstrap", keys).exits(130);
         let (_, after) = run.stdout.rsplit_once("[y/N]").unwrap();
@@ -168,7 +168,7 @@ fn a_deployment_that_is_not_wanted_leaves_nothing_behind() {
         .capabilities(Capability::CapabilityNamedIam);
     sandbox.wait(made.send()).unwrap();
     assert_eq!(sandbox.stacks(), BTreeMap::from([("logctl".to_owned(), "REVIEW_IN_PROGRESS".to_owned())]));
-    sandbox.in_terminal("bootstrap", "n").exits(130);
+    sandbox.in_terminal("bootstrap", "n\r").exits(130);
     assert_eq!(sandbox.stacks(), BTreeMap::new());
 }
 

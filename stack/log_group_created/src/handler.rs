@@ -6,7 +6,7 @@ use bytes::Bytes;
 use lambda_runtime::LambdaEvent;
 use logctl_core::{
     backoff::Backoff,
-    coverage::{AccountFacts, AccountPolicy, Chain, Change, Class, Filter, GroupFacts, Stack, State, decide},
+    coverage::{AccountFacts, AccountPolicy, Chain, Change, Class, Decision, Filter, GroupFacts, Stack, State, decide},
     globs::Rules,
     names::{LogGroupName, StackName},
     service::{LIMIT_EXCEEDED, NOT_FOUND, NOT_YET_PERMITTED},
@@ -156,10 +156,18 @@ impl Subscriber {
         }
         let failed = |kind, error: AwsError| Failure::new(kind, format!("{group}: {error}"));
         if look.seen.is_some() {
-            // Whatever has become of its filter since: what was missed is handed over, and nothing subscribed again.
-            let handed_over =
-                self.handed_over(&look, deadline).await.map_err(|error| failed("NotHandedOver", error))?;
-            log(&json!({"group": group, "outcome": "second look", "handed_over": handed_over}));
+            // Nothing is subscribed again; and a message does not decide what may be read: the rules do, and the filter.
+            let mut unread = Unread::default();
+            let state = self.decide(&look, &mut unread, deadline).await;
+            let state = state.map_err(|error| failed("NotHandedOver", error))?.map(|decision| decision.state);
+            let mut line = json!({"group": group, "outcome": "second look"});
+            if state.is_some_and(State::delivers) {
+                let handed_over = self.handed_over(&look, deadline).await;
+                line["handed_over"] = handed_over.map_err(|error| failed("NotHandedOver", error))?;
+            } else {
+                line["state"] = json!(state.as_ref().map_or("deleted", |state| state.as_ref()));
+            }
+            log(&line);
             return Ok(());
         }
         let mut unread = Unread::default();
@@ -206,16 +214,13 @@ impl Subscriber {
         patiently(deadline, || self.aws.queue(&self.looks, look, after)).await
     }
 
-    async fn subscribe(&self, look: &Look, unread: &mut Unread, deadline: Instant) -> Result<Outcome, AwsError> {
+    /// What is to be done with a group; `None` where it has gone.
+    async fn decide(&self, look: &Look, unread: &mut Unread, deadline: Instant) -> Result<Option<Decision>, AwsError> {
         let (group, class) = (look.group.as_str(), Class::from_name(look.class.as_deref()));
         let chain = self.chain(group, unread, deadline).await?;
-        let age = milliseconds((self.clock)()) - look.created;
-        if chain == Chain::NoFunction && age < GROWN {
-            return Ok(Outcome::PutOff);
-        }
         let filters = match class {
             Class::Standard => match patiently(deadline, || self.aws.subscription_filters(group, None)).await {
-                Err(error) if error.code() == Some(NOT_FOUND) => return Ok(Outcome::Gone),
+                Err(error) if error.code() == Some(NOT_FOUND) => return Ok(None),
                 filters => Some(filters?),
             },
             _ => None, // DescribeSubscriptionFilters refuses the other classes.
@@ -223,7 +228,16 @@ impl Subscriber {
         let policy = unread.note("account_policy", self.policy(deadline).await);
         let account = AccountFacts { policy, ..AccountFacts::default() };
         let facts = GroupFacts { name: group.to_owned(), chain: Some(chain), class, filters };
-        let decision = decide(&facts, &account, Some(&self.stack));
+        Ok(Some(decide(&facts, &account, Some(&self.stack))))
+    }
+
+    async fn subscribe(&self, look: &Look, unread: &mut Unread, deadline: Instant) -> Result<Outcome, AwsError> {
+        let group = look.group.as_str();
+        let age = milliseconds((self.clock)()) - look.created;
+        if self.chain(group, unread, deadline).await? == Chain::NoFunction && age < GROWN {
+            return Ok(Outcome::PutOff);
+        }
+        let Some(decision) = self.decide(look, unread, deadline).await? else { return Ok(Outcome::Gone) };
         match &decision.change {
             Some(Change::Put { filter }) => match self.put(group, filter, deadline).await {
                 Ok(()) => Ok(Outcome::Subscribed),

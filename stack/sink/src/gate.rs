@@ -104,7 +104,10 @@ mod tests {
         ];
         for (name, status, body) in answers {
             let code = if status == 404 { "ResourceNotFoundException" } else { "AccessDeniedException" };
-            let answer = ResponseTemplate::new(status).set_body_json(body).insert_header("x-amzn-errortype", code);
+            let answer = ResponseTemplate::new(status)
+                .set_body_json(body)
+                .insert_header("x-amzn-errortype", code)
+                .insert_header("x-amzn-requestid", "r");
             let path = path_regex(format!("/2017-03-31/tags/arn.*1.*logctl-{name}$"));
             Mock::given(path).respond_with(answer).expect(0..=1).mount(&server).await;
         }

@@ -9,6 +9,11 @@ use super::*;
 
 const FORWARDER: &str = "arn:aws:lambda:us-east-1:1:function:logctl-logctl-forwarder";
 
+/// An answer of AWS.
+fn marked(status: u16) -> ResponseTemplate {
+    ResponseTemplate::new(status).insert_header("x-amzn-requestid", "r")
+}
+
 /// AWS as far as it is asked: what it answers to each operation, and what it was asked.
 struct Account(MockServer);
 
@@ -16,7 +21,7 @@ impl Account {
     async fn new(answers: &[(&str, u16, Value)]) -> Self {
         let server = MockServer::start().await;
         for (operation, status, body) in answers {
-            let answer = ResponseTemplate::new(*status).set_body_json(body);
+            let answer = marked(*status).set_body_json(body);
             let mock = match *operation {
                 "DescribeDomain" => Mock::given(path_regex("^/2021-01-01/opensearch/domain/logs$")),
                 "ListTags" => Mock::given(path_regex("^/2017-03-31/tags/[^/]*$")),
@@ -24,7 +29,7 @@ impl Account {
             };
             mock.respond_with(answer).mount(&server).await;
         }
-        let queued = ResponseTemplate::new(200).set_body_json(json!({"MessageId": "m"}));
+        let queued = marked(200).set_body_json(json!({"MessageId": "m"}));
         Mock::given(header("x-amz-target", "AmazonSQS.SendMessage")).respond_with(queued).mount(&server).await;
         Self(server)
     }
@@ -115,7 +120,7 @@ fn refused(operation: &'static str, code: &str) -> (&'static str, u16, Value) {
 /// The forwarder takes what is handed over.
 async fn invoked(account: &Account, status: u16) {
     let mock = Mock::given(path_regex("^/2015-03-31/functions/.*/invocations$"));
-    mock.respond_with(ResponseTemplate::new(status)).mount(&account.0).await;
+    mock.respond_with(marked(status)).mount(&account.0).await;
 }
 
 #[tokio::test]
@@ -143,6 +148,20 @@ async fn a_new_group_is_subscribed_and_its_first_events_are_handed_over() {
     assert_eq!(put, expected);
 }
 
+/// Whoever can put a message into the queue has no group handed over that the stack does not stream.
+#[test_case("/skip/a", &[("logctl-logctl", FORWARDER)]; "excluded")]
+#[test_case("/aws/lambda/logctl-logctl-domain", &[("logctl-logctl", FORWARDER)]; "a function of logctl")]
+#[test_case("/a", &[("x", "arn:aws:kinesis:us-east-1:1:stream/x")]; "subscribed by others alone")]
+#[tokio::test]
+async fn a_second_look_hands_over_what_is_streamed_alone(group: &str, others: &[(&str, &str)]) {
+    let account = Account::new(&[domain("/slow"), filters(others), no_policy(), one_event()]).await;
+    invoked(&account, 202).await;
+    let body = json!({"group": group, "class": null, "created": 0, "seen": 1}).to_string();
+    account.call(json!({"Records": [{"body": body}]})).await.unwrap();
+    let asked = account.asked().await;
+    assert!(!asked.iter().any(|name| name == "Invoke" || name == "FilterLogEvents"), "{asked:?}");
+}
+
 /// What CloudWatch showed late is handed over a minute later, and that is the end of it.
 #[tokio::test]
 async fn a_second_look_follows_the_first() {
@@ -150,7 +169,7 @@ async fn a_second_look_follows_the_first() {
     let account = Account::new(&[filters(&[("logctl-logctl", FORWARDER)]), no_policy()]).await;
     let found = json!({"events": [event("1", 0), event("2", i64::MAX)]});
     let target = header("x-amz-target", "Logs_20140328.FilterLogEvents");
-    Mock::given(target).respond_with(ResponseTemplate::new(200).set_body_json(found)).mount(&account.0).await;
+    Mock::given(target).respond_with(marked(200).set_body_json(found)).mount(&account.0).await;
     invoked(&account, 202).await;
     account.create(created("/a")).await.unwrap();
     let (second, delay) = account.queued().await.unwrap();
@@ -248,9 +267,9 @@ async fn what_is_no_failure_is_not_tried_again(answer: (&'static str, u16, Value
 async fn throttling_is_waited_out_and_a_refusal_fails() {
     let account = Account::new(&[filters(&[]), no_policy(), ("FilterLogEvents", 200, json!({"events": []}))]).await;
     let target = || Mock::given(header("x-amz-target", "Logs_20140328.PutSubscriptionFilter"));
-    let throttled = ResponseTemplate::new(400).set_body_json(json!({"__type": "ThrottlingException"}));
+    let throttled = marked(400).set_body_json(json!({"__type": "ThrottlingException"}));
     target().respond_with(throttled).up_to_n_times(1).mount(&account.0).await;
-    target().respond_with(ResponseTemplate::new(200).set_body_json(json!({}))).mount(&account.0).await;
+    target().respond_with(marked(200).set_body_json(json!({}))).mount(&account.0).await;
     account.create(created("/a")).await.unwrap();
     let account = Account::new(&[refused("DescribeSubscriptionFilters", "AccessDeniedException")]).await;
     let failure = account.create(created("/a")).await.unwrap_err();

@@ -30,6 +30,10 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// How long one call may take, unless the caller says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Headers by which AWS tells the id of a request: each answer has one of them, and nobody else's has:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html>.
+pub const REQUEST_IDS: [&str; 2] = ["x-amzn-requestid", "x-amz-request-id"];
+
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
@@ -46,12 +50,12 @@ pub enum AwsError {
         /// The HTTP status.
         status: u16,
     },
-    /// Somebody else has answered, with a page and a status of success: the call has not come to AWS.
+    /// Somebody else has answered, with a status of success: the call has not come to AWS.
     #[error("somebody answers who is not AWS: {beginning}")]
-    Page {
+    NotAws {
         /// The HTTP status.
         status: u16,
-        /// What the page begins with.
+        /// What the answer begins with.
         beginning: String,
     },
     /// The request could not be signed.
@@ -368,8 +372,8 @@ impl AwsClient {
             return Err(service_error(&answer));
         }
         // An operation that has nothing to tell would be taken for done.
-        if answer.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
-            return Err(AwsError::Page { status: answer.status.as_u16(), beginning: answer.excerpt() });
+        if !REQUEST_IDS.iter().any(|name| answer.headers.contains_key(*name)) {
+            return Err(AwsError::NotAws { status: answer.status.as_u16(), beginning: answer.excerpt() });
         }
         Ok(answer)
     }
