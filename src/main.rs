@@ -7,7 +7,7 @@ use clap_complete::CompleteEnv;
 use logctl::{
     cli::{self, Cli},
     env::Environment,
-    ui::{Look, Ui},
+    ui::{Look, Typed, Ui},
 };
 
 fn main() -> ExitCode {
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     environment.drop_empty();
     let cli = Cli::read(&environment);
     let mut ui = Ui::stdio(Look::from_terminal(&cli.global, cli.command.format(), &environment));
+    ui.typed = Typed::new(&cli.global, Cli::command().get_subcommands().map(|command| command.get_name().to_owned()));
     let result = cli::run(&cli, &environment, &mut ui);
     ui.finish(result)
 }

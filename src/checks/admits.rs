@@ -3,12 +3,12 @@
 use serde_json::Value;
 use wildmatch::WildMatch;
 
-/// Whether a function's policy lets a service invoke it for `source`, an ARN; `None` where it says something that is not
+/// Whether a function's policy lets a service of one of these names invoke it for `source`, an ARN; `None` where it says something that is not
 /// understood here: a condition on something else, or a denial.
-pub(super) fn admits(policy: &Value, service: &str, source: &str, account: &str) -> Option<bool> {
+pub(super) fn admits(policy: &Value, principals: &[String], source: &str, account: &str) -> Option<bool> {
     let statements = policy["Statement"].as_array().map(Vec::as_slice).unwrap_or_default();
     let says: Vec<Option<bool>> =
-        statements.iter().map(|statement| allows(statement, service, source, account)).collect();
+        statements.iter().map(|statement| allows(statement, principals, source, account)).collect();
     let denies = statements.iter().any(|statement| statement["Effect"] != "Allow");
     match () {
         () if !denies && says.contains(&Some(true)) => Some(true),
@@ -18,11 +18,13 @@ pub(super) fn admits(policy: &Value, service: &str, source: &str, account: &str)
 }
 
 /// Whether a statement allows it, as far as that is understood.
-fn allows(statement: &Value, service: &str, source: &str, account: &str) -> Option<bool> {
+fn allows(statement: &Value, principals: &[String], source: &str, account: &str) -> Option<bool> {
     let invokes = |action: &str| WildMatch::new(&action.to_lowercase()).matches("lambda:invokefunction");
     let principal = &statement["Principal"];
     let services = if principal.is_string() { principal } else { &principal["Service"] };
-    if !any(&statement["Action"], invokes) || !any(services, |name| name == "*" || name.starts_with(service)) {
+    if !any(&statement["Action"], invokes)
+        || !any(services, |name| name == "*" || principals.iter().any(|known| known == name))
+    {
         return Some(false);
     }
     let operators = statement["Condition"].as_object().into_iter().flatten();
@@ -69,7 +71,7 @@ mod tests {
     }
 
     fn of(statements: &[Value]) -> Option<bool> {
-        admits(&json!({"Statement": statements}), "logs.", OURS, "1")
+        admits(&json!({"Statement": statements}), &["logs.amazonaws.com".to_owned()], OURS, "1")
     }
 
     #[test_case(&json!({"ArnLike": {"AWS:SourceArn": "arn:aws:logs:eu-west-1:1:log-group:*"}, "StringEquals": {"AWS:SourceAccount": "1"}}), Some(true); "as it has to be")]
@@ -92,7 +94,7 @@ mod tests {
         denies["Effect"] = json!("Deny");
         assert_eq!(of(&[allows.clone(), denies]), None);
         let mut others = allows.clone();
-        others["Principal"]["Service"] = json!("events.amazonaws.com");
+        others["Principal"]["Service"] = json!("logs.ap-south-1.amazonaws.com");
         let mut reads = allows.clone();
         reads["Action"] = json!("lambda:GetFunction");
         assert_eq!((of(&[others]), of(&[reads]), of(&[])), (Some(false), Some(false), Some(false)));

@@ -6,9 +6,10 @@ use hyper::Method;
 use logctl_core::{
     dead_letter::{ASIDE, FAILED_INVOCATIONS, LetterKind},
     names::Function,
+    partition::Partition,
 };
-use logctl_sink::aws::{AwsClient, AwsError, s3::Bucket};
-use serde_json::Value;
+use logctl_sink::aws::{AwsClient, AwsError, FunctionStatus, Rule, RuleTarget, s3::Bucket};
+use serde_json::{Value, json};
 use strum::IntoEnumIterator as _;
 
 use super::{Check, Status, Stop, admits::admits, preflight::recording};
@@ -63,6 +64,9 @@ impl<'a> Chain<'a> {
     pub async fn run(&self) -> Result<Vec<Check>, Error> {
         let (created, redriven) = (self.stack.name.rule(), self.stack.name.redrive_rule());
         let mut checks = vec![self.stack()];
+        if !matches!(self.stack.status.phase, Phase::Stands | Phase::InProgress) {
+            return Ok(checks); // What follows from that is nothing to mend.
+        }
         let (trail, rule, subscriber, queue, looks, permission, forwarder, redrive, letters, domain) = tokio::join!(
             trail::recording(self.aws),
             self.rule("rule", &created, Function::Subscriber),
@@ -92,12 +96,23 @@ impl<'a> Chain<'a> {
     pub fn stack(&self) -> Check {
         let DeployedStack { name, status, .. } = self.stack;
         let says = format!("stack {name} is {}", status.name);
+        let broken = |hint: &str| Check::new("stack", Status::Broken, says.clone()).hint(hint);
         match status.phase {
-            Phase::Stands if self.stack.to_apply.is_empty() => Check::ok("stack", says),
-            Phase::Stands => Check::new("stack", Status::Broken, "the domain does not admit the stack's roles")
-                .hint("have its administrator apply what logctl stack domain-policy prints, then: logctl bootstrap"),
+            Phase::Stands if !self.stack.to_apply.is_empty() => {
+                Check::new("stack", Status::Broken, "the domain does not admit the stack's roles")
+                    .hint("have its administrator apply what logctl stack domain-policy prints, then: logctl bootstrap")
+            }
+            Phase::Stands if status.name.ends_with("_COMPLETE") => Check::ok("stack", says),
+            Phase::Stands => broken("deploy it again with: logctl bootstrap"),
             Phase::InProgress => Check::new("stack", Status::Warn, says).hint("look again when that is done"),
-            _ => Check::new("stack", Status::Broken, says).hint("see its events in the CloudFormation console"),
+            Phase::Shell => broken("nothing was deployed yet; go on with: logctl bootstrap"),
+            Phase::Dead => {
+                broken("it has never worked, or goes; remove it with: logctl teardown; then: logctl bootstrap")
+            }
+            Phase::Damaged => broken(&format!(
+                "mend the cause, then: aws cloudformation continue-update-rollback --stack-name {name}; \
+                 or remove it with: logctl teardown"
+            )),
         }
     }
 
@@ -114,11 +129,14 @@ impl<'a> Chain<'a> {
             let hint = if told { "turn it on again with: logctl bootstrap" } else { REPAIR };
             return Ok(broken(format!("rule {name} is disabled")).hint(hint));
         }
-        if !rule.targets.contains(&function) {
+        let Some(target) = rule.targets.iter().find(|target| target.arn == function) else {
             return Ok(broken(format!("rule {name} does not call {function}")).hint(REPAIR));
+        };
+        if let Some(what) = self.twisted(id, &rule, target) {
+            return Ok(broken(format!("rule {name} {what}")).hint(REPAIR));
         }
         let source = self.aws.target.arn("events", &format!("rule/{name}"));
-        Ok(match self.admits(id, &function, "events.", &source).await? {
+        Ok(match self.admits(id, &function, &self.principals("events"), &source).await? {
             Some(true) => Check::ok(id, format!("rule {name} is on and calls its function")),
             Some(false) => broken(format!("rule {name} may not call {function}")).hint(format!(
                 "give it back: aws lambda add-permission --region {region} --function-name {function} --statement-id rule \
@@ -127,6 +145,34 @@ impl<'a> Chain<'a> {
             )),
             None => Check::new(id, Status::Unknown, format!("whether rule {name} may call {function} {UNCLEAR}")),
         })
+    }
+
+    /// What a rule does otherwise than the stack has made it, if anything.
+    fn twisted(&self, id: &str, rule: &Rule, target: &RuleTarget) -> Option<String> {
+        if target.input_path.is_some() || target.input_transformer.is_some() {
+            return Some("hands something else to its function".to_owned());
+        }
+        if id == "redrive" {
+            return match (rule.schedule.as_deref(), target.input.as_deref()) {
+                (Some(REDRIVEN), Some("\"redrive\"")) => None,
+                (Some(REDRIVEN), _) => Some("hands something else to its function".to_owned()),
+                (other, _) => Some(format!("fires at {}, and not at {REDRIVEN}", other.unwrap_or("no time"))),
+            };
+        }
+        if target.input.is_some() {
+            return Some("hands something else to its function".to_owned());
+        }
+        let own: Vec<String> = Function::iter().map(|function| self.log_of(function)).collect();
+        let detail = json!({
+            "eventSource": ["logs.amazonaws.com"], "eventName": ["CreateLogGroup"], "errorCode": [{"exists": false}],
+            "requestParameters": {"logGroupName": [{"anything-but": own}]},
+        });
+        let wanted = json!({"source": ["aws.logs"], "detail-type": ["AWS API Call via CloudTrail"], "detail": detail});
+        (rule.pattern.as_ref() != Some(&wanted)).then(|| "looks for something else than new log groups".to_owned())
+    }
+
+    fn log_of(&self, function: Function) -> String {
+        format!("/aws/lambda/{}", self.stack.name.function(function))
     }
 
     /// Whether a function is there and able to run.
@@ -140,6 +186,9 @@ impl<'a> Chain<'a> {
         if !found.is_active() {
             return Ok(broken(format!("{name} is {}", found.state())).hint("see it in the Lambda console"));
         }
+        if let Some(what) = self.changed(function, &found) {
+            return Ok(broken(format!("{name} runs with another {what} than the stack has given it")).hint(REPAIR));
+        }
         let copies = self.aws.call_signed("lambda", || self.client.reserved_concurrency(&name)).await;
         Ok(match self.read(id, &format!("how many copies of {name} may run"), copies)? {
             Some(0) => broken(format!("{name} may not run: its reserved concurrency is 0")).hint(format!(
@@ -150,14 +199,31 @@ impl<'a> Chain<'a> {
         })
     }
 
+    /// What of a function is not as the stack has made it, if anything.
+    fn changed(&self, function: Function, found: &FunctionStatus) -> Option<String> {
+        let other = |(variable, wanted): &&(&str, String)| {
+            let actual = found.variable(variable);
+            actual.is_some_and(|actual| actual.trim_end_matches('/') != wanted.trim_end_matches('/'))
+        };
+        if let Some((variable, _)) = self.stack.settings.variables_of(function).iter().find(other) {
+            return Some((*variable).to_owned());
+        }
+        // Before there was that parameter, CloudFormation made the names of the roles.
+        let fixed = self.stack.parameters.iter().any(|name| name == "RolePath");
+        let role = format!("/logctl-{}-{}-{}", self.stack.name, self.aws.target.region, function.as_ref());
+        (fixed && !found.role.ends_with(&role)).then(|| "role".to_owned())
+    }
+
     /// Whether new groups wait because they could not be subscribed.
     async fn queue(&self) -> Result<Check, Stop> {
         const ID: &str = "queue";
         let Some(url) = self.thing(ID, "RuleDeadLetters")? else {
             return Ok(Check::new(ID, Status::Broken, "the queue of what could not be subscribed is gone").hint(REPAIR));
         };
-        let depth = self.aws.call_signed("sqs", || self.client.queue_depth(url)).await;
-        Ok(match self.read(ID, "the queue", depth)? {
+        let Some(depth) = self.depth(ID, url).await? else {
+            return Ok(Check::new(ID, Status::Broken, "the queue of what could not be subscribed is gone").hint(REPAIR));
+        };
+        Ok(match depth {
             0 => Check::ok(ID, "no new log group waits to be subscribed"),
             waiting => {
                 let says =
@@ -173,32 +239,71 @@ impl<'a> Chain<'a> {
     async fn looks(&self) -> Result<Check, Stop> {
         const ID: &str = "looks";
         let gone = || Check::new(ID, Status::Broken, "nothing has new log groups looked at again").hint(REPAIR);
-        let Some(id) = self.thing(ID, "LookAgain")? else { return Ok(gone()) };
-        let state = self.aws.call_signed("lambda", || self.client.event_source(id)).await;
-        Ok(match self.read(ID, "what has log groups looked at again", state)?.as_deref() {
-            None => gone(),
-            Some("Disabled" | "Disabling") => {
+        let (Some(id), Some(queue)) = (self.thing(ID, "LookAgain")?, self.thing(ID, "Looks")?) else {
+            return Ok(gone());
+        };
+        let source = self.aws.call_signed("lambda", || self.client.event_source(id)).await;
+        let Some(source) = self.read(ID, "what has log groups looked at again", source)? else { return Ok(gone()) };
+        if self.depth(ID, queue).await?.is_none() {
+            return Ok(gone());
+        }
+        let broken = |says: String, hint: &str| Check::new(ID, Status::Broken, says).hint(hint);
+        if !source.function_arn.ends_with(&format!(":{}", self.stack.name.function(Function::Subscriber))) {
+            return Ok(broken("new log groups are looked at again by another function".to_owned(), REPAIR));
+        }
+        Ok(match source.state.as_str() {
+            "Enabled" | "Enabling" | "Creating" | "Updating" => {
+                if source.last_processing_result.starts_with("PROBLEM") {
+                    let says = format!("new log groups are not looked at again: {}", source.last_processing_result);
+                    broken(says, &format!("see its log: aws logs tail {}", self.log_of(Function::Subscriber)))
+                } else {
+                    Check::ok(ID, "new log groups are looked at a second time")
+                }
+            }
+            state => {
                 let hint =
                     if self.stack.settings.rule_enabled { REPAIR } else { "turn it on again with: logctl bootstrap" };
-                Check::new(ID, Status::Broken, "new log groups are not looked at again: that is disabled").hint(hint)
+                broken(format!("new log groups are not looked at again: that is {state}"), hint)
             }
-            Some(_) => Check::ok(ID, "new log groups are looked at a second time"),
         })
+    }
+
+    /// How many messages wait in a queue of the stack; `None` where it is gone.
+    async fn depth(&self, id: &'static str, url: &str) -> Result<Option<u64>, Stop> {
+        let depth = self.aws.call_signed("sqs", || self.client.queue_depth(url)).await;
+        let codes = ["QueueDoesNotExist", "NonExistentQueue"]; // Of its two protocols.
+        let gone = |error: &AwsError| error.code().is_some_and(|code| codes.iter().any(|gone| code.contains(gone)));
+        if depth.as_ref().is_err_and(gone) { Ok(None) } else { self.read(id, "a queue", depth).map(Some) }
     }
 
     /// Whether CloudWatch Logs may deliver to the forwarder.
     async fn permission(&self) -> Result<Check, Stop> {
         const ID: &str = "permission";
         let name = self.stack.name.function(Function::Forwarder);
-        let source = self.aws.target.arn("logs", "log-group:any:*");
-        Ok(match self.admits(ID, &name, "logs.", &source).await? {
-            Some(true) => Check::ok(ID, "CloudWatch Logs may deliver to the forwarder"),
-            Some(false) => {
-                Check::new(ID, Status::Broken, "CloudWatch Logs may not invoke the forwarder, and drops what it has")
-                    .hint(self.aws.target.give_back(&name))
-            }
-            None => Check::new(ID, Status::Unknown, format!("whether CloudWatch Logs may invoke {name} {UNCLEAR}")),
+        let mut says = Vec::new();
+        // Nobody has groups of these names: who admits both admits all.
+        for group in ["any", "/zz.9#Z/none_of-ours"] {
+            let source = self.aws.target.arn("logs", &format!("log-group:{group}:*"));
+            says.push(self.admits(ID, &name, &self.principals("logs"), &source).await?);
+        }
+        Ok(if says.contains(&Some(false)) {
+            let says = "CloudWatch Logs may not invoke the forwarder for every log group, and drops what it has";
+            Check::new(ID, Status::Broken, says).hint(self.aws.target.give_back(&name))
+        } else if says.contains(&None) {
+            Check::new(ID, Status::Unknown, format!("whether CloudWatch Logs may invoke {name} {UNCLEAR}"))
+        } else {
+            Check::ok(ID, "CloudWatch Logs may deliver to the forwarder")
         })
+    }
+
+    /// By which names a service calls a function. In China that of CloudWatch Logs has the Region in it, and may have it elsewhere.
+    fn principals(&self, service: &str) -> Vec<String> {
+        let (region, partition) = (&self.aws.target.region, Partition::of(&self.aws.target.region));
+        match (service, partition.name) {
+            ("logs", "aws-cn") => vec![format!("logs.{region}.{}", partition.suffix)],
+            ("logs", _) => vec!["logs.amazonaws.com".to_owned(), format!("logs.{region}.{}", partition.suffix)],
+            _ => vec![format!("{service}.amazonaws.com")],
+        }
     }
 
     /// What waits in the bucket.
@@ -258,9 +363,9 @@ impl<'a> Chain<'a> {
         };
         let path = format!("/_index_template/logctl-{}", self.stack.settings.prefix);
         let template = match client.send(Method::GET, &path, None).await {
-            Ok(found) if owner(&found) == Some("logctl") => Check::ok("template", "the index template is installed"),
+            Ok(found) if owner(&found) == Some("logctl") => self.template(&found),
             Ok(_) => Check::new("template", Status::Broken, format!("{path} on the domain is of somebody else"))
-                .hint("remove it, or take another --index-prefix; then: logctl bootstrap"),
+                .hint("remove it, then: logctl bootstrap --set-up"),
             Err(DomainError::Refused { status: 404, .. }) => Check::new(
                 "template",
                 Status::Broken,
@@ -272,17 +377,40 @@ impl<'a> Chain<'a> {
         Ok(vec![engine, template])
     }
 
+    /// Whether the template is as this stack wants it.
+    fn template(&self, found: &Value) -> Check {
+        let shards = found.pointer("/index_templates/0/index_template/template/settings/index/number_of_shards");
+        let (shards, wanted) = (shards.and_then(Value::as_str).unwrap_or("1"), self.stack.settings.shards.to_string());
+        if shards == wanted {
+            return Check::ok("template", "the index template is installed");
+        }
+        let says = format!(
+            "the index template wants {shards} primary shards, the stack {wanted}: has another stack the same prefix?"
+        );
+        Check::new("template", Status::Broken, says).hint("have it installed again: logctl bootstrap --set-up")
+    }
+
     /// Whether a function lets a service invoke it for `source`; `None` where its policy has what is not understood.
     async fn admits(
         &self,
         id: &'static str,
         function: &str,
-        service: &str,
+        principals: &[String],
         source: &str,
     ) -> Result<Option<bool>, Stop> {
         let policy = self.aws.call_signed("lambda", || self.client.function_policy(function)).await;
-        let policy = self.read(id, &format!("who may invoke {function}"), policy)?;
-        Ok(policy.map_or(Some(false), |policy| admits(&policy, service, source, &self.aws.target.account)))
+        if let Some(policy) = self.read(id, &format!("who may invoke {function}"), policy)? {
+            return Ok(admits(&policy, principals, source, &self.aws.target.account));
+        }
+        // Lambda says the same of a function without a policy and of none.
+        let name = function.rsplit(':').next().unwrap_or(function);
+        let there = self.aws.call_signed("lambda", || self.client.function(name)).await;
+        match self.read(id, name, there)? {
+            Some(_) => Ok(Some(false)),
+            None => {
+                Err(Stop::At(Check::new(id, Status::Unknown, format!("there is no function {name} to be invoked"))))
+            }
+        }
     }
 
     /// What CloudFormation calls a thing of the stack.
@@ -298,6 +426,9 @@ impl<'a> Chain<'a> {
         found.map_err(|error| Stop::unread(id, self.aws.explain_signed(&format!("cannot read {what}"), &error)))
     }
 }
+
+/// When the dead letters are tried again.
+const REDRIVEN: &str = "rate(2 minutes)";
 
 /// Why nobody knows whether a function may be invoked.
 const UNCLEAR: &str = "is not clear: its policy has a condition that logctl does not know, or denies something";

@@ -33,12 +33,12 @@ async fn compare(aws: &Aws, stack: &DeployedStack) -> Result<Check, Error> {
     let begun = begun.map_err(|error| aws.explain(FAILED, &error))?;
     let id = begun.stack_drift_detection_id().unwrap_or_default();
     let deadline = Instant::now() + PATIENCE;
-    let drifted = loop {
+    let drift = loop {
         let describe = || client.describe_stack_drift_detection_status().stack_drift_detection_id(id).send();
         let status = aws.call("cloudformation", describe).await.map_err(|error| aws.explain(FAILED, &error))?;
         match status.detection_status() {
             Some(StackDriftDetectionStatus::DetectionComplete) => {
-                break status.stack_drift_status() == Some(&StackDriftStatus::Drifted);
+                break status.stack_drift_status().cloned();
             }
             Some(StackDriftDetectionStatus::DetectionFailed) => {
                 return Err(
@@ -49,8 +49,15 @@ async fn compare(aws: &Aws, stack: &DeployedStack) -> Result<Check, Error> {
             _ => sleep(INTERVAL).await,
         }
     };
-    if !drifted {
-        return Ok(Check::ok(ID, "what CloudFormation can compare is as the stack has made it"));
+    match drift {
+        Some(StackDriftStatus::InSync) => {
+            return Ok(Check::ok(ID, "what CloudFormation can compare is as the stack has made it"));
+        }
+        Some(StackDriftStatus::Drifted) => {}
+        other => {
+            let said = other.map_or_else(|| "nothing".to_owned(), |other| other.as_str().to_owned());
+            return Err(Error::failed(FAILED).because(format!("CloudFormation says {said}")));
+        }
     }
     let drifts = || {
         let drifts = client.describe_stack_resource_drifts().stack_name(&stack.id);

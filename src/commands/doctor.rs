@@ -68,7 +68,7 @@ pub async fn run(args: &DoctorArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     if args.probe {
         checks.extend(probe(args, &aws, &stack, &checks, cx, ui).await?);
     }
-    let links = Links::new(&aws.target, format!("stack {}", stack.name), checks);
+    let links = Links::new(&aws.target, format!("stack {}", stack.name), checks, ui);
     let shown = ui.show(&links);
     Error::worst([links.result(ui), shown])
 }
@@ -110,7 +110,10 @@ fn patience(text: &str) -> Result<Duration, String> {
 impl Links {
     /// What was found of something in an account and Region.
     #[must_use]
-    pub fn new(target: &Target, of: String, checks: Vec<Check>) -> Self {
+    pub fn new(target: &Target, of: String, mut checks: Vec<Check>, ui: &Ui) -> Self {
+        for hint in checks.iter_mut().filter_map(|check| check.hint.as_mut()) {
+            *hint = ui.typed.follow(hint);
+        }
         Self { target: target.clone(), of, checks }
     }
 

@@ -74,7 +74,7 @@ pub async fn run(args: &WhyArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Er
                 .hint("deploy it with: logctl bootstrap"),
         );
     }
-    let links = Links::new(&aws.target, format!("log group {name}"), checks);
+    let links = Links::new(&aws.target, format!("log group {name}"), checks, ui);
     let shown = ui.show(&links);
     Error::worst([links.result(ui), shown])
 }
@@ -124,8 +124,12 @@ async fn arrived(aws: &Aws, stack: &DeployedStack, group: &str, now: Timestamp) 
     let prefix = &stack.settings.prefix;
     let path = format!("/{prefix}-2*,{prefix}-outlier*/_search?ignore_unavailable=true&allow_no_indices=true");
     let query = json!({
-        "size": 1, "_source": false, "docvalue_fields": ["@timestamp"], "sort": [{"@timestamp": "desc"}],
-        "query": {"term": {"@log_group": group}},
+        "size": 1, "_source": false, "sort": [{"@timestamp": "desc"}],
+        // A group of this name may be there in another account, and an event of a time that has not come.
+        "query": {"bool": {"filter": [
+            {"term": {"@log_group": group}}, {"term": {"@owner": aws.target.account}},
+            {"term": {"@region": aws.target.region}}, {"range": {"@timestamp": {"lte": newest.as_millisecond()}}},
+        ]}},
     });
     let found = match client.send(Method::POST, &path, Some(&query)).await {
         Ok(found) => found,
@@ -141,8 +145,8 @@ async fn arrived(aws: &Aws, stack: &DeployedStack, group: &str, now: Timestamp) 
     let indexed = found.pointer("/hits/hits/0/sort/0").and_then(Value::as_i64).map(from_milliseconds);
     let when = |time: Timestamp| format!("{} ({} ago)", rfc3339(time), rough(now.duration_since(time)));
     Ok(match indexed {
-        Some(indexed) if newest.duration_since(indexed) <= ON_ITS_WAY => {
-            Check::ok(ID, format!("its newest event in the index is of {}", when(indexed)))
+        Some(indexed) if indexed == newest => {
+            Check::ok(ID, format!("its newest event, of {}, is in the index", when(newest)))
         }
         _ if now.duration_since(newest) <= ON_ITS_WAY => {
             Check::new(ID, Status::Warn, format!("its newest event, of {}, may be on its way", when(newest)))

@@ -10,7 +10,7 @@ use logctl_core::{
     globs::Rules,
     index_name::{Indices, Period},
     mapping::DEFAULT_TYPED_NAMES,
-    names::IndexPrefix,
+    names::{Function, IndexPrefix},
     payload::DEFAULT_CAP,
 };
 
@@ -386,6 +386,15 @@ impl StackSettings {
             .hint(format!("most of them are of {}", flags.join(" and "))));
         }
         Ok(())
+    }
+
+    /// The variables of a function that hold a parameter each, with its value.
+    #[must_use]
+    pub fn variables_of(&self, function: Function) -> Vec<(&'static str, String)> {
+        let mut values: HashMap<&str, String> = self.to_parameters().collect();
+        let of = environments().find(|(name, _)| *name == function.as_ref());
+        let variables = of.map(|(_, variables)| variables).unwrap_or_default();
+        variables.into_iter().filter_map(|(name, parameter)| Some((name, values.remove(parameter?)?))).collect()
     }
 
     /// Bytes that the environment of each function would have.

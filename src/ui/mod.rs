@@ -7,6 +7,7 @@ mod grid;
 mod look;
 mod pager;
 mod progress;
+mod typed;
 mod wrap;
 
 use std::{
@@ -27,6 +28,7 @@ pub use escape::{escaped, one_line, without_colours};
 pub use grid::{Above, Cell, Column, Grid, Role};
 pub use look::{Look, paint};
 pub use progress::Bar;
+pub use typed::Typed;
 pub use wrap::{cut, painted, width};
 
 /// A report: data that knows its cells.
@@ -50,6 +52,8 @@ struct Document<'a, T> {
 pub struct Ui {
     /// How.
     pub look: Look,
+    /// What was typed that says where it goes.
+    pub typed: Typed,
     out: Box<dyn Write>,
     err: Box<dyn Write>,
     pager: Option<std::process::Child>,
@@ -59,7 +63,8 @@ impl Ui {
     /// The real terminal.
     #[must_use]
     pub fn stdio(look: Look) -> Self {
-        Self { look, out: Box::new(io::BufWriter::new(io::stdout())), err: Box::new(io::stderr()), pager: None }
+        let (out, err) = (Box::new(io::BufWriter::new(io::stdout())), Box::new(io::stderr()));
+        Self { look, typed: Typed::default(), out, err, pager: None }
     }
 
     /// Writes a report to stdout.
@@ -141,7 +146,8 @@ impl Ui {
     /// Says what to type next.
     pub fn hint(&mut self, text: impl Display) {
         if !self.look.quiet {
-            self.tell(AnsiColor::Cyan.on_default(), "hint: ", &one_line(&text.to_string()));
+            let text = self.typed.follow(&one_line(&text.to_string()));
+            self.tell(AnsiColor::Cyan.on_default(), "hint: ", &text);
         }
     }
 
@@ -220,7 +226,10 @@ impl Ui {
                 ExitCode::FAILURE
             }
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
+            Err(mut error) => {
+                for hint in &mut error.hints {
+                    *hint = self.typed.follow(hint);
+                }
                 if self.look.format == Format::Json && !error.message.is_empty() {
                     let _ = writeln!(self.err, "{}", escape::in_json(&error.to_json().to_string()));
                 } else if !error.message.is_empty() {
@@ -250,7 +259,7 @@ pub(crate) fn three_forms<T: Show>(report: &T) -> String {
 mod captured {
     use std::{cell::RefCell, rc::Rc};
 
-    use super::{Format, Look, Ui, io};
+    use super::{Format, Look, Typed, Ui, io};
 
     /// What was written to both outputs.
     type Text = Rc<RefCell<Vec<u8>>>;
@@ -272,7 +281,8 @@ mod captured {
         pub(crate) fn captured() -> (Self, Text) {
             let text = Text::default();
             let look = Look { format: Format::Text, interactive: false, ..Look::plain(100) };
-            (Self { look, out: Box::new(Shared(text.clone())), err: Box::new(Shared(text.clone())), pager: None }, text)
+            let (out, err) = (Box::new(Shared(text.clone())), Box::new(Shared(text.clone())));
+            (Self { look, typed: Typed::default(), out, err, pager: None }, text)
         }
     }
 }

@@ -20,14 +20,43 @@ pub struct FunctionStatus {
     pub code_sha256: String,
     state: Option<String>,
     last_update_status: Option<String>,
+    /// ARN of its role.
+    pub role: String,
+    environment: Variables,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Variables {
+    variables: BTreeMap<String, String>,
+}
+
+/// What hands the messages of a queue to a function:
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_GetEventSourceMapping.html>.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EventSource {
+    /// Its state, such as `Enabled`.
+    pub state: String,
+    /// ARN of the function.
+    pub function_arn: String,
+    /// How it went the last time; it begins with `PROBLEM` where it did not.
+    #[serde(default)]
+    pub last_processing_result: String,
 }
 
 impl FunctionStatus {
     /// Whether it can run. One that was not called for long is inactive, and wakes with the next call.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        let state = self.state.as_deref().is_none_or(|state| matches!(state, "Active" | "Inactive" | "Pending"));
+        let state = self.state.as_deref().is_some_and(|state| matches!(state, "Active" | "Inactive" | "Pending"));
         state && self.last_update_status.as_deref() != Some("Failed")
+    }
+
+    /// A variable of its environment, where that is told.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.variables.get(name).map(String::as_str)
     }
 
     /// Its state, as Lambda calls it.
@@ -143,19 +172,13 @@ impl AwsClient {
         Ok(found.reserved_concurrent_executions)
     }
 
-    /// The state of what hands messages of a queue to a function, such as `Enabled`; `None` where there is none of that id.
+    /// What hands the messages of a queue to a function; `None` where there is none of that id.
     ///
     /// # Errors
     /// When that cannot be had; nothing is retried here.
-    pub async fn event_source(&self, id: &str) -> Result<Option<String>, AwsError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Output {
-            state: String,
-        }
+    pub async fn event_source(&self, id: &str) -> Result<Option<EventSource>, AwsError> {
         let path = format!("2015-03-31/event-source-mappings/{}", utf8_percent_encode(id, ESCAPED));
-        let found: Option<Output> = absent(self.get("lambda", &path).await)?;
-        Ok(found.map(|found| found.state))
+        absent(self.get("lambda", &path).await)
     }
 
     /// The policy that says who may invoke a function; `None` where it has none.

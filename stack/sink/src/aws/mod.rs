@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::http::{HttpClient, HttpError, Response};
 
 pub use domains::DomainStatus;
-pub use functions::{FunctionStatus, Invoked};
+pub use functions::{EventSource, FunctionStatus, Invoked};
 pub use sign::{SignatureError, Signer};
 
 /// What a signature escapes in a path or a query: everything but letters, digits and these.
@@ -119,8 +119,30 @@ fn absent<T>(found: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
 pub struct Rule {
     /// Whether it is on.
     pub enabled: bool,
-    /// ARNs of what it calls.
-    pub targets: Vec<String>,
+    /// Which events it is for, where it is for any.
+    pub pattern: Option<Value>,
+    /// When it fires, where it does so by itself.
+    pub schedule: Option<String>,
+    /// What it calls.
+    pub targets: Vec<RuleTarget>,
+}
+
+/// What a rule calls:
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html>.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RuleTarget {
+    /// Its ARN.
+    pub arn: String,
+    /// What it is called with instead of the event.
+    #[serde(default)]
+    pub input: Option<String>,
+    /// A part of the event that it is called with.
+    #[serde(default)]
+    pub input_path: Option<String>,
+    /// What it is called with that is made of the event.
+    #[serde(default)]
+    pub input_transformer: Option<Value>,
 }
 
 /// The AWS APIs that the functions call.
@@ -260,22 +282,25 @@ impl AwsClient {
         #[serde(rename_all = "PascalCase")]
         struct Described {
             state: String,
+            #[serde(default)]
+            event_pattern: Option<String>,
+            #[serde(default)]
+            schedule_expression: Option<String>,
         }
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Listed {
-            targets: Vec<Target>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Target {
-            arn: String,
+            targets: Vec<RuleTarget>,
         }
         let described = self.call("events", "AWSEvents.DescribeRule", &json!({"Name": name})).await;
-        let Some(Described { state }) = absent(described)? else { return Ok(None) };
+        let Some(described) = absent(described)? else { return Ok(None) };
+        let Described { state, event_pattern, schedule_expression } = described;
         let listed: Listed = self.call("events", "AWSEvents.ListTargetsByRule", &json!({"Rule": name})).await?;
-        let targets = listed.targets.into_iter().map(|target| target.arn).collect();
-        Ok(Some(Rule { enabled: state.starts_with("ENABLED"), targets }))
+        let pattern = event_pattern.filter(|pattern| !pattern.is_empty());
+        let pattern = pattern.map(|pattern| serde_json::from_str(&pattern)).transpose();
+        let pattern = pattern.map_err(|cause| AwsError::Response { service: "events", cause })?;
+        let schedule = schedule_expression.filter(|schedule| !schedule.is_empty());
+        Ok(Some(Rule { enabled: state.starts_with("ENABLED"), pattern, schedule, targets: listed.targets }))
     }
 
     /// How many messages wait in a queue, about.
@@ -295,7 +320,8 @@ impl AwsClient {
         }
         let input = json!({"QueueUrl": url, "AttributeNames": ["ApproximateNumberOfMessages"]});
         let found: Output = self.call("sqs", "AmazonSQS.GetQueueAttributes", &input).await?;
-        Ok(found.attributes.approximate_number_of_messages.parse().unwrap_or_default())
+        let number = found.attributes.approximate_number_of_messages;
+        number.parse().map_err(|_| AwsError::Request(format!("a queue holds `{number}` messages")))
     }
 
     /// Puts a message into a queue; it can be taken out after `delay`.

@@ -144,6 +144,9 @@ impl Bucket {
         let query = format!("?list-type=2&prefix={prefix}&start-after={after}");
         let response = self.send(Method::GET, &query, &[], Bytes::new()).await?;
         let text = String::from_utf8_lossy(&response.body);
+        if !text.contains("<ListBucketResult") {
+            return Err(AwsError::NotAws { status: response.status.as_u16(), beginning: response.excerpt() });
+        }
         let keys: Vec<String> = texts(&text, "Key").collect();
         let more = texts(&text, "IsTruncated").next().as_deref() == Some("true");
         let next = keys.last().filter(|_| more).cloned();
