@@ -23,6 +23,40 @@ pub fn named<T>() -> Named<T> {
     Named(PhantomData)
 }
 
+/// Reads one of the names that a type has, as text, or nothing, which stands for none of them.
+pub struct NamedOrNone<T>(Named<T>);
+
+/// A reader of the names of `T`, and of nothing.
+#[must_use]
+pub fn named_or_none<T>() -> NamedOrNone<T> {
+    NamedOrNone(named())
+}
+
+impl<T> Clone for NamedOrNone<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> TypedValueParser for NamedOrNone<T>
+where
+    T: FromStr<Err = String> + VariantNames + ToString + Clone + Send + Sync + 'static,
+{
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        if value.is_empty() {
+            Ok(String::new())
+        } else {
+            self.0.parse_ref(command, arg, value).map(|name| name.to_string())
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        self.0.possible_values()
+    }
+}
+
 impl<T> Clone for Named<T> {
     fn clone(&self) -> Self {
         Self(PhantomData)
@@ -199,7 +233,14 @@ impl GroupSelection {
 /// The one of `known` that looks most like `name`.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let plain = name.replace(['*', '?'], "").to_lowercase();
-    let rank = |other: &str| (strsim::jaro_winkler(&plain, &other.to_lowercase()) * 1e6).round();
+    // Who leaves out the folder still means the group.
+    let rank = |other: &str| {
+        let other = other.to_lowercase();
+        let last = other.rsplit('/').next().unwrap_or_default();
+        let likeness = strsim::jaro_winkler(&plain, &other).max(strsim::jaro_winkler(&plain, last));
+        let holds = if !plain.is_empty() && other.contains(&plain) { 1.0 } else { 0.0 };
+        ((likeness + holds) * 1e6).round()
+    };
     known.max_by(|a, b| rank(a).total_cmp(&rank(b)).then_with(|| b.cmp(a)))
 }
 
@@ -231,6 +272,11 @@ mod tests {
         let error = check(&["/aws/*", "/aws/lamda/cart*"]).unwrap_err();
         assert_eq!((error.kind, error.message.as_str()), (Kind::NotFound, "no log group matches /aws/lamda/cart*"));
         assert_eq!(error.hints, ["the nearest is /aws/lambda/cart"]);
+        let near = |name: &str| nearest(name, names.iter().copied());
+        assert_eq!(
+            (near("cart"), near("ecs"), near("pya")),
+            (Some("/aws/lambda/cart"), Some("/ecs/pay"), Some("/aws/lambda/pay"))
+        );
         assert!(check(&["!/nope/*"]).is_err());
         assert!(selection(&[]).check(std::iter::empty()).is_ok());
     }

@@ -42,12 +42,10 @@ pub struct Preflight<'a> {
     pub aws: &'a Aws,
     /// Name of the stack.
     pub stack: &'a StackName,
-    /// Whether there is no such stack yet.
-    pub creates: bool,
+    /// What it was told before; nothing where there is none yet.
+    pub before: Option<&'a StackSettings>,
     /// Whether somebody has said how many copies there are of each shard.
     pub replicas_typed: bool,
-    /// Copies of the forwarder that are set apart already.
-    pub reserved_before: u64,
     /// When the run began.
     pub now: Timestamp,
 }
@@ -82,6 +80,7 @@ impl Preflight<'_> {
         checks.push(rules?);
         checks.push(volume?);
         checks.extend(self.concurrency(settings).await?);
+        checks.extend(self.redaction(settings));
         let sizes: Vec<String> =
             settings.environments().map(|(function, bytes)| format!("{function} {bytes}")).collect();
         let says = format!("the environments of the functions have {} bytes, of {MAX_ENVIRONMENT}", all(&sizes));
@@ -214,7 +213,7 @@ impl Preflight<'_> {
     /// Names that the stack would give, and that are taken.
     async fn names(&self) -> Result<Option<Check>, Error> {
         const ID: &str = "names";
-        if !self.creates {
+        if self.before.is_some() {
             return Ok(None);
         }
         let client = self.aws.signed().await?;
@@ -268,12 +267,28 @@ impl Preflight<'_> {
             }
         };
         // What a stack has set apart already is its own.
-        Ok(Some(if wanted.saturating_sub(self.reserved_before) > free {
+        let before = self.before.map_or(0, |before| before.reserved_concurrency);
+        Ok(Some(if wanted.saturating_sub(before) > free {
             let says = format!("{wanted} copies cannot be set apart: {free} more are free in {}", self.aws.target);
             Check::new(ID, Status::Broken, says).hint("lower --reserved-concurrency, or leave it out")
         } else {
             Check::ok(ID, format!("{wanted} copies of the forwarder are set apart, {free} are free"))
         }))
+    }
+
+    /// What was redacted, and is no longer.
+    fn redaction(&self, settings: &StackSettings) -> Option<Check> {
+        let before = self.before?;
+        let gone = |before: &str, now: &str, sign: char| -> Vec<String> {
+            let kept: Vec<&str> = now.split(sign).collect();
+            before.split(sign).filter(|name| !name.is_empty() && !kept.contains(name)).map(str::to_owned).collect()
+        };
+        let mut gone_now = gone(&before.redact, &settings.redact, ',');
+        gone_now.extend(gone(&before.redact_patterns, &settings.redact_patterns, '\n'));
+        (!gone_now.is_empty()).then(|| {
+            Check::new("redaction", Status::Warn, format!("no longer redacted: {}", all(&gone_now)))
+                .hint("--redact and --redact-pattern name all that is redacted from now on")
+        })
     }
 
     /// How many of today's groups the stack would stream.

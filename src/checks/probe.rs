@@ -134,7 +134,7 @@ impl Probe<'_> {
         match left {
             Ok(0) => {}
             Ok(number) => {
-                checks.push(Check::ok("left", format!("removed {} of earlier probes", count(number, "log group"))))
+                checks.push(Check::ok("left", format!("removed {} of earlier probes", count(number, "log group"))));
             }
             Err(error) => remains
                 .push((error.one_line(), format!("see them with: logctl groups -g '{}*'", self.stack.name.probes()))),
@@ -260,10 +260,10 @@ impl Underway<'_> {
         Ok(match lines.as_deref() {
             Ok([.., last]) => broken(format!("{made}: the subscriber had it last, and says: {}", last.message.trim()))
                 .hint(format!("see its log: aws logs tail {log}")),
-            Ok([]) => {
-                broken(format!("{made}, and the subscriber has not heard of it: the trail or the rule had it last"))
-                    .hint("CloudTrail may be late: look again with a longer --wait")
-            }
+            Ok([]) => broken(format!(
+                "{made}, and the subscriber's log does not tell of it: the trail or the rule had it last"
+            ))
+            .hint("CloudTrail may be late: look again with a longer --wait"),
             Err(error) => broken(format!("{made}; who had it last is not known: {}", error.one_line())),
         })
     }

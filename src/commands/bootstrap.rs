@@ -171,6 +171,9 @@ fn agree(plan: &Plan, args: &BootstrapArgs, ui: &mut Ui) -> Result<Agreed, Error
     }
     if args.consent.dry_run {
         let resources = count(plan.changes.len(), "resource");
+        if let Some(consequence) = plan.gap().filter(|_| !args.accept_gap) {
+            ui.warning(format_args!("without --accept-gap this is refused: {consequence}"));
+        }
         ui.status(format_args!("would change {resources} in {}; nothing was changed", plan.target));
         return Ok(Agreed::Stop);
     }
@@ -335,9 +338,8 @@ async fn preflight(
     ui: &mut Ui,
 ) -> Result<Vec<Check>, Error> {
     let replicas_typed = args.replicas.is_some();
-    let reserved_before = deployed.map_or(0, |stack| stack.settings.reserved_concurrency);
-    let (stack, creates, now) = (&cx.stack, deployed.is_none(), cx.env.now);
-    let preflight = Preflight { aws, stack, creates, replicas_typed, reserved_before, now };
+    let (stack, before, now) = (&cx.stack, deployed.map(|stack| &stack.settings), cx.env.now);
+    let preflight = Preflight { aws, stack, before, replicas_typed, now };
     let progress = ui.progress("looking at the account", None);
     let checks = preflight.run(settings).await?;
     drop(progress);

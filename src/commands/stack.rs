@@ -105,7 +105,15 @@ pub async fn run(args: &StackArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
         StackCommand::Policy(args) => {
             let aws = Aws::connect(cx).await?;
             let stack = DeployedStack::find(&aws, &cx.stack).await?;
-            pretty(&policy::of(args.who, &aws.target, &cx.stack, stack.as_ref()), ui)
+            let policy = policy::of(args.who, &aws.target, &cx.stack, stack.as_ref());
+            let length = policy.to_string().len();
+            if length > policy::MOST {
+                ui.warning(format_args!(
+                    "it has {length} characters, and IAM takes {} of one policy: make two of it",
+                    policy::MOST
+                ));
+            }
+            pretty(&policy, ui)
         }
         StackCommand::DomainPolicy(args) => {
             let aws = Aws::connect(cx).await?;

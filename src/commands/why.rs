@@ -18,6 +18,7 @@ use crate::{
     inventory::Entry,
     time::{from_milliseconds, rfc3339, rough},
     ui::{Role, Ui},
+    words::count,
 };
 
 /// How long the domain may take for an answer.
@@ -98,6 +99,11 @@ fn state(entry: &Entry) -> Check {
     let check = Check::new("state", status, says);
     let group = &entry.facts.name;
     match state {
+        // How many a group takes is told by nobody; AWS gives two.
+        State::Missing if others(entry) > 1 => check.hint(format!(
+            "{} of others are there, and AWS takes two of a group: one has to go before logctl backfill -g {group}",
+            count(others(entry), "filter")
+        )),
         _ if entry.decision.change.is_some() => check.hint(format!("put it right with: logctl backfill -g {group}")),
         State::Unwanted | State::Loop => check.hint("the account policy streams it; leave it out there"),
         State::Excluded => check.hint("the stack's rules say so: logctl bootstrap --include, --exclude"),
@@ -106,6 +112,11 @@ fn state(entry: &Entry) -> Check {
         }
         _ => check,
     }
+}
+
+/// Filters of a group that is not streamed: they are of others.
+fn others(entry: &Entry) -> usize {
+    entry.facts.filters.as_ref().map_or(0, Vec::len)
 }
 
 /// Whether the newest event of the group is in the index.

@@ -1,5 +1,7 @@
 //! Commands in hints go where the run went: what was typed to say where stands in them, too.
 
+use logctl_core::names::StackName;
+
 use crate::args::Global;
 
 /// What was typed that says where a run goes.
@@ -22,9 +24,9 @@ impl Typed {
             .into_iter()
             .flatten()
             .collect();
-        let stack = option("--stack", stack.as_ref().map(|stack| stack.as_str()));
-        let ours = theirs.iter().chain(&stack).map(|(name, value)| format!(" {name} {value}")).collect();
-        Self { ours, theirs, commands: commands.collect() }
+        let stack = option("--stack", stack.as_ref().map(StackName::as_str));
+        let ours: Vec<String> = theirs.iter().chain(&stack).map(|(name, value)| format!(" {name} {value}")).collect();
+        Self { ours: ours.concat(), theirs, commands: commands.collect() }
     }
 
     /// A hint whose commands go the same way.

@@ -50,6 +50,7 @@ fn every_request_is_one_of_the_service_models() {
         ("LOGCTL_FORWARDER", forwarder.to_owned()),
         ("LOGCTL_LOOKS", looks),
     ]);
+    variables.extend(rig.sandbox.session_of("logctl-logctl-us-east-1-subscriber"));
     let mut subscriber =
         Function::start(&root().join("target/dist/log_group_created"), variables, Duration::from_mins(1));
     rig.sandbox.create_group("/shop/new");

@@ -176,11 +176,24 @@ fn an_event_takes_the_whole_way_or_it_is_said_who_had_it_last() {
         .prints("the domain had it last, which does not show what the forwarder has indexed either");
     engine.heal();
 
-    // The rule looks for something else.
-    let rule = json!({"Name": "logctl-logctl-created", "State": "ENABLED", "EventPattern": json!({"source": ["aws.none"]}).to_string()});
-    sandbox.json_call("events", "AWSEvents.PutRule", &rule);
-    sandbox.logctl("doctor --probe --wait 2s").exits(8).prints("the trail or the rule had it last");
-    sandbox.logctl("bootstrap --yes --revert-drift").exits(0);
+    // The rule looks for something else: that is seen before anything is sent.
+    let rule = |pattern: Value| json!({"Name": "logctl-logctl-created", "State": "ENABLED", "EventPattern": pattern.to_string()});
+    let described = json!({"Name": "logctl-logctl-created"});
+    let target = "AWSEvents.PutRule";
+    let before = sandbox.json_call("events", "AWSEvents.DescribeRule", &described);
+    sandbox.json_call("events", target, &rule(json!({"source": ["aws.none"]})));
+    sandbox
+        .logctl("doctor --probe --wait 2s")
+        .exits(8)
+        .prints("broken\trule\trule logctl-logctl-created looks for something else than new log groups")
+        .prints("no event was sent");
+    let before: Value = serde_json::from_str(before["EventPattern"].as_str().unwrap()).unwrap();
+    sandbox.json_call("events", target, &rule(before));
+
+    // The subscriber may not do what it is there for.
+    sandbox.iam("Action=DeleteRolePolicy&RoleName=logctl-logctl-us-east-1-subscriber&PolicyName=subscriber");
+    let run = sandbox.logctl("doctor --probe --wait 6s").exits(8);
+    run.prints("the subscriber had it last, and says: ").prints("NotSubscribed");
     assert_eq!(probes(), 0);
 }
 
@@ -224,7 +237,12 @@ fn why_says_what_keeps_a_group_out() {
     for (group, code, says, hint) in [
         ("/new", 8, "state\tdouble: by 2 filters", "logctl backfill -g /new"),
         (own, 8, "state\tloop: belongs to a logctl function, and feeds a forwarder", "logctl backfill -g"),
-        ("/held", 8, "state\tmissing: streamed to stream/theirs, stream/theirs instead", "logctl backfill -g /held"),
+        (
+            "/held",
+            8,
+            "state\tmissing: streamed to stream/theirs, stream/theirs instead",
+            "2 filters of others are there",
+        ),
     ] {
         sandbox.logctl(&format!("why {group}")).exits(code).prints(says).says(hint);
     }

@@ -168,21 +168,13 @@ impl Stack {
         let found: Value = serde_json::from_str(&found).unwrap();
         let mut variables: BTreeMap<String, String> =
             serde_json::from_value(found["Environment"]["Variables"].clone()).unwrap();
-        let role = format!("arn:aws:iam::{OWNER}:role/logctl-logctl-us-east-1-{function}");
-        let session = format!("/?Version=2011-06-15&Action=AssumeRole&RoleSessionName={name}&RoleArn={role}");
-        let session = self.sandbox.signed("sts", Method::POST, &session, String::new());
-        let text = |name: &str| logctl_sink::aws::xml::texts(&session, name).next().unwrap();
-        variables.extend(
-            [
-                ("AWS_LAMBDA_FUNCTION_NAME", name.clone()),
-                ("AWS_REGION", "us-east-1".to_owned()),
-                ("AWS_ACCESS_KEY_ID", text("AccessKeyId")),
-                ("AWS_SECRET_ACCESS_KEY", text("SecretAccessKey")),
-                ("AWS_SESSION_TOKEN", text("SessionToken")),
-                ("AWS_ENDPOINT_URL", self.aws.url.clone()),
-            ]
-            .map(|(name, value)| (name.to_owned(), value)),
-        );
+        let session = self.sandbox.session_of(&format!("logctl-logctl-us-east-1-{function}"));
+        let own = [
+            ("AWS_LAMBDA_FUNCTION_NAME", name.clone()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ENDPOINT_URL", self.aws.url.clone()),
+        ];
+        variables.extend(session.into_iter().chain(own).map(|(name, value)| (name.to_owned(), value)));
         let variables: Vec<(&str, String)> =
             variables.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         Function::start(&binary(function), variables, Duration::from_secs(25))

@@ -374,6 +374,19 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         self.signed("iam", hyper::Method::POST, &path, String::new())
     }
 
+    /// Keys of a session of a role, as variables.
+    pub fn session_of(&self, role: &str) -> [(&'static str, String); 3] {
+        let arn = format!("arn:aws:iam::000000000000:role/{role}");
+        let session = format!("/?Version=2011-06-15&Action=AssumeRole&RoleSessionName=s&RoleArn={arn}");
+        let session = self.signed("sts", hyper::Method::POST, &session, String::new());
+        let text = |name: &str| logctl_sink::aws::xml::texts(&session, name).next().unwrap();
+        [
+            ("AWS_ACCESS_KEY_ID", text("AccessKeyId")),
+            ("AWS_SECRET_ACCESS_KEY", text("SecretAccessKey")),
+            ("AWS_SESSION_TOKEN", text("SessionToken")),
+        ]
+    }
+
     /// Gives the account an alias.
     pub fn name_account(&self, alias: &str) {
         self.iam(&format!("Action=CreateAccountAlias&AccountAlias={alias}"));

@@ -410,10 +410,9 @@ fn subscriber(sandbox: &Sandbox, aws: &Proxy) -> Function {
         ("LOGCTL_FORWARDER", format!("arn:aws:lambda:us-east-1:{OWNER}:function:logctl-logctl-forwarder")),
         ("LOGCTL_LOOKS", queue),
         ("AWS_REGION", "us-east-1".to_owned()),
-        ("AWS_ACCESS_KEY_ID", "test".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
         ("AWS_ENDPOINT_URL", aws.url.clone()),
     ];
+    let variables = variables.into_iter().chain(sandbox.session_of("logctl-logctl-us-east-1-subscriber"));
     Function::start(&binary, variables, Duration::from_secs(20))
 }
 

@@ -14,7 +14,7 @@ use logctl_core::{
 };
 
 use crate::{
-    args::{Consent, ReportFormat, named},
+    args::{Consent, ReportFormat, named, named_or_none},
     error::{Error, Kind},
 };
 
@@ -46,10 +46,10 @@ pub struct BootstrapArgs {
     /// Never stream log groups that match one of these globs; '' for none
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub exclude: Option<Vec<String>>,
-    /// Redact these before anything is stored
-    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = named::<Detector>())]
-    pub redact: Option<Vec<Detector>>,
-    /// Redact what matches this regular expression; may be given several times
+    /// Redact these, and no others, before anything is stored; '' for none
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = named_or_none::<Detector>())]
+    pub redact: Option<Vec<String>>,
+    /// Redact what matches this regular expression, and no others; may be given several times, '' for none
     #[arg(long, value_name = "REGEX")]
     pub redact_pattern: Option<Vec<String>>,
     /// Take the events of these accounts as well; '' for none
@@ -160,15 +160,13 @@ impl BootstrapArgs {
     #[must_use]
     pub fn typed(&self, authority: Option<String>) -> Vec<(&'static str, String)> {
         let joined = |texts: &Option<Vec<String>>, with| texts.as_ref().map(|texts| texts.join(with));
-        let detectors = self.redact.as_ref();
-        let detectors = detectors.map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
         let typed = [
             ("DomainEndpoint", self.endpoint.as_ref().map(ToString::to_string)),
             ("DomainArn", self.domain_arn.clone()),
             ("AuthMode", self.auth.map(|auth| auth.to_string())),
             ("SecretArn", self.secret.clone()),
             ("CaCertificate", authority),
-            ("Redact", detectors),
+            ("Redact", joined(&self.redact, ",")),
             ("RedactPatterns", joined(&self.redact_pattern, "\n")),
             ("Accounts", joined(&self.accounts, ",")),
             ("ReplayPrincipals", joined(&self.replay_principal, ",")),

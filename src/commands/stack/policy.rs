@@ -2,12 +2,19 @@
 
 use logctl_core::{
     auth::AuthMode,
-    names::{Function, StackName},
+    names::{Function, IndexPrefix, StackName},
 };
 use serde_json::{Value, json};
 
 use super::Who;
-use crate::{aws::Target, deploy::DeployedStack};
+use crate::{
+    aws::Target,
+    deploy::{DeployedStack, StackSettings},
+};
+
+/// Characters that IAM takes of a managed policy, white space not counted:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
+pub const MOST: usize = 6_144;
 
 /// Builds ARNs of one account and Region.
 struct Names<'a> {
@@ -83,7 +90,7 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
             names.target.arn("logs", "log-group:*"),
         ),
         allow(
-            "LookAtTheFunctions",
+            "SeeFunctions",
             &[
                 "lambda:ListTags",
                 "lambda:GetFunctionConcurrency",
@@ -93,18 +100,22 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
             names.target.arn("lambda", "function:logctl-*"),
         ),
         allow(
-            "LookAtTheEventSource",
+            "SeeEventSource",
             &["lambda:GetEventSourceMapping"],
             names.target.arn("lambda", "event-source-mapping:*"),
         ),
-        allow("LookAtTheRules", &["events:DescribeRule", "events:ListTargetsByRule"], names.ours("events", "rule/")),
+        allow("SeeRules", &["events:DescribeRule", "events:ListTargetsByRule"], names.ours("events", "rule/")),
         allow(
-            "LookAtTheQueue",
+            "SeeQueues",
             &["sqs:GetQueueAttributes"],
-            names.target.arn("sqs", &format!("{}-RuleDeadLetters-*", names.stack)),
+            [
+                names.target.arn("sqs", &format!("{}-RuleDeadLetters-*", names.stack)),
+                names.target.arn("sqs", &format!("logctl-{}-looks", names.stack)),
+            ],
         ),
-        allow("LookAtTheDomain", &["es:DescribeDomain"], &domain),
-        allow("Search", &["es:ESHttpGet", "es:ESHttpPost"], format!("{domain}/*")),
+        allow("SeeDomain", &["es:DescribeDomain"], &domain),
+        allow("Search", &["es:ESHttpGet"], format!("{domain}/*")),
+        allow("Ask", &["es:ESHttpPost"], format!("{domain}/*/_search")),
         allow("ListDeadLetters", &["s3:ListBucket"], &letters),
         allow("ReadDeadLetters", &["s3:GetObject"], format!("{letters}/*")),
     ];
@@ -128,6 +139,11 @@ fn domain(names: &Names<'_>, deployed: Option<&DeployedStack>) -> String {
     domain.unwrap_or_else(|| names.target.arn("es", "domain/*"))
 }
 
+/// What the names of the indices begin with.
+fn prefix(deployed: Option<&DeployedStack>) -> IndexPrefix {
+    deployed.map(|stack| stack.settings.prefix.clone()).unwrap_or_default()
+}
+
 fn letters(names: &Names<'_>, deployed: Option<&DeployedStack>) -> String {
     let bucket = deployed.and_then(|stack| stack.dead_letters.as_deref());
     bucket.map_or_else(|| names.bucket(&generated(names.stack)), |bucket| names.bucket(bucket))
@@ -141,30 +157,61 @@ fn operator(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
             &["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DeleteLogGroup"],
             names.target.arn("logs", &format!("log-group:{}*", names.stack.probes())),
         ),
-        allow(
-            "CallTheForwarder",
-            &["lambda:InvokeFunction"],
-            names.target.arn("lambda", &format!("function:{forwarder}")),
-        ),
+        allow("Invoke", &["lambda:InvokeFunction"], names.target.arn("lambda", &format!("function:{forwarder}"))),
         allow("CountDeliveries", &["cloudwatch:GetMetricStatistics"], "*"), // It knows no resource.
-        allow("RemoveTheProbe", &["es:ESHttpDelete"], format!("{domain}/*/_doc/*")),
+        allow("RemoveTheProbe", &["es:ESHttpDelete"], format!("{domain}/{}-2*/_doc/*", prefix(deployed))),
         allow(
-            "SubscribeLogGroups",
+            "Subscribe",
             &["logs:PutSubscriptionFilter", "logs:DeleteSubscriptionFilter"],
             names.target.arn("logs", "log-group:*"),
         ),
         // The bucket's own policy has to admit them as well: bootstrap --replay-principal.
         allow(
-            "ReplayDeadLetters",
+            "Replay",
             &["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"],
             format!("{}/*", letters(names, deployed)),
         ),
     ]
 }
 
+/// What is done with the roles of the functions, whatever bounds them.
+const ROLES: &[&str] =
+    &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:Get*", "iam:List*", "iam:TagRole", "iam:UntagRole"];
+
+/// What decides what they may: where the stack has a boundary, only within it.
+const BOUND_ROLES: &[&str] =
+    &["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"];
+
+/// Something with the roles, under the path that they have.
+fn roles(sid: &str, actions: &[&str], names: &Names<'_>, path: &str) -> Value {
+    allow(sid, actions, names.global("iam", &format!("role{path}logctl-{}-*", names.stack)))
+}
+
+/// The boundary of a stack, as a condition; nothing where it has none.
+fn boundary(settings: Option<&StackSettings>) -> Value {
+    match settings.map(|settings| settings.permissions_boundary.as_str()).filter(|arn| !arn.is_empty()) {
+        Some(arn) => json!({"StringEquals": {"iam:PermissionsBoundary": arn}}),
+        None => Value::Null,
+    }
+}
+
+/// The same under a condition.
+fn under(mut statement: Value, condition: Value) -> Value {
+    if !condition.is_null() {
+        statement["Condition"] = condition;
+    }
+    statement
+}
+
 fn deployer(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
     let stack = names.stack;
     let settings = deployed.map(|stack| &stack.settings);
+    let boundary = boundary(settings);
+    let path = settings.map_or("/", |settings| settings.role_path.as_str());
+    let mut bound = BOUND_ROLES.to_vec();
+    if boundary.is_null() {
+        bound.push("iam:DeleteRolePermissionsBoundary"); // Else nobody of them takes it away.
+    }
     let mut more = Vec::new();
     if settings.is_some_and(|settings| !settings.subnets.is_empty()) {
         let actions = ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"];
@@ -174,25 +221,7 @@ fn deployer(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
         more.push(allow("GrantTheKey", &["kms:CreateGrant", "kms:DescribeKey", "kms:Encrypt"], key));
     }
     let mut statements = vec![
-        allow(
-            "Deploy",
-            &[
-                "cloudformation:CreateChangeSet",
-                "cloudformation:CreateStack",
-                "cloudformation:DeleteChangeSet",
-                "cloudformation:DeleteStack",
-                "cloudformation:DescribeChangeSet",
-                "cloudformation:DescribeEvents",
-                "cloudformation:DescribeStackEvents",
-                "cloudformation:DescribeStackResourceDrifts",
-                "cloudformation:DetectStackDrift",
-                "cloudformation:DetectStackResourceDrift",
-                "cloudformation:ExecuteChangeSet",
-                "cloudformation:ListChangeSets",
-                "cloudformation:UpdateStack",
-            ],
-            names.stacks(),
-        ),
+        allow("Deploy", &["cloudformation:*"], names.stacks()),
         allow(
             "Look",
             &[
@@ -207,47 +236,33 @@ fn deployer(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
         allow(
             "Buckets",
             &["s3:*"],
-            [generated(stack), "logctl-artifacts-*".to_owned()]
-                .iter()
-                .flat_map(|name| [names.bucket(name), names.bucket(&format!("{name}/*"))])
-                .collect::<Vec<_>>(),
+            // The sign at the end stands for the keys, too.
+            [generated(stack), "logctl-artifacts-*".to_owned()].map(|name| names.bucket(&name)),
         ),
         // From here on: what CloudFormation does in their name.
         allow("Functions", &["lambda:*"], names.ours("lambda", "function:")),
-        allow(
-            "EventSourceMappings",
-            &[
-                "lambda:CreateEventSourceMapping",
-                "lambda:DeleteEventSourceMapping",
-                "lambda:GetEventSourceMapping",
-                "lambda:UpdateEventSourceMapping",
-                "lambda:TagResource",
-                "lambda:UntagResource",
-            ],
-            "*", // They have no names before they are made.
+        under(
+            allow(
+                "EventSource",
+                &[
+                    "lambda:CreateEventSourceMapping",
+                    "lambda:DeleteEventSourceMapping",
+                    "lambda:UpdateEventSourceMapping",
+                ],
+                "*", // They have no names before they are made.
+            ),
+            json!({"ArnLike": {"lambda:FunctionArn": names.ours("lambda", "function:")}}),
         ),
         allow(
-            "Roles",
-            &[
-                "iam:CreateRole",
-                "iam:DeleteRole",
-                "iam:DeleteRolePermissionsBoundary",
-                "iam:DeleteRolePolicy",
-                "iam:GetRole",
-                "iam:GetRolePolicy",
-                "iam:ListAttachedRolePolicies",
-                "iam:ListRolePolicies",
-                "iam:PassRole",
-                "iam:PutRolePermissionsBoundary",
-                "iam:PutRolePolicy",
-                "iam:TagRole",
-                "iam:UntagRole",
-                "iam:UpdateAssumeRolePolicy",
-            ],
-            [
-                names.global("iam", &format!("role/logctl-{stack}-*")),
-                names.global("iam", &format!("role/*/logctl-{stack}-*")),
-            ],
+            "EventSourceTags",
+            &["lambda:TagResource", "lambda:UntagResource"],
+            names.target.arn("lambda", "event-source-mapping:*"),
+        ),
+        roles("Roles", ROLES, names, path),
+        under(roles("BoundRoles", &bound, names, path), boundary.clone()),
+        under(
+            roles("PassRoles", &["iam:PassRole"], names, path),
+            json!({"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}),
         ),
         allow("Rules", &["events:*"], names.ours("events", "rule/")),
         allow(
@@ -255,38 +270,9 @@ fn deployer(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
             &["sqs:*"],
             [names.target.arn("sqs", &format!("{stack}-RuleDeadLetters-*")), names.ours("sqs", "")],
         ),
-        allow(
-            "OwnLogGroups",
-            &[
-                "logs:CreateLogGroup",
-                "logs:DeleteLogGroup",
-                "logs:PutRetentionPolicy",
-                "logs:DeleteRetentionPolicy",
-                "logs:AssociateKmsKey",
-                "logs:DisassociateKmsKey",
-                "logs:ListTagsForResource",
-                "logs:TagResource",
-                "logs:UntagResource",
-            ],
-            names.ours("logs", "log-group:/aws/lambda/"),
-        ),
-        allow(
-            "Alarms",
-            &[
-                "cloudwatch:DeleteAlarms",
-                "cloudwatch:DescribeAlarms",
-                "cloudwatch:PutMetricAlarm",
-                "cloudwatch:ListTagsForResource",
-                "cloudwatch:TagResource",
-                "cloudwatch:UntagResource",
-            ],
-            names.ours("cloudwatch", "alarm:"),
-        ),
-        allow(
-            "Dashboard",
-            &["cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard", "cloudwatch:PutDashboard"],
-            names.global("cloudwatch", &format!("dashboard/logctl-{stack}-*")),
-        ),
+        allow("OwnLogGroups", &["logs:*"], names.ours("logs", "log-group:/aws/lambda/")),
+        allow("Alarms", &["cloudwatch:*"], names.ours("cloudwatch", "alarm:")),
+        allow("Dashboard", &["cloudwatch:*"], names.global("cloudwatch", &format!("dashboard/logctl-{stack}-*"))),
     ];
     statements.extend(more);
     statements
@@ -303,8 +289,8 @@ mod tests {
         let [reader, operator, deployer] = [Who::Reader, Who::Operator, Who::Deployer].map(statements);
         assert!(operator.starts_with(&reader) && deployer.starts_with(&operator));
         assert!(!reader.iter().any(|statement| statement.to_string().contains("Put")), "{reader:?}");
-        // IAM takes 6,144 characters of a managed policy, white space not counted.
-        let policy = of(Who::Deployer, &target(), &StackName::default(), None).to_string();
-        assert!(policy.len() < 6_144, "{}", policy.len());
+        let longest: StackName = "a234567890123456789012345678901".parse().unwrap();
+        let policy = of(Who::Deployer, &target(), &longest, None).to_string();
+        assert!(policy.len() <= MOST, "{}", policy.len());
     }
 }

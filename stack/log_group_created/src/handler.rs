@@ -143,7 +143,11 @@ impl Subscriber {
         let left = event.context.deadline().duration_since(now).unwrap_or_default();
         let deadline = Instant::now() + left.saturating_sub(MARGIN);
         for look in event.payload.looks(milliseconds(now)) {
-            self.look(look, deadline).await?;
+            let done = self.look(look, deadline).await;
+            if let Err(failure) = &done {
+                log(&json!({"outcome": "failed", "reason": failure.to_string()}));
+            }
+            done?;
         }
         Ok(())
     }
