@@ -158,8 +158,8 @@ fn operator(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
             names.target.arn("logs", &format!("log-group:{}*", names.stack.probes())),
         ),
         allow("Invoke", &["lambda:InvokeFunction"], names.target.arn("lambda", &format!("function:{forwarder}"))),
-        allow("CountDeliveries", &["cloudwatch:GetMetricStatistics"], "*"), // It knows no resource.
-        allow("RemoveTheProbe", &["es:ESHttpDelete"], format!("{domain}/{}-2*/_doc/*", prefix(deployed))),
+        allow("Count", &["cloudwatch:GetMetricStatistics"], "*"), // It knows no resource.
+        allow("Unprobe", &["es:ESHttpDelete"], format!("{domain}/{}-2*/_doc/*", prefix(deployed))),
         allow(
             "Subscribe",
             &["logs:PutSubscriptionFilter", "logs:DeleteSubscriptionFilter"],
