@@ -1,6 +1,6 @@
 //! `logctl doctor`: the links of the chain, and which one is broken.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -126,15 +126,19 @@ impl Links {
     /// # Errors
     /// Unmet where a link is broken, incomplete where one could not be looked at.
     pub fn result(&self, ui: &mut Ui) -> Result<(), Error> {
-        for check in self.with(Status::Warn).chain(self.with(Status::Unknown)) {
-            check.hint.iter().for_each(|hint| ui.hint(hint));
+        let mut told = BTreeSet::new();
+        for hint in self.with(Status::Warn).chain(self.with(Status::Unknown)).filter_map(|check| check.hint.as_ref()) {
+            if told.insert(hint) {
+                ui.hint(hint);
+            }
         }
         let all = count(self.checks.len(), "check");
         let broken: Vec<&Check> = self.with(Status::Broken).collect();
         let unknown = self.with(Status::Unknown).count();
         if let Some(first) = broken.first() {
             let error = Error::new(Kind::Unmet, format!("{} of {all} failed: {}", broken.len(), first.says));
-            return Err(broken.iter().filter_map(|check| check.hint.clone()).fold(error, Error::hint));
+            let hints = broken.iter().filter_map(|check| check.hint.as_ref()).filter(|hint| told.insert(hint));
+            return Err(hints.fold(error, Error::hint));
         }
         if unknown > 0 {
             return Err(Error::new(Kind::Incomplete, format!("{unknown} of {all} could not be looked at")));

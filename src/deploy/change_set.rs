@@ -282,8 +282,11 @@ pub async fn holds_only_ours(aws: &Aws, stack_id: &str) -> Result<bool, Error> {
         if page.summaries().iter().any(|set| !ours(set.change_set_name())) {
             return Ok(false);
         }
-        let next = page.next_token.filter(|next| Some(next) != token.as_ref());
-        token = next;
+        if page.next_token.is_some() && page.next_token == token {
+            let failed = Error::failed("cannot list the change sets");
+            return Err(failed.because("AWS gives the same page again and again; half a list is none"));
+        }
+        token = page.next_token;
         if token.is_none() {
             return Ok(true);
         }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     proxy::{Fault, Proxy},
-    sandbox::Sandbox,
+    sandbox::{Sandbox, now},
 };
 
 /// What `doctor` says, with this exit code: link → status.
@@ -120,8 +120,42 @@ fn each_broken_link_is_named() {
     sandbox.logctl("bootstrap --yes --revert-drift").ok();
     sandbox.logctl("doctor --drift").ok();
 
+    // A function that sends elsewhere, a rule that fires never, a permission for some groups only.
+    let found: Value =
+        serde_json::from_str(&sandbox.signed("lambda", Method::GET, configuration, String::new())).unwrap();
+    let mut variables = found["Environment"]["Variables"].clone();
+    variables["LOGCTL_ENDPOINT"] = json!("https://elsewhere.example");
+    let put = |variables: &Value| {
+        let change = json!({"Environment": {"Variables": variables}}).to_string();
+        sandbox.signed("lambda", Method::PUT, configuration, change);
+    };
+    put(&variables);
+    sandbox.logctl("doctor").exits(8).prints("runs with another LOGCTL_ENDPOINT than the stack has given it");
+    put(&found["Environment"]["Variables"]);
+    let redrive = |rate: &str| json!({"Name": "logctl-logctl-redrive", "State": "ENABLED", "ScheduleExpression": rate});
+    events("PutRule", redrive("rate(365 days)"));
+    sandbox.logctl("doctor").exits(8).prints("fires at rate(365 days), and not at rate(2 minutes)");
+    events("PutRule", redrive("rate(2 minutes)"));
+    let back = shut_out(&sandbox, "logctl-logctl-forwarder", "logs.");
+    let some = json!({
+        "StatementId": "some", "Action": "lambda:InvokeFunction", "Principal": "logs.amazonaws.com",
+        "SourceArn": "arn:aws:logs:us-east-1:000000000000:log-group:any:*",
+    });
+    let policy = "/2015-03-31/functions/logctl-logctl-forwarder/policy";
+    sandbox.signed("lambda", Method::POST, policy, some.to_string());
+    sandbox.logctl("doctor").exits(8).prints("may not invoke the forwarder for every log group");
+    sandbox.signed("lambda", Method::DELETE, &format!("{policy}/some"), String::new());
+    back();
+    assert!(doctor(&sandbox, 0).iter().all(|(_, status)| status == "ok"));
+    let queue =
+        sandbox.signed("sqs", Method::POST, "/?Action=GetQueueUrl&QueueName=logctl-logctl-looks", String::new());
+    let queue = logctl_sink::aws::xml::texts(&queue, "QueueUrl").next().unwrap();
+    sandbox.json_call("sqs", "AmazonSQS.DeleteQueue", &json!({"QueueUrl": queue}));
+    assert_eq!(broken(&sandbox), ["looks"]);
+    sandbox.logctl("doctor --stack logctl").exits(8).says("logctl bootstrap --stack logctl --revert-drift");
+
     sandbox.delete_trail();
-    assert_eq!(broken(&sandbox), ["trail"]);
+    assert_eq!(broken(&sandbox), ["trail", "looks"]);
 
     sandbox.signed("lambda", Method::DELETE, "/2015-03-31/functions/logctl-logctl-forwarder", String::new());
     let found = broken(&sandbox);
@@ -256,6 +290,16 @@ fn why_says_what_keeps_a_group_out() {
 
     sandbox.put_events("/shop/orders", &["an order".to_owned()]);
     Sandbox::eventually("it has arrived", || sandbox.logctl("why /shop/orders").stdout.contains("is in the index"));
+    // Neither the same name in another account nor a time that has not come stands for an event that was lost.
+    let forget = json!({"query": {"term": {"@log_group": "/shop/orders"}}});
+    sandbox.engine(EngineMethod::Post, "/logctl-*/_delete_by_query?refresh=true", Some(forget));
+    let document = |owner: &str, time: i64| json!({"@timestamp": time, "@log_group": "/shop/orders", "@owner": owner, "@region": "us-east-1", "@message": "m"});
+    let far = now() + 300 * 24 * 3_600_000;
+    for (owner, time) in [("111111111111", now()), ("000000000000", far)] {
+        sandbox.engine(EngineMethod::Post, "/logctl-2026.11.26/_doc?refresh=true", Some(document(owner, time)));
+    }
+    sandbox.logctl("why /shop/orders").prints("warn\tarrival\tits newest event, of");
+
     // Its filter is there, and what it sends to is not.
     sandbox.signed("lambda", Method::DELETE, "/2015-03-31/functions/logctl-logctl-forwarder", String::new());
     sandbox

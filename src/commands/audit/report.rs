@@ -83,11 +83,12 @@ impl Report {
     pub fn closing_line(&self) -> String {
         let Target { account, region, .. } = &self.targets[0];
         format!(
-            "{} of {} in account {account}, {region}; {} of {} are streamed",
+            "{} of {} in account {account}, {region}; {} of {} {} streamed",
             grouped(self.groups.len() as u64),
             count(self.summary.total, "log group"),
             grouped(self.number(State::delivers) as u64),
             count(self.number(is_streamable), "streamable group"),
+            if self.number(is_streamable) == 1 { "is" } else { "are" },
         )
     }
 }
