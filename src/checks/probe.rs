@@ -283,7 +283,7 @@ impl Underway<'_> {
                 "{late}: its filter had it last, and CloudWatch Logs counts {failed} failed deliveries"
             )));
         }
-        if self.indexed.get() && self.documents(Some(&self.direct)).await?.is_empty() {
+        if self.indexed.get() && self.documents(&self.group, Some(&self.direct)).await?.is_empty() {
             return Ok(broken(format!(
                 "{late}: the domain had it last, which does not show what the forwarder has indexed either"
             )));
@@ -327,17 +327,16 @@ impl Underway<'_> {
 
     /// The documents of the event that takes the whole way.
     async fn found(&self) -> InTime<Vec<Found>> {
-        let found = self.documents(Some(&self.whole)).await?;
+        let found = self.documents(&self.group, Some(&self.whole)).await?;
         Ok(Some(found).filter(|found| !found.is_empty()))
     }
 
-    /// Documents of the group, of one of its streams alone where one is named. The same name may be there in another account.
-    async fn documents(&self, stream: Option<&str>) -> Result<Vec<Found>, DomainError> {
+    /// Documents of a group, of one of its streams alone where one is named. The same name may be there in another account.
+    async fn documents(&self, group: &str, stream: Option<&str>) -> Result<Vec<Found>, DomainError> {
         let prefix = &self.probe.stack.settings.prefix;
         let path = format!("/{prefix}-2*,{prefix}-outlier*/_search?ignore_unavailable=true&allow_no_indices=true");
         let target = &self.probe.aws.target;
-        let mut terms =
-            vec![("@log_group", self.group.as_str()), ("@owner", &target.account), ("@region", &target.region)];
+        let mut terms = vec![("@log_group", group), ("@owner", &target.account), ("@region", &target.region)];
         terms.extend(stream.map(|stream| ("@log_stream", stream)));
         let terms: Vec<Value> = terms.into_iter().map(|(name, value)| json!({"term": {name: value}})).collect();
         let query = json!({"size": PAGE, "_source": false, "query": {"bool": {"filter": terms}}});
@@ -424,6 +423,9 @@ impl Underway<'_> {
             let ours = named.is_some_and(|named| created.duration_since(named).abs() < AT_ONCE);
             if ours && now.duration_since(created) > LEFT_OVER {
                 self.delete(&group.name).await?;
+                for document in self.documents(&group.name, None).await? {
+                    self.forget(&document).await?;
+                }
                 removed += 1;
             }
         }
@@ -452,10 +454,10 @@ impl Underway<'_> {
         let begun = Instant::now();
         let mut gone = BTreeSet::new();
         loop {
-            for Found { index, id } in self.documents(None).await? {
+            for document in self.documents(&self.group, None).await? {
                 // What is gone shows for a while.
-                if gone.insert(id.clone()) {
-                    self.domain.send(Method::DELETE, &format!("/{index}/_doc/{id}"), None).await?;
+                if gone.insert(document.id.clone()) {
+                    self.forget(&document).await?;
                 }
             }
             let missing = self.sent.get().saturating_sub(gone.len());
@@ -464,6 +466,10 @@ impl Underway<'_> {
             }
             sleep(INTERVAL).await;
         }
+    }
+
+    async fn forget(&self, Found { index, id }: &Found) -> Result<(), DomainError> {
+        self.domain.send(Method::DELETE, &format!("/{index}/_doc/{id}"), None).await.map(drop)
     }
 
     async fn delete(&self, group: &str) -> Result<(), Error> {

@@ -121,7 +121,12 @@ fn settings(
             Some(_) => {}
         }
     }
-    StackSettings::merge(&typed, deployed.map(|stack| &stack.settings))
+    let ignored = args.endpoint.is_none() && deployed.is_none() && cx.env.var("LOGCTL_ENDPOINT").is_some();
+    StackSettings::merge(&typed, deployed.map(|stack| &stack.settings)).map_err(|error| {
+        let unused = ignored && !typed.iter().any(|(name, _)| *name == "DomainEndpoint");
+        let why = "LOGCTL_ENDPOINT is not used where --stack, --profile, --region or --expect-account is typed";
+        if unused { error.hint(why) } else { error }
+    })
 }
 
 /// Whether the artifact bucket was there before this run.
