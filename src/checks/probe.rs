@@ -180,7 +180,10 @@ impl Underway<'_> {
             self.indexed.set(true);
             return Ok(Check::ok(ID, format!("the forwarder has indexed an event in {} ms", number("Took"))));
         }
-        let why = self.letter().await?.unwrap_or_else(|| "its dead letter was not found".to_owned());
+        let why = match self.letter(&self.direct).await {
+            Ok(why) => why.unwrap_or_else(|| "its dead letter was not found".to_owned()),
+            Err(error) => error.unless_logged_out()?.one_line(),
+        };
         Ok(broken(format!("the forwarder could not index an event: {why}"))
             .hint("see what waits with: logctl replay --dry-run"))
     }
@@ -272,7 +275,7 @@ impl Underway<'_> {
     async fn not_indexed(&self) -> Result<Check, Error> {
         let broken = |says: String| Check::new("probe", Status::Broken, says);
         let late = format!("an event was not searchable within {}", seconds(self.probe.wait));
-        if let Some(why) = self.letter().await? {
+        if let Some(why) = self.letter(&self.whole).await? {
             return Ok(broken(format!("{late}: the forwarder had it last, and keeps it as a dead letter: {why}"))
                 .hint("see what waits with: logctl replay --dry-run"));
         }
@@ -346,8 +349,8 @@ impl Underway<'_> {
         Ok(hits.iter().filter_map(|hit| Some(Found { index: text(hit, "_index")?, id: text(hit, "_id")? })).collect())
     }
 
-    /// Why an event of the group is a dead letter, if one is.
-    async fn letter(&self) -> InTime<String> {
+    /// Why the event of a stream of the group is a dead letter, if it is.
+    async fn letter(&self, stream: &str) -> InTime<String> {
         let Some(bucket) = chain::bucket(self.probe.aws, &self.client, self.probe.stack) else { return Ok(None) };
         let explain = |error| self.probe.aws.explain_signed("cannot read the dead letters", &error);
         for kind in LetterKind::iter() {
@@ -359,7 +362,10 @@ impl Underway<'_> {
                 while let Ok(Some(chunk)) = lines.chunk() {
                     let letters = chunk.lines().filter_map(|line| serde_json::from_str::<DeadLetter<'_>>(line).ok());
                     let ours = |letter: &DeadLetter<'_>| {
-                        letter.origin.as_ref().is_some_and(|origin| origin.log_group == self.group)
+                        letter
+                            .origin
+                            .as_ref()
+                            .is_some_and(|origin| origin.log_group == self.group && origin.log_stream == stream)
                     };
                     if let Some(letter) = letters.into_iter().find(ours) {
                         return Ok(Some(letter.reason.into_owned()));
