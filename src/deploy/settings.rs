@@ -14,6 +14,8 @@ use logctl_core::{
     payload::DEFAULT_CAP,
 };
 
+use regex::Regex;
+
 use crate::{
     domain::DomainOptions,
     error::{Error, Kind},
@@ -227,6 +229,20 @@ fn environments() -> impl Iterator<Item = (&'static str, Vec<(&'static str, Opti
     })
 }
 
+/// What the template says of a parameter.
+fn of_template(parameter: &str, what: &str) -> Option<&'static str> {
+    let (_, rest) = TEMPLATE.split_once(&format!("\n  {parameter}:\n"))?;
+    let mut lines = rest.lines().take_while(|line| line.starts_with("    ")).map(str::trim);
+    lines.find_map(|line| line.strip_prefix(what)?.strip_prefix(": ")).map(|text| text.trim_matches('"'))
+}
+
+/// Whether the template takes such a value.
+fn fits(parameter: &str, text: &str) -> bool {
+    let pattern =
+        of_template(parameter, "AllowedPattern").and_then(|pattern| Regex::new(&format!("^(?:{pattern})$")).ok());
+    pattern.is_none_or(|pattern| pattern.is_match(text))
+}
+
 /// Bytes of an environment.
 fn size(values: &HashMap<&str, String>, variables: &[(&str, Option<&str>)]) -> usize {
     let of = |parameter: Option<&str>| parameter.and_then(|name| values.get(name)).map_or(UNKNOWN, String::len);
@@ -296,7 +312,12 @@ impl StackSettings {
             let Some(setting) = Setting::find(parameter) else { continue };
             let wrong = |error| Error::new(Kind::Usage, format!("--{}: {error}", setting.flag.unwrap_or(parameter)));
             setting.read(&mut settings, text).map_err(wrong)?;
+            if !fits(parameter, text) {
+                let meant = of_template(parameter, "Description").unwrap_or_default();
+                return Err(wrong(format!("the stack takes no `{text}`")).hint(format!("it is: {meant}")));
+            }
         }
+        let typed_for = |parameter: &str| typed.iter().any(|(name, text)| *name == parameter && !text.is_empty());
         let endpoint = settings.endpoint.clone().ok_or_else(|| {
             Error::new(Kind::Usage, "the stack needs to know where the domain answers")
                 .hint("logctl bootstrap --endpoint https://search-logs-abc.eu-west-1.es.amazonaws.com")
@@ -309,6 +330,15 @@ impl StackSettings {
             }
         }
         settings.check()?;
+        if typed_for("SecretArn") && settings.auth != AuthMode::Basic {
+            return Err(Error::new(Kind::Usage, "--secret is for basic authentication")
+                .hint("add --auth basic, or leave it out"));
+        }
+        if typed_for("SecurityGroupIds") && settings.subnets.is_empty() {
+            return Err(
+                Error::new(Kind::Usage, "--security-groups are for subnets").hint("add --subnets, or leave them out")
+            );
+        }
         Ok(settings)
     }
 

@@ -166,3 +166,31 @@ fn what_a_domain_lacks_is_said() {
     assert!(says(&[("DomainEndpoint", SIGNED), ("AuthMode", "basic")]).contains("needs a secret"));
     assert!(says(&[("DomainEndpoint", "http://a.example")]).starts_with("--endpoint: plain http"));
 }
+
+#[test]
+fn what_the_template_would_refuse_is_refused_at_once() {
+    let with = |more: &[(&'static str, &str)]| {
+        let mut typed = vec![("DomainEndpoint", "https://a.example".to_owned()), ("AuthMode", "none".to_owned())];
+        typed.extend(more.iter().map(|(name, text)| (*name, (*text).to_owned())));
+        StackSettings::merge(&typed, None)
+    };
+    assert!(with(&[]).is_ok());
+    for (parameter, text, says) in [
+        ("KmsKey", "foo", "--kms-key: the stack takes no `foo`"),
+        ("RolePath", "ops", "--role-path: the stack takes no `ops`"),
+        ("SubnetIds", "subnet-x,foo", "--subnets: the stack takes no `subnet-x,foo`"),
+        ("SecretArn", "foo", "--secret is for basic authentication"),
+        ("SecurityGroupIds", "sg-1", "--security-groups are for subnets"),
+    ] {
+        let error = with(&[(parameter, text)]).unwrap_err();
+        assert_eq!((error.kind, error.message.as_str()), (Kind::Usage, says));
+        assert_eq!(error.hints.len(), 1);
+    }
+    assert!(with(&[("RolePath", "/ops/")]).is_ok() && with(&[("SecretArn", "")]).is_ok());
+    // Every pattern of the template is one of ours, too.
+    for (name, _) in parameters() {
+        if let Some(pattern) = of_template(name, "AllowedPattern") {
+            assert!(Regex::new(pattern).is_ok(), "{name}: {pattern}");
+        }
+    }
+}
