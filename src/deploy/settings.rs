@@ -314,7 +314,7 @@ impl StackSettings {
             setting.read(&mut settings, text).map_err(wrong)?;
             if !fits(parameter, text) {
                 let meant = of_template(parameter, "Description").unwrap_or_default();
-                return Err(wrong(format!("the stack takes no `{text}`")).hint(format!("it is: {meant}")));
+                return Err(wrong(format!("the stack takes no `{text}`")).hint(format!("it takes: {meant}")));
             }
         }
         let typed_for = |parameter: &str| typed.iter().any(|(name, text)| *name == parameter && !text.is_empty());

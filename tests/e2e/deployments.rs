@@ -98,13 +98,22 @@ fn what_is_wrong_is_said_before_anything_is_made() {
     ");
     account.delete_group("/aws/lambda/logctl-logctl-forwarder");
 
-    // A parameter that is none.
+    // A parameter that is none: to us, and to AWS.
     assert_snapshot!(stage.bootstrap("--kms-key alias/logs", &[]), @r"
+    exit 2
+    error: --kms-key: the stack takes no `alias/logs`
+    hint: it takes: ARN of a customer managed key for buckets, queues, logs and environments; empty means the services' own. Its policy must admit logs, events and lambda
+    ");
+    let refused = "<ErrorResponse><Error><Code>ValidationError</Code><Message>Parameter 'KmsKey' must match pattern arn:.*\
+                   </Message></Error></ErrorResponse>";
+    stage.proxy.from("CreateChangeSet", 1, Fault::Answer(400, "text/xml", refused));
+    assert_snapshot!(stage.bootstrap("", &[]), @r"
     exit 1
     error: cannot prepare the stack: AWS refuses it
-      caused by: Parameter 'KmsKey' must match pattern (arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+)?
+      caused by: Parameter 'KmsKey' must match pattern arn:.*
     hint: KmsKey is what --kms-key says
     ");
+    stage.proxy.heal();
     // AWS throttles.
     let throttled =
         "<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>";
