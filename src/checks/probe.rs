@@ -81,6 +81,8 @@ struct Underway<'a> {
     indexed: Cell<bool>,
     /// Events that were sent, and may become documents.
     sent: Cell<usize>,
+    /// Those of them that wait as dead letters.
+    kept: Cell<usize>,
 }
 
 /// A document of the probe.
@@ -116,6 +118,7 @@ impl Probe<'_> {
             begun: Instant::now(),
             indexed: Cell::default(),
             sent: Cell::default(),
+            kept: Cell::default(),
         };
         if let Err(error) = underway.create().await {
             return Ok(vec![Check::unknown(ID, error)?]);
@@ -368,6 +371,7 @@ impl Underway<'_> {
                             .is_some_and(|origin| origin.log_group == self.group && origin.log_stream == stream)
                     };
                     if let Some(letter) = letters.into_iter().find(ours) {
+                        self.kept.set(self.kept.get() + 1);
                         return Ok(Some(letter.reason.into_owned()));
                     }
                 }
@@ -467,7 +471,7 @@ impl Underway<'_> {
                 }
             }
             let missing = self.sent.get().saturating_sub(gone.len());
-            if missing == 0 || begun.elapsed() >= SHOWS {
+            if missing <= self.kept.get() || begun.elapsed() >= SHOWS {
                 return Ok(missing);
             }
             sleep(INTERVAL).await;

@@ -189,7 +189,7 @@ fn an_event_takes_the_whole_way_or_it_is_said_who_had_it_last() {
     // The domain refuses what the forwarder sends.
     engine.always("_bulk", Fault::Answer(403, "application/json", r#"{"message": "not this role"}"#));
     sandbox
-        .logctl("doctor --probe --wait 4s")
+        .logctl("doctor --probe --wait 3s")
         .exits(8)
         .prints("broken\taccess\tthe forwarder could not index an event: ")
         .prints("the forwarder had it last, and keeps it as a dead letter: ")
@@ -205,7 +205,7 @@ fn an_event_takes_the_whole_way_or_it_is_said_who_had_it_last() {
     // The domain takes it, and does not show it.
     engine.always("_search", Fault::Answer(200, "application/json", r#"{"hits": {"hits": []}}"#));
     sandbox
-        .logctl("doctor --probe --wait 4s")
+        .logctl("doctor --probe --wait 3s")
         .exits(8)
         .prints("the domain had it last, which does not show what the forwarder has indexed either");
     engine.heal();
@@ -226,7 +226,7 @@ fn an_event_takes_the_whole_way_or_it_is_said_who_had_it_last() {
 
     // The subscriber may not do what it is there for.
     sandbox.iam("Action=DeleteRolePolicy&RoleName=logctl-logctl-us-east-1-subscriber&PolicyName=subscriber");
-    let run = sandbox.logctl("doctor --probe --wait 6s").exits(8);
+    let run = sandbox.logctl("doctor --probe --wait 4s").exits(8);
     run.prints("the subscriber had it last, and says: ").prints("NotSubscribed");
     assert_eq!(probes(), 0);
 }
