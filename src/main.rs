@@ -16,7 +16,8 @@ fn main() -> ExitCode {
     environment.drop_empty();
     let cli = Cli::read(&environment);
     let mut ui = Ui::stdio(Look::from_terminal(&cli.global, cli.command.format(), &environment));
-    ui.typed = Typed::new(&cli.global, Cli::command().get_subcommands().map(|command| command.get_name().to_owned()));
+    ui.typed =
+        Typed::new(&cli.global, || Cli::command().get_subcommands().map(|it| it.get_name().to_owned()).collect());
     let result = cli::run(&cli, &environment, &mut ui);
     ui.finish(result)
 }

@@ -73,15 +73,20 @@ impl Target {
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
 
+    /// The names by which CloudWatch Logs invokes a function. In China its name has the Region in it, and may have it elsewhere.
+    #[must_use]
+    pub fn logs_principals(&self) -> Vec<String> {
+        let (region, partition) = (&self.region, Partition::of(&self.region));
+        let regional = format!("logs.{region}.{}", partition.suffix);
+        if partition.name == "aws-cn" { vec![regional] } else { vec!["logs.amazonaws.com".to_owned(), regional] }
+    }
+
     /// The command that lets CloudWatch Logs invoke a function again, by its name or ARN.
     #[must_use]
     pub fn give_back(&self, function: &str) -> String {
         let Self { account, region, .. } = self;
         let source = self.arn("logs", "log-group:*");
-        let principal = match Partition::of(region).name {
-            "aws-cn" => format!("logs.{region}.amazonaws.com.cn"),
-            _ => "logs.amazonaws.com".to_owned(),
-        };
+        let principal = &self.logs_principals()[0];
         format!(
             "give it back: aws lambda add-permission --region {region} --function-name {function} --statement-id logs \
              --action lambda:InvokeFunction --principal {principal} --source-account {account} \

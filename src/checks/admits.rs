@@ -3,18 +3,20 @@
 use serde_json::Value;
 use wildmatch::WildMatch;
 
-/// Whether a function's policy lets a service of one of these names invoke it for `source`, an ARN; `None` where it says something that is not
-/// understood here: a condition on something else, or a denial.
+/// Whether a function's policy lets a service of one of these names invoke it for `source`, an ARN; `None` where it says
+/// something that is not understood here: a condition on something else, or a denial.
 pub(super) fn admits(policy: &Value, principals: &[String], source: &str, account: &str) -> Option<bool> {
     let statements = policy["Statement"].as_array().map(Vec::as_slice).unwrap_or_default();
     let says: Vec<Option<bool>> =
         statements.iter().map(|statement| allows(statement, principals, source, account)).collect();
     let denies = statements.iter().any(|statement| statement["Effect"] != "Allow");
-    match () {
-        () if !denies && says.contains(&Some(true)) => Some(true),
-        () if denies || says.contains(&None) => None,
-        () => Some(false),
+    if denies {
+        return None;
     }
+    if says.contains(&Some(true)) {
+        return Some(true);
+    }
+    if says.contains(&None) { None } else { Some(false) }
 }
 
 /// Whether a statement allows it, as far as that is understood.

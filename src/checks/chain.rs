@@ -6,7 +6,6 @@ use hyper::Method;
 use logctl_core::{
     dead_letter::{ASIDE, FAILED_INVOCATIONS, LetterKind},
     names::Function,
-    partition::Partition,
 };
 use logctl_sink::aws::{AwsClient, AwsError, FunctionStatus, Rule, RuleTarget, s3::Bucket};
 use serde_json::{Value, json};
@@ -14,8 +13,11 @@ use strum::IntoEnumIterator as _;
 
 use super::{Check, Status, Stop, admits::admits, preflight::recording};
 use crate::{
-    aws::{Aws, trail},
-    deploy::{DeployedStack, stack::Phase},
+    aws::{Aws, Target, trail},
+    deploy::{
+        DeployedStack,
+        stack::{Phase, mend},
+    },
     domain::DomainError,
     error::Error,
     words::count,
@@ -109,10 +111,7 @@ impl<'a> Chain<'a> {
             Phase::Dead => {
                 broken("it has never worked, or goes; remove it with: logctl teardown; then: logctl bootstrap")
             }
-            Phase::Damaged => broken(&format!(
-                "mend the cause, then: aws cloudformation continue-update-rollback --stack-name {name}; \
-                 or remove it with: logctl teardown"
-            )),
+            Phase::Damaged => broken(&mend(name)),
         }
     }
 
@@ -136,7 +135,8 @@ impl<'a> Chain<'a> {
             return Ok(broken(format!("rule {name} {what}")).hint(REPAIR));
         }
         let source = self.aws.target.arn("events", &format!("rule/{name}"));
-        Ok(match self.admits(id, &function, &self.principals("events"), &source).await? {
+        let policy = self.policy(id, &function).await?;
+        Ok(match admits(&policy, &["events.amazonaws.com".to_owned()], &source, &self.aws.target.account) {
             Some(true) => Check::ok(id, format!("rule {name} is on and calls its function")),
             Some(false) => broken(format!("rule {name} may not call {function}")).hint(format!(
                 "give it back: aws lambda add-permission --region {region} --function-name {function} --statement-id rule \
@@ -162,17 +162,13 @@ impl<'a> Chain<'a> {
         if target.input.is_some() {
             return Some("hands something else to its function".to_owned());
         }
-        let own: Vec<String> = Function::iter().map(|function| self.log_of(function)).collect();
+        let own: Vec<String> = Function::iter().map(|function| self.stack.name.log_group(function)).collect();
         let detail = json!({
             "eventSource": ["logs.amazonaws.com"], "eventName": ["CreateLogGroup"], "errorCode": [{"exists": false}],
             "requestParameters": {"logGroupName": [{"anything-but": own}]},
         });
         let wanted = json!({"source": ["aws.logs"], "detail-type": ["AWS API Call via CloudTrail"], "detail": detail});
         (rule.pattern.as_ref() != Some(&wanted)).then(|| "looks for something else than new log groups".to_owned())
-    }
-
-    fn log_of(&self, function: Function) -> String {
-        format!("/aws/lambda/{}", self.stack.name.function(function))
     }
 
     /// Whether a function is there and able to run.
@@ -217,12 +213,9 @@ impl<'a> Chain<'a> {
     /// Whether new groups wait because they could not be subscribed.
     async fn queue(&self) -> Result<Check, Stop> {
         const ID: &str = "queue";
-        let Some(url) = self.thing(ID, "RuleDeadLetters")? else {
-            return Ok(Check::new(ID, Status::Broken, "the queue of what could not be subscribed is gone").hint(REPAIR));
-        };
-        let Some(depth) = self.depth(ID, url).await? else {
-            return Ok(Check::new(ID, Status::Broken, "the queue of what could not be subscribed is gone").hint(REPAIR));
-        };
+        let gone = || Check::new(ID, Status::Broken, "the queue of what could not be subscribed is gone").hint(REPAIR);
+        let Some(url) = self.thing(ID, "RuleDeadLetters")? else { return Ok(gone()) };
+        let Some(depth) = self.depth(ID, url).await? else { return Ok(gone()) };
         Ok(match depth {
             0 => Check::ok(ID, "no new log group waits to be subscribed"),
             waiting => {
@@ -255,7 +248,10 @@ impl<'a> Chain<'a> {
             "Enabled" | "Enabling" | "Creating" | "Updating" => {
                 if source.last_processing_result.starts_with("PROBLEM") {
                     let says = format!("new log groups are not looked at again: {}", source.last_processing_result);
-                    broken(says, &format!("see its log: aws logs tail {}", self.log_of(Function::Subscriber)))
+                    broken(
+                        says,
+                        &format!("see its log: aws logs tail {}", self.stack.name.log_group(Function::Subscriber)),
+                    )
                 } else {
                     Check::ok(ID, "new log groups are looked at a second time")
                 }
@@ -280,12 +276,13 @@ impl<'a> Chain<'a> {
     async fn permission(&self) -> Result<Check, Stop> {
         const ID: &str = "permission";
         let name = self.stack.name.function(Function::Forwarder);
-        let mut says = Vec::new();
+        let policy = self.policy(ID, &name).await?;
+        let Target { account, .. } = &self.aws.target;
         // Nobody has groups of these names: who admits both admits all.
-        for group in ["any", "/zz.9#Z/none_of-ours"] {
+        let says = ["any", "/zz.9#Z/none_of-ours"].map(|group| {
             let source = self.aws.target.arn("logs", &format!("log-group:{group}:*"));
-            says.push(self.admits(ID, &name, &self.principals("logs"), &source).await?);
-        }
+            admits(&policy, &self.aws.target.logs_principals(), &source, account)
+        });
         Ok(if says.contains(&Some(false)) {
             let says = "CloudWatch Logs may not invoke the forwarder for every log group, and drops what it has";
             Check::new(ID, Status::Broken, says).hint(self.aws.target.give_back(&name))
@@ -294,16 +291,6 @@ impl<'a> Chain<'a> {
         } else {
             Check::ok(ID, "CloudWatch Logs may deliver to the forwarder")
         })
-    }
-
-    /// By which names a service calls a function. In China that of CloudWatch Logs has the Region in it, and may have it elsewhere.
-    fn principals(&self, service: &str) -> Vec<String> {
-        let (region, partition) = (&self.aws.target.region, Partition::of(&self.aws.target.region));
-        match (service, partition.name) {
-            ("logs", "aws-cn") => vec![format!("logs.{region}.{}", partition.suffix)],
-            ("logs", _) => vec!["logs.amazonaws.com".to_owned(), format!("logs.{region}.{}", partition.suffix)],
-            _ => vec![format!("{service}.amazonaws.com")],
-        }
     }
 
     /// What waits in the bucket.
@@ -390,23 +377,17 @@ impl<'a> Chain<'a> {
         Check::new("template", Status::Broken, says).hint("have it installed again: logctl bootstrap --set-up")
     }
 
-    /// Whether a function lets a service invoke it for `source`; `None` where its policy has what is not understood.
-    async fn admits(
-        &self,
-        id: &'static str,
-        function: &str,
-        principals: &[String],
-        source: &str,
-    ) -> Result<Option<bool>, Stop> {
+    /// Who may invoke a function, which must be there.
+    async fn policy(&self, id: &'static str, function: &str) -> Result<Value, Stop> {
         let policy = self.aws.call_signed("lambda", || self.client.function_policy(function)).await;
         if let Some(policy) = self.read(id, &format!("who may invoke {function}"), policy)? {
-            return Ok(admits(&policy, principals, source, &self.aws.target.account));
+            return Ok(policy);
         }
         // Lambda says the same of a function without a policy and of none.
         let name = function.rsplit(':').next().unwrap_or(function);
         let there = self.aws.call_signed("lambda", || self.client.function(name)).await;
         match self.read(id, name, there)? {
-            Some(_) => Ok(Some(false)),
+            Some(_) => Ok(Value::Null),
             None => {
                 Err(Stop::At(Check::new(id, Status::Unknown, format!("there is no function {name} to be invoked"))))
             }

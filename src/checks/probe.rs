@@ -168,7 +168,7 @@ impl Underway<'_> {
         };
         let broken = |says: String| Check::new(ID, Status::Broken, says);
         if let Some(why) = invoked.failed {
-            let log = self.log_of(Function::Forwarder);
+            let log = self.probe.stack.name.log_group(Function::Forwarder);
             return Ok(broken(format!("the forwarder fails: {why}")).hint(format!("see its log: aws logs tail {log}")));
         }
         let Some(line) = invoked.log.lines().find_map(metrics_line) else {
@@ -194,26 +194,25 @@ impl Underway<'_> {
     /// Puts an event into the group once that is subscribed, and waits until it can be found.
     async fn whole(&self) -> Result<Vec<Check>, Error> {
         const ID: &str = "probe";
-        match self.sent().await {
+        match self.follow().await {
             Ok(checks) => Ok(checks),
             Err(error) => Ok(vec![Check::unknown(ID, error)?]),
         }
     }
 
-    async fn sent(&self) -> Result<Vec<Check>, Error> {
+    async fn follow(&self) -> Result<Vec<Check>, Error> {
         let progress = self.probe.progress;
         progress.note("waiting for the rule to subscribe a new log group");
-        if self.in_time(async || self.is_subscribed().await).await?.is_none() {
+        let streamed = self.is_streamed_by_policy().await?;
+        if !streamed && self.in_time(async || self.filter().await).await?.is_none() {
             return Ok(vec![self.not_subscribed().await?]);
         }
         let subscribed = self.begun.elapsed();
         self.put().await?;
         let put = Instant::now();
         progress.note("waiting for an event to be searchable");
-        let found = match self.in_time(async || self.found().await).await {
-            Ok(Some(found)) => found,
-            Ok(None) => return Ok(vec![self.not_indexed().await?]),
-            Err(error) => return Ok(vec![Check::unknown("probe", error)?]),
+        let Some(found) = self.in_time(async || self.found().await).await? else {
+            return Ok(vec![self.not_indexed().await?]);
         };
         let arrived = Check::ok(
             "probe",
@@ -259,7 +258,7 @@ impl Underway<'_> {
     /// Who had heard of the group, where nobody has subscribed it.
     async fn not_subscribed(&self) -> Result<Check, Error> {
         let broken = |says: String| Check::new("probe", Status::Broken, says);
-        let log = self.log_of(Function::Subscriber);
+        let log = self.probe.stack.name.log_group(Function::Subscriber);
         let made = format!("a new log group was not subscribed within {}", seconds(self.probe.wait));
         let range = from(self.probe.now);
         let lines = past::holding(self.probe.aws, &self.limiter, &log, &range, &self.group).await;
@@ -294,7 +293,7 @@ impl Underway<'_> {
                 "{late}: the domain had it last, which does not show what the forwarder has indexed either"
             )));
         }
-        let log = self.log_of(Function::Forwarder);
+        let log = self.probe.stack.name.log_group(Function::Forwarder);
         let hint = format!("see its log: aws logs tail {log}");
         let range = from(self.probe.now);
         let calls = past::holding(self.probe.aws, &self.limiter, &log, &range, "Indexed").await;
@@ -321,14 +320,15 @@ impl Underway<'_> {
         }
     }
 
-    /// Whether the group's events are delivered: by a filter, or by the account policy.
-    async fn is_subscribed(&self) -> InTime<()> {
-        let calls = FilterCalls::new(self.probe.aws, &self.limiter);
-        if calls.since(&self.group, self.probe.forwarder).await?.is_some() {
-            return Ok(Some(()));
-        }
-        let policy = policy::read(self.probe.aws).await?.map(|(_, policy)| policy);
-        Ok(policy.filter(|policy| policy.complete && policy.destination == self.probe.forwarder).map(drop))
+    /// Whether the account policy delivers the group's events, so that it gets no filter.
+    async fn is_streamed_by_policy(&self) -> Result<bool, Error> {
+        let policy = policy::read(self.probe.aws).await?;
+        Ok(policy.is_some_and(|(_, policy)| policy.complete && policy.destination == self.probe.forwarder))
+    }
+
+    /// Since when the group has our filter, once it has.
+    async fn filter(&self) -> InTime<Timestamp> {
+        FilterCalls::new(self.probe.aws, &self.limiter).since(&self.group, self.probe.forwarder).await
     }
 
     /// The documents of the event that takes the whole way.
@@ -495,10 +495,6 @@ impl Underway<'_> {
     /// What the events say. It names the group, by which it is found again.
     fn message(&self) -> String {
         format!("logctl doctor looks whether this arrives: {}", self.group)
-    }
-
-    fn log_of(&self, function: Function) -> String {
-        format!("/aws/lambda/{}", self.probe.stack.name.function(function))
     }
 
     /// Now, in milliseconds since 1970.

@@ -17,7 +17,7 @@ use crate::{
         change_set::{ChangeSet, Draft, Verdict, with_change_set},
         operation::{INTERVAL, LOOKS, Operation},
         settings::TEMPLATE,
-        stack::{Phase, Status},
+        stack::{Phase, Status, mend},
     },
     domain::read_certificate,
     error::{Error, Kind},
@@ -286,14 +286,6 @@ fn way_on(name: &StackName, status: &str) -> String {
         Phase::Stands => "the old version is in place again; mend the cause and deploy again".to_owned(),
         Phase::InProgress | Phase::Shell => "see the stack's events in the CloudFormation console".to_owned(),
     }
-}
-
-/// What to do with a stack whose way back has failed.
-fn mend(name: &StackName) -> String {
-    format!(
-        "mend the cause, then: aws cloudformation continue-update-rollback --stack-name {name}; \
-         or remove it with: logctl teardown"
-    )
 }
 
 /// The longest name of a stack of which the names of its roles can be made: 64 signs, with the Region.

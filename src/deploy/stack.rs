@@ -220,6 +220,15 @@ pub async fn describe(aws: &Aws, name: &str) -> Result<Option<types::Stack>, Cal
     }
 }
 
+/// What to do with a stack whose way back has failed.
+#[must_use]
+pub fn mend(name: &StackName) -> String {
+    format!(
+        "mend the cause, then: aws cloudformation continue-update-rollback --stack-name {name}; \
+         or remove it with: logctl teardown"
+    )
+}
+
 #[cfg(test)]
 pub(crate) mod examples {
     /// A stack as CloudFormation describes it; `more` is put inside of it.

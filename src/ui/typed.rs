@@ -11,13 +11,14 @@ pub struct Typed {
     ours: String,
     /// Options for the AWS CLI, by their names.
     theirs: Vec<(&'static str, String)>,
-    /// Commands of logctl.
-    commands: Vec<String>,
+    /// Commands of logctl, asked for where a hint names one.
+    commands: Option<fn() -> Vec<String>>,
 }
 
 impl Typed {
     /// Of a command line, with the names of all commands.
-    pub fn new(global: &Global, commands: impl Iterator<Item = String>) -> Self {
+    #[must_use]
+    pub fn new(global: &Global, commands: fn() -> Vec<String>) -> Self {
         let Global { aws, stack, .. } = global;
         let option = |name: &'static str, value: Option<&str>| Some((name, value?.to_owned()));
         let theirs: Vec<_> = [option("--profile", aws.profile.as_deref()), option("--region", aws.region.as_deref())]
@@ -26,12 +27,16 @@ impl Typed {
             .collect();
         let stack = option("--stack", stack.as_ref().map(StackName::as_str));
         let ours: Vec<String> = theirs.iter().chain(&stack).map(|(name, value)| format!(" {name} {value}")).collect();
-        Self { ours: ours.concat(), theirs, commands: commands.collect() }
+        Self { ours: ours.concat(), theirs, commands: Some(commands) }
     }
 
     /// A hint whose commands go the same way.
     #[must_use]
     pub fn follow(&self, hint: &str) -> String {
+        if self.ours.is_empty() {
+            return hint.to_owned();
+        }
+        let commands = self.commands.map(|names| names()).unwrap_or_default();
         let mut followed = String::new();
         let mut rest = hint;
         while let Some(at) = ["logctl ", "aws "].iter().filter_map(|name| rest.find(name)).min() {
@@ -45,7 +50,7 @@ impl Typed {
                 continue;
             }
             match program {
-                "logctl" if self.commands.iter().any(|known| known == command) => {
+                "logctl" if commands.iter().any(|known| known == command) => {
                     followed += command;
                     rest = &rest[command.len()..];
                     // It may have been told already.
@@ -85,8 +90,7 @@ mod tests {
     fn hints_go_where_the_run_went(typed: &str, hint: &str, expected: &str) {
         let command = Global::augment_args(Command::new("logctl").no_binary_name(true));
         let global = Global::from_arg_matches(&command.get_matches_from(typed.split_whitespace())).unwrap();
-        let commands = ["backfill", "bootstrap", "audit"].map(str::to_owned);
-        let typed = Typed::new(&global, commands.into_iter());
+        let typed = Typed::new(&global, || ["backfill", "bootstrap", "audit"].map(str::to_owned).into());
         assert_eq!(typed.follow(hint), expected);
         assert_eq!(typed.follow(expected), expected, "once is enough");
     }

@@ -110,6 +110,12 @@ impl StackName {
         format!("logctl-{self}-redrive")
     }
 
+    /// The log group of one of the stack's functions.
+    #[must_use]
+    pub fn log_group(&self, function: Function) -> String {
+        format!("/aws/lambda/{}", self.function(function))
+    }
+
     /// What the names of the log groups begin with by which the stack is probed.
     #[must_use]
     pub fn probes(&self) -> String {

@@ -30,7 +30,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// How long one call may take, unless the caller says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Headers by which AWS tells the id of a request: each answer has one of them, and nobody else's has:
+/// Headers by which AWS tells the id of a request; an answer without one is taken for somebody else's:
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html>.
 pub const REQUEST_IDS: [&str; 2] = ["x-amzn-requestid", "x-amz-request-id"];
 
