@@ -88,14 +88,12 @@ def _revert_drift():
         if _drifted.get() is None:
             return diff(old, new, resources, *rest)
         old = copy.deepcopy(old)
-        known = {"Resources": copy.deepcopy(old.get("Resources", old))}
-        of = known["Resources"]
         for name, actual in _drifted.get().items():
-            if name in of and actual is None:
-                del of[name]
-            elif name in of:
-                of[name].setdefault("Properties", {}).update(actual)
-        return diff({**old, **known} if "Resources" in old else of, new, resources, *rest)
+            if actual is None:
+                old["Resources"].pop(name, None)
+            elif name in old["Resources"]:
+                old["Resources"][name].setdefault("Properties", {}).update(actual)
+        return diff(old, new, resources, *rest)
 
     def created(params):
         stack = _stacks.get(helpers._p(params, "StackName"))

@@ -71,6 +71,16 @@ mod tests {
     use crate::aws::mocked::Account;
 
     #[tokio::test]
+    async fn deliveries_that_failed_are_added_up() {
+        let answer = "<Datapoints><member><Sum>2.0</Sum></member><member><Sum>1.0</Sum></member></Datapoints>";
+        for (answer, failed) in [(answer, Some(3)), ("<Datapoints/>", None)] {
+            let account = Account::new(&[("GetMetricStatistics", 200, answer)]).await;
+            let found = failed_deliveries(&account.aws().await, "/a", "ours", Timestamp::UNIX_EPOCH).await;
+            assert_eq!(found, Ok(failed));
+        }
+    }
+
+    #[tokio::test]
     async fn days_with_figures_are_averaged() {
         let answer = "<Datapoints><member><Sum>3.0E9</Sum></member><member><Sum>1.0E9</Sum></member></Datapoints>";
         let account = Account::new(&[("GetMetricStatistics", 200, answer)]).await;

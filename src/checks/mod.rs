@@ -6,10 +6,12 @@ pub mod drift;
 pub mod preflight;
 pub mod probe;
 
+use logctl_core::names::IndexPrefix;
 use serde::Serialize;
+use serde_json::{Value, json};
 use strum::Display;
 
-use crate::error::Error;
+use crate::{aws::Target, error::Error};
 
 /// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display)]
@@ -64,6 +66,19 @@ impl Check {
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
+}
+
+/// Where the events of a stack are searched.
+#[must_use]
+pub fn search_path(prefix: &IndexPrefix) -> String {
+    format!("/{}/_search?ignore_unavailable=true&allow_no_indices=true", prefix.indices())
+}
+
+/// What the documents of a log group of this account and Region hold; a group of its name may be there in another.
+#[must_use]
+pub fn of_group(target: &Target, group: &str) -> Vec<Value> {
+    let terms = [("@log_group", group), ("@owner", &target.account), ("@region", &target.region)];
+    terms.into_iter().map(|(name, value)| json!({"term": {name: value}})).collect()
 }
 
 /// Why a look ended early.

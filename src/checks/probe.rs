@@ -9,14 +9,14 @@ use logctl_core::{
     dead_letter::{DeadLetter, LetterKind, key},
     event_id::event_id,
     names::Function,
-    service::NOT_FOUND,
+    service::{ALREADY_EXISTS, NOT_FOUND},
 };
 use logctl_sink::{aws::AwsClient, domain::gzip, replay::Lines};
 use serde_json::{Value, json};
 use strum::IntoEnumIterator as _;
 use tokio::time::{Instant, sleep};
 
-use super::{Check, Status, chain};
+use super::{Check, Status, chain, of_group, search_path};
 use crate::{
     aws::{Aws, RateLimiter, filters::FilterCalls, groups, metrics, past, policy},
     deploy::DeployedStack,
@@ -184,7 +184,11 @@ impl Underway<'_> {
             return Ok(Check::ok(ID, format!("the forwarder has indexed an event in {} ms", number("Took"))));
         }
         let why = match self.letter(&self.direct).await {
-            Ok(why) => why.unwrap_or_else(|| "its dead letter was not found".to_owned()),
+            Ok(Some(why)) => {
+                self.kept.set(self.kept.get() + 1);
+                why
+            }
+            Ok(None) => "its dead letter was not found".to_owned(),
             Err(error) => error.unless_logged_out()?.one_line(),
         };
         Ok(broken(format!("the forwarder could not index an event: {why}"))
@@ -278,6 +282,7 @@ impl Underway<'_> {
         let broken = |says: String| Check::new("probe", Status::Broken, says);
         let late = format!("an event was not searchable within {}", seconds(self.probe.wait));
         if let Some(why) = self.letter(&self.whole).await? {
+            self.kept.set(self.kept.get() + 1);
             return Ok(broken(format!("{late}: the forwarder had it last, and keeps it as a dead letter: {why}"))
                 .hint("see what waits with: logctl replay --dry-run"));
         }
@@ -337,15 +342,12 @@ impl Underway<'_> {
         Ok(Some(found).filter(|found| !found.is_empty()))
     }
 
-    /// Documents of a group, of one of its streams alone where one is named. The same name may be there in another account.
+    /// Documents of a group, of one of its streams alone where one is named.
     async fn documents(&self, group: &str, stream: Option<&str>) -> Result<Vec<Found>, DomainError> {
-        let prefix = &self.probe.stack.settings.prefix;
-        let path = format!("/{prefix}-2*,{prefix}-outlier*/_search?ignore_unavailable=true&allow_no_indices=true");
-        let target = &self.probe.aws.target;
-        let mut terms = vec![("@log_group", group), ("@owner", &target.account), ("@region", &target.region)];
-        terms.extend(stream.map(|stream| ("@log_stream", stream)));
-        let terms: Vec<Value> = terms.into_iter().map(|(name, value)| json!({"term": {name: value}})).collect();
-        let query = json!({"size": PAGE, "_source": false, "query": {"bool": {"filter": terms}}});
+        let mut filter = of_group(&self.probe.aws.target, group);
+        filter.extend(stream.map(|stream| json!({"term": {"@log_stream": stream}})));
+        let query = json!({"size": PAGE, "_source": false, "query": {"bool": {"filter": filter}}});
+        let path = search_path(&self.probe.stack.settings.prefix);
         let answer = self.domain.send(Method::POST, &path, Some(&query)).await?;
         let hits = answer.pointer("/hits/hits").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let text = |hit: &Value, name: &str| hit[name].as_str().map(str::to_owned);
@@ -371,7 +373,6 @@ impl Underway<'_> {
                             .is_some_and(|origin| origin.log_group == self.group && origin.log_stream == stream)
                     };
                     if let Some(letter) = letters.into_iter().find(ours) {
-                        self.kept.set(self.kept.get() + 1);
                         return Ok(Some(letter.reason.into_owned()));
                     }
                 }
@@ -385,7 +386,7 @@ impl Underway<'_> {
         match aws.limited(&self.limiter, || client.create_log_group().log_group_name(&self.group).send()).await {
             Ok(_) => Ok(()),
             // The answer of a call before was lost: nobody else makes a group of this name.
-            Err(error) if error.code() == Some("ResourceAlreadyExistsException") => Ok(()),
+            Err(error) if error.code() == Some(ALREADY_EXISTS) => Ok(()),
             Err(error) => Err(aws.explain("cannot make a log group for the probe", &error)),
         }
     }
@@ -395,7 +396,7 @@ impl Underway<'_> {
         let stream = || client.create_log_stream().log_group_name(&self.group).log_stream_name(&self.whole).send();
         let failed = "cannot put an event into the probe's log group";
         match aws.limited(&self.limiter, stream).await {
-            Err(error) if error.code() != Some("ResourceAlreadyExistsException") => {
+            Err(error) if error.code() != Some(ALREADY_EXISTS) => {
                 return Err(aws.explain(failed, &error));
             }
             _ => {}

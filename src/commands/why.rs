@@ -11,7 +11,7 @@ use super::{doctor::Links, group_report::role, read_account};
 use crate::{
     args::{GroupGlob, GroupSelection, Rate, ReportFormat},
     aws::{Aws, RateLimiter, filters::FilterCalls, groups},
-    checks::{Check, Status, chain::Chain},
+    checks::{Check, Status, chain::Chain, of_group, search_path},
     context::Context,
     deploy::DeployedStack,
     error::{Error, Kind},
@@ -132,17 +132,13 @@ async fn arrived(aws: &Aws, stack: &DeployedStack, group: &str, now: Timestamp) 
         Ok(client) => client,
         Err(error) => return Check::unknown(ID, error),
     };
-    let prefix = &stack.settings.prefix;
-    let path = format!("/{prefix}-2*,{prefix}-outlier*/_search?ignore_unavailable=true&allow_no_indices=true");
+    let mut filter = of_group(&aws.target, group);
+    // There may be events of a time that has not come.
+    filter.push(json!({"range": {"@timestamp": {"lte": newest.as_millisecond()}}}));
     let query = json!({
-        "size": 1, "_source": false, "sort": [{"@timestamp": "desc"}],
-        // A group of this name may be there in another account, and an event of a time that has not come.
-        "query": {"bool": {"filter": [
-            {"term": {"@log_group": group}}, {"term": {"@owner": aws.target.account}},
-            {"term": {"@region": aws.target.region}}, {"range": {"@timestamp": {"lte": newest.as_millisecond()}}},
-        ]}},
+        "size": 1, "_source": false, "sort": [{"@timestamp": "desc"}], "query": {"bool": {"filter": filter}},
     });
-    let found = match client.send(Method::POST, &path, Some(&query)).await {
+    let found = match client.send(Method::POST, &search_path(&stack.settings.prefix), Some(&query)).await {
         Ok(found) => found,
         Err(error) => return Ok(Check::new(ID, Status::Unknown, Error::from(error).one_line())),
     };

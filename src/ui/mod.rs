@@ -207,8 +207,6 @@ impl Ui {
             Ok(answer) if ["y", "yes"].contains(&answer.as_str()) => Ok(()),
             Ok(_) => Err(Error::new(Kind::Interrupted, "declined; nothing was changed")),
             Err(_) => {
-                // Ctrl-C leaves the prompt as it is, without a cursor.
-                let _ = console::Term::stderr().show_cursor();
                 let _ = writeln!(self.err);
                 Err(Error::new(Kind::Interrupted, "interrupted; nothing was changed"))
             }

@@ -71,7 +71,7 @@ impl Typed {
 }
 
 /// Commands of the AWS CLI that hints name.
-const SERVICES: [&str; 8] = ["account", "cloudformation", "cloudtrail", "iam", "lambda", "logs", "s3", "sqs"];
+const SERVICES: [&str; 7] = ["account", "cloudformation", "lambda", "logs", "opensearch", "s3", "sqs"];
 
 #[cfg(test)]
 mod tests {

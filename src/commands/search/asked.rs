@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use logctl_core::level::Level;
+use logctl_core::{level::Level, names::IndexPrefix};
 use serde_json::{Value, json};
 
 use super::{Language, SearchArgs, lists};
@@ -76,8 +76,8 @@ impl Asked {
 
     /// The searches, each for a part of the answer.
     #[must_use]
-    pub fn searches(&self, prefix: &str) -> Vec<Search> {
-        let indices = format!("{prefix}-2*,{prefix}-outlier*");
+    pub fn searches(&self, prefix: &IndexPrefix) -> Vec<Search> {
+        let indices = prefix.indices();
         let search = |Compiled { clause, verdict }: &Compiled| Search {
             indices: indices.clone(),
             clause: all(&[std::slice::from_ref(clause), self.flags.as_slice()].concat()),

@@ -29,7 +29,7 @@ pub struct Connected {
     /// The way there.
     pub client: DomainClient,
     /// What the names of its indices begin with.
-    pub prefix: String,
+    pub prefix: IndexPrefix,
     /// Whose it is.
     pub place: Place,
     /// The account and its stack, where the domain is known by them.
@@ -151,7 +151,7 @@ pub async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<Connected, E
     };
     Ok(Connected {
         client: domain.client(&aws, timeout).await?,
-        prefix: prefix.unwrap_or_else(|| stack.settings.prefix.clone()).to_string(),
+        prefix: prefix.unwrap_or_else(|| stack.settings.prefix.clone()),
         place,
         stack: Some((aws, stack)),
     })
@@ -198,7 +198,7 @@ async fn by_endpoint(
     };
     let place = Place { account: None, region: None, text: format!("the domain at {endpoint}") };
     let client = DomainClient::new(endpoint, auth, Network::new(cx.env).client(None)?, timeout);
-    Ok(Connected { client, prefix: prefix.to_string(), place, stack: None })
+    Ok(Connected { client, prefix, place, stack: None })
 }
 
 #[cfg(test)]

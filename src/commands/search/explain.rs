@@ -1,5 +1,7 @@
 //! `--explain`: how a query was read, what the domain would be asked, and the same question for other tools.
 
+use logctl_core::names::IndexPrefix;
+
 use super::{
     Language, SearchArgs,
     asked::{Asked, with_flags},
@@ -31,7 +33,7 @@ pub fn show(args: &SearchArgs, asked: &Asked, ui: &mut Ui) -> Result<(), Error> 
             );
         }
     }
-    let requests = asked.searches("");
+    let requests = asked.searches(&IndexPrefix::default());
     requests.iter().try_for_each(|search| {
         ui.line(&serde_json::to_string_pretty(&search.body(asked.limit, None)).unwrap_or_default())
     })

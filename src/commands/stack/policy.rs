@@ -195,6 +195,12 @@ fn boundary(settings: Option<&StackSettings>) -> Value {
     }
 }
 
+/// What is done with roles under a boundary, if there is one: then nobody takes it away.
+fn on_bound_roles(boundary: &Value) -> Vec<&'static str> {
+    let without = boundary.is_null().then_some("iam:DeleteRolePermissionsBoundary");
+    BOUND_ROLES.iter().copied().chain(without).collect()
+}
+
 /// The same under a condition.
 fn under(mut statement: Value, condition: Value) -> Value {
     if !condition.is_null() {
@@ -208,10 +214,6 @@ fn deployer(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
     let settings = deployed.map(|stack| &stack.settings);
     let boundary = boundary(settings);
     let path = settings.map_or("/", |settings| settings.role_path.as_str());
-    let mut bound = BOUND_ROLES.to_vec();
-    if boundary.is_null() {
-        bound.push("iam:DeleteRolePermissionsBoundary"); // Else nobody of them takes it away.
-    }
     let mut more = Vec::new();
     if settings.is_some_and(|settings| !settings.subnets.is_empty()) {
         let actions = ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"];
@@ -259,7 +261,7 @@ fn deployer(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
             names.target.arn("lambda", "event-source-mapping:*"),
         ),
         roles("Roles", ROLES, names, path),
-        under(roles("BoundRoles", &bound, names, path), boundary.clone()),
+        under(roles("BoundRoles", &on_bound_roles(&boundary), names, path), boundary.clone()),
         under(
             roles("PassRoles", &["iam:PassRole"], names, path),
             json!({"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}),
@@ -282,6 +284,18 @@ fn deployer(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
 mod tests {
     use super::*;
     use crate::aws::mocked::target;
+
+    #[test]
+    fn nobody_takes_a_boundary_away() {
+        let arn = "arn:aws:iam::123456789012:policy/bound";
+        let bound = StackSettings { permissions_boundary: arn.to_owned(), ..StackSettings::default() };
+        assert_eq!(boundary(Some(&bound)), json!({"StringEquals": {"iam:PermissionsBoundary": arn}}));
+        for (settings, may) in [(bound, false), (StackSettings::default(), true)] {
+            let actions = on_bound_roles(&boundary(Some(&settings)));
+            assert_eq!(actions.contains(&"iam:DeleteRolePermissionsBoundary"), may);
+            assert!(actions.contains(&"iam:PutRolePolicy"));
+        }
+    }
 
     #[test]
     fn whoever_may_more_may_all_that_others_may() {

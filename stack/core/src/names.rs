@@ -173,6 +173,15 @@ name! {
     IndexPrefix
 }
 
+impl IndexPrefix {
+    /// The indices of this prefix, as a search names them: years, and not `PREFIX-*`, which would also be every index of a
+    /// prefix that begins with this one.
+    #[must_use]
+    pub fn indices(&self) -> String {
+        format!("{self}-2*,{self}-outlier*")
+    }
+}
+
 /// The prefix of a stack to which nobody has given another.
 impl Default for IndexPrefix {
     fn default() -> Self {

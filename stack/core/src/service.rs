@@ -9,6 +9,9 @@ pub const LIMIT_EXCEEDED: &str = "LimitExceededException";
 /// The code of a group or filter that is gone.
 pub const NOT_FOUND: &str = "ResourceNotFoundException";
 
+/// The code of a group or stream that is there already.
+pub const ALREADY_EXISTS: &str = "ResourceAlreadyExistsException";
+
 /// Whether a code asks to come back later. CloudWatch Logs says so with HTTP 400, so the status tells nothing.
 #[must_use]
 pub fn is_throttling(code: &str) -> bool {

@@ -161,9 +161,7 @@ impl Subscriber {
         let failed = |kind, error: AwsError| Failure::new(kind, format!("{group}: {error}"));
         if look.seen.is_some() {
             // Nothing is subscribed again; and a message does not decide what may be read: the rules do, and the filter.
-            let mut unread = Unread::default();
-            let state = self.decide(&look, &mut unread, deadline).await;
-            let state = state.map_err(|error| failed("NotHandedOver", error))?.map(|decision| decision.state);
+            let state = self.state(&look, deadline).await.map_err(|error| failed("NotHandedOver", error))?;
             let mut line = json!({"group": group, "outcome": "second look"});
             if state.is_some_and(State::delivers) {
                 let handed_over = self.handed_over(&look, deadline).await;
@@ -218,10 +216,15 @@ impl Subscriber {
         patiently(deadline, || self.aws.queue(&self.looks, look, after)).await
     }
 
-    /// What is to be done with a group; `None` where it has gone.
-    async fn decide(&self, look: &Look, unread: &mut Unread, deadline: Instant) -> Result<Option<Decision>, AwsError> {
+    /// What is to be done with a group that belongs to the chain so; `None` where it has gone.
+    async fn decide(
+        &self,
+        look: &Look,
+        chain: Chain,
+        unread: &mut Unread,
+        deadline: Instant,
+    ) -> Result<Option<Decision>, AwsError> {
         let (group, class) = (look.group.as_str(), Class::from_name(look.class.as_deref()));
-        let chain = self.chain(group, unread, deadline).await?;
         let filters = match class {
             Class::Standard => match patiently(deadline, || self.aws.subscription_filters(group, None)).await {
                 Err(error) if error.code() == Some(NOT_FOUND) => return Ok(None),
@@ -235,13 +238,22 @@ impl Subscriber {
         Ok(Some(decide(&facts, &account, Some(&self.stack))))
     }
 
+    /// The state of a group; `None` where it has gone.
+    async fn state(&self, look: &Look, deadline: Instant) -> Result<Option<State>, AwsError> {
+        let mut unread = Unread::default();
+        let chain = self.chain(&look.group, &mut unread, deadline).await?;
+        let decision = self.decide(look, chain, &mut unread, deadline).await?;
+        Ok(decision.map(|decision| decision.state))
+    }
+
     async fn subscribe(&self, look: &Look, unread: &mut Unread, deadline: Instant) -> Result<Outcome, AwsError> {
         let group = look.group.as_str();
+        let chain = self.chain(group, unread, deadline).await?;
         let age = milliseconds((self.clock)()) - look.created;
-        if self.chain(group, unread, deadline).await? == Chain::NoFunction && age < GROWN {
+        if chain == Chain::NoFunction && age < GROWN {
             return Ok(Outcome::PutOff);
         }
-        let Some(decision) = self.decide(look, unread, deadline).await? else { return Ok(Outcome::Gone) };
+        let Some(decision) = self.decide(look, chain, unread, deadline).await? else { return Ok(Outcome::Gone) };
         match &decision.change {
             Some(Change::Put { filter }) => match self.put(group, filter, deadline).await {
                 Ok(()) => Ok(Outcome::Subscribed),
