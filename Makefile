@@ -6,6 +6,8 @@ FUNCTIONS := logs_forwarder log_group_created domain_access
 ARCHIVES := target/functions
 # Tests use the binary as `cargo build` makes it; the functions are built as they are shipped.
 BIN := target/debug/logctl
+# Tests of the system wait more than they work.
+export RUST_TEST_THREADS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
