@@ -1,6 +1,6 @@
 //! The only place that asks the process for its surroundings.
 
-use std::{collections::HashMap, ffi::OsString, str::FromStr};
+use std::{collections::HashMap, ffi::OsString, path::PathBuf, str::FromStr};
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -61,6 +61,19 @@ impl Environment {
     #[must_use]
     pub fn var(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Where facts are kept from one run to the next: the folder of `LOGCTL_CACHE`, or that of the user where there is one:
+    /// <https://specifications.freedesktop.org/basedir-spec/latest/>. An endpoint that was set stands for no account that is
+    /// there tomorrow.
+    #[must_use]
+    pub fn cache(&self, own_endpoint: bool) -> Option<PathBuf> {
+        if let Some(named) = self.var("LOGCTL_CACHE") {
+            return Some(PathBuf::from(named));
+        }
+        let folder = self.var("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+        let folder = folder.or_else(|| Some(PathBuf::from(self.var("HOME")?).join(".cache")));
+        folder.filter(|_| !own_endpoint).map(|folder| folder.join("logctl"))
     }
 
     /// The value of a variable that is set and not empty.

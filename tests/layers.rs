@@ -31,7 +31,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("commands", &["checks", "changes", "inventory", "deploy", "events", "domain", "aws", "query", "ui", "cli"]),
     ("checks", &["deploy", "domain", "aws"]),
     ("changes", &["inventory", "aws"]),
-    ("inventory", &["deploy", "aws"]),
+    ("inventory", &["deploy", "domain", "aws"]),
     ("deploy", &["domain", "aws"]),
     ("events", &["domain", "query"]),
     ("domain", &["aws"]),

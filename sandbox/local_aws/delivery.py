@@ -20,7 +20,7 @@ from ministack.core.responses import error_response_json, get_account_id, get_re
 from ministack.services import cloudwatch_logs as logs
 from ministack.services import eventbridge, lambda_svc
 
-from . import functions, logs_api, trail
+from . import functions, logs_api, metrics, trail
 
 # One process runs for each event under way.
 CONCURRENCY = int(os.environ.get("SANDBOX_ASYNC_CONCURRENCY", "8"))
@@ -60,6 +60,7 @@ def store(group, stream, events):
         for event in events
     ]
     logs._append_log_events(logs._log_groups[group]["streams"][stream], stored)
+    metrics.incoming(group, stored)
     deliver(group, stream, stored)
     logs._fanout_to_live_tail_sessions(group, stream, stored)
 
@@ -164,19 +165,24 @@ def deliver(group, stream, events):
                 "logEvents": selected,
             }
             data = base64.b64encode(gzip.compress(json.dumps(payload).encode())).decode()
-            invoke_asynchronously(destination, {"awslogs": {"data": data}})
+            if invoke_asynchronously(destination, {"awslogs": {"data": data}}):
+                metrics.of_filter("ForwardedLogEvents", group, name, len(selected))
+            else:
+                metrics.of_filter("DeliveryErrors", group, name, len(selected))
 
 
 def invoke_asynchronously(arn, event):
+    """Whether there is such a function; what becomes of its invocation is seen later, if at all."""
     func, config, _ = lambda_svc._get_func_record_for_ref(arn)
     if not func:
-        return
+        return False
 
     def run():
         _asynchronous.set(True)
         lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(func, config), event)
 
     contextvars.copy_context().run(run)
+    return True
 
 
 def dispatch_to_lambda(arn, payload):

@@ -55,7 +55,7 @@ def _checked(put):
         answer = put(data)
         if group is not None and answer[0] < 400:
             filter = group["subscriptionFilters"][data["filterName"]]
-            filter.update({name: data[name] for name in ("emitSystemFields", "fieldSelectionCriteria") if name in data})
+            filter.update({name: data[name] for name in ("emitSystemFields", "fieldSelectionCriteria", "applyOnTransformedLogs") if name in data})
         return answer
 
     return put_subscription_filter

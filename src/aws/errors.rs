@@ -229,7 +229,7 @@ mod tests {
             ),
             (407, "who are you?", "cannot read log groups in eu-west-1: HOST answers 407, \"who are you?\""),
         ] {
-            let account = Account::new(&[("DescribeLogGroups", status, body)]).await;
+            let account = Account::new(&[("ListLogGroups", status, body)]).await;
             let aws = account.aws().await;
             let error = groups::list(&aws, &()).await.unwrap_err();
             assert_eq!(error.one_line(), says.replace("HOST", aws.hosts.all.as_deref().unwrap()));

@@ -10,6 +10,8 @@ use aws_smithy_runtime_api::{
 };
 use logctl_sink::aws::REQUEST_IDS;
 
+use super::Clock;
+
 /// Makes an error of a success without it. The SDK reads no answer of an operation that has nothing to tell, such as
 /// PutSubscriptionFilter, and takes any for a success.
 #[derive(Debug)]
@@ -28,6 +30,29 @@ impl Intercept for Marked {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if is_strange(context.response()) { Err("this is no answer of AWS".into()) } else { Ok(()) }
+    }
+}
+
+/// Tells the clock when AWS has answered.
+#[derive(Debug)]
+pub(super) struct Heard(pub(super) Clock);
+
+#[dyn_dispatch_hint]
+impl Intercept for Heard {
+    fn name(&self) -> &'static str {
+        "Heard"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(date) = context.response().headers().get("date") {
+            self.0.hear(date);
+        }
+        Ok(())
     }
 }
 

@@ -1,16 +1,19 @@
 //! Metrics of CloudWatch.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use jiff::{Span, Timestamp};
-use logctl_sink::aws::xml::texts;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 
-use super::Aws;
+use super::{Aws, Operation};
 use crate::error::Error;
 
+const NAMESPACE: &str = "AWS/Logs";
 /// Days that are looked back.
 const DAYS: i64 = 7;
+/// Metrics of one call, the most that the API takes.
+const METRICS: usize = 500;
 
 /// Bytes of log events that come in on a day, on average over the last week; `None` where there is no figure. The metric without
 /// a dimension is that of the account and Region:
@@ -20,7 +23,7 @@ const DAYS: i64 = 7;
 /// When the metric cannot be read.
 pub async fn incoming_bytes_a_day(aws: &Aws, now: Timestamp) -> Result<Option<f64>, Error> {
     let since = now.checked_sub(Span::new().hours(24 * DAYS)).unwrap_or(now);
-    let days = sums(aws, "IncomingBytes", &[], 86_400, since..now).await?;
+    let days = sums(aws, &[Metric::new("IncomingBytes", &[])], 86_400, &(since..now)).await?.concat();
     // A day that has not begun counts nothing.
     let number = u32::try_from(days.len()).unwrap_or(u32::MAX);
     Ok((number > 0).then(|| days.iter().sum::<f64>() / f64::from(number)))
@@ -32,37 +35,155 @@ pub async fn incoming_bytes_a_day(aws: &Aws, now: Timestamp) -> Result<Option<f6
 /// # Errors
 /// When the metric cannot be read.
 pub async fn failed_deliveries(aws: &Aws, group: &str, filter: &str, since: Timestamp) -> Result<Option<u64>, Error> {
-    let dimensions = [("LogGroupName", group), ("DestinationType", "Lambda"), ("FilterName", filter)];
+    let metric = Metric::of_filter("DeliveryErrors", group, filter);
     let until = since.checked_add(Span::new().hours(24)).unwrap_or(since);
-    let errors = sums(aws, "DeliveryErrors", &dimensions, 60, since..until).await?;
+    let errors = sums(aws, &[metric], 60, &(since..until)).await?.concat();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of ones")]
     Ok((!errors.is_empty()).then(|| errors.iter().sum::<f64>() as u64))
 }
 
-/// What a metric of CloudWatch Logs adds up to in each period of so many seconds for which there is a figure.
-async fn sums(
-    aws: &Aws,
-    metric: &str,
-    dimensions: &[(&str, &str)],
-    period: u32,
-    range: Range<Timestamp>,
-) -> Result<Vec<f64>, Error> {
-    let client = aws.signed().await?;
-    let text = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let time = |time: Timestamp| text(&time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    let mut form = format!(
-        "Action=GetMetricStatistics&Version=2010-08-01&Namespace=AWS%2FLogs&MetricName={metric}\
-         &Period={period}&Statistics.member.1=Sum&StartTime={}&EndTime={}",
-        time(range.start),
-        time(range.end)
-    );
-    for (at, (name, value)) in (1..).zip(dimensions) {
-        let dimension = format!("&Dimensions.member.{at}");
-        form += &format!("{dimension}.Name={name}{dimension}.Value={}", text(value));
+/// A metric of CloudWatch Logs: its name, and its dimensions with their values.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Metric<'a> {
+    namespace: &'static str,
+    #[serde(rename = "MetricName")]
+    name: &'static str,
+    dimensions: Vec<Dimension<'a>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Dimension<'a> {
+    name: Cow<'a, str>,
+    value: Cow<'a, str>,
+}
+
+impl<'a> Metric<'a> {
+    fn new(name: &'static str, dimensions: &[(&'a str, &'a str)]) -> Self {
+        let dimension = |(name, value): &(&'a str, &'a str)| Dimension { name: (*name).into(), value: (*value).into() };
+        Self { namespace: NAMESPACE, name, dimensions: dimensions.iter().map(dimension).collect() }
     }
-    let answer = aws.call_signed("monitoring", || client.query("monitoring", &form)).await;
-    let answer = answer.map_err(|error| aws.explain_signed(&format!("cannot read the metric {metric}"), &error))?;
-    Ok(texts(&answer, "Sum").filter_map(|sum| sum.parse().ok()).collect())
+
+    /// Events, or their bytes, that come into a log group.
+    #[must_use]
+    pub fn incoming(name: &'static str, group: &'a str) -> Self {
+        Self::new(name, &[("LogGroupName", group)])
+    }
+
+    /// What a filter of a log group does with its events: forwards them to a function, or fails to.
+    #[must_use]
+    pub fn of_filter(name: &'static str, group: &'a str, filter: &'a str) -> Self {
+        Self::new(name, &[("LogGroupName", group), ("DestinationType", "Lambda"), ("FilterName", filter)])
+    }
+}
+
+/// Group and name of the filters to functions that a metric of this name has figures of: from the last three hours, or from the
+/// last two weeks.
+///
+/// # Errors
+/// When the metrics cannot be listed.
+pub async fn filters(aws: &Aws, metric: &str, recent: bool) -> Result<Vec<(String, String)>, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Listed {
+        #[serde(default)]
+        metrics: Vec<ListedMetric>,
+        next_token: Option<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct ListedMetric {
+        #[serde(default)]
+        dimensions: Vec<Dimension<'static>>,
+    }
+    const FAILED: &str = "cannot list the metrics of deliveries";
+    let (mut found, mut token) = (Vec::new(), None::<String>);
+    loop {
+        let mut input = json!({
+            "Namespace": NAMESPACE, "MetricName": metric,
+            "Dimensions": [{"Name": "DestinationType", "Value": "Lambda"}, {"Name": "FilterName"}],
+        });
+        if recent {
+            input["RecentlyActive"] = json!("PT3H");
+        }
+        if let Some(token) = &token {
+            input["NextToken"] = json!(token);
+        }
+        let page: Listed = call(aws, Operation::ListMetrics, "ListMetrics", &input, FAILED).await?;
+        found.extend(page.metrics.into_iter().filter_map(|metric| {
+            let value = |name| metric.dimensions.iter().find(|it| it.name == name).map(|it| it.value.to_string());
+            Some((value("LogGroupName")?, value("FilterName")?))
+        }));
+        if page.next_token.is_some() && page.next_token == token {
+            return Err(Error::failed(FAILED).because("AWS gives the same page again and again"));
+        }
+        token = page.next_token;
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// What each metric adds up to in each period of so many seconds for which there is a figure, in no order.
+///
+/// # Errors
+/// When they cannot be read.
+pub async fn sums(
+    aws: &Aws,
+    metrics: &[Metric<'_>],
+    period: u32,
+    range: &Range<Timestamp>,
+) -> Result<Vec<Vec<f64>>, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Output {
+        #[serde(default)]
+        metric_data_results: Vec<Figures>,
+        next_token: Option<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Figures {
+        id: String,
+        #[serde(default)]
+        values: Vec<f64>,
+    }
+    const FAILED: &str = "cannot read the metrics of CloudWatch Logs";
+    let mut sums = vec![Vec::new(); metrics.len()];
+    for (part, metrics) in metrics.chunks(METRICS).enumerate() {
+        let query = |(at, metric)| json!({"Id": format!("m{at}"), "MetricStat": {"Metric": metric, "Period": period, "Stat": "Sum"}});
+        let mut input = json!({
+            "MetricDataQueries": metrics.iter().enumerate().map(query).collect::<Vec<_>>(),
+            "StartTime": range.start.as_second(), "EndTime": range.end.as_second(),
+        });
+        loop {
+            let page: Output = call(aws, Operation::GetMetricData, "GetMetricData", &input, FAILED).await?;
+            for figures in page.metric_data_results {
+                let at = figures.id.strip_prefix('m').and_then(|at| at.parse::<usize>().ok());
+                if let Some(sums) = at.and_then(|at| sums.get_mut(part * METRICS + at)) {
+                    sums.extend(figures.values);
+                }
+            }
+            let Some(token) = page.next_token.filter(|token| input["NextToken"] != **token) else { break };
+            input["NextToken"] = json!(token);
+        }
+    }
+    Ok(sums)
+}
+
+/// CloudWatch speaks JSON, too:
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/Welcome.html>.
+async fn call<T: DeserializeOwned>(
+    aws: &Aws,
+    operation: Operation,
+    name: &str,
+    input: &Value,
+    failed: &str,
+) -> Result<T, Error> {
+    let (client, target) = (aws.signed().await?, format!("GraniteServiceVersion20100801.{name}"));
+    let call = || client.call("monitoring", &target, input);
+    aws.limited_signed(operation, call).await.map_err(|error| aws.explain_signed(failed, &error))
 }
 
 #[cfg(test)]
@@ -70,11 +191,14 @@ mod tests {
     use super::*;
     use crate::aws::mocked::Account;
 
+    fn figures(values: &[f64]) -> String {
+        json!({"MetricDataResults": [{"Id": "m0", "Values": values}]}).to_string()
+    }
+
     #[tokio::test]
     async fn deliveries_that_failed_are_added_up() {
-        let answer = "<Datapoints><member><Sum>2.0</Sum></member><member><Sum>1.0</Sum></member></Datapoints>";
-        for (answer, failed) in [(answer, Some(3)), ("<Datapoints/>", None)] {
-            let account = Account::new(&[("GetMetricStatistics", 200, answer)]).await;
+        for (values, failed) in [(&[2.0, 1.0][..], Some(3)), (&[], None)] {
+            let account = Account::new(&[("GetMetricData", 200, &figures(values))]).await;
             let found = failed_deliveries(&account.aws().await, "/a", "ours", Timestamp::UNIX_EPOCH).await;
             assert_eq!(found, Ok(failed));
         }
@@ -82,11 +206,36 @@ mod tests {
 
     #[tokio::test]
     async fn days_with_figures_are_averaged() {
-        let answer = "<Datapoints><member><Sum>3.0E9</Sum></member><member><Sum>1.0E9</Sum></member></Datapoints>";
-        let account = Account::new(&[("GetMetricStatistics", 200, answer)]).await;
+        let account = Account::new(&[("GetMetricData", 200, &figures(&[3e9, 1e9]))]).await;
         let bytes = incoming_bytes_a_day(&account.aws().await, Timestamp::UNIX_EPOCH).await.unwrap();
         assert!((bytes.unwrap() - 2e9).abs() < 1.0, "{bytes:?}");
-        let account = Account::new(&[("GetMetricStatistics", 200, "<Datapoints/>")]).await;
+        let account = Account::new(&[("GetMetricData", 200, &figures(&[]))]).await;
         assert_eq!(incoming_bytes_a_day(&account.aws().await, Timestamp::UNIX_EPOCH).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn many_metrics_are_asked_for_in_parts_and_pages() {
+        let first = json!({"MetricDataResults": [{"Id": "m0", "Values": [1.0]}, {"Id": "m499", "Values": [2.0]}],
+            "NextToken": "more"});
+        let second = json!({"MetricDataResults": [{"Id": "m0", "Values": [3.0]}]});
+        let third = json!({"MetricDataResults": [{"Id": "m0", "Values": [4.0]}]});
+        let bodies = [first, second, third].map(|body| body.to_string());
+        let answers: Vec<_> = bodies.iter().map(|body| ("GetMetricData", 200, body.as_str())).collect();
+        let account = Account::new(&answers).await;
+        let metrics = vec![Metric::incoming("IncomingBytes", "/a"); METRICS + 1];
+        let range = Timestamp::UNIX_EPOCH..Timestamp::UNIX_EPOCH;
+        let sums = sums(&account.aws().await, &metrics, 60, &range).await.unwrap();
+        assert_eq!((&sums[0], &sums[499], &sums[500]), (&vec![1.0, 3.0], &vec![2.0], &vec![4.0]));
+        assert_eq!(account.asked().await.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn who_delivers_is_listed() {
+        let metric = |group: &str, filter: &str| json!({"Dimensions": [{"Name": "LogGroupName", "Value": group}, {"Name": "FilterName", "Value": filter}]});
+        let first = json!({"Metrics": [metric("/a", "ours"), {"Dimensions": []}], "NextToken": "more"}).to_string();
+        let second = json!({"Metrics": [metric("/b", "theirs")]}).to_string();
+        let account = Account::new(&[("ListMetrics", 200, &first), ("ListMetrics", 200, &second)]).await;
+        let found = filters(&account.aws().await, "ForwardedLogEvents", true).await.unwrap();
+        assert_eq!(found, [("/a", "ours"), ("/b", "theirs")].map(|(a, b)| (a.to_owned(), b.to_owned())));
     }
 }

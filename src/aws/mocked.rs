@@ -6,7 +6,7 @@ use logctl_sink::aws::Hosts;
 use serde_json::Value;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use super::{Aws, Login, Retry, Target};
+use super::{Aws, Limiters, Login, Retry, Target};
 use crate::network::Network;
 
 /// The account of the examples.
@@ -53,6 +53,7 @@ impl Account {
             network: Network::default(),
             hosts,
             retry: Retry::new(1, |_| {}),
+            limiters: Limiters::default(),
             login: Login::Unknown(None),
         }
     }

@@ -1,9 +1,11 @@
 //! AWS: flags become clients, and what the SDK says becomes what users read.
 
+mod admits;
 mod connect;
 mod errors;
 pub mod filters;
 pub mod groups;
+pub mod history;
 mod limiter;
 mod login;
 mod mark;
@@ -16,11 +18,12 @@ mod retry;
 pub mod signed;
 pub mod trail;
 
-use std::{error::Error as StdError, fmt, future::Future};
+use std::{error::Error as StdError, fmt, future::Future, rc::Rc};
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use jiff::{SignedDuration, Timestamp};
 use logctl_core::partition::Partition;
 use logctl_sink::aws::{AwsError, Hosts};
 use serde::Serialize;
@@ -33,11 +36,13 @@ use crate::{
 
 use errors::Asking;
 use login::Login;
-use mark::Marked;
+use mark::{Heard, Marked};
 use retry::{Again, Failure as _};
 
+pub use admits::admits;
 pub use connect::{Connection, load};
-pub use limiter::RateLimiter;
+pub use limiter::Operation;
+use limiter::{Limiters, RateLimiter};
 pub use retry::{Clock, Retry};
 
 /// One account in one Region: what a run works on.
@@ -135,6 +140,7 @@ pub struct Aws {
     /// Where the services answer.
     pub hosts: Hosts,
     retry: Retry,
+    limiters: Limiters,
     login: Login,
 }
 
@@ -178,7 +184,8 @@ impl Aws {
         let Connection { config, region, retry, login, hosts } = connection;
         let host = hosts.url("sts", &region);
         tracing::info!("asks {host} who the caller is");
-        let of_sts = aws_sdk_sts::config::Builder::from(&config).interceptor(Marked);
+        let heard = Heard(retry.clock.clone());
+        let of_sts = aws_sdk_sts::config::Builder::from(&config).interceptor(Marked).interceptor(heard);
         let client = aws_sdk_sts::Client::from_conf(of_sts.build());
         let identity = retry.run(&host, None, || client.get_caller_identity().send()).await;
         let identity = identity.map_err(|error| {
@@ -197,7 +204,16 @@ impl Aws {
         let target = Target { account, alias: None, region, partition };
         tracing::info!("the caller is {}; works in {target}", identity.arn().unwrap_or_default());
         let caller = identity.arn().unwrap_or_default().to_owned();
-        Ok(Self { config, target, caller, network: Network::new(cx.env), hosts, retry, login })
+        Ok(Self {
+            config,
+            target,
+            caller,
+            network: Network::new(cx.env),
+            hosts,
+            retry,
+            limiters: Limiters::default(),
+            login,
+        })
     }
 
     /// The same account in another Region.
@@ -205,6 +221,19 @@ impl Aws {
     pub fn in_region(&self, region: &str) -> Self {
         let config = self.config.clone().into_builder().region(Region::new(region.to_owned())).build();
         Self { config, target: Target { region: region.to_owned(), ..self.target.clone() }, ..self.clone() }
+    }
+
+    /// A time of this machine as AWS's clocks show it.
+    #[must_use]
+    pub fn time(&self, local: Timestamp) -> Timestamp {
+        local + SignedDuration::from_secs(self.retry.clock.told())
+    }
+
+    /// With so many calls a second of each operation on filters.
+    #[must_use]
+    pub fn with_rate(mut self, calls: f64) -> Self {
+        self.limiters = self.limiters.with_rate(calls);
+        self
     }
 
     /// With the account's alias, where it has one that may be read.
@@ -276,16 +305,16 @@ impl Aws {
         self.in_turn(service, None, call).await
     }
 
-    /// Makes a call of CloudWatch Logs in its turn, again while that is worth it.
+    /// Makes a call in its turn, again while that is worth it.
     ///
     /// # Errors
     /// The last one.
-    pub async fn limited<T, E, F>(&self, limiter: &RateLimiter, call: impl FnMut() -> F) -> Result<T, CallError<E>>
+    pub async fn limited<T, E, F>(&self, operation: Operation, call: impl FnMut() -> F) -> Result<T, CallError<E>>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata,
     {
-        self.in_turn("logs", Some(limiter), call).await
+        self.in_turn(operation.service(), Some(&self.limiter(operation)), call).await
     }
 
     async fn in_turn<T, E, F>(
@@ -302,6 +331,10 @@ impl Aws {
         self.retry.run(&host, limiter, call).await.map_err(|error| CallError { host, error })
     }
 
+    fn limiter(&self, operation: Operation) -> Rc<RateLimiter> {
+        self.limiters.of(&self.target.account, &self.target.region, operation)
+    }
+
     /// Makes a call with the functions' client, again while that is worth it.
     ///
     /// # Errors
@@ -311,6 +344,18 @@ impl Aws {
         F: Future<Output = Result<T, AwsError>>,
     {
         self.retry.run(&self.hosts.url(service, &self.target.region), None, call).await
+    }
+
+    /// Makes a call with the functions' client in its turn, again while that is worth it.
+    ///
+    /// # Errors
+    /// The last one.
+    pub async fn limited_signed<T, F>(&self, operation: Operation, call: impl FnMut() -> F) -> Result<T, AwsError>
+    where
+        F: Future<Output = Result<T, AwsError>>,
+    {
+        let host = self.hosts.url(operation.service(), &self.target.region);
+        self.retry.run(&host, Some(&self.limiter(operation)), call).await
     }
 
     /// Says why `what` failed.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use jiff::Timestamp;
 
-use super::{Aws, RateLimiter};
+use super::{Aws, Operation};
 use crate::{error::Error, time::from_milliseconds};
 
 /// Pages that are looked at: one may be empty although there is more.
@@ -29,13 +29,7 @@ pub struct PastEvent {
 ///
 /// # Errors
 /// When the group cannot be read.
-pub async fn holding(
-    aws: &Aws,
-    limiter: &RateLimiter,
-    group: &str,
-    range: &Range<Timestamp>,
-    text: &str,
-) -> Result<Vec<PastEvent>, Error> {
+pub async fn holding(aws: &Aws, group: &str, range: &Range<Timestamp>, text: &str) -> Result<Vec<PastEvent>, Error> {
     let client = aws.logs();
     // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html>
     let pattern = format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""));
@@ -47,7 +41,7 @@ pub async fn holding(
             call.end_time(range.end.as_millisecond().max(0)).set_next_token(token.clone()).send()
         };
         let page = aws
-            .limited(limiter, call)
+            .limited(Operation::FilterLogEvents, call)
             .await
             .map_err(|error| aws.explain(&format!("cannot read the events of {group}"), &error))?;
         let event = |event: &FilteredLogEvent| {

@@ -3,11 +3,8 @@
 use aws_sdk_cloudwatchlogs::types::PolicyType;
 use logctl_core::coverage::AccountPolicy;
 
-use super::{Aws, RateLimiter};
+use super::{Aws, Operation};
 use crate::error::Error;
-
-/// Calls a second, well below the quota.
-const RATE: f64 = 2.0;
 
 /// Name of the policy and what it says, `None` where there is none.
 ///
@@ -16,7 +13,7 @@ const RATE: f64 = 2.0;
 pub async fn read(aws: &Aws) -> Result<Option<(String, AccountPolicy)>, Error> {
     let client = aws.logs();
     let call = || client.describe_account_policies().policy_type(PolicyType::SubscriptionFilterPolicy).send();
-    let found = aws.limited(&RateLimiter::new(RATE), call).await;
+    let found = aws.limited(Operation::AccountPolicies, call).await;
     let found = found.map_err(|error| aws.explain("cannot read the account policy", &error))?;
     let Some(policy) = found.account_policies().first() else { return Ok(None) };
     let name = policy.policy_name().unwrap_or_default().to_owned();
@@ -34,7 +31,7 @@ pub async fn read(aws: &Aws) -> Result<Option<(String, AccountPolicy)>, Error> {
 pub async fn delete(aws: &Aws, name: &str) -> Result<(), Error> {
     let client = aws.logs();
     let policy = || client.delete_account_policy().policy_type(PolicyType::SubscriptionFilterPolicy).policy_name(name);
-    let deleted = aws.limited(&RateLimiter::new(RATE), || policy().send()).await;
+    let deleted = aws.limited(Operation::AccountPolicies, || policy().send()).await;
     deleted.map(drop).map_err(|error| aws.explain("cannot delete the account policy", &error))
 }
 

@@ -109,13 +109,30 @@ impl Failure for AwsError {
 
 /// The time of AWS: that of this machine, put right where AWS says that it is wrong.
 #[derive(Clone, Default)]
-pub struct Clock(Arc<AtomicI64>);
+pub struct Clock {
+    /// By how many seconds this machine is behind, as far as signatures need that.
+    behind: Arc<AtomicI64>,
+    /// By how many it is behind by AWS's last word, however few.
+    told: Arc<AtomicI64>,
+}
 
 impl Clock {
     /// By how many seconds this machine is behind AWS.
     #[must_use]
     pub fn behind(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
+        self.behind.load(Ordering::Relaxed)
+    }
+
+    /// By how many seconds this machine is behind AWS, by the last answer.
+    pub(super) fn told(&self) -> i64 {
+        self.told.load(Ordering::Relaxed)
+    }
+
+    /// Hears what time it is by an answer of AWS.
+    pub(super) fn hear(&self, date: &str) {
+        let Ok(told) = httpdate::parse_http_date(date) else { return };
+        let seconds = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |it| it.as_secs());
+        self.told.store(seconds(told).cast_signed() - seconds(SystemTime::now()).cast_signed(), Ordering::Relaxed);
     }
 
     /// Takes AWS's time, where it is too far from what was believed. Tells whether it was.
@@ -128,7 +145,7 @@ impl Clock {
         if skew < MAX_SKEW {
             return false;
         }
-        self.0.fetch_add(i64::try_from(skew.as_secs()).unwrap_or_default() * ahead, Ordering::Relaxed);
+        self.behind.fetch_add(i64::try_from(skew.as_secs()).unwrap_or_default() * ahead, Ordering::Relaxed);
         true
     }
 }

@@ -11,9 +11,9 @@ use logctl_sink::aws::{AwsClient, AwsError, FunctionStatus, Rule, RuleTarget, s3
 use serde_json::{Value, json};
 use strum::IntoEnumIterator as _;
 
-use super::{Check, Status, Stop, admits::admits, preflight::recording};
+use super::{Check, Status, Stop, preflight::recording};
 use crate::{
-    aws::{Aws, Target, trail},
+    aws::{Aws, Target, admits, trail},
     deploy::{
         DeployedStack,
         stack::{Phase, mend},

@@ -1,12 +1,10 @@
 //! What is looked at before and after something is deployed, one line each.
 
-mod admits;
 pub mod chain;
 pub mod drift;
 pub mod preflight;
 pub mod probe;
 
-use logctl_core::names::IndexPrefix;
 use serde::Serialize;
 use serde_json::{Value, json};
 use strum::Display;
@@ -66,12 +64,6 @@ impl Check {
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
-}
-
-/// Where the events of a stack are searched.
-#[must_use]
-pub fn search_path(prefix: &IndexPrefix) -> String {
-    format!("/{}/_search?ignore_unavailable=true&allow_no_indices=true", prefix.indices())
 }
 
 /// What the documents of a log group of this account and Region hold; a group of its name may be there in another.

@@ -240,8 +240,8 @@ impl Preflight<'_> {
             Ok((found, _)) => found,
             Err(error) => return Check::unknown(ID, error).map(Some),
         };
-        Ok(Some(match found.iter().find(|group| groups.contains(&group.name)) {
-            Some(group) => {
+        Ok(Some(match found.iter().find(|(group, _)| groups.contains(&group.name)) {
+            Some((group, _)) => {
                 let says = format!("there is a log group {} already, and the stack makes its own", group.name);
                 let remove = format!("aws logs delete-log-group --log-group-name {}", group.name);
                 Check::new(ID, Status::Broken, says)
@@ -294,14 +294,14 @@ impl Preflight<'_> {
     /// How many of today's groups the stack would stream.
     async fn rules(&self, settings: &StackSettings) -> Result<Check, Error> {
         const ID: &str = "rules";
-        let names = match groups::names(self.aws).await {
-            Ok(names) => names,
+        let groups = match groups::list(self.aws, &()).await {
+            Ok(groups) => groups,
             Err(error) => return Check::unknown(ID, error),
         };
         let rules: Rules = settings.rules();
-        let taken = names.iter().filter(|name| rules.check(name).is_ok()).count();
-        let says = format!("{taken} of {} match the rules", count(names.len(), "log group"));
-        Ok(if taken == 0 && !names.is_empty() {
+        let taken = groups.iter().filter(|group| rules.check(&group.name).is_ok()).count();
+        let says = format!("{taken} of {} match the rules", count(groups.len(), "log group"));
+        Ok(if taken == 0 && !groups.is_empty() {
             Check::new(ID, Status::Warn, says).hint("see --include and --exclude")
         } else {
             Check::ok(ID, says)

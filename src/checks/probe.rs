@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 use strum::IntoEnumIterator as _;
 use tokio::time::{Instant, sleep};
 
-use super::{Check, Status, chain, of_group, search_path};
+use super::{Check, Status, chain, of_group};
 use crate::{
-    aws::{Aws, RateLimiter, filters::FilterCalls, groups, metrics, past, policy},
+    aws::{Aws, Operation, filters::FilterCalls, groups, metrics, past, policy},
     deploy::DeployedStack,
-    domain::{DomainClient, DomainError},
+    domain::{DomainClient, DomainError, search_path},
     error::{Error, Kind},
     interrupt::Interrupt,
     progress::Progress,
@@ -33,8 +33,6 @@ const INTERVAL: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long FilterLogEvents may take to show what was put.
 const SHOWN: Duration = Duration::from_secs(15);
-/// Calls of CloudWatch Logs a second, below any quota: others work there, too.
-const RATE: f64 = 2.0;
 /// After this a log group of a probe is left over from one that was cut off.
 const LEFT_OVER: SignedDuration = SignedDuration::from_hours(1);
 /// How far the time in a group's name may lie from its creation: the clocks differ, and it was made at once.
@@ -70,7 +68,6 @@ struct Underway<'a> {
     probe: &'a Probe<'a>,
     client: AwsClient,
     domain: DomainClient,
-    limiter: RateLimiter,
     group: String,
     /// The stream with the event that takes the whole way, and that of the one which the forwarder is called with. Nobody else
     /// knows them.
@@ -111,7 +108,6 @@ impl Probe<'_> {
             probe: self,
             client: self.aws.signed().await?,
             domain,
-            limiter: RateLimiter::new(RATE),
             group: format!("{}{}", self.stack.name.probes(), self.now.as_millisecond()),
             whole: format!("whole-{mark:016x}"),
             direct: format!("direct-{mark:016x}"),
@@ -236,7 +232,7 @@ impl Underway<'_> {
         let range = from(self.probe.now);
         let shown = Instant::now() + SHOWN;
         let past = loop {
-            let past = past::holding(self.probe.aws, &self.limiter, &self.group, &range, &self.group).await;
+            let past = past::holding(self.probe.aws, &self.group, &range, &self.group).await;
             match past {
                 Err(error) => return Check::unknown(ID, error),
                 Ok(past) if past.is_empty() && Instant::now() < shown => sleep(INTERVAL).await,
@@ -265,7 +261,7 @@ impl Underway<'_> {
         let log = self.probe.stack.name.log_group(Function::Subscriber);
         let made = format!("a new log group was not subscribed within {}", seconds(self.probe.wait));
         let range = from(self.probe.now);
-        let lines = past::holding(self.probe.aws, &self.limiter, &log, &range, &self.group).await;
+        let lines = past::holding(self.probe.aws, &log, &range, &self.group).await;
         Ok(match lines.as_deref() {
             Ok([.., last]) => broken(format!("{made}: the subscriber had it last, and says: {}", last.message.trim()))
                 .hint(format!("see its log: aws logs tail {log}")),
@@ -301,7 +297,7 @@ impl Underway<'_> {
         let log = self.probe.stack.name.log_group(Function::Forwarder);
         let hint = format!("see its log: aws logs tail {log}");
         let range = from(self.probe.now);
-        let calls = past::holding(self.probe.aws, &self.limiter, &log, &range, "Indexed").await;
+        let calls = past::holding(self.probe.aws, &log, &range, "Indexed").await;
         Ok(match calls.map(|calls| calls.len()) {
             // The call from here is one of them.
             Ok(0 | 1) => broken(format!("{late}: its filter had it last; the forwarder was not called with it")),
@@ -333,13 +329,16 @@ impl Underway<'_> {
 
     /// Since when the group has our filter, once it has.
     async fn filter(&self) -> InTime<Timestamp> {
-        FilterCalls::new(self.probe.aws, &self.limiter).since(&self.group, self.probe.forwarder).await
+        FilterCalls::new(self.probe.aws).since(&self.group, self.probe.forwarder).await
     }
 
     /// The documents of the event that takes the whole way.
     async fn found(&self) -> InTime<Vec<Found>> {
-        let found = self.documents(&self.group, Some(&self.whole)).await?;
-        Ok(Some(found).filter(|found| !found.is_empty()))
+        match self.documents(&self.group, Some(&self.whole)).await {
+            // The index that it goes to may be coming into being, and has no shard yet.
+            Err(DomainError::Refused { status: 503, .. }) => Ok(None),
+            found => Ok(Some(found?).filter(|found| !found.is_empty())),
+        }
     }
 
     /// Documents of a group, of one of its streams alone where one is named.
@@ -383,7 +382,7 @@ impl Underway<'_> {
 
     async fn create(&self) -> Result<(), Error> {
         let (aws, client) = (self.probe.aws, self.probe.aws.logs());
-        match aws.limited(&self.limiter, || client.create_log_group().log_group_name(&self.group).send()).await {
+        match aws.limited(Operation::Write, || client.create_log_group().log_group_name(&self.group).send()).await {
             Ok(_) => Ok(()),
             // The answer of a call before was lost: nobody else makes a group of this name.
             Err(error) if error.code() == Some(ALREADY_EXISTS) => Ok(()),
@@ -395,7 +394,7 @@ impl Underway<'_> {
         let (aws, client) = (self.probe.aws, self.probe.aws.logs());
         let stream = || client.create_log_stream().log_group_name(&self.group).log_stream_name(&self.whole).send();
         let failed = "cannot put an event into the probe's log group";
-        match aws.limited(&self.limiter, stream).await {
+        match aws.limited(Operation::Write, stream).await {
             Err(error) if error.code() != Some(ALREADY_EXISTS) => {
                 return Err(aws.explain(failed, &error));
             }
@@ -409,7 +408,7 @@ impl Underway<'_> {
             put.log_events(event.clone()).send()
         };
         self.sent.set(self.sent.get() + 1);
-        let put = aws.limited(&self.limiter, put).await.map_err(|error| aws.explain(failed, &error))?;
+        let put = aws.limited(Operation::Write, put).await.map_err(|error| aws.explain(failed, &error))?;
         match put.rejected_log_events_info() {
             None => Ok(()),
             Some(_) => Err(Error::failed(failed)
@@ -422,11 +421,12 @@ impl Underway<'_> {
     /// being at those times. By the clock of AWS they are old.
     async fn forget_others(&self) -> Result<usize, Error> {
         let (groups, _) = groups::first(self.probe.aws, &self.probe.stack.name.probes()).await?;
-        let own = groups.iter().find(|group| group.name == self.group).and_then(|group| group.created);
+        let own = groups.iter().find(|(group, _)| group.name == self.group).and_then(|(_, details)| details.created);
         let now = own.unwrap_or(self.probe.now);
         let mut removed = 0;
-        for group in &groups {
-            let (Some(created), Some(name)) = (group.created, group.name.strip_prefix(&self.probe.stack.name.probes()))
+        for (group, details) in &groups {
+            let (Some(created), Some(name)) =
+                (details.created, group.name.strip_prefix(&self.probe.stack.name.probes()))
             else {
                 continue;
             };
@@ -485,7 +485,7 @@ impl Underway<'_> {
 
     async fn delete(&self, group: &str) -> Result<(), Error> {
         let (aws, client) = (self.probe.aws, self.probe.aws.logs());
-        match aws.limited(&self.limiter, || client.delete_log_group().log_group_name(group).send()).await {
+        match aws.limited(Operation::Write, || client.delete_log_group().log_group_name(group).send()).await {
             Err(error) if error.code() != Some(NOT_FOUND) => {
                 Err(aws.explain(&format!("cannot remove log group {group}"), &error))
             }

@@ -1,24 +1,32 @@
 //! `logctl audit`: the state of every log group, and why.
 
+mod columns;
+mod difference;
+mod explained;
+mod forms;
+mod html;
 mod report;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
-use logctl_core::coverage::State;
+use logctl_core::{coverage::State, names::LogGroupName};
 
-use super::read_account;
+use super::{asking_all, group_report::role, read_account};
 use crate::{
-    args::{GroupSelection, Rate, ReportFormat, named},
+    args::{Format, GroupGlob, GroupSelection, Rate, named},
     aws::Aws,
     context::Context,
     deploy::DeployedStack,
     error::{Error, Kind},
-    inventory::Inventory,
-    ui::Ui,
+    inventory::{Entry, Inventory, Reading},
+    ui::{Role, Show as _, Ui},
     words::count,
 };
 
-use report::Report;
+use columns::{Column, Sort};
+use difference::Earlier;
+use explained::Explained;
+use report::{Report, View};
 
 /// What the states mean, in the order in which the first that fits counts.
 const STATES: &str = include_str!("audit/states.txt");
@@ -27,6 +35,8 @@ const STATES: &str = include_str!("audit/states.txt");
 ///
 /// A log group is streamed when one of its subscription filters, or the account policy, points at the stack's forwarder.
 /// Without a stack the report still answers: which groups are streamed, by whom, and to where. It changes nothing.
+///
+/// What the event history, metrics and the index prove is not asked; each state says how it is known, and as of when.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = STATES)]
 pub struct AuditArgs {
@@ -36,15 +46,72 @@ pub struct AuditArgs {
     /// Show only groups in one of these states
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = named::<State>())]
     pub state: Vec<State>,
+    /// Show also groups that need nothing, and however many there are
+    #[arg(long)]
+    pub all: bool,
+    /// Tell this of each group
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', value_parser = named::<Column>())]
+    pub columns: Vec<Column>,
+    /// Sort by a column, with `-` in front the other way round: --sort=-volume
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+    pub sort: Option<Sort>,
+    /// Say what decides the state of one group
+    #[arg(long, value_name = "GROUP", conflicts_with_all = ["globs", "state", "fail_on", "max_missing", "diff", "html"])]
+    pub explain: Option<LogGroupName>,
     /// Exit with 8 when a group is in one of these states
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = named::<State>())]
     pub fail_on: Vec<State>,
+    /// Exit with 8 when more groups than this are missing
+    #[arg(long, value_name = "NUMBER")]
+    pub max_missing: Option<usize>,
+    /// Show what has changed since an earlier audit, as -o json has written it
+    #[arg(long, value_name = "FILE")]
+    pub diff: Option<PathBuf>,
+    /// Write the report as one page to this file, too
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Ask every log group, whatever is known of it
+    #[arg(long)]
+    pub fresh: bool,
     /// How fast.
     #[command(flatten)]
     pub rate: Rate,
-    /// How it is written.
-    #[command(flatten)]
-    pub format: ReportFormat,
+    /// Write the report as this; a table on a terminal, text in a pipe
+    #[arg(long, short, value_name = "FORMAT")]
+    pub output: Option<AuditFormat>,
+}
+
+/// How an audit is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum AuditFormat {
+    /// For people; what a terminal gets
+    Table,
+    /// One group a line, tabs between the columns; what a pipe gets
+    Text,
+    /// One object with a schema that only grows
+    Json,
+    /// One object a group, one a line
+    Jsonl,
+    /// Comma-separated values, with a header
+    Csv,
+    /// A table of Markdown
+    Markdown,
+    /// A test report: groups in the states of --fail-on fail, or those that need something
+    Junit,
+    /// Figures for a scraper
+    Prometheus,
+}
+
+impl AuditFormat {
+    /// How everything else is written beside it.
+    #[must_use]
+    pub const fn format(self) -> Format {
+        match self {
+            Self::Table => Format::Table,
+            Self::Json | Self::Jsonl => Format::Json,
+            Self::Text | Self::Csv | Self::Markdown | Self::Junit | Self::Prometheus => Format::Text,
+        }
+    }
 }
 
 /// Runs the command.
@@ -52,47 +119,89 @@ pub struct AuditArgs {
 /// # Errors
 /// Unmet where a group is in a state of `--fail-on`; incomplete where one could not be read.
 pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    refuse_what_is_not_known(&args.fail_on, "--fail-on")?;
-    refuse_what_is_not_known(&args.state, "--state")?;
-    let aws = Aws::connect(cx).await?;
+    let earlier = args.diff.as_deref().map(Earlier::read).transpose()?;
+    let aws = Aws::connect(cx).await?.with_rate(args.rate.calls);
     let stack = DeployedStack::find_if_any(&aws, cx).await?;
-    let inventory = read_account(&aws, stack.as_ref(), &(&args.selection).into(), &args.rate, cx, ui).await?;
+    if let Some(group) = &args.explain {
+        return explain(group, &aws, stack.as_ref(), cx, ui).await;
+    }
+    let reading = Reading { fresh: args.fresh, details: true, ..asking_all(&aws, &args.selection, cx) };
+    let inventory = read_account(&aws, stack.as_ref(), &reading, cx, ui).await?;
     refuse_what_needs_a_stack(&args.fail_on, &inventory)?;
-    let report = Report::new(&inventory, &args.state);
-    let shown = ui.show(&report);
-    ui.status(report.closing_line());
+    let view =
+        View { states: args.state.clone(), all: args.all, columns: args.columns.clone(), sort: args.sort.clone() };
+    let report = Report::new(&inventory, view);
+    let page = args.html.as_deref().map_or(Ok(()), |path| html::write(&report, path));
+    let shown = if let Some(earlier) = earlier {
+        let difference = earlier.until(&report);
+        let shown = ui.show(&difference);
+        ui.status(difference.closing_line());
+        shown
+    } else {
+        let shown = write(&report, args, ui);
+        ui.status(report.closing_line(ui.look.format == Format::Table));
+        shown
+    };
     if stack.is_none() {
         ui.hint(format_args!("there is no stack {} yet; deploy it with: logctl bootstrap", cx.stack));
     } else if inventory.groups.iter().any(|entry| entry.decision.change.is_some()) {
         ui.hint("put the rest right with: logctl backfill");
     }
-    Error::worst([inventory.check(), fail_on(&inventory, &args.fail_on), shown])
+    let conditions =
+        [may_be_full(&inventory, &args.fail_on), fail_on(&inventory, &args.fail_on), too_many(&inventory, args)];
+    Error::worst([inventory.check(), page, shown].into_iter().chain(conditions))
 }
 
-/// A condition that can never hold would look like one that is met.
-fn refuse_what_is_not_known(states: &[State], flag: &str) -> Result<(), Error> {
-    let reason = |state: &State| match state {
-        State::Full => Some("how many filters a group may have is told only by a refusal; see logctl backfill"),
-        State::Broken => Some("whether a destination still takes deliveries is not looked at yet"),
-        _ => None,
-    };
-    let refused = states.iter().find_map(|state| Some((state, reason(state)?)));
-    refused.map_or(Ok(()), |(state, reason)| {
-        Err(Error::new(Kind::Usage, format!("{flag} {state}: an audit cannot tell yet whether a group is {state}"))
-            .because(reason)
-            .hint("leave it out"))
-    })
+fn write(report: &Report, args: &AuditArgs, ui: &mut Ui) -> Result<(), Error> {
+    let needs_something = |state| matches!(role(state), Role::Bad | Role::Warning);
+    let fails = |state| if args.fail_on.is_empty() { needs_something(state) } else { args.fail_on.contains(&state) };
+    match args.output {
+        Some(AuditFormat::Jsonl) => report.groups.iter().try_for_each(|group| ui.record(group)),
+        Some(AuditFormat::Csv) => ui.csv(&report.grid()),
+        Some(AuditFormat::Markdown) => report.grid().markdown().try_for_each(|line| ui.line(&line)),
+        Some(AuditFormat::Junit) => ui.line(&forms::junit(report, fails)),
+        Some(AuditFormat::Prometheus) => ui.line(&forms::prometheus(report)),
+        Some(AuditFormat::Table | AuditFormat::Text | AuditFormat::Json) | None => ui.show(report),
+    }
+}
+
+async fn explain(
+    group: &LogGroupName,
+    aws: &Aws,
+    stack: Option<&DeployedStack>,
+    cx: &Context<'_>,
+    ui: &mut Ui,
+) -> Result<(), Error> {
+    let glob = group.as_str().parse::<GroupGlob>().map_err(|error| Error::new(Kind::Usage, error.to_string()))?;
+    let selection = GroupSelection { globs: vec![glob] };
+    let reading = Reading { details: true, ..asking_all(aws, &selection, cx) };
+    let inventory = read_account(aws, stack, &reading, cx, ui).await?;
+    let shown = Explained::new(&inventory, stack, group.as_str()).map_or(Ok(()), |explained| ui.show(&explained));
+    Error::worst([inventory.check(), shown])
 }
 
 /// Without a working stack there are no rules and no filter of ours, and most states cannot be: a condition on them would look
 /// like one that is met.
 fn refuse_what_needs_a_stack(states: &[State], inventory: &Inventory) -> Result<(), Error> {
-    let without = [State::Missing, State::Unsupported, State::Own, State::Loop, State::Unknown];
+    let without = [State::Missing, State::Full, State::Unsupported, State::Own, State::Loop, State::Unknown];
     let needs = states.iter().find(|state| inventory.coverage.is_none() && !without.contains(state));
     needs.map_or(Ok(()), |state| {
         Err(Error::new(Kind::NotFound, format!("--fail-on {state}: there is no working stack in {}", inventory.target))
             .hint("deploy it with: logctl bootstrap"))
     })
+}
+
+/// Groups that may be full, where that is a condition and nobody has told yet how many filters a group may have.
+fn may_be_full(inventory: &Inventory, states: &[State]) -> Result<(), Error> {
+    let asked = states.contains(&State::Full) && inventory.account.filter_limit.is_none();
+    let held = |entry: &&Entry| entry.decision.state == State::Missing && entry.filters().count() > 1;
+    let groups = inventory.groups.iter().filter(held).count();
+    if !asked || groups == 0 {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Incomplete, format!("{} may be {}", count(groups, "log group"), State::Full))
+        .because("others hold several filters of them, and how many AWS takes is told only by a refusal")
+        .hint("logctl backfill tries, and keeps what it learns"))
 }
 
 fn fail_on(inventory: &Inventory, states: &[State]) -> Result<(), Error> {
@@ -104,4 +213,14 @@ fn fail_on(inventory: &Inventory, states: &[State]) -> Result<(), Error> {
     let states: BTreeSet<_> = bad.iter().map(AsRef::as_ref).collect();
     let states = states.into_iter().collect::<Vec<_>>().join(" or ");
     Err(Error::new(Kind::Unmet, format!("{}: {states}", count(bad.len(), "log group"))))
+}
+
+fn too_many(inventory: &Inventory, args: &AuditArgs) -> Result<(), Error> {
+    let missing = inventory.groups.iter().filter(|entry| entry.decision.state == State::Missing).count();
+    match args.max_missing {
+        Some(most) if missing > most => {
+            Err(Error::new(Kind::Unmet, format!("{} missing, and at most {most} may be", count(missing, "log group"))))
+        }
+        _ => Ok(()),
+    }
 }

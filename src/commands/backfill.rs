@@ -6,10 +6,10 @@ mod report;
 
 use logctl_core::coverage::State;
 
-use super::read_account;
+use super::{asking_all, read_account};
 use crate::{
     args::{Consent, GroupSelection, Rate, ReportFormat},
-    aws::{Aws, RateLimiter, filters::FilterCalls},
+    aws::{Aws, filters::FilterCalls},
     changes::{self, Outcome},
     context::Context,
     deploy::DeployedStack,
@@ -48,9 +48,10 @@ pub struct BackfillArgs {
 /// Not found without a stack; failed where a group could not be changed; interrupted by Ctrl-C.
 pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     ui.can_confirm(args.consent.yes || args.consent.dry_run)?;
-    let aws = Aws::connect(cx).await?.with_alias().await;
+    let aws = Aws::connect(cx).await?.with_rate(args.rate.calls).with_alias().await;
     let stack = DeployedStack::find_working(&aws, &cx.stack).await?;
-    let inventory = read_account(&aws, Some(&stack), &(&args.selection).into(), &args.rate, cx, ui).await?;
+    let reading = asking_all(&aws, &args.selection, cx);
+    let inventory = read_account(&aws, Some(&stack), &reading, cx, ui).await?;
     if let Err(error) = &inventory.policy {
         return Err(error.clone()); // What the policy streams would be subscribed a second time.
     }
@@ -72,11 +73,16 @@ pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
     ui.confirm(&report.question(), args.consent.yes)?;
     cx.interrupt.arm();
     let progress = ui.progress("subscribing", Some(plan.steps.len()));
-    let limiter = RateLimiter::new(args.rate.calls);
-    let calls = FilterCalls::new(&aws, &limiter);
+    let calls = FilterCalls::new(&aws);
     let forwarder = stack.forwarder.as_deref().unwrap_or_default();
     let outcome = changes::apply(&plan, forwarder, &calls, &cx.interrupt, &progress).await;
     drop(progress);
+    let filters =
+        |group: &String| inventory.groups.iter().find(|entry| entry.facts.name == *group)?.facts.filters.as_deref();
+    let limit = outcome.full.iter().filter_map(filters).map(<[_]>::len).min();
+    if let Some(Err(why)) = limit.map(|limit| reading.cache.learn_limit(&aws.target, aws.time(cx.env.now), limit)) {
+        ui.warning(format_args!("what was learned of full log groups cannot be kept: {why}"));
+    }
     let shown = ui.show(&outcome);
     ui.status(outcome.closing_line());
     explain_the_rest(&inventory, ui);

@@ -166,6 +166,7 @@ impl Show for Links {
             above: vec![Above::Text(format!("{} in {}", self.of, self.target))],
             columns: ["STATUS", "LINK", "WHAT"].map(Column::Both).to_vec(),
             rows: self.checks.iter().map(row).collect(),
+            ..Grid::default()
         }
     }
 }

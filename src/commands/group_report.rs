@@ -4,7 +4,7 @@ use logctl_core::coverage::State;
 use serde::Serialize;
 
 use crate::{
-    inventory::{Entry, Inventory},
+    inventory::{Entry, Health, Inventory, Source},
     time::rfc3339,
     ui::{Cell, Role},
 };
@@ -12,39 +12,63 @@ use crate::{
 /// One log group.
 #[derive(Debug, Clone, Serialize)]
 pub struct GroupReport {
-    account: String,
-    region: String,
+    /// The account.
+    pub account: String,
+    /// The Region.
+    pub region: String,
     /// Its name.
     pub name: String,
-    class: &'static str,
+    /// Its class, by AWS's name.
+    pub class: String,
     /// Its state.
     pub state: State,
     /// Why it is in that state.
     pub reason: String,
-    filters: Vec<FilterReport>,
+    /// Its filters.
+    pub filters: Vec<FilterReport>,
+    /// Whether what comes in arrives, as far as CloudWatch Logs tells; of the last day.
     #[serde(skip_serializing_if = "Option::is_none")]
-    evidence: Option<Evidence>,
+    pub health: Option<Health>,
+    /// How its state is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    created_at: Option<String>,
+    pub evidence: Option<Evidence>,
+    /// When it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
     /// Bytes that it holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
+    /// Bytes that come in on a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_per_day: Option<u64>,
+    /// Days until its events are deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<i32>,
+    /// Whether a policy masks what it holds.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub masked: bool,
+    /// Whether it is protected from deletion.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub protected: bool,
 }
 
 /// One of its subscription filters.
 #[derive(Debug, Clone, Serialize)]
-struct FilterReport {
-    name: String,
-    destination: String,
+pub struct FilterReport {
+    /// Its name.
+    pub name: String,
+    /// ARN of what it sends to.
+    pub destination: String,
     ours: bool,
 }
 
 /// How the state is known.
 #[derive(Debug, Clone, Serialize)]
-struct Evidence {
-    /// `asked`: the group itself was.
-    kind: &'static str,
-    at: String,
+pub struct Evidence {
+    /// What told it.
+    pub kind: Source,
+    /// As of when.
+    pub at: String,
 }
 
 impl GroupReport {
@@ -64,16 +88,32 @@ impl GroupReport {
             account: inventory.target.account.clone(),
             region: inventory.target.region.clone(),
             name: entry.facts.name.clone(),
-            class: entry.facts.class.as_str(),
+            class: entry.facts.class.to_string(),
             state: entry.decision.state,
             reason: entry.decision.reason.clone(),
             filters: filters(entry),
-            evidence: entry.facts.filters.is_some().then(|| Evidence { kind: "asked", at: inventory.taken_at() }),
-            created_at: entry.created.map(rfc3339),
-            stored_bytes: entry.stored_bytes,
+            evidence: entry.evidence.map(|(kind, at)| Evidence { kind, at: rfc3339(at) }),
+            created_at: entry.details.created.map(rfc3339),
+            stored_bytes: entry.details.stored_bytes,
+            bytes_per_day: entry.bytes_per_day.map(whole),
+            health: entry.health,
+            retention_days: entry.details.retention_days,
+            masked: entry.details.masked,
+            protected: entry.details.protected,
         };
         inventory.groups.iter().map(report).collect()
     }
+}
+
+/// A figure of a metric as a number of bytes.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a sum of sizes; beyond 2^53 it is rounded anyway"
+)]
+pub fn whole(figure: f64) -> u64 {
+    figure.round() as u64
 }
 
 /// What a state means to who reads it.

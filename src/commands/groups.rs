@@ -4,6 +4,7 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::{
+    asking_all,
     group_report::{GroupReport, cell},
     read_account,
 };
@@ -13,7 +14,7 @@ use crate::{
     context::Context,
     deploy::DeployedStack,
     error::Error,
-    inventory::Unread,
+    inventory::{Reading, Unread},
     ui::{Cell, Column, Grid, Show, Ui},
     words::count,
 };
@@ -26,6 +27,9 @@ pub struct GroupsArgs {
     /// Which groups.
     #[command(flatten)]
     pub selection: GroupSelection,
+    /// Ask every log group, whatever is known of it
+    #[arg(long)]
+    pub fresh: bool,
     /// How fast.
     #[command(flatten)]
     pub rate: Rate,
@@ -49,9 +53,10 @@ struct Report {
 /// # Errors
 /// Incomplete where a group could not be read.
 pub async fn run(args: &GroupsArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    let aws = Aws::connect(cx).await?;
+    let aws = Aws::connect(cx).await?.with_rate(args.rate.calls);
     let stack = DeployedStack::find_if_any(&aws, cx).await?;
-    let inventory = read_account(&aws, stack.as_ref(), &(&args.selection).into(), &args.rate, cx, ui).await?;
+    let reading = Reading { fresh: args.fresh, details: true, ..asking_all(&aws, &args.selection, cx) };
+    let inventory = read_account(&aws, stack.as_ref(), &reading, cx, ui).await?;
     let groups = GroupReport::all(&inventory);
     let report = Report { target: inventory.target.clone(), groups, unread: inventory.unread() };
     let shown = ui.show(&report);
@@ -71,9 +76,9 @@ impl Show for Report {
             vec![Cell::new(&group.name), cell(group.state), stored]
         };
         Grid {
-            above: Vec::new(),
             columns: ["LOG GROUP", "STATE", "STORED"].map(Column::Both).to_vec(),
             rows: self.groups.iter().map(row).collect(),
+            ..Grid::default()
         }
     }
 }
@@ -118,7 +123,8 @@ mod tests {
                 "at": "1970-01-01T00:00:00.000Z"
               },
               "created_at": "1970-01-01T00:00:00.000Z",
-              "stored_bytes": 1536
+              "stored_bytes": 1536,
+              "bytes_per_day": 2048
             },
             {
               "account": "123456789012",
@@ -139,7 +145,8 @@ mod tests {
                 "at": "1970-01-01T00:00:00.000Z"
               },
               "created_at": "1970-01-01T00:00:00.000Z",
-              "stored_bytes": 1536
+              "stored_bytes": 1536,
+              "bytes_per_day": 2048
             }
           ],
           "unread": [

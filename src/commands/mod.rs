@@ -18,17 +18,27 @@ pub mod why;
 use clap::Subcommand;
 
 use self::{
-    audit::AuditArgs, backfill::BackfillArgs, bootstrap::BootstrapArgs, completion::CompletionArgs, doctor::DoctorArgs,
-    groups::GroupsArgs, man::ManArgs, printer::Output, replay::ReplayArgs, search::SearchArgs, stack::StackArgs,
-    teardown::TeardownArgs, why::WhyArgs,
+    audit::{AuditArgs, AuditFormat},
+    backfill::BackfillArgs,
+    bootstrap::BootstrapArgs,
+    completion::CompletionArgs,
+    doctor::DoctorArgs,
+    groups::GroupsArgs,
+    man::ManArgs,
+    printer::Output,
+    replay::ReplayArgs,
+    search::SearchArgs,
+    stack::StackArgs,
+    teardown::TeardownArgs,
+    why::WhyArgs,
 };
 use crate::{
-    args::{Format, Rate},
-    aws::{Aws, RateLimiter},
+    args::{Format, GroupSelection},
+    aws::Aws,
     context::Context,
     deploy::DeployedStack,
     error::Error,
-    inventory::{self, Inventory, Scope},
+    inventory::{self, Cache, Inventory, Reading},
     ui::Ui,
 };
 
@@ -57,7 +67,7 @@ impl Command {
         match self {
             Self::Bootstrap(args) => args.format.output,
             Self::Backfill(args) => args.format.output,
-            Self::Audit(args) => args.format.output,
+            Self::Audit(args) => args.output.map(AuditFormat::format),
             Self::Doctor(args) => args.format.output,
             Self::Why(args) => args.format.output,
             Self::Groups(args) => args.format.output,
@@ -90,18 +100,22 @@ impl Command {
     }
 }
 
+/// Every selected group is asked, and what is found is kept.
+fn asking_all<'a>(aws: &Aws, selection: &'a GroupSelection, cx: &Context<'_>) -> Reading<'a> {
+    let cache = Cache::new(cx.env.cache(aws.hosts.all.is_some()).as_deref());
+    Reading { selection, made_until: None, fresh: true, details: false, cache }
+}
+
 /// Reads the account that a command is about, and says what may surprise.
 async fn read_account(
     aws: &Aws,
     stack: Option<&DeployedStack>,
-    scope: &Scope<'_>,
-    rate: &Rate,
+    reading: &Reading<'_>,
     cx: &Context<'_>,
     ui: &mut Ui,
 ) -> Result<Inventory, Error> {
     let progress = ui.progress("reading log groups", None);
-    let limiter = RateLimiter::new(rate.calls);
-    let inventory = inventory::take(aws, stack, scope, &limiter, cx.env.now, &progress).await?;
+    let inventory = inventory::take(aws, stack, reading, aws.time(cx.env.now), &progress).await?;
     drop(progress);
     for note in &inventory.notes {
         ui.warning(note);

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use logctl_core::{coverage, service::NOT_FOUND};
 use serde_json::{Value, json};
 
-use super::read_account;
+use super::{asking_all, read_account};
 use crate::{
     args::{Consent, GroupSelection, Rate, ReportFormat},
-    aws::{Aws, RateLimiter, filters::FilterCalls, policy},
+    aws::{Aws, filters::FilterCalls, policy},
     changes::{AGAIN, apply},
     context::Context,
     deploy::{
@@ -23,7 +23,7 @@ use crate::{
         stack::{Phase, destination},
     },
     error::{Error, Kind},
-    inventory::{Scope, Unread},
+    inventory::{Reading, Unread},
     ui::Ui,
     words::count,
 };
@@ -62,7 +62,7 @@ pub struct TeardownArgs {
 /// interrupted by Ctrl-C or a declined prompt.
 pub async fn run(args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     ui.can_confirm(args.consent.yes || args.consent.dry_run)?;
-    let aws = Aws::connect(cx).await?.with_alias().await;
+    let aws = Aws::connect(cx).await?.with_rate(args.rate.calls).with_alias().await;
     remove(&aws, args, cx, ui).await
 }
 
@@ -73,8 +73,7 @@ async fn remove(aws: &Aws, args: &TeardownArgs, cx: &Context<'_>, ui: &mut Ui) -
     }
     // Where the stack is gone, its filters may still be there.
     let ours = stack.as_ref().and_then(DeployedStack::coverage).unwrap_or_else(|| destination(aws, &cx.stack));
-    let limiter = RateLimiter::new(args.rate.calls);
-    let calls = FilterCalls::new(aws, &limiter);
+    let calls = FilterCalls::new(aws);
     let mut work = Teardown { aws, stack: stack.as_ref(), ours: &ours, calls: &calls, args, cx, ui };
     let never_worked = stack.as_ref().is_some_and(DeployedStack::never_worked);
     let plan = if never_worked { work.only_the_stack() } else { work.plan(None).await? };
@@ -164,8 +163,8 @@ impl Teardown<'_> {
     /// What is there to be removed, in groups that were made until then.
     async fn plan(&mut self, made_until: Option<Timestamp>) -> Result<Plan, Error> {
         let selection = GroupSelection::default();
-        let scope = Scope { selection: &selection, made_until };
-        let inventory = read_account(self.aws, self.stack, &scope, &self.args.rate, self.cx, self.ui).await?;
+        let reading = Reading { made_until, ..asking_all(self.aws, &selection, self.cx) };
+        let inventory = read_account(self.aws, self.stack, &reading, self.cx, self.ui).await?;
         let policy = inventory.policy.clone().ok().flatten();
         let to_us = inventory.account.policy.as_ref().is_some_and(|found| found.destination == self.ours.forwarder);
         let filters = inventory.filters_to(self.ours);

@@ -7,13 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use logctl_core::{coverage::State, names::LogGroupName};
 use serde_json::{Value, json};
 
-use super::{doctor::Links, group_report::role, read_account};
+use super::{asking_all, doctor::Links, group_report::role, read_account};
 use crate::{
     args::{GroupGlob, GroupSelection, Rate, ReportFormat},
-    aws::{Aws, RateLimiter, filters::FilterCalls, groups},
-    checks::{Check, Status, chain::Chain, of_group, search_path},
+    aws::{Aws, filters::FilterCalls, groups},
+    checks::{Check, Status, chain::Chain, of_group},
     context::Context,
     deploy::DeployedStack,
+    domain::search_path,
     error::{Error, Kind},
     inventory::Entry,
     time::{from_milliseconds, rfc3339, rough},
@@ -48,12 +49,12 @@ pub struct WhyArgs {
 /// # Errors
 /// Not found without the group; unmet where a link is broken; incomplete where one could not be looked at.
 pub async fn run(args: &WhyArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    let aws = Aws::connect(cx).await?.with_alias().await;
+    let aws = Aws::connect(cx).await?.with_rate(args.rate.calls).with_alias().await;
     let stack = DeployedStack::find(&aws, &cx.stack).await?;
     let name = args.group.as_str();
     let glob = name.parse::<GroupGlob>().map_err(|error| Error::new(Kind::Usage, error.to_string()))?;
     let selection = GroupSelection { globs: vec![glob] };
-    let inventory = read_account(&aws, stack.as_ref(), &(&selection).into(), &args.rate, cx, ui).await?;
+    let inventory = read_account(&aws, stack.as_ref(), &asking_all(&aws, &selection, cx), cx, ui).await?;
     let entry = inventory.groups.iter().find(|entry| entry.facts.name == name);
     let entry = entry.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no log group {name}")))?;
     let mut checks = vec![class(entry)];
@@ -61,8 +62,8 @@ pub async fn run(args: &WhyArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Er
         checks.push(state(entry));
         let progress = ui.progress("looking at the chain", None);
         let chain = Chain::new(&aws, stack).await?;
-        // Of a group that is not streamed nothing is in the index, whatever the rest of the chain is like.
-        if entry.decision.state.delivers() {
+        // Of a group that nobody streams nothing is in the index, whatever the rest of the chain is like.
+        if entry.decision.state.delivers() || entry.decision.state == State::Broken {
             checks.extend(chain.run().await?);
             checks.push(arrived(&aws, stack, name, cx.env.now).await?);
         } else {
@@ -81,7 +82,7 @@ pub async fn run(args: &WhyArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Er
 }
 
 fn class(entry: &Entry) -> Check {
-    let says = format!("{} is of class {}", entry.facts.name, entry.facts.class.as_str());
+    let says = format!("{} is of class {}", entry.facts.name, entry.facts.class);
     Check::ok("group", says)
 }
 
@@ -106,6 +107,7 @@ fn state(entry: &Entry) -> Check {
         )),
         _ if entry.decision.change.is_some() => check.hint(format!("put it right with: logctl backfill -g {group}")),
         State::Unwanted | State::Loop => check.hint("the account policy streams it; leave it out there"),
+        State::Broken => check.hint("see what is gone: logctl doctor"),
         State::Excluded => check.hint("the stack's rules say so: logctl bootstrap --include, --exclude"),
         State::Full | State::Conflict => {
             check.hint(format!("see who holds its filters: logctl audit -g {group} -o json"))
@@ -116,7 +118,7 @@ fn state(entry: &Entry) -> Check {
 
 /// Filters of a group that is not streamed: they are of others.
 fn others(entry: &Entry) -> usize {
-    entry.facts.filters.as_ref().map_or(0, Vec::len)
+    entry.filters().count()
 }
 
 /// Whether the newest event of the group is in the index.
@@ -142,9 +144,8 @@ async fn arrived(aws: &Aws, stack: &DeployedStack, group: &str, now: Timestamp) 
         Ok(found) => found,
         Err(error) => return Ok(Check::new(ID, Status::Unknown, Error::from(error).one_line())),
     };
-    let limiter = RateLimiter::new(1.0);
     let forwarder = stack.forwarder.as_deref().unwrap_or_default();
-    let since = FilterCalls::new(aws, &limiter).since(group, forwarder).await;
+    let since = FilterCalls::new(aws).since(group, forwarder).await;
     let subscribed = match since {
         Ok(since) => since,
         Err(error) => error.unless_logged_out().map(|_| None)?,

@@ -1,5 +1,9 @@
 //! What an account holds: its log groups, each with its state. What `audit`, `backfill`, `groups` and `teardown` start from.
 
+mod cache;
+mod details;
+mod documents;
+pub mod evidence;
 mod take;
 
 use std::fmt;
@@ -9,15 +13,18 @@ use logctl_core::{
     coverage::{self, AccountFacts, Decision, Filter, GroupFacts, decide},
     names::StackName,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    aws::Target,
+    aws::{Target, groups::Details},
     deploy::stack::Status,
     error::{Error, Kind},
     time::rfc3339,
 };
 
-pub use take::{Scope, take};
+pub use cache::Cache;
+pub use evidence::Source;
+pub use take::{Reading, take};
 
 /// An account as it is now.
 #[derive(Debug)]
@@ -47,12 +54,31 @@ pub struct Entry {
     pub facts: GroupFacts,
     /// Why its filters could not be read, where they could not.
     pub error: Option<Error>,
-    /// When it was made.
-    pub created: Option<Timestamp>,
-    /// Bytes that it holds, compressed.
-    pub stored_bytes: Option<u64>,
+    /// How its filters are known, and as of when.
+    pub evidence: Option<(Source, Timestamp)>,
+    /// Everything else that is told of it.
+    pub details: Details,
+    /// Bytes that come in on a day.
+    pub bytes_per_day: Option<f64>,
+    /// Whether what comes in arrives, as far as metrics tell; only of what is streamed.
+    pub health: Option<Health>,
     /// Its state, why, and what to do.
     pub decision: Decision,
+}
+
+/// What CloudWatch Logs tells of the deliveries of a group over the last day. Deliveries to a function are handed over and no more:
+/// all may be well here while the domain is dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// Events came in, and none failed.
+    Ok,
+    /// Deliveries failed.
+    Failing,
+    /// Deliveries were throttled.
+    Throttled,
+    /// No event came in.
+    Idle,
 }
 
 /// Something that may surprise.
@@ -68,6 +94,22 @@ pub enum Note {
     PolicyUnread(String),
     /// Where the domain publishes its own logs could not be read.
     DomainUnread(String),
+    /// The event history could not be read, without which nothing is believed.
+    HistoryUnread(String),
+    /// Metrics of deliveries could not be read.
+    MetricsUnread(String),
+    /// The index could not be asked.
+    DocumentsUnread(String),
+    /// Whether a destination is there could not be read.
+    DestinationUnread(String),
+    /// Age and size of the groups could not be read.
+    DetailsUnread(String),
+    /// How much comes in could not be read.
+    VolumeUnread(String),
+    /// What was known before cannot be read.
+    CacheUnread(String),
+    /// What is known now cannot be kept.
+    CacheUnkept(String),
 }
 
 impl fmt::Display for Note {
@@ -78,36 +120,30 @@ impl fmt::Display for Note {
             Self::ParameterUnread(why) => write!(f, "the stack has a parameter that cannot be read: {why}"),
             Self::PolicyUnread(why) => write!(f, "{why}; groups that it streams look missing"),
             Self::DomainUnread(why) => write!(f, "{why}; do not stream those groups to it"),
+            Self::HistoryUnread(why) => write!(f, "{why}; every log group is asked"),
+            Self::MetricsUnread(why) | Self::DocumentsUnread(why) => write!(f, "{why}; more log groups are asked"),
+            Self::DestinationUnread(why) => write!(f, "{why}; whether its filters are broken is not known"),
+            Self::DetailsUnread(why) => write!(f, "{why}; how old and large they are is not known"),
+            Self::VolumeUnread(why) => write!(f, "{why}; how much comes in is not known"),
+            Self::CacheUnread(why) => write!(f, "what was known before cannot be read: {why}"),
+            Self::CacheUnkept(why) => write!(f, "what is known now cannot be kept for the next time: {why}"),
         }
     }
 }
 
-/// A group before it is decided.
-#[derive(Debug)]
-struct Found {
-    facts: GroupFacts,
-    error: Option<Error>,
-    created: Option<Timestamp>,
-    stored_bytes: Option<u64>,
-}
-
-/// Decides the groups, by name.
-fn decide_all(mut found: Vec<Found>, account: &AccountFacts, stack: Option<&coverage::Stack>) -> Vec<Entry> {
-    found.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
-    let decided = |Found { facts, error, created, stored_bytes }| {
+impl Entry {
+    /// A group, decided. What is told of it beside follows.
+    fn new(facts: GroupFacts, error: Option<Error>, account: &AccountFacts, stack: Option<&coverage::Stack>) -> Self {
         let mut decision = decide(&facts, account, stack);
         if let Some(error) = &error {
             decision.reason = error.one_line();
         }
-        Entry { facts, error, created, stored_bytes, decision }
-    };
-    found.into_iter().map(decided).collect()
-}
+        Self { facts, error, evidence: None, details: Details::default(), bytes_per_day: None, health: None, decision }
+    }
 
-impl Entry {
     /// The filters that could be read.
     pub fn filters(&self) -> impl Iterator<Item = &Filter> {
-        self.facts.filters.iter().flatten()
+        self.facts.filters.iter().flat_map(|filters| filters.iter())
     }
 }
 
@@ -163,7 +199,7 @@ impl Inventory {
 }
 
 /// Something that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unread {
     /// The thing.
     pub what: String,
@@ -193,43 +229,46 @@ pub(crate) mod examples {
             name: name.to_owned(),
             destination: destination.to_owned(),
             pattern: pattern.to_owned(),
-            distribution: None,
-            selection: None,
+            ..Filter::default()
         };
         let theirs = "arn:aws:kinesis:eu-west-1:123456789012:stream/theirs";
-        let found = |name: &str, filters: Vec<Filter>| Found {
-            facts: GroupFacts {
+        let account = AccountFacts::default();
+        let entry = |name: &str, filters: Vec<Filter>| {
+            let facts = GroupFacts {
                 name: name.to_owned(),
                 chain: Some(if name.contains("/logctl-") { Chain::Function } else { Chain::No }),
                 class: Class::Standard,
-                filters: Some(filters),
-            },
-            error: None,
-            created: Some(Timestamp::UNIX_EPOCH),
-            stored_bytes: Some(1_536),
+                filters: Some(filters.into()),
+            };
+            let created = Some(Timestamp::UNIX_EPOCH);
+            Entry {
+                evidence: Some((Source::Asked, Timestamp::UNIX_EPOCH)),
+                details: Details { created, stored_bytes: Some(1_536), ..Details::default() },
+                bytes_per_day: Some(2_048.0),
+                ..Entry::new(facts, None, &account, Some(&stack))
+            }
         };
         let unread =
             GroupFacts { name: "/unread".to_owned(), chain: Some(Chain::No), class: Class::Standard, filters: None };
         let groups = vec![
-            found("/aws/lambda/logctl-logctl-domain", Vec::new()),
-            found("/conflict", vec![filter("logctl-logctl", theirs, "")]),
-            found("/drifted", vec![filter("logctl-logctl", forwarder, "ERROR")]),
-            found("/missing", Vec::new()),
-            found("/skip/leak", vec![filter("by-hand", forwarder, "")]),
-            found("/streamed", vec![filter("logctl-logctl", forwarder, ""), filter("x", theirs, "")]),
-            Found {
-                facts: unread,
-                error: Some(Error::failed("cannot read the filters of /unread: no\nanswer")),
-                created: None,
-                stored_bytes: None,
-            },
+            entry("/aws/lambda/logctl-logctl-domain", Vec::new()),
+            entry("/conflict", vec![filter("logctl-logctl", theirs, "")]),
+            entry("/drifted", vec![filter("logctl-logctl", forwarder, "ERROR")]),
+            entry("/missing", Vec::new()),
+            entry("/skip/leak", vec![filter("by-hand", forwarder, "")]),
+            entry("/streamed", vec![filter("logctl-logctl", forwarder, ""), filter("x", theirs, "")]),
+            Entry::new(
+                unread,
+                Some(Error::failed("cannot read the filters of /unread: no\nanswer")),
+                &account,
+                Some(&stack),
+            ),
         ];
-        let account = AccountFacts::default();
         Inventory {
             target: target(),
             taken_at: Timestamp::UNIX_EPOCH,
             stack: Some(StackName::default()),
-            groups: decide_all(groups, &account, Some(&stack)),
+            groups,
             coverage: Some(stack),
             account,
             policy: Ok(None),
@@ -240,23 +279,22 @@ pub(crate) mod examples {
 
 #[cfg(test)]
 mod tests {
-    use logctl_core::coverage::{Chain, Class, State};
+    use logctl_core::coverage::{Chain, Class};
 
     use super::*;
 
-    fn found(name: &str, error: Option<Kind>) -> Found {
+    fn found(name: &str, error: Option<Kind>) -> Entry {
         let facts = GroupFacts {
             name: name.into(),
             chain: Some(Chain::No),
             class: Class::Standard,
-            filters: error.is_none().then(Vec::new),
+            filters: error.is_none().then(|| [].into()),
         };
-        Found { facts, error: error.map(|kind| Error::new(kind, "no")), created: None, stored_bytes: None }
+        Entry::new(facts, error.map(|kind| Error::new(kind, "no")), &AccountFacts::default(), None)
     }
 
-    fn inventory(groups: Vec<Found>, policy: Result<Option<String>, Error>) -> Inventory {
+    fn inventory(groups: Vec<Entry>, policy: Result<Option<String>, Error>) -> Inventory {
         let target = Target { account: "1".into(), alias: None, region: "eu-west-1".into(), partition: "aws".into() };
-        let groups = decide_all(groups, &AccountFacts::default(), None);
         Inventory {
             target,
             taken_at: Timestamp::UNIX_EPOCH,
@@ -281,15 +319,5 @@ mod tests {
         assert_eq!(without_policy.unread().len(), 1);
         let error = inventory(vec![found("/a", Some(Kind::Denied)), found("/b", None)], Ok(None)).check().unwrap_err();
         assert_eq!(error.message, "1 of 2 log groups could not be read");
-    }
-
-    #[test]
-    fn groups_are_decided_by_name() {
-        let groups = inventory(vec![found("/b", Some(Kind::Denied)), found("/a", None)], Ok(None)).groups;
-        let states: Vec<_> = groups
-            .iter()
-            .map(|entry| (entry.facts.name.as_str(), entry.decision.state, &*entry.decision.reason))
-            .collect();
-        assert_eq!(states, [("/a", State::Missing, "no subscription filter"), ("/b", State::Unknown, "no")]);
     }
 }

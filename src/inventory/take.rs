@@ -1,19 +1,30 @@
-//! Reads an account, one filter call a group.
+//! Reads an account: what evidence proves is not asked, and the rest one call a group.
 
-use std::{collections::BTreeSet, pin::pin};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    pin::pin,
+};
 
 use futures_util::{StreamExt as _, stream};
-use jiff::Timestamp;
-use logctl_core::coverage::{AccountFacts, Chain, Class, GroupFacts};
-use logctl_sink::own::OwnGroups;
+use jiff::{SignedDuration, Timestamp};
+use logctl_core::coverage::{self, AccountFacts, AccountPolicy, Chain, Filters, GroupFacts};
+use logctl_sink::{aws::AwsClient, own::OwnGroups};
+use tokio::time::Instant;
 
-use super::{Found, Inventory, Note, decide_all};
+use super::{
+    Entry, Inventory, Note,
+    cache::{Cache, Facts},
+    details, documents,
+    evidence::{Deed, Deliveries, Delivery, Evidence, History, Known, LAG, REACH, SKEW, Source},
+};
 use crate::{
     args::GroupSelection,
     aws::{
-        Aws, RateLimiter,
+        Aws, admits,
         filters::{AT_ONCE, FilterCalls},
         groups::{self, Group},
+        history::{self, Pages},
+        metrics::{self, Metric},
         policy,
     },
     deploy::{DeployedStack, stack::Phase},
@@ -21,6 +32,31 @@ use crate::{
     progress::Progress,
     words::count,
 };
+
+/// So few groups are asked without looking for evidence first: that would take as many calls.
+const FEW: usize = 40;
+/// How much the window of deliveries covers: what `ListMetrics` takes for recent.
+const WINDOW: SignedDuration = SignedDuration::from_hours(3);
+/// Seconds of one figure of a metric.
+const PERIOD: u32 = 300;
+/// Pages of the event history that may go by without proving more than would cost less to ask.
+const BARREN: usize = 4;
+/// Groups that a page must prove to be worth it: as many could be asked in its time.
+const WORTH: usize = 3;
+
+/// What is read of an account, and how.
+pub struct Reading<'a> {
+    /// Which groups.
+    pub selection: &'a GroupSelection,
+    /// Those that were made until then, where that is said, and those of which nobody knows.
+    pub made_until: Option<Timestamp>,
+    /// Whether every group is asked, whatever is known of it.
+    pub fresh: bool,
+    /// Whether everything else of groups is wanted, too.
+    pub details: bool,
+    /// Where facts are kept.
+    pub cache: Cache,
+}
 
 /// Reads the selected groups and everything that their states depend on.
 ///
@@ -30,70 +66,58 @@ use crate::{
 pub async fn take(
     aws: &Aws,
     stack: Option<&DeployedStack>,
-    scope: &Scope<'_>,
-    limiter: &RateLimiter,
+    reading: &Reading<'_>,
     now: Timestamp,
     progress: &dyn Progress,
 ) -> Result<Inventory, Error> {
+    let mut notes = notes(stack);
+    let (facts, lost) = match reading.cache.load(&aws.target, now) {
+        Ok(facts) => (facts, None),
+        Err(why) => (Facts::default(), Some(Note::CacheUnread(why))),
+    };
+    notes.extend(lost);
     let coverage = stack.and_then(DeployedStack::coverage);
+    let mut take = Take { aws, stack, coverage, reading, now, begun: Instant::now(), progress, facts, notes };
     let policy = unless_logged_out(policy::read(aws).await)?;
     let mut groups = groups::list(aws, progress).await?;
-    scope.selection.check(groups.iter().map(|group| group.name.as_str()))?;
+    reading.selection.check(groups.iter().map(|group| group.name.as_str()))?;
     tracing::info!("the account has {} log groups", groups.len());
-    groups.retain(|group| scope.takes(group));
-    let total = groups.len();
-    progress.note("their filters");
-    progress.total(total);
-    let calls = FilterCalls::new(aws, limiter);
-    let chains = Chains::read(aws, stack).await?;
-    let mut reading = pin!(stream::iter(groups).map(|group| find(group, &calls, &chains)).buffer_unordered(AT_ONCE));
-    let (mut found, mut read) = (Vec::with_capacity(total), 0);
-    while let Some(group) = reading.next().await {
-        if let Some(error) = group.as_ref().and_then(|group| group.error.as_ref())
-            && error.kind == Kind::LoggedOut
-        {
-            return Err(error.clone().because(format!("{read} of {} had been read", count(total, "log group"))));
-        }
-        read += 1;
-        progress.step();
-        found.extend(group);
-    }
+    groups.retain(|group| reading.selection.takes(&group.name));
+    take.notes.extend(policy.as_ref().err().map(|error| Note::PolicyUnread(error.one_line())));
     let (policy, name) = match policy {
         Ok(found) => found.map_or((None, Ok(None)), |(name, policy)| (Some(policy), Ok(Some(name)))),
         Err(error) => (None, Err(error)),
     };
-    let account = AccountFacts { policy, ..AccountFacts::default() };
+    if let Some(until) = reading.made_until {
+        let read = details::read(aws, reading.selection, false, now).await?;
+        take.facts.know(read, &mut take.notes);
+        groups.retain(|group| !take.is_later(&group.name, until));
+    }
+    // Everything else of the groups takes other calls than their states do.
+    let wanted = reading.details && (reading.fresh || details::is_due(&take.facts, now));
+    let read =
+        async { if wanted { details::read(aws, reading.selection, true, now).await.map(Some) } else { Ok(None) } };
+    let (found, read) = tokio::join!(take.states(groups, policy.as_ref()), read);
+    match read {
+        Ok(read) => read.into_iter().for_each(|read| take.facts.know(read, &mut take.notes)),
+        Err(error) => take.notes.push(Note::DetailsUnread(error.unless_logged_out()?.one_line())),
+    }
+    take.keep();
+    let found = found?;
+    let dead_destinations = take.dead(&found, policy.as_ref()).await?;
+    let account = AccountFacts { policy, filter_limit: take.facts.filter_limit, dead_destinations };
+    let mut entries: Vec<Entry> = found.into_iter().map(|found| take.decided(found, &account)).collect();
+    entries.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
     Ok(Inventory {
         target: aws.target.clone(),
         taken_at: now,
         stack: stack.map(|stack| stack.name.clone()),
-        notes: notes(stack, name.as_ref().err(), chains.of_domain.as_ref().err()),
-        groups: decide_all(found, &account, coverage.as_ref()),
-        coverage,
+        notes: take.notes,
+        groups: entries,
+        coverage: take.coverage,
         account,
         policy: name,
     })
-}
-
-/// Which groups are read.
-pub struct Scope<'a> {
-    /// Those that match.
-    pub selection: &'a GroupSelection,
-    /// Those that were made until then, where that is said, and those of which nobody knows.
-    pub made_until: Option<Timestamp>,
-}
-
-impl<'a> From<&'a GroupSelection> for Scope<'a> {
-    fn from(selection: &'a GroupSelection) -> Self {
-        Self { selection, made_until: None }
-    }
-}
-
-impl Scope<'_> {
-    fn takes(&self, group: &Group) -> bool {
-        let late = self.made_until.zip(group.created).is_some_and(|(until, created)| created > until);
-        self.selection.takes(&group.name) && !late
-    }
 }
 
 /// What is not known for want of credentials ends a run; what is not known for another reason is part of its answer.
@@ -101,6 +125,358 @@ fn unless_logged_out<T>(result: Result<T, Error>) -> Result<Result<T, Error>, Er
     match result {
         Ok(found) => Ok(Ok(found)),
         Err(error) => error.unless_logged_out().map(Err),
+    }
+}
+
+/// A group before it is decided.
+struct Found {
+    facts: GroupFacts,
+    error: Option<Error>,
+    evidence: Option<(Source, Timestamp)>,
+}
+
+impl Found {
+    fn new(group: Group, chain: Option<Chain>, known: Option<Known<Filters>>, error: Option<Error>) -> Self {
+        let evidence = known.as_ref().map(|known| (known.source, known.as_of));
+        let filters = known.map(|known| known.value);
+        Self { facts: GroupFacts { name: group.name, chain, class: group.class, filters }, error, evidence }
+    }
+}
+
+/// A reading that is under way.
+struct Take<'a> {
+    aws: &'a Aws,
+    stack: Option<&'a DeployedStack>,
+    coverage: Option<coverage::Stack>,
+    reading: &'a Reading<'a>,
+    now: Timestamp,
+    begun: Instant,
+    progress: &'a dyn Progress,
+    facts: Facts,
+    notes: Vec<Note>,
+}
+
+impl Take<'_> {
+    /// Whether a group was made after a time.
+    fn is_later(&self, group: &str, until: Timestamp) -> bool {
+        self.facts.details.get(group).and_then(|details| details.created).is_some_and(|created| created > until)
+    }
+
+    /// The groups with their filters: by evidence, or asked.
+    async fn states(&mut self, groups: Vec<Group>, policy: Option<&AccountPolicy>) -> Result<Vec<Found>, Error> {
+        let chains = Chains::read(self.aws, self.stack).await?;
+        self.notes.extend(chains.of_domain.as_ref().err().map(|error| Note::DomainUnread(error.one_line())));
+        let proven = if self.reading.fresh { Proven::default() } else { self.evidence(&groups, policy).await? };
+        self.ask(groups, proven, &chains).await
+    }
+
+    fn decided(&self, found: Found, account: &AccountFacts) -> Entry {
+        let Found { facts, error, evidence } = found;
+        let details = self.facts.details.get(&facts.name).cloned().unwrap_or_default();
+        let bytes_per_day = self.facts.bytes_per_day.get(&facts.name).copied();
+        let entry = Entry::new(facts, error, account, self.coverage.as_ref());
+        let streamed = entry.decision.state.delivers();
+        let health = self.facts.health(&entry.facts.name).filter(|_| streamed);
+        Entry { evidence, details, bytes_per_day, health, ..entry }
+    }
+
+    /// The filters of the groups that need not be asked, and what else there is to doubt about the others.
+    async fn evidence(&mut self, groups: &[Group], policy: Option<&AccountPolicy>) -> Result<Proven, Error> {
+        let names: Vec<&str> =
+            groups.iter().filter(|group| group.class.is_standard()).map(|group| group.name.as_str()).collect();
+        if names.len() <= FEW {
+            return Ok(Proven::default());
+        }
+        self.progress.note("what has changed");
+        let ours = self.coverage.as_ref().map(|stack| (stack.filter_name.clone(), stack.forwarder.clone()));
+        let ours = ours.as_ref().map(|(name, destination)| (name.as_str(), destination.as_str()));
+        let known: Vec<Timestamp> =
+            names.iter().filter_map(|name| self.facts.filters.get(*name)).map(|known| known.as_of).collect();
+        let deliveries = match ours {
+            Some((name, destination)) if names.len() - known.len() > FEW => {
+                // What the policy streams is in the index, whatever filters there are.
+                let by_policy = policy.is_some_and(|policy| policy.destination == destination);
+                self.deliveries(name, by_policy).await?
+            }
+            _ => None,
+        };
+        let until = self.now - LAG;
+        let begin = known.into_iter().chain(deliveries.as_ref().map(|deliveries| deliveries.since)).min();
+        let begin = begin.map_or(until, |begin| begin - SKEW - SKEW).max(self.now - REACH);
+        let mut history = match unless_logged_out(History::read(self.aws, begin, until).await)? {
+            Ok(history) => history,
+            Err(error) => {
+                self.notes.push(Note::HistoryUnread(error.one_line()));
+                return Ok(Proven::default());
+            }
+        };
+        let mut proven = self.prove(&names, &history, deliveries.as_ref(), ours);
+        if let Some((filter, _)) = ours
+            && names.len() - proven.len() > FEW
+        {
+            let open: HashSet<&str> = names.iter().copied().filter(|name| !proven.contains_key(*name)).collect();
+            let read = history.read_back(self.aws, self.now - REACH, filter, open, self.progress).await;
+            if let Err(error) = unless_logged_out(read)? {
+                self.notes.push(Note::HistoryUnread(error.one_line()));
+            }
+            proven = self.prove(&names, &history, deliveries.as_ref(), ours);
+        }
+        let evidence = Evidence { history: Some(&history), deliveries: deliveries.as_ref(), ours };
+        let doubts =
+            names.iter().map(|name| ((*name).to_owned(), evidence.doubt(name))).filter(|(_, doubt)| *doubt > 0.0);
+        Ok(Proven { doubts: doubts.collect(), filters: proven })
+    }
+
+    fn prove(
+        &self,
+        names: &[&str],
+        history: &History,
+        deliveries: Option<&Deliveries>,
+        ours: Option<(&str, &str)>,
+    ) -> HashMap<String, Known<Filters>> {
+        let evidence = Evidence { history: Some(history), deliveries, ours };
+        let proof = |name: &&str| Some(((*name).to_owned(), evidence.prove(name, self.facts.filters.get(*name))?));
+        names.iter().filter_map(proof).collect()
+    }
+
+    /// What metrics and the index say of the last hours. `None` where the metrics cannot be read.
+    async fn deliveries(&mut self, ours: &str, by_policy: bool) -> Result<Option<Deliveries>, Error> {
+        let end = Timestamp::from_second((self.now - LAG).as_second() / i64::from(PERIOD) * i64::from(PERIOD));
+        let end = end.unwrap_or(self.now);
+        let window = end - WINDOW..end;
+        let active = match unless_logged_out(metrics::filters(self.aws, "ForwardedLogEvents", true).await)? {
+            Ok(active) => active,
+            Err(error) => {
+                self.notes.push(Note::MetricsUnread(error.one_line()));
+                return Ok(None);
+            }
+        };
+        let mut deliveries = Deliveries { since: window.start, ..Deliveries::default() };
+        for (group, filter) in active {
+            deliveries.groups.entry(group).or_default().forwarded.insert(filter, 0.0);
+        }
+        let documents = match self.stack {
+            Some(stack) if !by_policy => unless_logged_out(documents::by_group(self.aws, stack, &window).await)?,
+            _ => return Ok(Some(deliveries)),
+        };
+        let documents = match documents {
+            Ok(documents) => documents,
+            Err(error) => {
+                self.notes.push(Note::DocumentsUnread(error.one_line()));
+                return Ok(Some(deliveries));
+            }
+        };
+        let indexed = |(name, delivery): &(&String, &mut Delivery)| {
+            documents.contains_key(*name) && delivery.forwarded.contains_key(ours)
+        };
+        let mut indexed: Vec<_> = deliveries.groups.iter_mut().filter(indexed).collect();
+        let names: Vec<&str> = indexed.iter().map(|(name, _)| name.as_str()).collect();
+        let asked = names.iter().flat_map(|name| {
+            [Metric::incoming("IncomingLogEvents", name), Metric::of_filter("ForwardedLogEvents", name, ours)]
+        });
+        let sums = metrics::sums(self.aws, &asked.collect::<Vec<_>>(), PERIOD, &window).await;
+        match unless_logged_out(sums)? {
+            Ok(sums) => {
+                for ((name, delivery), figures) in indexed.iter_mut().zip(sums.chunks(2)) {
+                    delivery.incoming = figures[0].iter().sum();
+                    delivery.forwarded.insert(ours.to_owned(), figures[1].iter().sum());
+                    delivery.documents = documents.get(*name).copied().unwrap_or_default();
+                }
+            }
+            Err(error) => self.notes.push(Note::MetricsUnread(error.one_line())),
+        }
+        Ok(Some(deliveries))
+    }
+
+    /// Asks what is not proven, and puts everything together. What was found is kept even where that is cut off.
+    async fn ask(&mut self, groups: Vec<Group>, mut proven: Proven, chains: &Chains<'_>) -> Result<Vec<Found>, Error> {
+        let mut found = Vec::with_capacity(groups.len());
+        let mut open = Vec::new();
+        for group in groups {
+            let known = proven.filters.remove(&group.name);
+            match known {
+                Some(known) => {
+                    let value = self.facts.shared(&known.value);
+                    let known = Known { value, ..known };
+                    self.facts.filters.insert(group.name.clone(), known.clone());
+                    let (chain, error) = chains.of(&group.name).await;
+                    found.push(Found::new(group, chain, Some(known), error));
+                }
+                None => open.push(group),
+            }
+        }
+        let doubt = |group: &Group| proven.doubts.get(&group.name).copied().unwrap_or_default();
+        open.sort_by(|a, b| doubt(b).total_cmp(&doubt(a)));
+        let total = open.len();
+        self.progress.note("their filters");
+        self.progress.total(total);
+        let calls = FilterCalls::new(self.aws);
+        let asked = |group: Group| async {
+            let filters = if group.class.is_standard() { calls.get(&group.name).await.transpose() } else { None };
+            let chain = chains.of(&group.name).await;
+            (group, filters, chain)
+        };
+        let mut asking = pin!(stream::iter(open).map(asked).buffer_unordered(AT_ONCE));
+        let mut read = 0;
+        while let Some((group, filters, (chain, unclear))) = asking.next().await {
+            let logged_out = |error: &&Error| error.kind == Kind::LoggedOut;
+            let error = filters.as_ref().and_then(|filters| filters.as_ref().err()).or(unclear.as_ref());
+            if let Some(error) = error.filter(logged_out) {
+                return Err(error.clone().because(format!("{read} of {} had been read", count(total, "log group"))));
+            }
+            read += 1;
+            self.progress.step();
+            match filters {
+                // A group without an answer has gone, unless its class has none.
+                None if group.class.is_standard() => drop(self.facts.filters.remove(&group.name)),
+                None => found.push(Found::new(group, chain, None, unclear)),
+                Some(Err(error)) => found.push(Found::new(group, chain, None, Some(error))),
+                Some(Ok(filters)) => {
+                    let known =
+                        Known { value: self.facts.shared(&filters), source: Source::Asked, as_of: self.moment() };
+                    self.facts.filters.insert(group.name.clone(), known.clone());
+                    found.push(Found::new(group, chain, Some(known), unclear));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The time of an answer.
+    fn moment(&self) -> Timestamp {
+        SignedDuration::try_from(self.begun.elapsed()).map_or(self.now, |since| self.now + since)
+    }
+
+    /// The functions that filters and the policy send to, and that are gone, or refuse what CloudWatch Logs sends.
+    async fn dead(&mut self, found: &[Found], policy: Option<&AccountPolicy>) -> Result<BTreeSet<String>, Error> {
+        let here = self.aws.function("");
+        let filters = found.iter().flat_map(|found| found.facts.filters.iter().flat_map(|filters| filters.iter()));
+        let destinations = filters.map(|filter| filter.destination.as_str());
+        let destinations = destinations.chain(policy.map(|policy| policy.destination.as_str()));
+        let destinations: BTreeSet<String> =
+            destinations.filter(|arn| arn.starts_with(&here)).map(str::to_owned).collect();
+        let client = self.aws.signed().await?;
+        let (mut dead, mut unread) = (BTreeSet::new(), None);
+        for arn in destinations {
+            // A version or an alias may follow.
+            let name = arn[here.len()..].split(':').next().unwrap_or_default();
+            let tags = self.aws.call_signed("lambda", || client.function_tags(&self.aws.target.account, name)).await;
+            let gone = match tags {
+                Ok(tags) => tags.is_none() || self.refuses(&client, &arn).await,
+                Err(error) => {
+                    let error = self.aws.explain_signed(&format!("cannot tell whether {name} is there"), &error);
+                    unread = Some(error.unless_logged_out()?);
+                    false
+                }
+            };
+            if gone {
+                dead.insert(arn);
+            }
+        }
+        self.notes.extend(unread.map(|error| Note::DestinationUnread(error.one_line())));
+        Ok(dead)
+    }
+
+    /// Whether our forwarder refuses CloudWatch Logs. `doctor` tells where that cannot be read.
+    async fn refuses(&self, client: &AwsClient, arn: &str) -> bool {
+        if self.coverage.as_ref().is_none_or(|stack| stack.forwarder != arn) {
+            return false;
+        }
+        let policy = self.aws.call_signed("lambda", || client.function_policy(arn)).await;
+        let Ok(policy) = policy.map(Option::unwrap_or_default) else { return false };
+        let source = self.aws.target.arn("logs", "log-group:any:*");
+        admits(&policy, &self.aws.target.logs_principals(), &source, &self.aws.target.account) == Some(false)
+    }
+
+    /// Keeps what is known for the next run.
+    fn keep(&mut self) {
+        // Who has more filters than may be has them since AWS allows more.
+        let most = self.facts.filters.values().map(|known| known.value.len()).max().unwrap_or_default();
+        self.facts.filter_limit = self.facts.filter_limit.filter(|limit| *limit >= most);
+        if let Err(why) = self.reading.cache.save(&self.aws.target, &self.facts) {
+            self.notes.push(Note::CacheUnkept(why));
+        }
+    }
+}
+
+/// What evidence has brought.
+#[derive(Default)]
+struct Proven {
+    filters: HashMap<String, Known<Filters>>,
+    /// Events of groups that came in and went nowhere.
+    doubts: HashMap<String, f64>,
+}
+
+impl History {
+    /// Reads what was done since a time.
+    async fn read(aws: &Aws, since: Timestamp, until: Timestamp) -> Result<Self, Error> {
+        let mut history = Self { since, until, deeds: HashMap::new() };
+        for call in history::CALLS {
+            let mut pages = Pages::new(aws, call, since, None);
+            while let Some(page) = pages.next().await? {
+                history.add(page.calls);
+            }
+        }
+        history.sort();
+        Ok(history)
+    }
+
+    /// Reads further back who has put the filter of this name, for as long as that proves more of the `open` groups than could be
+    /// asked in the same time.
+    async fn read_back(
+        &mut self,
+        aws: &Aws,
+        reach: Timestamp,
+        filter: &str,
+        mut open: HashSet<&str>,
+        progress: &dyn Progress,
+    ) -> Result<(), Error> {
+        let [put, others @ ..] = history::CALLS;
+        let (end, mut barren, mut since) = (self.since, 0, reach);
+        let mut back = Vec::new();
+        let mut pages = Pages::new(aws, put, reach, Some(end));
+        progress.total(open.len());
+        while let Some(page) = pages.next().await? {
+            let before = open.len();
+            for call in page.calls.iter().filter(|call| call.filter.as_deref() == Some(filter)) {
+                if open.remove(call.group.as_str()) {
+                    progress.step();
+                }
+            }
+            barren = if before - open.len() < WORTH { barren + 1 } else { 0 };
+            back.extend(page.calls);
+            if barren >= BARREN || open.len() <= FEW {
+                // The page may have cut through a second.
+                since = page.oldest.map_or(reach, |oldest| oldest + SignedDuration::from_secs(1));
+                break;
+            }
+        }
+        for call in others {
+            let mut pages = Pages::new(aws, call, since, Some(end));
+            while let Some(page) = pages.next().await? {
+                back.extend(page.calls);
+            }
+        }
+        back.retain(|call| call.at >= since);
+        self.since = since;
+        self.add(back);
+        self.sort();
+        Ok(())
+    }
+
+    fn add(&mut self, calls: Vec<history::Call>) {
+        for history::Call { at, group, filter, put } in calls {
+            let deed = match (filter, put) {
+                (Some(filter), Some(put)) => Deed::Put(filter, Some(put)),
+                (Some(filter), None) => Deed::Delete(filter),
+                (None, _) => Deed::Group,
+            };
+            self.deeds.entry(group).or_default().push((at, deed));
+        }
+    }
+
+    fn sort(&mut self) {
+        self.deeds.values_mut().for_each(|deeds| deeds.sort_by_key(|(at, _)| *at));
     }
 }
 
@@ -123,40 +499,23 @@ impl<'a> Chains<'a> {
         Ok(Self { aws, own, of_domain: unless_logged_out(of_domain)? })
     }
 
-    async fn of(&self, group: &str) -> Result<Chain, Error> {
+    /// How a group belongs, or why that could not be read.
+    async fn of(&self, group: &str) -> (Option<Chain>, Option<Error>) {
         if self.of_domain.as_ref().is_ok_and(|groups| groups.contains(group)) {
-            return Ok(Chain::Domain);
+            return (Some(Chain::Domain), None);
         }
         let unread = |error| self.aws.explain_signed("cannot tell whether it is a log of logctl itself", &error);
-        self.aws.call_signed("lambda", || self.own.chain(group)).await.map_err(unread)
+        match self.aws.call_signed("lambda", || self.own.chain(group)).await {
+            Ok(chain) => (Some(chain), None),
+            Err(error) => (None, Some(unread(error))),
+        }
     }
 }
 
-/// A group with its filters, `None` where it has gone in the meantime.
-async fn find(group: Group, calls: &FilterCalls<'_>, chains: &Chains<'_>) -> Option<Found> {
-    let Group { name, class, created, stored_bytes } = group;
-    let (filters, error) = match class {
-        Class::Standard => match calls.get(&name).await {
-            Ok(filters) => (Some(filters?), None),
-            Err(error) => (None, Some(error)),
-        },
-        // The other classes have none, and refuse the question.
-        Class::InfrequentAccess | Class::Delivery | Class::Other => (None, None),
-    };
-    let (chain, unclear) = match chains.of(&name).await {
-        Ok(chain) => (Some(chain), None),
-        Err(error) => (None, Some(error)),
-    };
-    let facts = GroupFacts { name, chain, class, filters };
-    Some(Found { facts, error: error.or(unclear), created, stored_bytes })
-}
-
-fn notes(stack: Option<&DeployedStack>, policy: Option<&Error>, domain: Option<&Error>) -> Vec<Note> {
+fn notes(stack: Option<&DeployedStack>) -> Vec<Note> {
     let idle = stack.filter(|stack| stack.forwarder.is_none() && stack.status.phase != Phase::Shell);
     let idle = idle.map(|stack| Note::ForwardsNothing(stack.name.clone(), stack.status.clone()));
     let disabled = stack.filter(|stack| !stack.settings.rule_enabled).map(|_| Note::RuleDisabled);
-    let unread = policy.map(|error| Note::PolicyUnread(error.one_line()));
-    let domain = domain.map(|error| Note::DomainUnread(error.one_line()));
     let problems = stack.into_iter().flat_map(|stack| stack.problems.iter().cloned().map(Note::ParameterUnread));
-    [idle, disabled, unread, domain].into_iter().flatten().chain(problems).collect()
+    [idle, disabled].into_iter().flatten().chain(problems).collect()
 }

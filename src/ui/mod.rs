@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub use escape::{escaped, one_line, without_colours};
-pub use grid::{Above, Cell, Column, Grid, Role};
+pub use grid::{Above, Cell, Column, Grid, Role, Unit};
 pub use look::{Look, paint};
 pub use progress::Bar;
 pub use typed::Typed;
@@ -98,6 +98,21 @@ impl Ui {
         };
         let _ = self.err.write_all(text.as_bytes());
         Ok(())
+    }
+
+    /// Writes the rows of a grid as comma-separated values: <https://www.rfc-editor.org/rfc/rfc4180>.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn csv(&mut self, grid: &Grid) -> Result<(), Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let failed = |error: csv::Error| Error::failed("cannot write CSV").because(error);
+        writer.write_record(grid.titles()).map_err(failed)?;
+        for record in grid.records() {
+            writer.write_record(record.into_iter().map(|text| one_line(text).into_owned())).map_err(failed)?;
+        }
+        let text = writer.into_inner().map_err(|error| Error::failed("cannot write CSV").because(error))?;
+        self.write(format_args!("{}", String::from_utf8_lossy(&text)))
     }
 
     /// Writes one object with its schema first.

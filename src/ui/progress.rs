@@ -6,13 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, WeakProgressBar};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, WeakProgressBar};
 
 use super::{Look, one_line};
 use crate::progress::Progress;
 
 /// How often a line is written where there is no terminal.
 const QUIET: Duration = Duration::from_secs(5);
+
+/// After this there is a pace to speak of.
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// Something that takes a while.
 pub struct Bar {
@@ -47,6 +50,10 @@ impl Bar {
         if self.plain && self.last.get().elapsed() >= QUIET {
             self.last.set(Instant::now());
             match self.drawn.length() {
+                Some(total) if self.drawn.elapsed() >= SETTLED => {
+                    let (pace, left) = (self.drawn.per_sec(), HumanDuration(self.drawn.eta()));
+                    eprintln!("{} {} of {total}, {pace:.1} a second, {left:#} left", self.what, self.drawn.position());
+                }
                 Some(total) => eprintln!("{} {} of {total}", self.what, self.drawn.position()),
                 None => eprintln!("{} {}", self.what, self.drawn.position()),
             }
@@ -58,6 +65,8 @@ impl Progress for Bar {
     fn total(&self, steps: usize) {
         self.drawn.set_length(steps as u64);
         self.drawn.set_position(0); // What was counted before were others.
+        self.drawn.reset_eta();
+        self.drawn.reset_elapsed();
         self.drawn.set_style(style(true));
     }
 
@@ -96,7 +105,7 @@ fn target(terminal: bool) -> ProgressDrawTarget {
 
 fn style(counted: bool) -> ProgressStyle {
     let template =
-        if counted { "{spinner} {msg} {wide_bar} {pos} of {len}, {eta} left" } else { "{spinner} {msg} {done}" };
+        if counted { "{spinner} {msg} {wide_bar} {pos} of {len}{pace}, {eta} left" } else { "{spinner} {msg} {done}" };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     // Of what has no steps it is told how long it takes.
     let done = |state: &ProgressState, text: &mut dyn fmt::Write| {
@@ -107,5 +116,8 @@ fn style(counted: bool) -> ProgressStyle {
             steps => write!(text, "{steps}"),
         };
     };
-    style.with_key("done", done).progress_chars("━━╌")
+    let pace = |state: &ProgressState, text: &mut dyn fmt::Write| {
+        let _ = if state.elapsed() < SETTLED { Ok(()) } else { write!(text, ", {:.1} a second", state.per_sec()) };
+    };
+    style.with_key("done", done).with_key("pace", pace).progress_chars("━━╌")
 }

@@ -274,12 +274,23 @@ fn why_says_what_keeps_a_group_out() {
         (
             "/held",
             8,
-            "state\tmissing: streamed to stream/theirs, stream/theirs instead",
+            "state\tmissing: streamed to stream/theirs and stream/theirs instead",
             "2 filters of others are there",
         ),
     ] {
         sandbox.logctl(&format!("why {group}")).exits(code).prints(says).says(hint);
     }
+    // What a group may have is told by a refusal, and kept.
+    let cache = sandbox.home().join("cache");
+    let kept = [("LOGCTL_CACHE", cache.to_str().unwrap())];
+    sandbox.run(&["audit", "--fail-on", "full", "-g", "/held"], &kept).exits(3).says("1 log group may be full");
+    sandbox.run(&["backfill", "--yes", "-g", "/held"], &kept).exits(8);
+    sandbox
+        .run(&["why", "/held"], &kept)
+        .exits(8)
+        .prints("state\tfull: streamed to stream/theirs and")
+        .says("who holds");
+    sandbox.run(&["audit", "--fail-on", "full", "-g", "/held"], &kept).exits(8).says("1 log group: full");
     let aws = Proxy::start(sandbox.aws_endpoint());
     let denied = r#"{"__type": "AccessDeniedException", "message": "not you"}"#;
     aws.always("DescribeSubscriptionFilters", Fault::Answer(400, "application/x-amz-json-1.1", denied));
@@ -305,5 +316,7 @@ fn why_says_what_keeps_a_group_out() {
     sandbox
         .logctl("why /shop/orders")
         .exits(8)
+        .prints("state\tbroken: its filter sends to a forwarder that is gone")
         .prints("broken\tforwarder\tthere is no function logctl-logctl-forwarder");
+    sandbox.logctl("audit --fail-on broken -g /shop/orders").exits(8).says("1 log group: broken");
 }

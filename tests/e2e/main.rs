@@ -13,6 +13,7 @@ mod delivery;
 mod deployments;
 mod doctor;
 mod domains;
+mod evidence;
 mod faults;
 mod formats;
 mod function;

@@ -1,26 +1,54 @@
 //! The report of an audit.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
+use indicatif::HumanBytes;
+use jiff::Timestamp;
 use logctl_core::{coverage::State, names::StackName};
 use serde::Serialize;
 
+use super::columns::{Column, Sort};
 use crate::{
-    commands::group_report::{GroupReport, cell, role},
-    inventory::{Inventory, Unread},
-    ui::{Above, Cell, Column, Grid, Role, Show},
+    commands::group_report::{GroupReport, role, whole},
+    inventory::{Entry, Inventory, Unread},
+    ui::{Above, Cell, Grid, Role, Show, Unit},
     words::{count, grouped},
 };
+
+/// Groups that need something and that people see, unless they ask for all.
+const MOST: usize = 100;
 
 /// The state of every log group of an account.
 #[derive(Debug, Serialize)]
 pub struct Report {
     taken_at: String,
     targets: Vec<Target>,
-    summary: Summary,
-    groups: Vec<GroupReport>,
+    /// How many there are of what.
+    pub(super) summary: Summary,
+    /// The groups, those that want attention first.
+    pub groups: Vec<GroupReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Unread>,
+    /// When it was taken.
+    #[serde(skip)]
+    pub(super) taken: Timestamp,
+    #[serde(skip)]
+    causes: Vec<Cause>,
+    #[serde(skip)]
+    view: View,
+}
+
+/// What people want to see of it.
+#[derive(Debug, Default)]
+pub struct View {
+    /// Only groups in these states; none means any.
+    pub states: Vec<State>,
+    /// Also those that need nothing.
+    pub all: bool,
+    /// What is told of each.
+    pub columns: Vec<Column>,
+    /// In which order.
+    pub sort: Option<Sort>,
 }
 
 /// What was asked.
@@ -32,64 +60,139 @@ struct Target {
     stack: Option<StackName>,
 }
 
-/// How many groups there are in each state.
-#[derive(Debug, Serialize)]
-struct Summary {
-    total: usize,
-    by_state: BTreeMap<State, usize>,
+/// How many groups there are in each state, and how much comes into them.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Summary {
+    pub(super) total: usize,
+    pub(super) by_state: BTreeMap<State, usize>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) bytes_per_day_by_state: BTreeMap<State, u64>,
+}
+
+/// Groups of one state that are mended, or not, in one way.
+#[derive(Debug)]
+struct Cause {
+    state: State,
+    repair: &'static str,
+    groups: usize,
+    bytes: Option<u64>,
 }
 
 /// Whether somebody wants to stream groups in this state, and could.
-const fn is_streamable(state: State) -> bool {
+pub(super) const fn is_streamable(state: State) -> bool {
     !matches!(state, State::Loop | State::Own | State::Unsupported | State::Unwanted | State::Excluded)
 }
 
+/// What mends a group, where something does.
+fn repair(entry: &Entry, with_stack: bool) -> &'static str {
+    match entry.decision.state {
+        State::Missing if !with_stack => "logctl bootstrap",
+        _ if entry.decision.change.is_some() => "logctl backfill",
+        State::Unwanted | State::Loop => "leave it out of the account policy",
+        State::Conflict => "the filter of our name has to go: logctl audit --explain GROUP",
+        State::Full => "a filter of others has to go: logctl audit --explain GROUP",
+        State::Broken => "logctl doctor",
+        State::Unknown => "logctl audit --explain GROUP",
+        _ => "",
+    }
+}
+
 impl Report {
-    /// The report of an inventory, those that want attention first. `only` narrows the list, not the summary.
+    /// The report of an inventory. The view narrows the list, not the summary.
     #[must_use]
-    pub fn new(inventory: &Inventory, only: &[State]) -> Self {
-        let mut by_state = BTreeMap::new();
+    pub fn new(inventory: &Inventory, view: View) -> Self {
+        let mut summary = Summary { total: inventory.groups.len(), ..Summary::default() };
+        let mut causes: BTreeMap<(State, &'static str), (usize, Option<u64>)> = BTreeMap::new();
         for entry in &inventory.groups {
-            *by_state.entry(entry.decision.state).or_default() += 1;
+            let (state, bytes) = (entry.decision.state, entry.bytes_per_day.map(whole));
+            *summary.by_state.entry(state).or_default() += 1;
+            if let Some(bytes) = bytes {
+                *summary.bytes_per_day_by_state.entry(state).or_default() += bytes;
+            }
+            let cause = causes.entry((state, repair(entry, inventory.coverage.is_some()))).or_default();
+            *cause = (cause.0 + 1, cause.1.into_iter().chain(bytes).reduce(|sum, bytes| sum + bytes));
         }
+        let cause = |((state, repair), (groups, bytes))| Cause { state, repair, groups, bytes };
+        let mut causes: Vec<Cause> = causes.into_iter().map(cause).collect();
+        causes.sort_by_key(|cause| (attention(cause.state), cause.state));
         let mut groups = GroupReport::all(inventory);
-        groups.retain(|group| only.is_empty() || only.contains(&group.state));
-        let attention = |state| match role(state) {
-            Role::Bad => 0,
-            Role::Warning => 1,
-            _ => 2,
-        };
-        groups.sort_by_key(|group| (attention(group.state), group.state));
+        groups.retain(|group| view.states.is_empty() || view.states.contains(&group.state));
+        match &view.sort {
+            Some(sort) => groups.sort_by(|a, b| sort.compare(a, b)),
+            None => groups.sort_by_key(|group| (attention(group.state), group.state, Reverse(group.bytes_per_day))),
+        }
         let target = Target {
             account: inventory.target.account.clone(),
             region: inventory.target.region.clone(),
             stack: inventory.stack.clone(),
         };
-        Self {
-            taken_at: inventory.taken_at(),
-            targets: vec![target],
-            summary: Summary { total: inventory.groups.len(), by_state },
-            groups,
-            unread: inventory.unread(),
-        }
+        let unread = inventory.unread();
+        let (taken, taken_at) = (inventory.taken_at, inventory.taken_at());
+        Self { taken_at, targets: vec![target], summary, groups, unread, taken, causes, view }
     }
 
-    fn number(&self, counts: impl Fn(State) -> bool) -> usize {
-        self.summary.by_state.iter().filter(|(state, _)| counts(**state)).map(|(_, number)| number).sum()
+    /// When it was taken, as JSON carries times.
+    #[must_use]
+    pub fn taken_at(&self) -> String {
+        self.taken_at.clone()
+    }
+
+    /// Account and Region.
+    pub(super) fn target(&self) -> String {
+        let Target { account, region, .. } = &self.targets[0];
+        format!("account {account}, {region}")
+    }
+
+    /// The same as labels of a metric.
+    pub(super) fn labels(&self) -> String {
+        let Target { account, region, .. } = &self.targets[0];
+        format!("account=\"{account}\",region=\"{region}\"")
+    }
+
+    /// How many groups are in such states.
+    pub(super) fn number(&self, counts: impl Fn(State) -> bool) -> u64 {
+        self.summary.by_state.iter().filter(|(state, _)| counts(**state)).map(|(_, number)| *number as u64).sum()
+    }
+
+    /// How much comes into groups in such states on a day.
+    pub(super) fn bytes(&self, counts: impl Fn(State) -> bool) -> u64 {
+        self.summary.bytes_per_day_by_state.iter().filter(|(state, _)| counts(**state)).map(|(_, bytes)| *bytes).sum()
+    }
+
+    /// How many of the groups people see: those that need something, as long as nobody asks for others.
+    fn shown_to_people(&self) -> usize {
+        if self.view.all || self.view.sort.is_some() || !self.view.states.is_empty() {
+            return self.groups.len();
+        }
+        self.groups.iter().take_while(|group| attention(group.state) < HEALTHY).count().min(MOST)
     }
 
     /// How much was shown of how much.
     #[must_use]
-    pub fn closing_line(&self) -> String {
+    pub fn closing_line(&self, people: bool) -> String {
         let Target { account, region, .. } = &self.targets[0];
+        let shown = if people { self.shown_to_people() } else { self.groups.len() };
+        let more = if shown < self.groups.len() { "; --all shows all" } else { "" };
         format!(
-            "{} of {} in account {account}, {region}; {} of {} {} streamed",
-            grouped(self.groups.len() as u64),
+            "{} of {} in account {account}, {region}; {} of {} {} streamed{more}",
+            grouped(shown as u64),
             count(self.summary.total, "log group"),
-            grouped(self.number(State::delivers) as u64),
+            grouped(self.number(State::delivers)),
             count(self.number(is_streamable), "streamable group"),
             if self.number(is_streamable) == 1 { "is" } else { "are" },
         )
+    }
+}
+
+/// The rank of groups that need nothing.
+const HEALTHY: u8 = 2;
+
+/// Which groups want attention first.
+pub(super) fn attention(state: State) -> u8 {
+    match role(state) {
+        Role::Bad => 0,
+        Role::Warning => 1,
+        _ => HEALTHY,
     }
 }
 
@@ -97,18 +200,28 @@ impl Show for Report {
     const SCHEMA: &'static str = "logctl.audit/v1";
 
     fn grid(&self) -> Grid {
-        let states = self.summary.by_state.iter();
-        let states =
-            states.map(|(state, number)| Cell::new(format!("{} {state}", grouped(*number as u64))).role(role(*state)));
-        let (part, whole) = (self.number(State::delivers), self.number(is_streamable));
-        let rows = self
-            .groups
-            .iter()
-            .map(|group| vec![Cell::new(&group.name), cell(group.state), Cell::new(&group.reason).role(Role::Dim)]);
+        let (part, whole, unit) = (self.number(State::delivers), self.number(is_streamable), Unit::Number);
+        let mut above = vec![Above::Bar { name: "coverage", part, whole, unit }];
+        let (part, whole, unit) = (self.bytes(State::delivers), self.bytes(is_streamable), Unit::BytesADay);
+        if whole > 0 {
+            above.push(Above::Bar { name: "volume  ", part, whole, unit });
+        }
+        let cause = |cause: &Cause| {
+            let bytes = cause.bytes.map_or_else(String::new, |bytes| format!("{} a day", HumanBytes(bytes)));
+            vec![
+                Cell::new(format!("{:>7}", grouped(cause.groups as u64))),
+                Cell::new(cause.state).role(role(cause.state)),
+                Cell::new(bytes).role(Role::Dim),
+                Cell::new(cause.repair),
+            ]
+        };
+        above.push(Above::Rows(self.causes.iter().map(cause).collect()));
+        let columns = if self.view.columns.is_empty() { &Column::USUAL[..] } else { &self.view.columns };
         Grid {
-            above: vec![Above::Bar { name: "coverage", part, whole }, Above::Cells(states.collect())],
-            columns: ["LOG GROUP", "STATE", "WHY"].map(Column::Both).to_vec(),
-            rows: rows.collect(),
+            above,
+            columns: columns.iter().map(|column| column.titled()).collect(),
+            rows: self.groups.iter().map(|group| columns.iter().map(|column| column.cell(group)).collect()).collect(),
+            most: Some(self.shown_to_people()),
         }
     }
 }
@@ -118,22 +231,34 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::{inventory::examples::inventory, ui::three_forms};
+    use crate::{
+        inventory::examples::inventory,
+        ui::{Look, three_forms},
+    };
+
+    fn report(view: View) -> Report {
+        Report::new(&inventory(), view)
+    }
 
     #[test]
     fn the_report() {
-        assert_snapshot!(three_forms(&Report::new(&inventory(), &[])), @r#"
+        assert_snapshot!(three_forms(&report(View::default())), @r#"
         coverage ██████░░░░░░░░░░░░░░░░░░░░░░░░ 1 of 5 (20 %)
-        1 unknown  1 own  1 unwanted  1 conflict  1 drifted  1 streamed  1 missing
+        volume   ████████░░░░░░░░░░░░░░░░░░░░░░ 2.00 KiB of 8.00 KiB a day (25 %)
+              1  unknown                   logctl audit --explain GROUP
+              1  unwanted  2.00 KiB a day  logctl backfill
+              1  conflict  2.00 KiB a day  the filter of our name has to go: logctl audit --explain GROUP
+              1  drifted   2.00 KiB a day  logctl backfill
+              1  missing   2.00 KiB a day  logctl backfill
+              1  own       2.00 KiB a day
+              1  streamed  2.00 KiB a day
 
-        LOG GROUP                         STATE     WHY
-        /unread                           unknown   cannot read the filters of /unread: no\nanswer
-        /skip/leak                        unwanted  excluded by the rule `/skip/*`, but it is streamed
-        /conflict                         conflict  the filter `logctl-logctl` points to stream/theirs
-        /drifted                          drifted   its filter sends only what matches `ERROR`
-        /missing                          missing   no subscription filter
-        /aws/lambda/logctl-logctl-domain  own       belongs to a logctl function
-        /streamed                         streamed  by its filter; also to stream/theirs
+        LOG GROUP   STATE     WHY
+        /unread     unknown   cannot read the filters of /unread: no\nanswer
+        /skip/leak  unwanted  excluded by the rule `/skip/*`, but it is streamed
+        /conflict   conflict  the filter `logctl-logctl` points to stream/theirs
+        /drifted    drifted   its filter sends only what matches `ERROR`
+        /missing    missing   no subscription filter
         --- pipe
         /unread	unknown	cannot read the filters of /unread: no\nanswer
         /skip/leak	unwanted	excluded by the rule `/skip/*`, but it is streamed
@@ -163,6 +288,14 @@ mod tests {
               "drifted": 1,
               "streamed": 1,
               "missing": 1
+            },
+            "bytes_per_day_by_state": {
+              "own": 2048,
+              "unwanted": 2048,
+              "conflict": 2048,
+              "drifted": 2048,
+              "streamed": 2048,
+              "missing": 2048
             }
           },
           "groups": [
@@ -194,7 +327,8 @@ mod tests {
                 "at": "1970-01-01T00:00:00.000Z"
               },
               "created_at": "1970-01-01T00:00:00.000Z",
-              "stored_bytes": 1536
+              "stored_bytes": 1536,
+              "bytes_per_day": 2048
             },
             {
               "account": "123456789012",
@@ -215,7 +349,8 @@ mod tests {
                 "at": "1970-01-01T00:00:00.000Z"
               },
               "created_at": "1970-01-01T00:00:00.000Z",
-              "stored_bytes": 1536
+              "stored_bytes": 1536,
+              "bytes_per_day": 2048
             },
             {
               "account": "123456789012",
@@ -236,7 +371,8 @@ mod tests {
                 "at": "1970-01-01T00:00:00.000Z"
               },
               "created_at": "1970-01-01T00:00:00.000Z",
-              "stored_bytes": 1536
+              "stored_bytes": 1536,
+              "bytes_per_day": 2048
             },
             {
               "account": "123456789012",
@@ -251,7 +387,8 @@ mod tests {
                 "at": "1970-01-01T00:00:00.000Z"
               },
               "created_at": "1970-01-01T00:00:00.000Z",
-              "stored_bytes": 1536
+              "stored_bytes": 1536,
+              "bytes_per_day": 2048
             },
             {
               "account": "123456789012",
@@ -266,7 +403,8 @@ mod tests {
                 "at": "1970-01-01T00:00:00.000Z"
               },
               "created_at": "1970-01-01T00:00:00.000Z",
-              "stored_bytes": 1536
+              "stored_bytes": 1536,
+              "bytes_per_day": 2048
             },
             {
               "account": "123456789012",
@@ -292,7 +430,8 @@ mod tests {
                 "at": "1970-01-01T00:00:00.000Z"
               },
               "created_at": "1970-01-01T00:00:00.000Z",
-              "stored_bytes": 1536
+              "stored_bytes": 1536,
+              "bytes_per_day": 2048
             }
           ],
           "unread": [
@@ -306,8 +445,25 @@ mod tests {
     }
 
     #[test]
-    fn the_closing_line() {
-        let report = Report::new(&inventory(), &[State::Missing]);
-        assert_snapshot!(report.closing_line(), @"1 of 7 log groups in account 123456789012, eu-west-1; 1 of 5 streamable groups are streamed");
+    fn people_see_what_needs_something_and_programs_all() {
+        let usual = report(View::default());
+        assert_eq!((usual.shown_to_people(), usual.grid().pipe().count()), (5, 7));
+        let closing = "5 of 7 log groups in account 123456789012, eu-west-1; 1 of 5 streamable groups is streamed; --all shows all";
+        assert_eq!(usual.closing_line(true).replace("are streamed", "is streamed"), closing);
+        assert!(!usual.closing_line(false).contains("--all"));
+        assert_eq!(report(View { all: true, ..View::default() }).shown_to_people(), 7);
+        let missing = report(View { states: vec![State::Missing], ..View::default() });
+        assert_eq!((missing.shown_to_people(), missing.groups.len()), (1, 1));
+    }
+
+    #[test]
+    fn columns_and_order_are_chosen() {
+        let columns = vec![Column::Name, Column::Evidence, Column::Volume, Column::Filters];
+        let report = report(View { columns, sort: Some("-name".parse().unwrap()), ..View::default() });
+        let lines: Vec<String> = report.grid().pipe().collect();
+        assert_eq!(lines[0], "/unread\t\t\t");
+        assert!(lines[1].starts_with("/streamed\tasked\t2048\tlogctl-logctl → arn:aws:lambda:"), "{}", lines[1]);
+        assert!("nmae".parse::<Sort>().unwrap_err().starts_with("the columns are name, state, why, "));
+        assert!(report.grid().terminal(&Look::plain(160)).contains("2.00 KiB"));
     }
 }

@@ -64,6 +64,7 @@ impl Show for Plan<'_> {
             above: vec![Above::Text(self.target.to_string())],
             columns: ["DO", "LOG GROUP", "STATE", "WHY"].map(Column::Both).to_vec(),
             rows: self.steps.iter().map(row).collect(),
+            ..Grid::default()
         }
     }
 }
@@ -79,9 +80,9 @@ impl Show for changes::Outcome {
             vec![Cell::new("full"), Cell::new(group), Cell::new("others hold all its filters").role(Role::Warning)]
         });
         Grid {
-            above: Vec::new(),
             columns: ["TRIED", "LOG GROUP", "FAILED"].map(Column::Both).to_vec(),
             rows: failed.chain(full).collect(),
+            ..Grid::default()
         }
     }
 }

@@ -252,6 +252,7 @@ impl Show for Plan {
             above: vec![Above::Text(format!("{}, to {}", self.target, self.endpoint))],
             columns,
             rows: self.changes.iter().map(row).collect(),
+            ..Grid::default()
         }
     }
 }
@@ -303,7 +304,7 @@ impl Show for Outcome {
     fn grid(&self) -> Grid {
         // For people the closing line says it all.
         let row = vec![Cell::new(&self.stack), Cell::new(self.how)];
-        Grid { above: Vec::new(), columns: vec![Column::Pipe, Column::Pipe], rows: vec![row] }
+        Grid { columns: ["WHAT", "NAME"].map(Column::Pipe).to_vec(), rows: vec![row], ..Grid::default() }
     }
 }
 

@@ -205,7 +205,7 @@ impl Show for Survey {
         let columns = vec![
             Column::Both("KIND"),
             Column::Both("LETTERS"),
-            Column::Pipe,
+            Column::Pipe("OLDEST"),
             Column::Both("REASON"),
             Column::Both("INDEX"),
             Column::Terminal("ONE OF THEM"),
@@ -214,6 +214,7 @@ impl Show for Survey {
             above: vec![Above::Text(self.target.to_string())],
             columns,
             rows: self.sorted().into_iter().map(row).collect(),
+            ..Grid::default()
         }
     }
 }
@@ -325,7 +326,7 @@ impl Show for Outcome {
         // For people the closing line says it all.
         let numbers = [("indexed", self.indexed), ("duplicates", self.duplicates), ("refused", self.refused)];
         let rows = numbers.map(|(name, number)| vec![Cell::new(name), Cell::new(number)]);
-        Grid { above: Vec::new(), columns: vec![Column::Pipe, Column::Pipe], rows: rows.to_vec() }
+        Grid { columns: ["WHAT", "NUMBER"].map(Column::Pipe).to_vec(), rows: rows.to_vec(), ..Grid::default() }
     }
 }
 

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::{
     args::GroupSelection,
     aws::{
-        Aws, RateLimiter,
+        Aws,
         filters::FilterCalls,
         groups::{self, Group},
         past, policy,
@@ -36,8 +36,6 @@ const OBJECTS: usize = 2;
 const MOST_BYTES: usize = 16 << 20;
 /// Groups whose own events and filters are looked at.
 const GROUPS: usize = 3;
-/// Calls a second: the quotas are five, and others may use them.
-const RATE: f64 = 4.0;
 /// What streaming takes at most while all goes well: the batch of CloudWatch Logs, the function, the refresh of the index.
 const ON_ITS_WAY: i64 = 15 * 60;
 
@@ -133,10 +131,9 @@ impl Account<'_> {
         // Where the index has events of them, they are streamed, or were.
         let unstreamed = || none_streamed(&chosen).filter(|_| whole && busiest.is_empty());
         let Some(needle) = needles.first() else { return Ok(unstreamed()) };
-        let limiter = RateLimiter::new(RATE);
         let names = chosen.iter().map(|group| group.name.as_str()).chain(busiest.iter().map(String::as_str));
         for group in names.take(GROUPS) {
-            let mut held = past::holding(self.aws, &limiter, group, &search.range, &needle.text).await?;
+            let mut held = past::holding(self.aws, group, &search.range, &needle.text).await?;
             held.retain(|event| holds(&event.message, needles));
             let ids: Vec<&str> = held.iter().map(|event| event.id.as_str()).collect();
             let Some(first) = held.first() else { continue };
@@ -183,7 +180,7 @@ impl Account<'_> {
             let glob = glob.glob.to_string();
             let prefix = glob.split(['*', '?']).next().unwrap_or_default();
             let (first, all) = groups::first(self.aws, prefix).await?;
-            groups.extend(first);
+            groups.extend(first.into_iter().map(|(group, _)| group));
             whole &= all;
         }
         groups.retain(|group| selection.takes(&group.name));
@@ -197,18 +194,13 @@ impl Account<'_> {
         if groups.is_empty() {
             return Ok(Vec::new());
         }
-        let limiter = RateLimiter::new(RATE);
-        let calls = FilterCalls::new(self.aws, &limiter);
+        let calls = FilterCalls::new(self.aws);
         let policy = policy::read(self.aws).await?.map(|(_, policy)| policy);
         let account = AccountFacts { policy, ..AccountFacts::default() };
         let coverage = self.stack.coverage();
         let mut known = Vec::new();
         for (name, class) in groups {
-            // The other classes have no filters, and refuse the question.
-            let filters = match class {
-                Class::Standard => calls.get(&name).await?,
-                Class::InfrequentAccess | Class::Delivery | Class::Other => None,
-            };
+            let filters = if class.is_standard() { calls.get(&name).await? } else { None };
             let facts = GroupFacts { name: name.clone(), chain: Some(Chain::No), class, filters };
             known.push(Known { name, state: decide(&facts, &account, coverage.as_ref()).state });
         }

@@ -66,13 +66,9 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
     let domain = domain(names, deployed);
     let letters = letters(names, deployed);
     let mut statements = vec![
+        allow("FindStack", &["cloudformation:DescribeStacks", "cloudformation:DescribeStackResources"], names.stacks()),
         allow(
-            "FindTheStack",
-            &["cloudformation:DescribeStacks", "cloudformation:DescribeStackResources"],
-            names.stacks(),
-        ),
-        allow(
-            "ListLogGroups",
+            "ListLogs",
             &[
                 "logs:DescribeLogGroups",
                 "logs:ListLogGroups",
@@ -81,28 +77,27 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
                 "cloudtrail:DescribeTrails",
                 "cloudtrail:GetTrailStatus",
                 "cloudtrail:GetEventSelectors",
+                "cloudtrail:LookupEvents",
+                "cloudwatch:GetMetricData",
+                "cloudwatch:ListMetrics",
             ],
             "*", // These actions know no resource of ours.
         ),
         allow(
-            "ReadLogGroups",
+            "ReadLogs",
             &["logs:DescribeSubscriptionFilters", "logs:DescribeLogStreams", "logs:FilterLogEvents"],
             names.target.arn("logs", "log-group:*"),
         ),
         allow(
             "SeeFunctions",
-            &[
-                "lambda:ListTags",
-                "lambda:GetFunctionConcurrency",
-                "lambda:GetFunctionConfiguration",
-                "lambda:GetPolicy",
-            ],
+            &["lambda:GetFunctionConcurrency", "lambda:GetFunctionConfiguration", "lambda:GetPolicy"],
             names.target.arn("lambda", "function:logctl-*"),
         ),
         allow(
-            "SeeEventSource",
-            &["lambda:GetEventSourceMapping"],
-            names.target.arn("lambda", "event-source-mapping:*"),
+            "SeeRest",
+            // Whether what a filter sends to is there: tags are all that it tells of it.
+            &["lambda:GetEventSourceMapping", "lambda:ListTags"],
+            ["event-source-mapping:*", "function:*"].map(|resource| names.target.arn("lambda", resource)),
         ),
         allow("SeeRules", &["events:DescribeRule", "events:ListTargetsByRule"], names.ours("events", "rule/")),
         allow(
@@ -116,15 +111,15 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
         allow("SeeDomain", &["es:DescribeDomain"], &domain),
         allow("Search", &["es:ESHttpGet"], format!("{domain}/*")),
         allow("Ask", &["es:ESHttpPost"], format!("{domain}/*/_search")),
-        allow("ListDeadLetters", &["s3:ListBucket"], &letters),
-        allow("ReadDeadLetters", &["s3:GetObject"], format!("{letters}/*")),
+        allow("ListLetters", &["s3:ListBucket"], &letters),
+        allow("ReadLetters", &["s3:GetObject"], format!("{letters}/*")),
     ];
     let Some(settings) = settings else { return statements };
     if settings.auth == AuthMode::Basic {
-        statements.push(allow("ReadNameAndPassword", &["secretsmanager:GetSecretValue"], &settings.secret));
+        statements.push(allow("ReadSecret", &["secretsmanager:GetSecretValue"], &settings.secret));
     }
     if !settings.kms_key.is_empty() {
-        statements.push(allow("UseTheKey", &["kms:Decrypt", "kms:GenerateDataKey"], &settings.kms_key));
+        statements.push(allow("UseKey", &["kms:Decrypt", "kms:GenerateDataKey"], &settings.kms_key));
     }
     statements
 }
@@ -158,7 +153,6 @@ fn operator(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
             names.target.arn("logs", &format!("log-group:{}*", names.stack.probes())),
         ),
         allow("Invoke", &["lambda:InvokeFunction"], names.target.arn("lambda", &format!("function:{forwarder}"))),
-        allow("Count", &["cloudwatch:GetMetricStatistics"], "*"), // It knows no resource.
         allow("Unprobe", &["es:ESHttpDelete"], format!("{domain}/{}-2*/_doc/*", prefix(deployed))),
         allow(
             "Subscribe",

@@ -112,6 +112,7 @@ impl Show for Plan {
             above: vec![Above::Text(self.target.to_string())],
             columns,
             rows: filters.chain(policy).chain(stack).collect(),
+            ..Grid::default()
         }
     }
 }
@@ -146,7 +147,7 @@ impl Show for Outcome {
     fn grid(&self) -> Grid {
         // For people the closing lines say it all.
         let rows = self.kept.iter().map(|thing| vec![Cell::new("kept"), Cell::new(thing)]);
-        Grid { above: Vec::new(), columns: vec![Column::Pipe, Column::Pipe], rows: rows.collect() }
+        Grid { columns: ["WHAT", "NAME"].map(Column::Pipe).to_vec(), rows: rows.collect(), ..Grid::default() }
     }
 }
 

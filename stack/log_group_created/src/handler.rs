@@ -225,12 +225,13 @@ impl Subscriber {
         deadline: Instant,
     ) -> Result<Option<Decision>, AwsError> {
         let (group, class) = (look.group.as_str(), Class::from_name(look.class.as_deref()));
-        let filters = match class {
-            Class::Standard => match patiently(deadline, || self.aws.subscription_filters(group, None)).await {
+        let filters = if class.is_standard() {
+            match patiently(deadline, || self.aws.subscription_filters(group, None)).await {
                 Err(error) if error.code() == Some(NOT_FOUND) => return Ok(None),
-                filters => Some(filters?),
-            },
-            _ => None, // DescribeSubscriptionFilters refuses the other classes.
+                filters => Some(filters?.into()),
+            }
+        } else {
+            None
         };
         let policy = unread.note("account_policy", self.policy(deadline).await);
         let account = AccountFacts { policy, ..AccountFacts::default() };

@@ -1,24 +1,25 @@
 //! What the decision starts from.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use serde::Serialize;
+use strum::Display;
 
 use super::{AccountPolicy, Filter};
 use crate::globs::Rules;
 
 /// The class of a log group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(Debug, Clone, PartialEq, Eq, Display)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Class {
-    /// The only class that can be subscribed.
+    /// The only class that is known to be subscribed.
     Standard,
     /// `INFREQUENT_ACCESS`.
     InfrequentAccess,
     /// `DELIVERY`.
     Delivery,
-    /// One that did not exist when this was written.
-    Other,
+    /// Another one, by AWS's name.
+    #[strum(to_string = "{0}")]
+    Other(String),
 }
 
 impl Class {
@@ -29,19 +30,14 @@ impl Class {
             None | Some("STANDARD") => Self::Standard,
             Some("INFREQUENT_ACCESS") => Self::InfrequentAccess,
             Some("DELIVERY") => Self::Delivery,
-            Some(_) => Self::Other,
+            Some(other) => Self::Other(other.to_owned()),
         }
     }
 
-    /// The API's name of it.
+    /// Whether its groups have filters; the others refuse the question.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "STANDARD",
-            Self::InfrequentAccess => "INFREQUENT_ACCESS",
-            Self::Delivery => "DELIVERY",
-            Self::Other => "OTHER",
-        }
+    pub const fn is_standard(&self) -> bool {
+        matches!(self, Self::Standard)
     }
 }
 
@@ -59,6 +55,9 @@ pub enum Chain {
     Domain,
 }
 
+/// The filters of a log group. Most groups have the same, and share them.
+pub type Filters = Arc<[Filter]>;
+
 /// What is known of a log group.
 #[derive(Debug, Clone)]
 pub struct GroupFacts {
@@ -69,7 +68,7 @@ pub struct GroupFacts {
     /// Its class.
     pub class: Class,
     /// Its filters, as DescribeSubscriptionFilters returns them; `None` where they could not be read, or its class has none.
-    pub filters: Option<Vec<Filter>>,
+    pub filters: Option<Filters>,
 }
 
 /// What is known of its account.

@@ -11,7 +11,7 @@ use strum::{AsRefStr, Display, EnumIter, EnumString, VariantNames};
 
 use crate::names::{Function, function_of, function_of_group};
 
-pub use facts::{AccountFacts, Chain, Class, GroupFacts, Stack};
+pub use facts::{AccountFacts, Chain, Class, Filters, GroupFacts, Stack};
 pub use filter::Filter;
 pub use policy::AccountPolicy;
 
@@ -102,173 +102,207 @@ pub struct Decision {
     pub change: Option<Change>,
 }
 
-/// Decides the state of one log group: the first that fits, in order of precedence. Without a `stack` every group that could
+/// Decides the state of one log group: the first rule that fits, in order of precedence. Without a `stack` every group that could
 /// be subscribed is missing.
 #[must_use]
 pub fn decide(group: &GroupFacts, account: &AccountFacts, stack: Option<&Stack>) -> Decision {
-    let (class, filters, policy) = (group.class, group.filters.as_deref(), account.policy.as_ref());
-    let (group, chain) = (group.name.as_str(), group.chain);
-    let just = |state, reason: &str| Decision { state, reason: reason.to_owned(), change: None };
-    let belongs = match chain {
-        Some(Chain::Function) => Some(TO_FUNCTION),
-        Some(Chain::Domain) => Some(TO_DOMAIN),
-        Some(Chain::No | Chain::NoFunction) | None => None,
-    };
-    if class != Class::Standard {
-        return match belongs {
-            Some(belongs) => just(State::Own, belongs),
-            None => Decision {
-                state: State::Unsupported,
-                reason: format!("its log class {} cannot be subscribed", class.as_str()),
-                change: None,
-            },
-        };
-    }
-    if chain.is_none() {
-        return just(State::Unknown, "whether it is a log of logctl itself could not be read");
-    }
-    let Some(filters) = filters else { return just(State::Unknown, "its subscription filters could not be read") };
-    if let Some(belongs) = belongs {
-        return decide_own(group, belongs, filters, policy);
-    }
-    let Some(stack) = stack else { return decide_without_stack(filters, account) };
+    let case = Case::new(group, account, stack);
+    RULES.iter().find_map(|rule| rule(&case)).unwrap_or_else(|| missing(&case))
+}
 
-    let ours: Vec<&Filter> = filters.iter().filter(|filter| stack.owns(filter)).collect();
-    let by_policy = policy.is_some_and(|p| p.complete && p.destination == stack.forwarder && !p.except.contains(group));
-    if let Err(rule) = stack.rules.check(group) {
-        return match (ours.is_empty(), by_policy) {
-            (true, false) => Decision { state: State::Excluded, reason: rule, change: None },
-            (true, true) => Decision {
-                state: State::Unwanted,
-                reason: format!("{rule}, but the account policy streams it"),
-                change: None,
-            },
-            (false, _) => Decision {
-                state: State::Unwanted,
-                reason: format!("{rule}, but it is streamed"),
-                change: Some(delete(names(&ours))),
-            },
+/// What decides, and in which order. What fits none is missing.
+const RULES: [fn(&Case<'_>) -> Option<Decision>; 12] =
+    [unknown, looping, own, unsupported, unwanted, excluded, conflict, broken, double, drifted, streamed, full];
+
+/// One group, and what the rules ask about it.
+struct Case<'a> {
+    group: &'a GroupFacts,
+    account: &'a AccountFacts,
+    stack: Option<&'a Stack>,
+    /// How it belongs to the forwarding chain, in words.
+    belongs: Option<&'static str>,
+    /// Its filters; none where it cannot have any.
+    filters: &'a [Filter],
+    /// Those of them that send to our destination.
+    ours: Vec<&'a Filter>,
+    /// The account policy, where it selects the group.
+    policy: Option<&'a AccountPolicy>,
+}
+
+impl<'a> Case<'a> {
+    fn new(group: &'a GroupFacts, account: &'a AccountFacts, stack: Option<&'a Stack>) -> Self {
+        let belongs = match group.chain {
+            Some(Chain::Function) => Some("belongs to a logctl function"),
+            Some(Chain::Domain) => Some("the search domain publishes its own logs there"),
+            Some(Chain::No | Chain::NoFunction) | None => None,
         };
+        let filters = group.filters.as_deref().unwrap_or_default();
+        let ours = filters.iter().filter(|filter| stack.is_some_and(|stack| stack.owns(filter))).collect();
+        let policy = account.policy.as_ref().filter(|policy| !policy.except.contains(&group.name));
+        Self { group, account, stack, belongs, filters, ours, policy }
     }
-    if let Some(filter) = filters.iter().find(|f| f.name == stack.filter_name && !stack.owns(f)) {
-        return Decision {
-            state: State::Conflict,
-            reason: format!("the filter `{}` points to {}", filter.name, short_arn(&filter.destination)),
-            change: None,
-        };
+
+    /// Whether the account policy sends every event to our destination.
+    fn by_policy(&self) -> bool {
+        self.policy
+            .zip(self.stack)
+            .is_some_and(|(policy, stack)| policy.complete && policy.destination == stack.forwarder)
     }
-    if !ours.is_empty() && account.dead_destinations.contains(&stack.forwarder) {
-        return just(State::Broken, "the forwarder is gone or refuses deliveries");
+
+    /// Whether a rule of the stack leaves the group out: the one that does.
+    fn excluded(&self) -> Option<String> {
+        self.stack?.rules.check(&self.group.name).err()
     }
-    match (ours.as_slice(), by_policy) {
-        ([], true) => just(State::Streamed, "by the account policy"),
-        ([], false) => decide_missing(filters, stack, account),
-        (_, true) => Decision {
-            state: State::Double,
-            reason: "by its filter and by the account policy".to_owned(),
-            change: Some(delete(names(&ours))),
-        },
-        ([one], false) if one.sends_everything() => {
-            Decision { state: State::Streamed, reason: format!("by its filter{}", also(filters, stack)), change: None }
+
+    /// A destination as a person knows it, and whether it still takes deliveries.
+    fn named(&self, destination: &str) -> String {
+        let dead = if self.account.dead_destinations.contains(destination) { ", which is gone" } else { "" };
+        format!("{}{dead}", short_arn(destination))
+    }
+
+    /// Who gets the events instead of us.
+    fn instead(&self) -> String {
+        let others = self.others();
+        if others.is_empty() {
+            return "no subscription filter".to_owned();
         }
-        ([one], false) => Decision { state: State::Drifted, reason: drift(one), change: Some(put(&one.name)) },
-        (several, false) => decide_several(several, stack),
+        format!("streamed to {} instead", others.join(" and "))
+    }
+
+    /// Who else gets the events.
+    fn others(&self) -> Vec<String> {
+        let theirs = self.filters.iter().filter(|filter| self.stack.is_none_or(|stack| !stack.owns(filter)));
+        let policy = self.policy.filter(|policy| self.stack.is_none_or(|stack| policy.destination != stack.forwarder));
+        let by_policy = policy.map(|policy| {
+            let part = if policy.complete { "" } else { "a part " };
+            format!("{}, {part}by the account policy", self.named(&policy.destination))
+        });
+        theirs.map(|filter| self.named(&filter.destination)).chain(by_policy).collect()
     }
 }
 
-/// How a group belongs to the forwarding chain.
-const TO_FUNCTION: &str = "belongs to a logctl function";
-const TO_DOMAIN: &str = "the search domain publishes its own logs there";
+fn just(state: State, reason: impl Into<String>) -> Decision {
+    Decision { state, reason: reason.into(), change: None }
+}
 
-fn decide_own(group: &str, belongs: &str, filters: &[Filter], policy: Option<&AccountPolicy>) -> Decision {
-    let looping: Vec<&Filter> = filters.iter().filter(|filter| is_forwarder(&filter.destination)).collect();
-    if !looping.is_empty() {
-        return Decision {
-            state: State::Loop,
-            reason: format!("{belongs}, and feeds a forwarder"),
-            change: Some(delete(names(&looping))),
-        };
+fn unknown(case: &Case<'_>) -> Option<Decision> {
+    if !case.group.class.is_standard() {
+        return None; // Its class tells enough.
+    }
+    match (case.group.chain, &case.group.filters) {
+        (None, _) => Some(just(State::Unknown, "whether it is a log of logctl itself could not be read")),
+        (_, None) => Some(just(State::Unknown, "its subscription filters could not be read")),
+        (Some(_), Some(_)) => None,
+    }
+}
+
+fn looping(case: &Case<'_>) -> Option<Decision> {
+    let belongs = case.belongs?;
+    let feeding: Vec<&Filter> = case.filters.iter().filter(|filter| is_forwarder(&filter.destination)).collect();
+    if !feeding.is_empty() {
+        let reason = format!("{belongs}, and feeds a forwarder");
+        return Some(Decision { state: State::Loop, reason, change: Some(delete(&feeding)) });
     }
     // CloudWatch Logs spares the destination's own group, but no other one of the chain.
-    let fed = policy.is_some_and(|policy| {
-        is_forwarder(&policy.destination)
-            && !policy.except.contains(group)
-            && function_of_group(group) != Some(short_arn(&policy.destination))
+    let own_function = function_of_group(&case.group.name);
+    let fed = case.policy.is_some_and(|policy| {
+        is_forwarder(&policy.destination) && own_function != Some(short_arn(&policy.destination))
     });
-    let (state, reason) = if fed {
-        (State::Loop, format!("{belongs}, and the account policy feeds a forwarder with it"))
-    } else {
-        (State::Own, belongs.to_owned())
+    let fed = fed && case.group.class.is_standard();
+    fed.then(|| just(State::Loop, format!("{belongs}, and the account policy feeds a forwarder with it")))
+}
+
+fn own(case: &Case<'_>) -> Option<Decision> {
+    case.belongs.map(|belongs| just(State::Own, belongs))
+}
+
+fn unsupported(case: &Case<'_>) -> Option<Decision> {
+    let class = &case.group.class;
+    let reason = || match class {
+        Class::Other(name) => format!("nothing is known of subscribing its log class {name}"),
+        class => format!("its log class {class} cannot be subscribed"),
     };
-    Decision { state, reason, change: None }
+    (!class.is_standard()).then(|| just(State::Unsupported, reason()))
 }
 
-fn decide_without_stack(filters: &[Filter], account: &AccountFacts) -> Decision {
-    let full = account.filter_limit.is_some_and(|limit| filters.len() >= limit);
-    let state = if full { State::Full } else { State::Missing };
-    Decision { state, reason: held_by(filters), change: None }
-}
-
-fn decide_missing(filters: &[Filter], stack: &Stack, account: &AccountFacts) -> Decision {
-    if account.filter_limit.is_some_and(|limit| filters.len() >= limit) {
-        return Decision { state: State::Full, reason: held_by(filters), change: None };
+fn unwanted(case: &Case<'_>) -> Option<Decision> {
+    let rule = case.excluded()?;
+    if !case.ours.is_empty() {
+        let reason = format!("{rule}, but it is streamed");
+        return Some(Decision { state: State::Unwanted, reason, change: Some(delete(&case.ours)) });
     }
-    Decision { state: State::Missing, reason: held_by(filters), change: Some(put(&stack.filter_name)) }
+    case.by_policy().then(|| just(State::Unwanted, format!("{rule}, but the account policy streams it")))
 }
 
-/// Several filters of one group send to our forwarder: one that sends everything stays, the others go.
-fn decide_several(ours: &[&Filter], stack: &Stack) -> Decision {
-    let kept = ours
-        .iter()
-        .filter(|filter| filter.sends_everything())
-        .max_by_key(|filter| filter.name == stack.filter_name)
-        .map(|filter| &filter.name);
-    match kept {
-        Some(kept) => Decision {
-            state: State::Double,
-            reason: format!("by {} filters", ours.len()),
-            change: Some(delete(ours.iter().map(|f| f.name.clone()).filter(|name| name != kept).collect())),
-        },
-        None => Decision { state: State::Drifted, reason: drift(ours[0]), change: Some(put(&ours[0].name)) },
-    }
+fn excluded(case: &Case<'_>) -> Option<Decision> {
+    case.excluded().map(|rule| just(State::Excluded, rule))
 }
 
-fn drift(filter: &Filter) -> String {
-    if let Some(selection) = filter.selection.as_deref().filter(|selection| !selection.is_empty()) {
-        return format!("its filter sends only what is selected by `{selection}`");
-    }
-    if filter.pattern.is_empty() {
-        return format!("its filter distributes {}", filter.distribution.as_deref().unwrap_or_default());
-    }
-    format!("its filter sends only what matches `{}`", filter.pattern)
+fn conflict(case: &Case<'_>) -> Option<Decision> {
+    let stack = case.stack?;
+    let filter = case.filters.iter().find(|filter| filter.name == stack.filter_name && !stack.owns(filter))?;
+    Some(just(State::Conflict, format!("the filter `{}` points to {}", filter.name, case.named(&filter.destination))))
 }
 
-/// Who else gets the events.
-fn also(filters: &[Filter], stack: &Stack) -> String {
-    let others: Vec<_> =
-        filters.iter().filter(|filter| !stack.owns(filter)).map(|f| short_arn(&f.destination)).collect();
-    if others.is_empty() { String::new() } else { format!("; also to {}", others.join(", ")) }
+fn broken(case: &Case<'_>) -> Option<Decision> {
+    let dead = case.account.dead_destinations.contains(&case.stack?.forwarder);
+    let reason = if case.ours.is_empty() {
+        "the account policy sends to a forwarder that is gone or refuses deliveries"
+    } else {
+        "its filter sends to a forwarder that is gone or refuses deliveries"
+    };
+    (dead && (case.by_policy() || !case.ours.is_empty())).then(|| just(State::Broken, reason))
 }
 
-/// Who gets the events instead of us.
-fn held_by(filters: &[Filter]) -> String {
-    if filters.is_empty() {
-        return "no subscription filter".to_owned();
+fn double(case: &Case<'_>) -> Option<Decision> {
+    let (state, stack) = (State::Double, case.stack?);
+    if case.by_policy() && !case.ours.is_empty() {
+        let reason = "by its filter and by the account policy".to_owned();
+        return Some(Decision { state, reason, change: Some(delete(&case.ours)) });
     }
-    let holders: Vec<_> = filters.iter().map(|filter| short_arn(&filter.destination)).collect();
-    format!("streamed to {} instead", holders.join(", "))
+    if case.ours.len() < 2 {
+        return None;
+    }
+    // One that sends everything stays, the others go.
+    let complete = case.ours.iter().filter(|filter| filter.sends_everything());
+    let kept = complete.max_by_key(|filter| filter.name == stack.filter_name)?;
+    let others: Vec<&Filter> = case.ours.iter().copied().filter(|filter| filter.name != kept.name).collect();
+    Some(Decision { state, reason: format!("by {} filters", case.ours.len()), change: Some(delete(&others)) })
+}
+
+fn drifted(case: &Case<'_>) -> Option<Decision> {
+    let first = case.ours.first().filter(|filter| !filter.sends_everything())?;
+    Some(Decision { state: State::Drifted, reason: first.drift(), change: Some(put(&first.name)) })
+}
+
+fn streamed(case: &Case<'_>) -> Option<Decision> {
+    let by = match case.ours.first() {
+        Some(filter) if filter.system_fields.is_empty() => "by its filter".to_owned(),
+        Some(filter) => format!("by its filter, with {}", filter.system_fields.join(", ")),
+        None if case.by_policy() => "by the account policy".to_owned(),
+        None => return None,
+    };
+    let others = case.others();
+    let also = if others.is_empty() { String::new() } else { format!("; also to {}", others.join(", ")) };
+    Some(just(State::Streamed, format!("{by}{also}")))
+}
+
+fn full(case: &Case<'_>) -> Option<Decision> {
+    let limit = case.account.filter_limit?;
+    (case.filters.len() >= limit).then(|| just(State::Full, case.instead()))
+}
+
+fn missing(case: &Case<'_>) -> Decision {
+    let change = case.stack.map(|stack| put(&stack.filter_name));
+    Decision { state: State::Missing, reason: case.instead(), change }
 }
 
 fn put(filter: &str) -> Change {
     Change::Put { filter: filter.to_owned() }
 }
 
-fn delete(filters: Vec<String>) -> Change {
-    Change::Delete { filters }
-}
-
-fn names(filters: &[&Filter]) -> Vec<String> {
-    filters.iter().map(|filter| filter.name.clone()).collect()
+fn delete(filters: &[&Filter]) -> Change {
+    Change::Delete { filters: filters.iter().map(|filter| filter.name.clone()).collect() }
 }
 
 /// Whether an ARN names a forwarder of any stack.
@@ -298,13 +332,7 @@ mod tests {
     const OTHER: &str = "arn:aws:lambda:eu-west-1:1:function:LogsToElasticsearch";
 
     fn filter(name: &str, destination: &str) -> Filter {
-        Filter {
-            name: name.into(),
-            destination: destination.into(),
-            pattern: String::new(),
-            distribution: None,
-            selection: None,
-        }
+        Filter { name: name.into(), destination: destination.into(), ..Filter::default() }
     }
 
     fn stack() -> Stack {
@@ -331,7 +359,7 @@ mod tests {
             "/aws/lambda/no-such-function" => Chain::NoFunction,
             _ => Chain::No,
         };
-        let filters = Some(filters.to_vec());
+        let filters = Some(filters.into());
         GroupFacts { name: group.into(), chain: Some(chain), class: Class::Standard, filters }
     }
 

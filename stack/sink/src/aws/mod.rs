@@ -369,7 +369,10 @@ impl AwsClient {
         let request = Request::post(self.url(service))
             .header(
                 header::CONTENT_TYPE,
-                format!("application/x-amz-json-{}", if service == "sqs" { "1.0" } else { "1.1" }),
+                format!(
+                    "application/x-amz-json-{}",
+                    if matches!(service, "sqs" | "monitoring") { "1.0" } else { "1.1" }
+                ),
             )
             .header("x-amz-target", target)
             .body(serde_json::to_vec(input).map_err(|error| AwsError::Request(error.to_string()))?.into());

@@ -5,7 +5,8 @@ use wildmatch::WildMatch;
 
 /// Whether a function's policy lets a service of one of these names invoke it for `source`, an ARN; `None` where it says
 /// something that is not understood here: a condition on something else, or a denial.
-pub(super) fn admits(policy: &Value, principals: &[String], source: &str, account: &str) -> Option<bool> {
+#[must_use]
+pub fn admits(policy: &Value, principals: &[String], source: &str, account: &str) -> Option<bool> {
     let statements = policy["Statement"].as_array().map(Vec::as_slice).unwrap_or_default();
     let says: Vec<Option<bool>> =
         statements.iter().map(|statement| allows(statement, principals, source, account)).collect();

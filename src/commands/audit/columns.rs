@@ -1,0 +1,129 @@
+//! What is told of each log group, and in which order they stand.
+
+use std::{cmp::Ordering, str::FromStr};
+
+use indicatif::HumanBytes;
+use strum::{Display, EnumString, VariantNames};
+
+use crate::{
+    commands::group_report::{GroupReport, cell},
+    ui::{self, Cell, Role},
+};
+
+/// Something that is told of a log group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantNames)]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = no_column)]
+pub enum Column {
+    /// Its name.
+    Name,
+    /// Its state.
+    State,
+    /// Why it is in that state.
+    Why,
+    /// Bytes that come in on a day.
+    Volume,
+    /// Bytes that it holds.
+    Stored,
+    /// When it was made.
+    Created,
+    /// Days until its events are deleted.
+    Retention,
+    /// Its class.
+    Class,
+    /// How its state is known.
+    Evidence,
+    /// As of when.
+    At,
+    /// Names of its filters, and where they send to.
+    Filters,
+}
+
+fn no_column(_: &str) -> String {
+    format!("the columns are {}", Column::VARIANTS.join(", "))
+}
+
+impl Column {
+    /// Those that are told unless somebody chooses.
+    pub const USUAL: [Self; 3] = [Self::Name, Self::State, Self::Why];
+
+    /// With its title.
+    #[must_use]
+    pub const fn titled(self) -> ui::Column {
+        ui::Column::Both(match self {
+            Self::Name => "LOG GROUP",
+            Self::State => "STATE",
+            Self::Why => "WHY",
+            Self::Volume => "A DAY",
+            Self::Stored => "STORED",
+            Self::Created => "CREATED",
+            Self::Retention => "RETENTION",
+            Self::Class => "CLASS",
+            Self::Evidence => "EVIDENCE",
+            Self::At => "AT",
+            Self::Filters => "FILTERS",
+        })
+    }
+
+    /// What it tells of a group.
+    #[must_use]
+    pub fn cell(self, group: &GroupReport) -> Cell {
+        let bytes = |bytes: Option<u64>| bytes.map_or_else(Cell::default, |it| Cell::new(it).shown(HumanBytes(it)));
+        let text = |text: Option<&str>| Cell::new(text.unwrap_or_default());
+        match self {
+            Self::Name => Cell::new(&group.name),
+            Self::State => cell(group.state),
+            Self::Why => Cell::new(&group.reason).role(Role::Dim),
+            Self::Volume => bytes(group.bytes_per_day),
+            Self::Stored => bytes(group.stored_bytes),
+            Self::Created => text(group.created_at.as_deref()),
+            Self::Retention => match group.retention_days {
+                Some(days) => Cell::new(days).shown(format!("{days} days")),
+                None => Cell::default(),
+            },
+            Self::Class => Cell::new(&group.class),
+            Self::Evidence => group.evidence.as_ref().map_or_else(Cell::default, |evidence| Cell::new(evidence.kind)),
+            Self::At => text(group.evidence.as_ref().map(|evidence| evidence.at.as_str())),
+            Self::Filters => Cell::new(
+                group
+                    .filters
+                    .iter()
+                    .map(|it| format!("{} → {}", it.name, it.destination))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            ),
+        }
+    }
+}
+
+/// By which column the groups are sorted: `volume`, or `-volume` for the largest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sort {
+    by: Column,
+    descending: bool,
+}
+
+impl FromStr for Sort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (descending, name) = text.strip_prefix('-').map_or((false, text), |name| (true, name));
+        Ok(Self { by: name.parse()?, descending })
+    }
+}
+
+impl Sort {
+    /// Which of two groups comes first.
+    #[must_use]
+    pub fn compare(&self, a: &GroupReport, b: &GroupReport) -> Ordering {
+        let order = match self.by {
+            Column::State => a.state.cmp(&b.state),
+            Column::Volume => a.bytes_per_day.cmp(&b.bytes_per_day),
+            Column::Stored => a.stored_bytes.cmp(&b.stored_bytes),
+            Column::Retention => a.retention_days.cmp(&b.retention_days),
+            Column::Name => a.name.cmp(&b.name),
+            other => other.cell(a).text().cmp(other.cell(b).text()),
+        };
+        let order = if self.descending { order.reverse() } else { order };
+        order.then_with(|| a.name.cmp(&b.name))
+    }
+}

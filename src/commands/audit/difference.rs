@@ -1,0 +1,195 @@
+//! What has changed since an earlier audit.
+
+use std::{collections::HashMap, path::Path};
+
+use logctl_core::coverage::State;
+use serde::{Deserialize, Serialize};
+
+use super::report::{Report, attention};
+use crate::{
+    commands::group_report::{GroupReport, cell},
+    error::{Error, Kind},
+    ui::{Cell, Column, Grid, Role, Show},
+    words::count,
+};
+
+/// An earlier audit, as `-o json` has written it.
+#[derive(Debug, Deserialize)]
+pub struct Earlier {
+    schema: String,
+    taken_at: String,
+    groups: Vec<EarlierGroup>,
+}
+
+#[derive(Debug, Deserialize)]
+struct EarlierGroup {
+    account: String,
+    region: String,
+    name: String,
+    state: State,
+}
+
+/// How a log group has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, strum::Display)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+enum Turn {
+    /// It was better.
+    Worse,
+    /// It was not there.
+    New,
+    /// It is in another state, which is no worse.
+    Other,
+    /// It was worse.
+    Better,
+    /// It is not there any more.
+    Gone,
+}
+
+/// A log group that has changed.
+#[derive(Debug, Serialize)]
+struct Changed {
+    name: String,
+    turn: Turn,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was: Option<State>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is: Option<State>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// What has changed.
+#[derive(Debug, Serialize)]
+pub struct Difference {
+    since: String,
+    taken_at: String,
+    changed: Vec<Changed>,
+}
+
+impl Earlier {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Wrong usage where the file is none.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let failed = |why: &dyn ToString| {
+            Error::new(Kind::Usage, format!("--diff {}: {}", path.display(), why.to_string()))
+                .hint("write one with: logctl audit -o json > FILE")
+        };
+        let text = std::fs::read(path).map_err(|error| failed(&error))?;
+        let earlier: Self = serde_json::from_slice(&text).map_err(|error| failed(&error))?;
+        if earlier.schema != "logctl.audit/v1" {
+            return Err(failed(&format!("it is a {}, and no audit", earlier.schema)));
+        }
+        Ok(earlier)
+    }
+
+    /// What has changed until `report`.
+    #[must_use]
+    pub fn until(self, report: &Report) -> Difference {
+        let key = |account: &str, region: &str, name: &str| (account.to_owned(), region.to_owned(), name.to_owned());
+        let mut before: HashMap<_, State> =
+            self.groups.into_iter().map(|it| (key(&it.account, &it.region, &it.name), it.state)).collect();
+        let mut changed = Vec::new();
+        for group in &report.groups {
+            let GroupReport { account, region, name, state, reason, .. } = group;
+            let was = before.remove(&key(account, region, name));
+            if was != Some(*state) {
+                let turn = was.map_or(Turn::New, |was| turn(was, *state));
+                let (is, reason) = (Some(*state), Some(reason.clone()));
+                changed.push(Changed { name: name.clone(), turn, was, is, reason });
+            }
+        }
+        let gone = |((_, _, name), was)| Changed { name, turn: Turn::Gone, was: Some(was), is: None, reason: None };
+        changed.extend(before.into_iter().map(gone));
+        changed.sort_by(|a, b| (a.turn, &a.name).cmp(&(b.turn, &b.name)));
+        Difference { since: self.taken_at, taken_at: report.taken_at(), changed }
+    }
+}
+
+/// A group gets worse that does not deliver any more, or wants more attention.
+fn turn(was: State, is: State) -> Turn {
+    let rank = |state: State| (u8::from(state.delivers()), attention(state));
+    match rank(is).cmp(&rank(was)) {
+        std::cmp::Ordering::Less => Turn::Worse,
+        std::cmp::Ordering::Equal => Turn::Other,
+        std::cmp::Ordering::Greater => Turn::Better,
+    }
+}
+
+impl Difference {
+    /// How much has changed.
+    #[must_use]
+    pub fn closing_line(&self) -> String {
+        let worse = self.changed.iter().filter(|changed| changed.turn == Turn::Worse).count();
+        let number = count(self.changed.len(), "log group");
+        format!("{number} changed since {}, {worse} of them for the worse", self.since)
+    }
+}
+
+impl Show for Difference {
+    const SCHEMA: &'static str = "logctl.audit-diff/v1";
+
+    fn grid(&self) -> Grid {
+        let state = |state: Option<State>| state.map_or_else(Cell::default, cell);
+        let row = |changed: &Changed| {
+            let role = match changed.turn {
+                Turn::Worse => Role::Bad,
+                Turn::Better => Role::Good,
+                Turn::New | Turn::Other => Role::Plain,
+                Turn::Gone => Role::Dim,
+            };
+            vec![
+                Cell::new(changed.turn).role(role),
+                Cell::new(&changed.name),
+                state(changed.was),
+                state(changed.is),
+                Cell::new(changed.reason.as_deref().unwrap_or_default()).role(Role::Dim),
+            ]
+        };
+        Grid {
+            columns: ["TURN", "LOG GROUP", "WAS", "IS", "WHY"].map(Column::Both).to_vec(),
+            rows: self.changed.iter().map(row).collect(),
+            ..Grid::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{commands::audit::report::View, inventory::examples::inventory};
+
+    #[test]
+    fn what_got_worse_comes_first() {
+        let group = |name: &str, state: &str| json!({"account": "123456789012", "region": "eu-west-1", "name": name, "state": state});
+        let groups = [
+            group("/missing", "streamed"),
+            group("/streamed", "missing"),
+            group("/drifted", "drifted"),
+            group("/was/there", "streamed"),
+        ];
+        let earlier = json!({"schema": "logctl.audit/v1", "taken_at": "t", "groups": groups});
+        let earlier: Earlier = serde_json::from_value(earlier).unwrap();
+        let difference = earlier.until(&Report::new(&inventory(), View::default()));
+        let lines: Vec<String> = difference.grid().pipe().collect();
+        assert_eq!(lines[0], "worse\t/missing\tstreamed\tmissing\tno subscription filter");
+        assert!(lines[1].starts_with("new\t"), "{lines:?}");
+        assert_eq!(lines.last().unwrap(), "gone\t/was/there\tstreamed\t\t");
+        assert!(lines.iter().any(|line| line.starts_with("better\t/streamed\tmissing\tstreamed\t")), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains("/drifted")), "{lines:?}");
+        assert!(difference.closing_line().ends_with("changed since t, 1 of them for the worse"));
+    }
+
+    #[test]
+    fn what_is_no_audit_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        assert_eq!(Earlier::read(&path).unwrap_err().kind, Kind::Usage);
+        std::fs::write(&path, r#"{"schema": "logctl.groups/v1", "taken_at": "t", "groups": []}"#).unwrap();
+        assert!(Earlier::read(&path).unwrap_err().message.contains("it is a logctl.groups/v1, and no audit"));
+    }
+}

@@ -1,0 +1,150 @@
+//! The report as one page: without a script, without a network, readable on paper and on a phone.
+
+use std::{fmt::Write as _, io::Write as _, path::Path};
+
+use indicatif::HumanBytes;
+use logctl_core::coverage::State;
+
+use super::{
+    forms::xml,
+    report::{Report, is_streamable},
+};
+use crate::{
+    commands::group_report::{GroupReport, role},
+    error::Error,
+    ui::Role,
+    words::grouped,
+};
+
+const STYLE: &str = include_str!("page.css");
+
+/// Writes the page, whole or not at all.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write(report: &Report, path: &Path) -> Result<(), Error> {
+    let failed = |error: &dyn ToString| Error::failed(format!("--html {}: {}", path.display(), error.to_string()));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
+    file.write_all(page(report).as_bytes()).map_err(|error| failed(&error))?;
+    file.persist(path).map(drop).map_err(|error| failed(&error.error))
+}
+
+/// The page.
+fn page(report: &Report) -> String {
+    let (taken, target) = (xml(&report.taken_at()), xml(&report.target()));
+    let (delivers, streamable) = (report.number(State::delivers), report.number(is_streamable));
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <title>Log groups of {target}</title>\n<style>\n{STYLE}</style>\n\
+         <h1>Log groups of {target}</h1>\n<p class=\"dim\">As of {taken}. Each state holds as of its own time.</p>\n"
+    );
+    page += &bar("Log groups", delivers, streamable, &|number| grouped(number));
+    let (delivers, streamable) = (report.bytes(State::delivers), report.bytes(is_streamable));
+    if streamable > 0 {
+        page += &bar("Volume", delivers, streamable, &|bytes| format!("{} a day", HumanBytes(bytes)));
+    }
+    page += &states(report);
+    page += &table("Need something", report, |role| matches!(role, Role::Bad | Role::Warning), true);
+    page += &table("Need nothing", report, |role| !matches!(role, Role::Bad | Role::Warning), false);
+    page
+}
+
+/// A share of something, as a picture and in words.
+fn bar(name: &str, part: u64, whole: u64, written: &dyn Fn(u64) -> String) -> String {
+    let percent = (part.saturating_mul(100)).checked_div(whole).unwrap_or_default();
+    format!(
+        "<section><h2>{name}</h2><svg class=\"bar\" viewBox=\"0 0 100 4\" preserveAspectRatio=\"none\" role=\"img\" \
+         aria-label=\"{percent} percent\"><rect class=\"rest\" width=\"100\" height=\"4\"/>\
+         <rect class=\"good\" width=\"{percent}\" height=\"4\"/></svg>\
+         <p><b>{percent} %</b> streamed: {} of {}</p></section>\n",
+        written(part),
+        written(whole)
+    )
+}
+
+/// How many there are in each state, as bars beside one another.
+fn states(report: &Report) -> String {
+    let most = report.summary.by_state.values().copied().max().unwrap_or(1).max(1);
+    let mut rows = String::new();
+    for (state, number) in &report.summary.by_state {
+        let bytes = report.summary.bytes_per_day_by_state.get(state);
+        let bytes = bytes.map_or_else(String::new, |bytes| format!("{} a day", HumanBytes(*bytes)));
+        let width = (number * 100).div_ceil(most);
+        let _ = writeln!(
+            rows,
+            "<tr><th><span class=\"{}\">{state}</span></th><td class=\"number\">{}</td><td class=\"chart\">\
+             <svg class=\"line\" viewBox=\"0 0 100 4\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+             <rect class=\"{}\" width=\"{width}\" height=\"4\"/></svg></td><td class=\"number\">{bytes}</td></tr>",
+            class(role(*state)),
+            grouped(*number as u64),
+            class(role(*state)),
+        );
+    }
+    format!("<section><h2>States</h2><table class=\"states\">\n{rows}</table></section>\n")
+}
+
+fn class(role: Role) -> &'static str {
+    match role {
+        Role::Good => "good",
+        Role::Warning => "warning",
+        Role::Bad => "bad",
+        Role::Plain | Role::Dim | Role::Strong => "dim",
+    }
+}
+
+fn table(title: &str, report: &Report, takes: impl Fn(Role) -> bool, open: bool) -> String {
+    let groups: Vec<&GroupReport> = report.groups.iter().filter(|group| takes(role(group.state))).collect();
+    if groups.is_empty() {
+        return String::new();
+    }
+    let mut rows = String::new();
+    for group in &groups {
+        let volume = group.bytes_per_day.map_or_else(String::new, |bytes| format!("{} a day", HumanBytes(bytes)));
+        let evidence = group.evidence.as_ref().map_or_else(String::new, |it| format!("{}, {}", it.kind, it.at));
+        let _ = writeln!(
+            rows,
+            "<tr><td class=\"name\">{}</td><td><span class=\"{}\">{}</span></td><td>{}</td><td class=\"number\">{volume}</td>\
+             <td class=\"dim\">{}</td></tr>",
+            xml(&group.name),
+            class(role(group.state)),
+            group.state,
+            xml(&group.reason),
+            xml(&evidence),
+        );
+    }
+    let open = if open { " open" } else { "" };
+    format!(
+        "<details{open}><summary>{title}: {}</summary>\n<table>\n\
+         <thead><tr><th>Log group</th><th>State</th><th>Why</th><th>Volume</th><th>Known by</th></tr></thead>\n\
+         <tbody>\n{rows}</tbody></table></details>\n",
+        grouped(groups.len() as u64)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{commands::audit::report::View, inventory::examples::inventory};
+
+    #[test]
+    fn a_page_stands_alone() {
+        let page = page(&Report::new(&inventory(), View::default()));
+        for foreign in ["<script", "http:", "https:", "src=", "url(", "@import"] {
+            assert!(!page.contains(foreign), "{foreign} in {page}");
+        }
+        assert!(page.contains("<b>20 %</b> streamed: 1 of 5"), "{page}");
+        assert!(page.contains("<td class=\"name\">/skip/leak</td>"), "{page}");
+    }
+
+    #[test]
+    fn a_page_is_there_whole_or_not_at_all() {
+        let (folder, report) = (tempfile::tempdir().unwrap(), Report::new(&inventory(), View::default()));
+        write(&report, &folder.path().join("audit.html")).unwrap();
+        let error = write(&report, &folder.path().join("nowhere/audit.html")).unwrap_err();
+        assert!(error.message.starts_with("--html "), "{}", error.message);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
