@@ -8,7 +8,11 @@ use logctl_core::coverage::Class;
 use serde::{Deserialize, Serialize};
 
 use super::{Aws, Operation};
-use crate::{error::Error, progress::Progress, time::from_milliseconds};
+use crate::{
+    error::{Error, Kind},
+    progress::Progress,
+    time::from_milliseconds,
+};
 
 /// Groups of one page, the most that the API gives.
 const PAGE: i32 = 50;
@@ -53,11 +57,13 @@ pub async fn list(aws: &Aws, progress: &dyn Progress) -> Result<Vec<Group>, Erro
     let mut token: Option<String> = None;
     loop {
         let call = || client.list_log_groups().limit(NAMES).set_next_token(token.clone()).send();
-        let page = match aws.limited(Operation::ListLogGroups, call).await {
-            Err(error) if token.is_none() && error.code().is_some_and(is_not_for_us) => {
-                return list_slowly(aws, progress).await;
+        let page = aws.limited(Operation::ListLogGroups, call).await;
+        let page = match page.map_err(|error| aws.explain(&unread(aws), &error)) {
+            // Not everybody may do this, and not every stand-in for AWS can.
+            Err(error) if token.is_none() && !matches!(error.kind, Kind::LoggedOut | Kind::Throttled) => {
+                return list_slowly(aws, progress).await.map_err(|_| error);
             }
-            page => page.map_err(|error| aws.explain(&unread(aws), &error))?,
+            page => page?,
         };
         let group = |group: &types::LogGroupSummary| Group {
             name: group.log_group_name().unwrap_or_default().to_owned(),
@@ -73,11 +79,6 @@ pub async fn list(aws: &Aws, progress: &dyn Progress) -> Result<Vec<Group>, Erro
             return Ok(groups);
         }
     }
-}
-
-/// Whether a code says that we may not call an operation, or that there is none.
-fn is_not_for_us(code: &str) -> bool {
-    ["AccessDeniedException", "UnknownOperationException", "InvalidAction", "404"].contains(&code)
 }
 
 /// The same by the older operation, which whoever was given rights long ago has, and which gives fewer at once.
