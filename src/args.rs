@@ -10,9 +10,13 @@ use logctl_core::{
     globs::Glob,
     names::{NameError, StackName},
 };
+use regex::Regex;
 use strum::VariantNames;
 
-use crate::error::{Error, Kind};
+use crate::{
+    error::{Error, Kind},
+    time::Moment,
+};
 
 /// Reads one of the names that a type has. `--help` lists them, and so does completion.
 pub struct Named<T>(PhantomData<fn() -> T>);
@@ -227,6 +231,94 @@ impl GroupSelection {
             Some(near) => error.hint(format!("the nearest is {}", near.replace('\n', "\\n"))),
             None => error.hint("there is no log group at all"),
         })
+    }
+}
+
+/// Which accounts and Regions, where it is not one.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Targets {
+    /// Look at these Regions, or at `all` that the account has enabled
+    #[arg(long, value_name = "REGION", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub regions: Vec<String>,
+    /// Look at these accounts, with the role of --role in each
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = account_id, requires = "role")]
+    pub accounts: Vec<String>,
+    /// Name of a role that is there in each of --accounts, and that you may take
+    #[arg(long, value_name = "NAME", requires = "accounts", value_parser = NonEmptyStringValueParser::new())]
+    pub role: Option<String>,
+}
+
+/// Which log groups a report is about, by more than globs.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Narrowing {
+    /// Only log groups whose names match a regular expression
+    #[arg(long = "matching", value_name = "REGEX", value_parser = expression)]
+    pub expression: Option<Regex>,
+    /// Only log groups with this tag, and this value of it where one is given; all of several
+    #[arg(long = "tag", value_name = "KEY[=VALUE]", value_parser = NonEmptyStringValueParser::new())]
+    pub tags: Vec<String>,
+    /// Only log groups of this class, as AWS calls it
+    #[arg(long, value_name = "CLASS", value_parser = NonEmptyStringValueParser::new())]
+    pub class: Option<String>,
+    /// Only log groups that keep their events for so many days, or `forever`
+    #[arg(long, value_name = "DAYS")]
+    pub retention: Option<Retention>,
+    /// Only log groups that were made since then
+    #[arg(long, value_name = "TIME")]
+    pub made_since: Option<Moment>,
+    /// Only log groups that were made until then
+    #[arg(long, value_name = "TIME")]
+    pub made_until: Option<Moment>,
+}
+
+fn expression(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| error.to_string())
+}
+
+/// How long events are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// As many days.
+    Days(i32),
+    /// Nobody deletes them.
+    Forever,
+}
+
+impl FromStr for Retention {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "forever" {
+            return Ok(Self::Forever);
+        }
+        let days = text.parse().ok().filter(|days| *days > 0);
+        days.map(Self::Days).ok_or_else(|| "a number of days, or `forever`".to_owned())
+    }
+}
+
+impl Narrowing {
+    /// Whether it leaves nothing out.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.expression.is_none() && self.tags.is_empty() && self.class.is_none() && !self.is_of_details()
+    }
+
+    /// Whether more of a group must be known than its listing tells.
+    #[must_use]
+    pub const fn is_of_details(&self) -> bool {
+        self.retention.is_some() || self.made_since.is_some() || self.made_until.is_some()
+    }
+
+    /// Whether it takes a group of this name and class.
+    #[must_use]
+    pub fn takes(&self, name: &str, class: &str) -> bool {
+        self.expression.as_ref().is_none_or(|expression| expression.is_match(name))
+            && self.class.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(class))
+    }
+
+    /// Keys of the tags, each with its value where that matters.
+    pub fn tags(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.tags.iter().map(|tag| tag.split_once('=').map_or((tag.as_str(), None), |(key, value)| (key, Some(value))))
     }
 }
 

@@ -14,7 +14,7 @@ use test_case::test_case;
 
 /// The ground: known to every room, and knows only what stands here.
 const GROUND: [(&str, &[&str]); 9] = [
-    ("args", &["error"]),
+    ("args", &["error", "time"]),
     ("context", &["args", "env", "error", "interrupt"]),
     ("env", &["error"]),
     ("error", &[]),

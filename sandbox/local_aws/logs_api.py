@@ -178,7 +178,7 @@ def _list_log_groups(data):
     names = [
         name
         for name in sorted(logs._log_groups)
-        if (not pattern or re.search(pattern, name)) and (not wanted or _class(name) == wanted)
+        if (not pattern or re.search(pattern, name)) and (not wanted or _class(name) == wanted) and _has(name, data.get("logGroupTags"))
     ]
     page = {
         "logGroups": [
@@ -189,6 +189,16 @@ def _list_log_groups(data):
     if start + limit < len(names):
         page["nextToken"] = logs._encode_token(start + limit)
     return json_response(page)
+
+
+def _has(name, filters):
+    """Whether a group has all of these tags, each with one of its values where some are given."""
+    tags = logs._log_groups[name].get("tags") or {}
+    return all(
+        each["key"] in tags
+        and (not each.get("values") or any(fnmatch.fnmatchcase(tags[each["key"]], value) for value in each["values"]))
+        for each in filters or []
+    )
 
 
 def _class(name):

@@ -231,7 +231,7 @@ mod tests {
         ] {
             let account = Account::new(&[("ListLogGroups", status, body)]).await;
             let aws = account.aws().await;
-            let error = groups::list(&aws, &()).await.unwrap_err();
+            let error = groups::list(&aws, &[], &()).await.unwrap_err();
             assert_eq!(error.one_line(), says.replace("HOST", aws.hosts.all.as_deref().unwrap()));
             assert_eq!(error.hints.len(), 1);
         }
@@ -247,7 +247,7 @@ mod tests {
         ] {
             aws.config = aws.config.into_builder().endpoint_url(endpoint).build();
             aws.hosts.all = Some(endpoint.to_owned());
-            let error = groups::list(&aws, &()).await.unwrap_err();
+            let error = groups::list(&aws, &[], &()).await.unwrap_err();
             assert_eq!(error.hints, [hint]);
         }
     }

@@ -47,20 +47,32 @@ pub struct Details {
     pub protected: bool,
 }
 
-/// Reads names and classes of all log groups.
+/// Reads names and classes of the log groups that have all of these tags, each with its value where one is given.
 ///
 /// # Errors
 /// When the groups cannot be listed.
-pub async fn list(aws: &Aws, progress: &dyn Progress) -> Result<Vec<Group>, Error> {
+pub async fn list(aws: &Aws, tags: &[(&str, Option<&str>)], progress: &dyn Progress) -> Result<Vec<Group>, Error> {
+    let tag = |(key, value): &(&str, Option<&str>)| {
+        let tag = types::TagFilter::builder().key(*key);
+        value.iter().fold(tag, |tag, value| tag.values(*value)).build()
+    };
+    let tags: Result<Vec<types::TagFilter>, _> = tags.iter().map(tag).collect();
+    let tags = tags.map_err(|error| Error::new(Kind::Usage, "a tag has a key").because(error))?;
+    let tags = Some(tags).filter(|tags| !tags.is_empty());
     let client = aws.logs();
     let mut groups = Vec::new();
     let mut token: Option<String> = None;
     loop {
-        let call = || client.list_log_groups().limit(NAMES).set_next_token(token.clone()).send();
+        let call = || {
+            let call = client.list_log_groups().limit(NAMES).set_next_token(token.clone());
+            call.set_log_group_tags(tags.clone()).send()
+        };
         let page = aws.limited(Operation::ListLogGroups, call).await;
         let page = match page.map_err(|error| aws.explain(&unread(aws), &error)) {
             // Not everybody may do this, and not every stand-in for AWS can.
-            Err(error) if token.is_none() && !matches!(error.kind, Kind::LoggedOut | Kind::Throttled) => {
+            Err(error)
+                if token.is_none() && tags.is_none() && !matches!(error.kind, Kind::LoggedOut | Kind::Throttled) =>
+            {
                 return list_slowly(aws, progress).await.map_err(|_| error);
             }
             page => page?,
@@ -195,7 +207,7 @@ mod tests {
         let pages = [first.to_string(), json!({"logGroups": [{"logGroupName": "/c"}]}).to_string()];
         let answers: Vec<_> = pages.iter().map(|page| ("ListLogGroups", 200, page.as_str())).collect();
         let account = Account::new(&answers).await;
-        let groups = list(&account.aws().await, &()).await.unwrap();
+        let groups = list(&account.aws().await, &[], &()).await.unwrap();
         let read: Vec<_> = groups.iter().map(|group| format!("{} {}", group.name, group.class)).collect();
         assert_eq!(read, ["/a STANDARD", "/b OF_TOMORROW", "/c STANDARD"]);
         assert_eq!(account.last().await, json!({"limit": 1000, "nextToken": "more"}));
@@ -226,7 +238,7 @@ mod tests {
         let denied = json!({"__type": "AccessDeniedException", "message": "not you"}).to_string();
         let page = json!({"logGroups": [{"logGroupName": "/a"}]}).to_string();
         let account = Account::new(&[("ListLogGroups", 400, &denied), ("DescribeLogGroups", 200, &page)]).await;
-        let groups = list(&account.aws().await, &()).await.unwrap();
+        let groups = list(&account.aws().await, &[], &()).await.unwrap();
         assert_eq!(groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["/a"]);
     }
 
@@ -235,7 +247,7 @@ mod tests {
         let page = json!({"nextToken": "more", "logGroups": [{"logGroupName": "/a"}]}).to_string();
         let refused = json!({"__type": "InvalidParameterException", "message": "the token is too old"}).to_string();
         let account = Account::new(&[("ListLogGroups", 200, &page), ("ListLogGroups", 400, &refused)]).await;
-        let error = list(&account.aws().await, &()).await.unwrap_err();
+        let error = list(&account.aws().await, &[], &()).await.unwrap_err();
         assert_eq!(error.one_line(), "cannot read log groups in eu-west-1: AWS refuses it: the token is too old");
     }
 }

@@ -20,15 +20,17 @@ pub mod trail;
 
 use std::{error::Error as StdError, fmt, future::Future, rc::Rc};
 
-use aws_config::{Region, SdkConfig};
-use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
+use aws_config::{Region, SdkConfig, sts::AssumeRoleProvider};
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_sdk_cloudwatchlogs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::{SignedDuration, Timestamp};
 use logctl_core::partition::Partition;
-use logctl_sink::aws::{AwsError, Hosts};
+use logctl_sink::aws::{AwsError, Hosts, xml::texts};
 use serde::Serialize;
 
 use crate::{
+    args::AwsOptions,
     context::Context,
     error::{Error, Kind},
     network::Network,
@@ -180,7 +182,15 @@ impl Aws {
     /// Denied where there are no credentials or they are refused; wrong usage where they are those of another account than
     /// the one that is expected.
     pub async fn connect(cx: &Context<'_>) -> Result<Self, Error> {
-        let connection = connect::load(&cx.global.aws, cx).await?;
+        Self::connect_with(&cx.global.aws, cx).await
+    }
+
+    /// The same, with other options than those of the command line.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn connect_with(options: &AwsOptions, cx: &Context<'_>) -> Result<Self, Error> {
+        let connection = connect::load(options, cx).await?;
         let Connection { config, region, retry, login, hosts } = connection;
         let host = hosts.url("sts", &region);
         tracing::info!("asks {host} who the caller is");
@@ -194,7 +204,7 @@ impl Aws {
         })?;
         let account = identity.account().unwrap_or_default().to_owned();
         let partition = identity.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws").to_owned();
-        if let Some(expected) = cx.global.aws.expect_account.as_ref().filter(|expected| **expected != account) {
+        if let Some(expected) = options.expect_account.as_ref().filter(|expected| **expected != account) {
             return Err(Error::new(
                 Kind::Usage,
                 format!("these credentials are of account {account}, and {expected} is expected"),
@@ -214,6 +224,38 @@ impl Aws {
             limiters: Limiters::default(),
             login,
         })
+    }
+
+    /// Another account, with a role there that the caller may take: its name, or its path and name.
+    ///
+    /// # Errors
+    /// Denied where it may not be taken.
+    pub async fn with_role(&self, account: &str, role: &str) -> Result<Self, Error> {
+        let arn = format!("arn:{}:iam::{account}:role/{}", self.target.partition, role.trim_start_matches('/'));
+        let session = "logctl";
+        let provider = AssumeRoleProvider::builder(&arn).configure(&self.config).session_name(session).build().await;
+        let credentials = SharedCredentialsProvider::new(provider);
+        let failed = format!("cannot take the role {role} in account {account}");
+        if let Err(error) = credentials.provide_credentials().await {
+            return Err(Error::new(Kind::Denied, failed).because(DisplayErrorContext(error)));
+        }
+        let config = self.config.clone().into_builder().credentials_provider(credentials).build();
+        let target = Target { account: account.to_owned(), alias: None, ..self.target.clone() };
+        let (role, partition) = (role.rsplit('/').next().unwrap_or(role), &self.target.partition);
+        let caller = format!("arn:{partition}:sts::{account}:assumed-role/{role}/{session}");
+        Ok(Self { config, target, caller, ..self.clone() })
+    }
+
+    /// The Regions that the account has enabled.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub async fn regions(&self) -> Result<Vec<String>, Error> {
+        let client = self.signed().await?;
+        let form = "Action=DescribeRegions&Version=2016-11-15";
+        let answer = self.call_signed("ec2", || client.query("ec2", form)).await;
+        let answer = answer.map_err(|error| self.explain_signed("cannot list the Regions of the account", &error))?;
+        Ok(texts(&answer, "regionName").collect())
     }
 
     /// The same account in another Region.

@@ -294,7 +294,7 @@ impl Preflight<'_> {
     /// How many of today's groups the stack would stream.
     async fn rules(&self, settings: &StackSettings) -> Result<Check, Error> {
         const ID: &str = "rules";
-        let groups = match groups::list(self.aws, &()).await {
+        let groups = match groups::list(self.aws, &[], &()).await {
             Ok(groups) => groups,
             Err(error) => return Check::unknown(ID, error),
         };

@@ -11,9 +11,14 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use logctl_core::{coverage::State, names::LogGroupName};
 
-use super::{asking_all, group_report::role, read_account};
+use super::{
+    asking_all,
+    group_report::role,
+    read_account,
+    targets::{self, Wanted},
+};
 use crate::{
-    args::{Format, GroupGlob, GroupSelection, Rate, named},
+    args::{Format, GroupGlob, GroupSelection, Narrowing, Rate, Targets, named},
     aws::Aws,
     context::Context,
     deploy::DeployedStack,
@@ -43,6 +48,12 @@ pub struct AuditArgs {
     /// Which groups.
     #[command(flatten)]
     pub selection: GroupSelection,
+    /// Which of them.
+    #[command(flatten)]
+    pub narrowing: Narrowing,
+    /// Where.
+    #[command(flatten)]
+    pub targets: Targets,
     /// Show only groups in one of these states
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = named::<State>())]
     pub state: Vec<State>,
@@ -120,17 +131,19 @@ impl AuditFormat {
 /// Unmet where a group is in a state of `--fail-on`; incomplete where one could not be read.
 pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     let earlier = args.diff.as_deref().map(Earlier::read).transpose()?;
-    let aws = Aws::connect(cx).await?.with_rate(args.rate.calls);
-    let stack = DeployedStack::find_if_any(&aws, cx).await?;
     if let Some(group) = &args.explain {
-        return explain(group, &aws, stack.as_ref(), cx, ui).await;
+        return explain(group, args, cx, ui).await;
     }
-    let reading = Reading { fresh: args.fresh, details: true, ..asking_all(&aws, &args.selection, cx) };
-    let inventory = read_account(&aws, stack.as_ref(), &reading, cx, ui).await?;
-    refuse_what_needs_a_stack(&args.fail_on, &inventory)?;
+    let AuditArgs { selection, narrowing, fresh, rate, .. } = args;
+    let wanted = Wanted { selection, narrowing, fresh: *fresh, rate: rate.calls };
+    let looked = targets::look(&args.targets, &wanted, cx, ui).await?;
+    let found: Vec<&Inventory> = looked.iter().filter_map(|looked| looked.found.as_ref().ok()).collect();
+    for inventory in &found {
+        refuse_what_needs_a_stack(&args.fail_on, inventory)?;
+    }
     let view =
         View { states: args.state.clone(), all: args.all, columns: args.columns.clone(), sort: args.sort.clone() };
-    let report = Report::new(&inventory, view);
+    let report = Report::new(&looked, view);
     let page = args.html.as_deref().map_or(Ok(()), |path| html::write(&report, path));
     let shown = if let Some(earlier) = earlier {
         let difference = earlier.until(&report);
@@ -142,14 +155,16 @@ pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
         ui.status(report.closing_line(ui.look.format == Format::Table));
         shown
     };
-    if stack.is_none() {
+    let entries = || found.iter().flat_map(|inventory| &inventory.groups);
+    if found.iter().all(|inventory| inventory.stack.is_none()) {
         ui.hint(format_args!("there is no stack {} yet; deploy it with: logctl bootstrap", cx.stack));
-    } else if inventory.groups.iter().any(|entry| entry.decision.change.is_some()) {
+    } else if entries().any(|entry| entry.decision.change.is_some()) {
         ui.hint("put the rest right with: logctl backfill");
     }
-    let conditions =
-        [may_be_full(&inventory, &args.fail_on), fail_on(&inventory, &args.fail_on), too_many(&inventory, args)];
-    Error::worst([inventory.check(), page, shown].into_iter().chain(conditions))
+    let states: Vec<State> = entries().map(|entry| entry.decision.state).collect();
+    let full = found.iter().map(|inventory| may_be_full(inventory, &args.fail_on));
+    let conditions = [fail_on(&states, &args.fail_on), too_many(&states, args.max_missing)];
+    Error::worst([targets::check(&looked), page, shown].into_iter().chain(full).chain(conditions))
 }
 
 fn write(report: &Report, args: &AuditArgs, ui: &mut Ui) -> Result<(), Error> {
@@ -165,18 +180,15 @@ fn write(report: &Report, args: &AuditArgs, ui: &mut Ui) -> Result<(), Error> {
     }
 }
 
-async fn explain(
-    group: &LogGroupName,
-    aws: &Aws,
-    stack: Option<&DeployedStack>,
-    cx: &Context<'_>,
-    ui: &mut Ui,
-) -> Result<(), Error> {
+async fn explain(group: &LogGroupName, args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
+    let aws = Aws::connect(cx).await?.with_rate(args.rate.calls);
+    let stack = DeployedStack::find_if_any(&aws, cx).await?;
     let glob = group.as_str().parse::<GroupGlob>().map_err(|error| Error::new(Kind::Usage, error.to_string()))?;
     let selection = GroupSelection { globs: vec![glob] };
-    let reading = Reading { details: true, ..asking_all(aws, &selection, cx) };
-    let inventory = read_account(aws, stack, &reading, cx, ui).await?;
-    let shown = Explained::new(&inventory, stack, group.as_str()).map_or(Ok(()), |explained| ui.show(&explained));
+    let reading = Reading { details: true, ..asking_all(&aws, &selection, cx) };
+    let inventory = read_account(&aws, stack.as_ref(), &reading, cx, ui).await?;
+    let explained = Explained::new(&inventory, stack.as_ref(), group.as_str());
+    let shown = explained.map_or(Ok(()), |explained| ui.show(&explained));
     Error::worst([inventory.check(), shown])
 }
 
@@ -204,9 +216,8 @@ fn may_be_full(inventory: &Inventory, states: &[State]) -> Result<(), Error> {
         .hint("logctl backfill tries, and keeps what it learns"))
 }
 
-fn fail_on(inventory: &Inventory, states: &[State]) -> Result<(), Error> {
-    let found = inventory.groups.iter().map(|entry| entry.decision.state).filter(|state| states.contains(state));
-    let bad: Vec<State> = found.collect();
+fn fail_on(found: &[State], states: &[State]) -> Result<(), Error> {
+    let bad: Vec<State> = found.iter().copied().filter(|state| states.contains(state)).collect();
     if bad.is_empty() {
         return Ok(());
     }
@@ -215,9 +226,9 @@ fn fail_on(inventory: &Inventory, states: &[State]) -> Result<(), Error> {
     Err(Error::new(Kind::Unmet, format!("{}: {states}", count(bad.len(), "log group"))))
 }
 
-fn too_many(inventory: &Inventory, args: &AuditArgs) -> Result<(), Error> {
-    let missing = inventory.groups.iter().filter(|entry| entry.decision.state == State::Missing).count();
-    match args.max_missing {
+fn too_many(found: &[State], most: Option<usize>) -> Result<(), Error> {
+    let missing = found.iter().filter(|state| **state == State::Missing).count();
+    match most {
         Some(most) if missing > most => {
             Err(Error::new(Kind::Unmet, format!("{} missing, and at most {most} may be", count(missing, "log group"))))
         }

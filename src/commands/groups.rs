@@ -9,7 +9,7 @@ use super::{
     read_account,
 };
 use crate::{
-    args::{GroupSelection, Rate, ReportFormat},
+    args::{GroupSelection, Narrowing, Rate, ReportFormat},
     aws::{Aws, Target},
     context::Context,
     deploy::DeployedStack,
@@ -27,6 +27,9 @@ pub struct GroupsArgs {
     /// Which groups.
     #[command(flatten)]
     pub selection: GroupSelection,
+    /// Which of them.
+    #[command(flatten)]
+    pub narrowing: Narrowing,
     /// Ask every log group, whatever is known of it
     #[arg(long)]
     pub fresh: bool,
@@ -55,7 +58,8 @@ struct Report {
 pub async fn run(args: &GroupsArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     let aws = Aws::connect(cx).await?.with_rate(args.rate.calls);
     let stack = DeployedStack::find_if_any(&aws, cx).await?;
-    let reading = Reading { fresh: args.fresh, details: true, ..asking_all(&aws, &args.selection, cx) };
+    let narrowing = Some(&args.narrowing);
+    let reading = Reading { narrowing, fresh: args.fresh, details: true, ..asking_all(&aws, &args.selection, cx) };
     let inventory = read_account(&aws, stack.as_ref(), &reading, cx, ui).await?;
     let groups = GroupReport::all(&inventory);
     let report = Report { target: inventory.target.clone(), groups, unread: inventory.unread() };

@@ -12,6 +12,7 @@ pub mod printer;
 pub mod replay;
 pub mod search;
 pub mod stack;
+mod targets;
 pub mod teardown;
 pub mod why;
 
@@ -101,9 +102,17 @@ impl Command {
 }
 
 /// Every selected group is asked, and what is found is kept.
-fn asking_all<'a>(aws: &Aws, selection: &'a GroupSelection, cx: &Context<'_>) -> Reading<'a> {
+fn asking_all<'a>(aws: &Aws, selection: &'a GroupSelection, cx: &'a Context<'_>) -> Reading<'a> {
     let cache = Cache::new(cx.env.cache(aws.hosts.all.is_some()).as_deref());
-    Reading { selection, made_until: None, fresh: true, details: false, cache }
+    Reading {
+        selection,
+        narrowing: None,
+        made_until: None,
+        fresh: true,
+        details: false,
+        cache,
+        time_zone: &cx.env.time_zone,
+    }
 }
 
 /// Reads the account that a command is about, and says what may surprise.

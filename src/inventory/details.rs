@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Health, Note, cache::Facts};
 use crate::{
-    args::GroupSelection,
+    args::{GroupSelection, Retention},
     aws::{
         Aws,
         groups::{self, Details},
@@ -87,6 +87,25 @@ fn prefix(selection: &GroupSelection) -> String {
 }
 
 impl Facts {
+    /// Whether a group keeps its events so long, and was made in such a time, as far as that is known.
+    pub(super) fn is_such(
+        &self,
+        group: &str,
+        retention: Option<Retention>,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> bool {
+        let Some(details) = self.details.get(group) else { return false };
+        let kept = match retention {
+            None => true,
+            Some(Retention::Forever) => details.retention_days.is_none(),
+            Some(Retention::Days(days)) => details.retention_days == Some(days),
+        };
+        let made = |holds: &dyn Fn(Timestamp) -> bool| details.created.is_some_and(holds);
+        kept && since.is_none_or(|since| made(&|made| made >= since))
+            && until.is_none_or(|until| made(&|made| made <= until))
+    }
+
     /// Takes in what was read.
     pub(super) fn know(&mut self, read: Read, notes: &mut Vec<Note>) {
         let Read { details, bytes_per_day, troubled, as_of, note } = read;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use logctl_core::coverage::{self, AccountFacts, AccountPolicy, Chain, Filters, GroupFacts};
 use logctl_sink::{aws::AwsClient, own::OwnGroups};
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ use super::{
     evidence::{Deed, Deliveries, Delivery, Evidence, History, Known, LAG, REACH, SKEW, Source},
 };
 use crate::{
-    args::GroupSelection,
+    args::{GroupSelection, Narrowing},
     aws::{
         Aws, admits,
         filters::{AT_ONCE, FilterCalls},
@@ -30,6 +30,7 @@ use crate::{
     deploy::{DeployedStack, stack::Phase},
     error::{Error, Kind},
     progress::Progress,
+    time::Moment,
     words::count,
 };
 
@@ -48,6 +49,8 @@ const WORTH: usize = 3;
 pub struct Reading<'a> {
     /// Which groups.
     pub selection: &'a GroupSelection,
+    /// Which of them.
+    pub narrowing: Option<&'a Narrowing>,
     /// Those that were made until then, where that is said, and those of which nobody knows.
     pub made_until: Option<Timestamp>,
     /// Whether every group is asked, whatever is known of it.
@@ -56,6 +59,8 @@ pub struct Reading<'a> {
     pub details: bool,
     /// Where facts are kept.
     pub cache: Cache,
+    /// Where times without a zone are.
+    pub time_zone: &'a TimeZone,
 }
 
 /// Reads the selected groups and everything that their states depend on.
@@ -79,10 +84,12 @@ pub async fn take(
     let coverage = stack.and_then(DeployedStack::coverage);
     let mut take = Take { aws, stack, coverage, reading, now, begun: Instant::now(), progress, facts, notes };
     let policy = unless_logged_out(policy::read(aws).await)?;
-    let mut groups = groups::list(aws, progress).await?;
+    let tags: Vec<_> = reading.narrowing.iter().flat_map(|narrowing| narrowing.tags()).collect();
+    let mut groups = groups::list(aws, &tags, progress).await?;
     reading.selection.check(groups.iter().map(|group| group.name.as_str()))?;
-    tracing::info!("the account has {} log groups", groups.len());
-    groups.retain(|group| reading.selection.takes(&group.name));
+    tracing::info!("{} log groups are listed", groups.len());
+    let narrowed = |group: &Group| reading.narrowing.is_none_or(|it| it.takes(&group.name, &group.class.to_string()));
+    groups.retain(|group| reading.selection.takes(&group.name) && narrowed(group));
     take.notes.extend(policy.as_ref().err().map(|error| Note::PolicyUnread(error.one_line())));
     let (policy, name) = match policy {
         Ok(found) => found.map_or((None, Ok(None)), |(name, policy)| (Some(policy), Ok(Some(name)))),
@@ -93,8 +100,23 @@ pub async fn take(
         take.facts.know(read, &mut take.notes);
         groups.retain(|group| !take.is_later(&group.name, until));
     }
+    if let Some(narrowing) = reading.narrowing.filter(|narrowing| narrowing.is_of_details()) {
+        if reading.fresh || details::is_due(&take.facts, now) {
+            let read = details::read(aws, reading.selection, true, now).await?;
+            take.facts.know(read, &mut take.notes);
+        }
+        let bounds = (narrowing.made_since.as_ref(), narrowing.made_until.as_ref());
+        let at = |moment: Option<&Moment>| moment.map(|moment| moment.at(now, reading.time_zone)).transpose();
+        let (since, until) = (at(bounds.0)?, at(bounds.1)?);
+        groups.retain(|group| take.facts.is_such(&group.name, narrowing.retention, since, until));
+    }
+    if groups.is_empty() && reading.narrowing.is_some_and(|narrowing| !narrowing.is_empty()) {
+        return Err(Error::new(Kind::NotFound, "no log group is such")
+            .hint("leave out some of --matching, --tag, --class, --retention, --made-since and --made-until"));
+    }
     // Everything else of the groups takes other calls than their states do.
-    let wanted = reading.details && (reading.fresh || details::is_due(&take.facts, now));
+    let known = take.facts.details_as_of.is_some_and(|as_of| as_of == now); // A moment ago.
+    let wanted = reading.details && !known && (reading.fresh || details::is_due(&take.facts, now));
     let read =
         async { if wanted { details::read(aws, reading.selection, true, now).await.map(Some) } else { Ok(None) } };
     let (found, read) = tokio::join!(take.states(groups, policy.as_ref()), read);

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use hyper::Method;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
 use super::{proxy::Proxy, sandbox::Sandbox};
 
 /// Keys in the environment that are of another account than the profile.
@@ -80,4 +84,70 @@ fn a_question_names_the_account_as_people_know_it() {
             ("region", "us-east-1".into())
         ])
     );
+}
+
+/// Three ways in and two Regions at once, one of the ways without rights, and a role in another account.
+#[test]
+fn several_accounts_and_regions_are_one_report() {
+    let sandbox = Sandbox::up(None);
+    sandbox.create_group("/shop/orders");
+    let nothing = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]});
+    let (key, secret) = sandbox.keys_of("nobody", &nothing);
+    std::fs::create_dir(sandbox.home().join(".aws")).unwrap();
+    let profile = |name: &str, key: &str, secret: &str| {
+        format!("[profile {name}]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\nregion = us-east-1\n")
+    };
+    let profiles =
+        [profile("one", "test", "test"), profile("two", "222222222222", "x"), profile("none", &key, &secret)];
+    std::fs::write(sandbox.home().join(".aws/config"), profiles.concat()).unwrap();
+    sandbox.logctl("bootstrap --yes").ok();
+    let group = json!({"name": "/bank/%d", "count": 2}).to_string();
+    sandbox.signed("logs", Method::POST, "/_sandbox/groups?account=222222222222&region=eu-west-1", group);
+
+    let several = "--profile one,two,none --regions us-east-1,eu-west-1";
+    let run = sandbox.logctl(&format!("audit -o json {several}")).exits(3);
+    let report = run.json();
+    let rows: Vec<(String, String, bool)> = report["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| {
+            let text = |name: &str| it[name].as_str().unwrap_or_default().to_owned();
+            (text("account"), text("region"), it["error"].is_string())
+        })
+        .collect();
+    let expected = [
+        ("000000000000", "us-east-1", false),
+        ("000000000000", "eu-west-1", false),
+        ("222222222222", "us-east-1", false),
+        ("222222222222", "eu-west-1", false),
+        ("000000000000", "us-east-1", true),
+        ("000000000000", "eu-west-1", true),
+    ];
+    assert_eq!(rows, expected.map(|(account, region, failed)| (account.to_owned(), region.to_owned(), failed)));
+    let groups: Vec<_> = report["groups"].as_array().unwrap().iter().map(|it| (&it["account"], &it["name"])).collect();
+    assert!(groups.contains(&(&json!("222222222222"), &json!("/bank/1"))), "{groups:?}");
+    assert_eq!(groups.len(), 6, "{groups:?}");
+    run.says("2 of 6 accounts and Regions could not be read");
+    let pipe = sandbox.logctl(&format!("audit {several}")).exits(3);
+    pipe.prints("222222222222\teu-west-1\t/bank/0\tmissing\t").says("6 log groups");
+
+    // A role that is there in another account, and one that is not.
+    let trust = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "sts:AssumeRole"}]});
+    let all = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+    let text = |value: &Value| utf8_percent_encode(&value.to_string(), NON_ALPHANUMERIC).to_string();
+    for action in [
+        format!("Action=CreateRole&RoleName=look&AssumeRolePolicyDocument={}", text(&trust)),
+        format!("Action=PutRolePolicy&RoleName=look&PolicyName=p&PolicyDocument={}", text(&all)),
+    ] {
+        let path = format!("/?Version=2010-05-08&{action}");
+        sandbox.signed_by("222222222222", "iam", Method::POST, &path, String::new());
+    }
+    let run = sandbox.logctl("audit -o json --accounts 222222222222 --role look --regions eu-west-1").ok();
+    assert_eq!(run.json()["summary"]["total"], 2, "{}", run.stdout);
+    sandbox
+        .logctl("audit --accounts 000000000000,333333333333 --role look")
+        .exits(3)
+        .says("cannot take the role look in account 333333333333");
 }

@@ -1,6 +1,9 @@
 //! Audits of accounts with thousands of log groups: how many calls they take, and that what they state is so.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use hyper::Method;
 use opensearch::http::Method as EngineMethod;
@@ -60,16 +63,30 @@ impl Crowd {
         self.sandbox.engine(EngineMethod::Post, "/logctl-*/_refresh", None);
     }
 
+    /// Runs at the pace of the quotas.
+    pub(super) fn audit_in_time(&self, arguments: &str) -> (Run, BTreeMap<String, u64>) {
+        self.audit_with(arguments, &[("LOGCTL_RATE", "")])
+    }
+
     /// An audit, and how often each operation was called that proves states.
     pub(super) fn audit(&self, arguments: &str) -> (Run, BTreeMap<String, u64>) {
+        self.audit_with(arguments, &[])
+    }
+
+    fn audit_with(&self, arguments: &str, variables: &[(&str, &str)]) -> (Run, BTreeMap<String, u64>) {
         self.sandbox.signed("logs", Method::DELETE, "/_sandbox/calls", String::new());
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
-        let run =
-            self.sandbox.run(&[&["audit", "-o", "json"], &arguments[..]].concat(), &[("LOGCTL_CACHE", &self.cache)]);
+        let variables = [&[("LOGCTL_CACHE", self.cache.as_str())], variables].concat();
+        let run = self.sandbox.run(&[&["audit", "-o", "json"], &arguments[..]].concat(), &variables);
         let calls = self.sandbox.signed("logs", Method::GET, "/_sandbox/calls", String::new());
         let calls: BTreeMap<String, Value> = serde_json::from_str(&calls).unwrap();
         let calls = calls.into_iter().map(|(name, told)| (name, told["calls"].as_u64().unwrap()));
         (run, calls.filter(|(name, _)| PROVING.contains(&name.as_str())).collect())
+    }
+
+    /// The most memory of an audit, in bytes.
+    fn peak_memory(&self) -> u64 {
+        self.sandbox.peak_memory_of("audit -o json", &[("LOGCTL_CACHE", &self.cache)])
     }
 
     /// Forgets what was known.
@@ -159,4 +176,42 @@ fn without_documents_the_history_proves() {
     let (run, _) = crowd.audit("");
     assert_eq!(told(&run), counts([("conflict asked", 100), ("own asked", 3)]), "{}", run.stderr);
     crowd.forget();
+}
+
+/// A small account is asked, and waits for nothing where AWS takes a burst; where it does not, little is refused.
+#[test]
+fn thirty_one_groups_take_no_more_calls_than_that() {
+    for (burst, within) in [("100", 3), ("5", 20)] {
+        let crowd = Crowd::new(Sandbox::up_with(&[("SANDBOX_QUOTAS", "1"), ("SANDBOX_BURST", burst)]));
+        crowd.make("/app/%05d", 28, &json!({"filters": crowd.ours(), "events": 2}));
+        std::thread::sleep(Duration::from_secs(5)); // What the deployment took of the quotas.
+        let begun = Instant::now();
+        let (run, calls) = crowd.audit_in_time("");
+        let (took, all) = (begun.elapsed().as_secs(), calls.values().sum::<u64>());
+        assert_eq!(told(&run), counts([("own asked", 3), ("streamed asked", 28)]), "{}", run.stderr);
+        assert!(all <= 45 && took <= within, "burst {burst}: {all} calls in {took} s: {calls:?}");
+    }
+}
+
+/// Audits of as many groups, at the pace of the quotas, with metrics and a history as late as AWS's: what they took.
+pub(super) fn at_scale(groups: usize) -> String {
+    let (deliver, most) = (groups / 20 * 19, u64::try_from(groups / 10_000 * 700).unwrap());
+    let switches = [("SANDBOX_QUOTAS", "1"), ("SANDBOX_METRICS_LAG", "180"), ("SANDBOX_HISTORY_LAG", "900")];
+    let crowd = Crowd::new(Sandbox::up_with(&switches));
+    crowd.make("/app/%05d", deliver, &json!({"filters": crowd.ours(), "events": 2}));
+    crowd.make("/new/%05d", groups - deliver - 3, &json!({"events": 2}));
+    crowd.index(|group| format!("/app/{group:05}"), deliver, 5);
+    let mut figures = format!("{groups} groups of which 95 % deliver:");
+    for (which, most) in [("first", most), ("second", most * 60 / 700)] {
+        let begun = Instant::now();
+        let (run, calls) = crowd.audit_in_time("");
+        let all: u64 = calls.values().sum();
+        let took = begun.elapsed().as_secs_f64();
+        assert_eq!(told(&run).values().sum::<u64>(), groups as u64);
+        assert!(all <= most, "{which}: {all} calls: {calls:?}");
+        figures += &format!(" {which} audit {all} calls that prove states, {took:.1} s;");
+    }
+    let peak = crowd.peak_memory() / 1_048_576;
+    assert!(peak <= 64, "{peak} MiB");
+    figures + &format!(" {peak} MiB at most")
 }

@@ -38,6 +38,13 @@ fn permissions() {
     report(&super::permissions::all());
 }
 
+/// Audits of 10,000 and of 50,000 log groups, at the pace of the quotas.
+#[test]
+#[ignore = "make test-long PART=audit"]
+fn audit() {
+    report(&[10_000, 50_000].map(super::evidence::at_scale).join(" "));
+}
+
 /// A thousand random strings.
 #[test]
 #[ignore = "make test-long PART=text"]

@@ -62,23 +62,28 @@ pub fn root() -> &'static Path {
 impl Sandbox {
     /// Starts the local AWS and a search engine.
     pub fn up(engine: Option<&str>) -> Self {
-        Self::start(&engine.map_or_else(Vec::new, |engine| vec!["--engine", engine]))
+        Self::start(&engine.map_or_else(Vec::new, |engine| vec!["--engine", engine]), &[])
     }
 
     pub fn up_with_nodes(nodes: usize) -> Self {
-        Self::start(&["--nodes", &nodes.to_string()])
+        Self::start(&["--nodes", &nodes.to_string()], &[])
     }
 
     /// Three nodes, each a zone of its own.
     pub fn up_with_zones() -> Self {
-        Self::start(&["--nodes", "3", "--zones"])
+        Self::start(&["--nodes", "3", "--zones"], &[])
     }
 
-    fn start(arguments: &[&str]) -> Self {
+    /// With switches of the local AWS, which are variables.
+    pub fn up_with(switches: &[(&str, &str)]) -> Self {
+        Self::start(&[], switches)
+    }
+
+    fn start(arguments: &[&str], switches: &[(&str, &str)]) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let name = format!("e2e-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let mut command = Command::new(root().join("sandbox/sandbox"));
-        command.args(["up", "--name", &name]).args(arguments);
+        command.args(["up", "--name", &name]).args(arguments).envs(switches.iter().copied());
         let output = command.output().expect("sandbox/sandbox runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
@@ -123,9 +128,10 @@ impl Sandbox {
     }
 
     /// The most memory that a run of logctl has held, in bytes.
-    pub fn peak_memory_of(&self, arguments: &str) -> u64 {
+    pub fn peak_memory_of(&self, arguments: &str, variables: &[(&str, &str)]) -> u64 {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
-        let mut child = self.command(&arguments, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            self.command(&arguments, variables).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut peak = 0;
         while child.try_wait().unwrap().is_none() {
             let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
@@ -357,7 +363,12 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
     /// Sends a request to AWS, signed for a service with the sandbox's own keys, and returns what it is answered.
     pub fn signed(&self, service: &str, method: hyper::Method, path: &str, body: String) -> String {
-        let credentials = aws_credential_types::Credentials::from_keys("test", "test", None);
+        self.signed_by("test", service, method, path, body)
+    }
+
+    /// The same with the keys of another account, which are its number.
+    pub fn signed_by(&self, key: &str, service: &str, method: hyper::Method, path: &str, body: String) -> String {
+        let credentials = aws_credential_types::Credentials::from_keys(key, "test", None);
         let signer = logctl_sink::aws::Signer::new(credentials, "us-east-1".to_owned(), std::time::SystemTime::now);
         let url = format!("{}{path}", self.aws_endpoint());
         let mut request = hyper::Request::builder().method(method).uri(url).body(bytes::Bytes::from(body)).unwrap();

@@ -14,6 +14,10 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantNames)]
 #[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = no_column)]
 pub enum Column {
+    /// Its account.
+    Account,
+    /// Its Region.
+    Region,
     /// Its name.
     Name,
     /// Its state.
@@ -46,10 +50,15 @@ impl Column {
     /// Those that are told unless somebody chooses.
     pub const USUAL: [Self; 3] = [Self::Name, Self::State, Self::Why];
 
+    /// The same where there are several accounts or Regions.
+    pub const OF_SEVERAL: [Self; 5] = [Self::Account, Self::Region, Self::Name, Self::State, Self::Why];
+
     /// With its title.
     #[must_use]
     pub const fn titled(self) -> ui::Column {
         ui::Column::Both(match self {
+            Self::Account => "ACCOUNT",
+            Self::Region => "REGION",
             Self::Name => "LOG GROUP",
             Self::State => "STATE",
             Self::Why => "WHY",
@@ -70,6 +79,8 @@ impl Column {
         let bytes = |bytes: Option<u64>| bytes.map_or_else(Cell::default, |it| Cell::new(it).shown(HumanBytes(it)));
         let text = |text: Option<&str>| Cell::new(text.unwrap_or_default());
         match self {
+            Self::Account => Cell::new(&group.account),
+            Self::Region => Cell::new(&group.region),
             Self::Name => Cell::new(&group.name),
             Self::State => cell(group.state),
             Self::Why => Cell::new(&group.reason).role(Role::Dim),

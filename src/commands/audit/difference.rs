@@ -161,7 +161,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{commands::audit::report::View, inventory::examples::inventory};
+    use crate::commands::audit::report::{View, examples::report};
 
     #[test]
     fn what_got_worse_comes_first() {
@@ -174,7 +174,7 @@ mod tests {
         ];
         let earlier = json!({"schema": "logctl.audit/v1", "taken_at": "t", "groups": groups});
         let earlier: Earlier = serde_json::from_value(earlier).unwrap();
-        let difference = earlier.until(&Report::new(&inventory(), View::default()));
+        let difference = earlier.until(&report(View::default()));
         let lines: Vec<String> = difference.grid().pipe().collect();
         assert_eq!(lines[0], "worse\t/missing\tstreamed\tmissing\tno subscription filter");
         assert!(lines[1].starts_with("new\t"), "{lines:?}");

@@ -1,6 +1,6 @@
 //! The report for machines that want it in their own way.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use logctl_core::coverage::State;
 use strum::IntoEnumIterator as _;
@@ -38,32 +38,35 @@ pub fn junit(report: &Report, failing: impl Fn(State) -> bool) -> String {
     )
 }
 
+/// Groups of each state, and bytes that come into them.
+type Figures = BTreeMap<State, (u64, u64)>;
+
 /// For a scraper: how many groups are in each state, and how much comes into them:
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 #[must_use]
 pub fn prometheus(report: &Report) -> String {
+    let mut groups: BTreeMap<(&str, &str), Figures> = BTreeMap::new();
+    for group in &report.groups {
+        let states = groups.entry((&group.account, &group.region)).or_default();
+        let (number, bytes) = states.entry(group.state).or_default();
+        *number += 1;
+        *bytes += group.bytes_per_day.unwrap_or_default();
+    }
     let mut text = String::new();
-    let mut metric = |name: &str, help: &str, value: &dyn Fn(State) -> Option<u64>| {
+    let mut metric = |name: &str, help: &str, value: &dyn Fn((u64, u64)) -> u64| {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for state in State::iter() {
-            if let Some(value) = value(state) {
-                let _ = writeln!(text, "{name}{{{},state=\"{state}\"}} {value}", report.labels());
+        for ((account, region), states) in &groups {
+            for state in State::iter() {
+                let value = value(states.get(&state).copied().unwrap_or_default());
+                let _ = writeln!(text, "{name}{{account=\"{account}\",region=\"{region}\",state=\"{state}\"}} {value}");
             }
         }
     };
-    let summary = &report.summary;
-    let groups = |state| Some(summary.by_state.get(&state).map_or(0, |groups| *groups as u64));
-    metric("logctl_log_groups", "Log groups in each state.", &groups);
-    let bytes = |state| summary.bytes_per_day_by_state.get(&state).copied();
-    metric("logctl_log_groups_bytes_per_day", "Bytes that come into log groups of each state on a day.", &bytes);
-    let _ = write!(
-        text,
-        "# HELP logctl_audit_time_seconds When the audit was taken.\n# TYPE logctl_audit_time_seconds gauge\n\
-         logctl_audit_time_seconds{{{}}} {}",
-        report.labels(),
-        report.taken.as_second()
-    );
-    text
+    metric("logctl_log_groups", "Log groups in each state.", &|(number, _)| number);
+    let help = "Bytes that come into log groups of each state on a day, as far as that is known.";
+    metric("logctl_log_groups_bytes_per_day", help, &|(_, bytes)| bytes);
+    let name = "logctl_audit_time_seconds";
+    text + &format!("# HELP {name} When the audit was taken.\n# TYPE {name} gauge\n{name} {}", report.taken.as_second())
 }
 
 /// A text within XML; what XML cannot hold is left out.
@@ -89,10 +92,10 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::{commands::audit::report::View, inventory::examples::inventory};
+    use crate::commands::audit::report::{View, examples};
 
     fn report() -> Report {
-        Report::new(&inventory(), View::default())
+        examples::report(View::default())
     }
 
     #[test]
@@ -121,7 +124,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(",state=\"full\"} 0\n"), "{text}");
-        assert!(text.ends_with("logctl_audit_time_seconds{account=\"123456789012\",region=\"eu-west-1\"} 0"), "{text}");
+        assert!(text.ends_with("logctl_audit_time_seconds 0"), "{text}");
     }
 
     #[test]

@@ -127,11 +127,11 @@ fn table(title: &str, report: &Report, takes: impl Fn(Role) -> bool, open: bool)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{commands::audit::report::View, inventory::examples::inventory};
+    use crate::commands::audit::report::{View, examples::report};
 
     #[test]
     fn a_page_stands_alone() {
-        let page = page(&Report::new(&inventory(), View::default()));
+        let page = page(&report(View::default()));
         for foreign in ["<script", "http:", "https:", "src=", "url(", "@import"] {
             assert!(!page.contains(foreign), "{foreign} in {page}");
         }
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_page_is_there_whole_or_not_at_all() {
-        let (folder, report) = (tempfile::tempdir().unwrap(), Report::new(&inventory(), View::default()));
+        let (folder, report) = (tempfile::tempdir().unwrap(), report(View::default()));
         write(&report, &folder.path().join("audit.html")).unwrap();
         let error = write(&report, &folder.path().join("nowhere/audit.html")).unwrap_err();
         assert!(error.message.starts_with("--html "), "{}", error.message);

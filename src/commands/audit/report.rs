@@ -9,8 +9,13 @@ use serde::Serialize;
 
 use super::columns::{Column, Sort};
 use crate::{
-    commands::group_report::{GroupReport, role, whole},
+    commands::{
+        group_report::{GroupReport, role, whole},
+        targets::Looked,
+    },
+    error::Error,
     inventory::{Entry, Inventory, Unread},
+    time::rfc3339,
     ui::{Above, Cell, Grid, Role, Show, Unit},
     words::{count, grouped},
 };
@@ -58,6 +63,19 @@ struct Target {
     region: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     stack: Option<StackName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl Target {
+    fn of(looked: &Looked) -> Self {
+        Self {
+            account: looked.target.account.clone(),
+            region: looked.target.region.clone(),
+            stack: looked.stack.clone(),
+            error: looked.found.as_ref().err().map(Error::one_line),
+        }
+    }
 }
 
 /// How many groups there are in each state, and how much comes into them.
@@ -98,13 +116,15 @@ fn repair(entry: &Entry, with_stack: bool) -> &'static str {
 }
 
 impl Report {
-    /// The report of an inventory. The view narrows the list, not the summary.
+    /// The report of what was found. The view narrows the list, not the summary.
     #[must_use]
-    pub fn new(inventory: &Inventory, view: View) -> Self {
-        let mut summary = Summary { total: inventory.groups.len(), ..Summary::default() };
+    pub fn new(looked: &[Looked], view: View) -> Self {
+        let found: Vec<&Inventory> = looked.iter().filter_map(|looked| looked.found.as_ref().ok()).collect();
+        let mut summary = Summary::default();
         let mut causes: BTreeMap<(State, &'static str), (usize, Option<u64>)> = BTreeMap::new();
-        for entry in &inventory.groups {
+        for (inventory, entry) in found.iter().flat_map(|it| it.groups.iter().map(move |entry| (it, entry))) {
             let (state, bytes) = (entry.decision.state, entry.bytes_per_day.map(whole));
+            summary.total += 1;
             *summary.by_state.entry(state).or_default() += 1;
             if let Some(bytes) = bytes {
                 *summary.bytes_per_day_by_state.entry(state).or_default() += bytes;
@@ -115,20 +135,23 @@ impl Report {
         let cause = |((state, repair), (groups, bytes))| Cause { state, repair, groups, bytes };
         let mut causes: Vec<Cause> = causes.into_iter().map(cause).collect();
         causes.sort_by_key(|cause| (attention(cause.state), cause.state));
-        let mut groups = GroupReport::all(inventory);
+        let mut groups: Vec<GroupReport> = found.iter().flat_map(|inventory| GroupReport::all(inventory)).collect();
         groups.retain(|group| view.states.is_empty() || view.states.contains(&group.state));
         match &view.sort {
             Some(sort) => groups.sort_by(|a, b| sort.compare(a, b)),
             None => groups.sort_by_key(|group| (attention(group.state), group.state, Reverse(group.bytes_per_day))),
         }
-        let target = Target {
-            account: inventory.target.account.clone(),
-            region: inventory.target.region.clone(),
-            stack: inventory.stack.clone(),
-        };
-        let unread = inventory.unread();
-        let (taken, taken_at) = (inventory.taken_at, inventory.taken_at());
-        Self { taken_at, targets: vec![target], summary, groups, unread, taken, causes, view }
+        let taken = found.iter().map(|inventory| inventory.taken_at).min().unwrap_or_default();
+        Self {
+            taken_at: rfc3339(taken),
+            targets: looked.iter().map(Target::of).collect(),
+            summary,
+            groups,
+            unread: found.iter().flat_map(|inventory| inventory.unread()).collect(),
+            taken,
+            causes,
+            view,
+        }
     }
 
     /// When it was taken, as JSON carries times.
@@ -137,16 +160,12 @@ impl Report {
         self.taken_at.clone()
     }
 
-    /// Account and Region.
+    /// Account and Region, or how many there are.
     pub(super) fn target(&self) -> String {
-        let Target { account, region, .. } = &self.targets[0];
-        format!("account {account}, {region}")
-    }
-
-    /// The same as labels of a metric.
-    pub(super) fn labels(&self) -> String {
-        let Target { account, region, .. } = &self.targets[0];
-        format!("account=\"{account}\",region=\"{region}\"")
+        match self.targets.as_slice() {
+            [Target { account, region, .. }] => format!("account {account}, {region}"),
+            targets => format!("{} accounts and Regions", targets.len()),
+        }
     }
 
     /// How many groups are in such states.
@@ -170,13 +189,13 @@ impl Report {
     /// How much was shown of how much.
     #[must_use]
     pub fn closing_line(&self, people: bool) -> String {
-        let Target { account, region, .. } = &self.targets[0];
         let shown = if people { self.shown_to_people() } else { self.groups.len() };
         let more = if shown < self.groups.len() { "; --all shows all" } else { "" };
         format!(
-            "{} of {} in account {account}, {region}; {} of {} {} streamed{more}",
+            "{} of {} in {}; {} of {} {} streamed{more}",
             grouped(shown as u64),
             count(self.summary.total, "log group"),
+            self.target(),
             grouped(self.number(State::delivers)),
             count(self.number(is_streamable), "streamable group"),
             if self.number(is_streamable) == 1 { "is" } else { "are" },
@@ -216,7 +235,19 @@ impl Show for Report {
             ]
         };
         above.push(Above::Rows(self.causes.iter().map(cause).collect()));
-        let columns = if self.view.columns.is_empty() { &Column::USUAL[..] } else { &self.view.columns };
+        let failed = |target: &Target| {
+            let Target { account, region, error, .. } = target;
+            Some(vec![Cell::new(format!("account {account}, {region}")), Cell::new(error.as_ref()?).role(Role::Bad)])
+        };
+        let failed: Vec<_> = self.targets.iter().filter_map(failed).collect();
+        if !failed.is_empty() {
+            above.push(Above::Rows(failed));
+        }
+        let columns = match (self.view.columns.as_slice(), self.targets.len()) {
+            ([], 1) => &Column::USUAL[..],
+            ([], _) => &Column::OF_SEVERAL,
+            (chosen, _) => chosen,
+        };
         Grid {
             above,
             columns: columns.iter().map(|column| column.titled()).collect(),
@@ -227,18 +258,24 @@ impl Show for Report {
 }
 
 #[cfg(test)]
+pub(super) mod examples {
+    use super::*;
+    use crate::inventory::examples::inventory;
+
+    /// A report of the example.
+    pub(crate) fn report(view: View) -> Report {
+        let found = inventory();
+        let looked = Looked { target: found.target.clone(), stack: found.stack.clone(), found: Ok(found) };
+        Report::new(&[looked], view)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
 
-    use super::*;
-    use crate::{
-        inventory::examples::inventory,
-        ui::{Look, three_forms},
-    };
-
-    fn report(view: View) -> Report {
-        Report::new(&inventory(), view)
-    }
+    use super::{examples::report, *};
+    use crate::ui::{Look, three_forms};
 
     #[test]
     fn the_report() {
@@ -463,7 +500,7 @@ mod tests {
         let lines: Vec<String> = report.grid().pipe().collect();
         assert_eq!(lines[0], "/unread\t\t\t");
         assert!(lines[1].starts_with("/streamed\tasked\t2048\tlogctl-logctl → arn:aws:lambda:"), "{}", lines[1]);
-        assert!("nmae".parse::<Sort>().unwrap_err().starts_with("the columns are name, state, why, "));
+        assert!("nmae".parse::<Sort>().unwrap_err().starts_with("the columns are account, region, name, "));
         assert!(report.grid().terminal(&Look::plain(160)).contains("2.00 KiB"));
     }
 }
