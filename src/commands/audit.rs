@@ -81,6 +81,10 @@ pub struct AuditArgs {
     /// Write the report as one page to this file, too
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Compare what came into each streamed group in the last three hours with what is in the index; exit with 8 where events are
+    /// missing
+    #[arg(long)]
+    pub arrivals: bool,
     /// Ask every log group, whatever is known of it
     #[arg(long)]
     pub fresh: bool,
@@ -135,7 +139,7 @@ pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
         return explain(group, args, cx, ui).await;
     }
     let AuditArgs { selection, narrowing, fresh, rate, .. } = args;
-    let wanted = Wanted { selection, narrowing, fresh: *fresh, rate: rate.calls };
+    let wanted = Wanted { selection, narrowing, fresh: *fresh, arrivals: args.arrivals, rate: rate.calls };
     let looked = targets::look(&args.targets, &wanted, cx, ui).await?;
     let found: Vec<&Inventory> = looked.iter().filter_map(|looked| looked.found.as_ref().ok()).collect();
     for inventory in &found {
@@ -163,7 +167,8 @@ pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     }
     let states: Vec<State> = entries().map(|entry| entry.decision.state).collect();
     let full = found.iter().map(|inventory| may_be_full(inventory, &args.fail_on));
-    let conditions = [fail_on(&states, &args.fail_on), too_many(&states, args.max_missing)];
+    let conditions =
+        [fail_on(&states, &args.fail_on), too_many(&states, args.max_missing), arrived(&found, args.arrivals)];
     Error::worst([targets::check(&looked), page, shown].into_iter().chain(full).chain(conditions))
 }
 
@@ -224,6 +229,29 @@ fn fail_on(found: &[State], states: &[State]) -> Result<(), Error> {
     let states: BTreeSet<_> = bad.iter().map(AsRef::as_ref).collect();
     let states = states.into_iter().collect::<Vec<_>>().join(" or ");
     Err(Error::new(Kind::Unmet, format!("{}: {states}", count(bad.len(), "log group"))))
+}
+
+/// Whether everything has arrived, where that is asked. What could not be looked at is no yes.
+fn arrived(found: &[&Inventory], asked: bool) -> Result<(), Error> {
+    if !asked {
+        return Ok(());
+    }
+    let entries = || found.iter().flat_map(|inventory| &inventory.groups);
+    let missing: Vec<u64> =
+        entries().filter_map(|it| it.arrivals.as_ref()).map(|it| it.missing).filter(|it| *it > 0).collect();
+    if !missing.is_empty() {
+        let (groups, events) = (count(missing.len(), "log group"), count(missing.iter().sum::<u64>(), "event"));
+        return Err(Error::new(Kind::Unmet, format!("{events} of {groups} came in and are not in the index"))
+            .hint("see what holds them up: logctl doctor"));
+    }
+    let unread = entries().filter(|it| it.decision.state.delivers() && it.arrivals.is_none()).count();
+    if unread > 0 {
+        return Err(Error::new(
+            Kind::Incomplete,
+            format!("whether {} arrive could not be looked at", count(unread, "log group")),
+        ));
+    }
+    Ok(())
 }
 
 fn too_many(found: &[State], most: Option<usize>) -> Result<(), Error> {

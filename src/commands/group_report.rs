@@ -4,9 +4,10 @@ use logctl_core::coverage::State;
 use serde::Serialize;
 
 use crate::{
-    inventory::{Entry, Health, Inventory, Source},
+    inventory::{Arrivals, Entry, Health, Inventory, Source},
     time::rfc3339,
     ui::{Cell, Role},
+    words::grouped,
 };
 
 /// One log group.
@@ -29,6 +30,9 @@ pub struct GroupReport {
     /// Whether what comes in arrives, as far as CloudWatch Logs tells; of the last day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
+    /// What came in, and what is in the index of it, where that was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrivals: Option<Arrivals>,
     /// How its state is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
@@ -90,18 +94,43 @@ impl GroupReport {
             name: entry.facts.name.clone(),
             class: entry.facts.class.to_string(),
             state: entry.decision.state,
-            reason: entry.decision.reason.clone(),
+            reason: reason(entry),
             filters: filters(entry),
             evidence: entry.evidence.map(|(kind, at)| Evidence { kind, at: rfc3339(at) }),
             created_at: entry.details.created.map(rfc3339),
             stored_bytes: entry.details.stored_bytes,
             bytes_per_day: entry.bytes_per_day.map(whole),
             health: entry.health,
+            arrivals: entry.arrivals.clone(),
             retention_days: entry.details.retention_days,
             masked: entry.details.masked,
             protected: entry.details.protected,
         };
         inventory.groups.iter().map(report).collect()
+    }
+}
+
+/// Why it is in its state, and what of it does not arrive.
+fn reason(entry: &Entry) -> String {
+    let gap = entry.arrivals.as_ref().filter(|arrivals| arrivals.missing > 0);
+    let gap = gap.map(|arrivals| {
+        let (missing, incoming) = (grouped(arrivals.missing), grouped(arrivals.incoming));
+        format!("; {missing} of {incoming} events of the last hours are not in the index")
+    });
+    format!("{}{}", entry.decision.reason, gap.unwrap_or_default())
+}
+
+impl GroupReport {
+    /// What it means to who reads it.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        if self.has_gap() { Role::Bad } else { role(self.state) }
+    }
+
+    /// Whether events of it are missing in the index.
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
+        self.arrivals.as_ref().is_some_and(|arrivals| arrivals.missing > 0)
     }
 }
 

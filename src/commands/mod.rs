@@ -110,6 +110,7 @@ fn asking_all<'a>(aws: &Aws, selection: &'a GroupSelection, cx: &'a Context<'_>)
         made_until: None,
         fresh: true,
         details: false,
+        arrivals: false,
         cache,
         time_zone: &cx.env.time_zone,
     }

@@ -35,6 +35,8 @@ pub struct Wanted<'a> {
     pub narrowing: &'a Narrowing,
     /// Whether every group is asked.
     pub fresh: bool,
+    /// Whether what came in is compared with what is in the index.
+    pub arrivals: bool,
     /// Calls a second of each operation on filters.
     pub rate: f64,
 }
@@ -139,7 +141,7 @@ async fn in_regions(aws: &Aws, regions: &[String]) -> Vec<Way> {
 }
 
 async fn look_at(aws: &Aws, wanted: &Wanted<'_>, cx: &Context<'_>, progress: &dyn crate::progress::Progress) -> Looked {
-    let Wanted { selection, narrowing, fresh, .. } = *wanted;
+    let Wanted { selection, narrowing, fresh, arrivals, .. } = *wanted;
     let found = async {
         let stack = DeployedStack::find(aws, &cx.stack).await?;
         if stack.is_none() && cx.global.stack.is_some() {
@@ -147,7 +149,7 @@ async fn look_at(aws: &Aws, wanted: &Wanted<'_>, cx: &Context<'_>, progress: &dy
                 .hint("leave out --stack to see all log groups without one"));
         }
         let narrowing = Some(narrowing);
-        let reading = Reading { narrowing, fresh, details: true, ..asking_all(aws, selection, cx) };
+        let reading = Reading { narrowing, fresh, arrivals, details: true, ..asking_all(aws, selection, cx) };
         let found = inventory::take(aws, stack.as_ref(), &reading, aws.time(cx.env.now), progress).await?;
         Ok((stack.map(|stack| stack.name), found))
     };

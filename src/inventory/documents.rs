@@ -10,10 +10,20 @@ use crate::{aws::Aws, deploy::DeployedStack, domain::search_path, error::Error};
 
 /// How long the domain may take for one page.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Which documents are counted beside those of the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Indexed {
+    /// None.
+    Whenever,
+    /// Those that were indexed in it, whenever they happened.
+    Then,
+}
+
 /// Groups of one page.
 const PAGE: usize = 10_000;
 
-/// Documents of a time by log group, and how often the domain was asked. It is a count of what is stored, not of a sample.
+/// Documents by log group: those of events that happened in a time, or `also` of those that were indexed in it. It is a count of what
+/// is stored, not of a sample.
 ///
 /// # Errors
 /// When the domain cannot be asked, or answers for a part of the index only.
@@ -21,6 +31,7 @@ pub async fn by_group(
     aws: &Aws,
     stack: &DeployedStack,
     range: &Range<Timestamp>,
+    also: Indexed,
 ) -> Result<HashMap<String, f64>, Error> {
     let mut found = HashMap::new();
     let Some(domain) = stack.settings.domain() else { return Ok(found) };
@@ -30,7 +41,11 @@ pub async fn by_group(
     let mut filter: Vec<Value> = terms.into_iter().map(|(name, value)| json!({"term": {name: value}})).collect();
     let times =
         json!({"gte": range.start.as_millisecond(), "lt": range.end.as_millisecond(), "format": "epoch_millis"});
-    filter.push(json!({"range": {"@timestamp": times}}));
+    let of = |field: &str| json!({"range": {field: times}});
+    filter.push(match also {
+        Indexed::Whenever => of("@timestamp"),
+        Indexed::Then => json!({"bool": {"should": [of("@timestamp"), of("@ingested")]}}),
+    });
     let mut after = Value::Null;
     loop {
         let mut composite = json!({"size": PAGE, "sources": [{"group": {"terms": {"field": "@log_group"}}}]});

@@ -6,7 +6,7 @@ mod documents;
 pub mod evidence;
 mod take;
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use jiff::Timestamp;
 use logctl_core::{
@@ -62,8 +62,32 @@ pub struct Entry {
     pub bytes_per_day: Option<f64>,
     /// Whether what comes in arrives, as far as metrics tell; only of what is streamed.
     pub health: Option<Health>,
+    /// Whether what came in is in the index, where that was looked at.
+    pub arrivals: Option<Arrivals>,
     /// Its state, why, and what to do.
     pub decision: Decision,
+}
+
+/// What came into a group in the last hours, and what is in the index of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Arrivals {
+    since: String,
+    until: String,
+    /// Events that came in.
+    pub incoming: u64,
+    /// Documents of the same time. There may be more: of events that say another time, or were delivered late.
+    pub documents: u64,
+    /// So many events are missing, at least.
+    pub missing: u64,
+}
+
+impl Arrivals {
+    fn new(window: &Range<Timestamp>, incoming: f64, documents: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers of events")]
+        let [incoming, documents] = [incoming, documents].map(|number| number.round() as u64);
+        let missing = incoming.saturating_sub(documents);
+        Self { since: rfc3339(window.start), until: rfc3339(window.end), incoming, documents, missing }
+    }
 }
 
 /// What CloudWatch Logs tells of the deliveries of a group over the last day. Deliveries to a function are handed over and no more:
@@ -104,6 +128,8 @@ pub enum Note {
     DestinationUnread(String),
     /// Age and size of the groups could not be read.
     DetailsUnread(String),
+    /// What has arrived could not be read.
+    ArrivalsUnread(String),
     /// How much comes in could not be read.
     VolumeUnread(String),
     /// What was known before cannot be read.
@@ -124,6 +150,7 @@ impl fmt::Display for Note {
             Self::MetricsUnread(why) | Self::DocumentsUnread(why) => write!(f, "{why}; more log groups are asked"),
             Self::DestinationUnread(why) => write!(f, "{why}; whether its filters are broken is not known"),
             Self::DetailsUnread(why) => write!(f, "{why}; how old and large they are is not known"),
+            Self::ArrivalsUnread(why) => write!(f, "{why}; whether events arrive is not known"),
             Self::VolumeUnread(why) => write!(f, "{why}; how much comes in is not known"),
             Self::CacheUnread(why) => write!(f, "what was known before cannot be read: {why}"),
             Self::CacheUnkept(why) => write!(f, "what is known now cannot be kept for the next time: {why}"),
@@ -138,7 +165,16 @@ impl Entry {
         if let Some(error) = &error {
             decision.reason = error.one_line();
         }
-        Self { facts, error, evidence: None, details: Details::default(), bytes_per_day: None, health: None, decision }
+        Self {
+            facts,
+            error,
+            evidence: None,
+            details: Details::default(),
+            bytes_per_day: None,
+            health: None,
+            arrivals: None,
+            decision,
+        }
     }
 
     /// The filters that could be read.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    ops::Range,
     pin::pin,
 };
 
@@ -12,9 +13,10 @@ use logctl_sink::{aws::AwsClient, own::OwnGroups};
 use tokio::time::Instant;
 
 use super::{
-    Entry, Inventory, Note,
+    Arrivals, Entry, Inventory, Note,
     cache::{Cache, Facts},
-    details, documents,
+    details,
+    documents::{self, Indexed},
     evidence::{Deed, Deliveries, Delivery, Evidence, History, Known, LAG, REACH, SKEW, Source},
 };
 use crate::{
@@ -38,6 +40,8 @@ use crate::{
 const FEW: usize = 40;
 /// How much the window of deliveries covers: what `ListMetrics` takes for recent.
 const WINDOW: SignedDuration = SignedDuration::from_hours(3);
+/// How long an event may be on its way.
+const LATE: SignedDuration = SignedDuration::from_mins(5);
 /// Seconds of one figure of a metric.
 const PERIOD: u32 = 300;
 /// Pages of the event history that may go by without proving more than would cost less to ask.
@@ -57,6 +61,8 @@ pub struct Reading<'a> {
     pub fresh: bool,
     /// Whether everything else of groups is wanted, too.
     pub details: bool,
+    /// Whether what came in is compared with what is in the index.
+    pub arrivals: bool,
     /// Where facts are kept.
     pub cache: Cache,
     /// Where times without a zone are.
@@ -130,6 +136,9 @@ pub async fn take(
     let account = AccountFacts { policy, filter_limit: take.facts.filter_limit, dead_destinations };
     let mut entries: Vec<Entry> = found.into_iter().map(|found| take.decided(found, &account)).collect();
     entries.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
+    if reading.arrivals {
+        take.arrivals(&mut entries).await?;
+    }
     Ok(Inventory {
         target: aws.target.clone(),
         taken_at: now,
@@ -261,11 +270,46 @@ impl Take<'_> {
         names.iter().filter_map(proof).collect()
     }
 
-    /// What metrics and the index say of the last hours. `None` where the metrics cannot be read.
-    async fn deliveries(&mut self, ours: &str, by_policy: bool) -> Result<Option<Deliveries>, Error> {
+    /// The last hours that metrics tell everything of.
+    fn window(&self) -> Range<Timestamp> {
         let end = Timestamp::from_second((self.now - LAG).as_second() / i64::from(PERIOD) * i64::from(PERIOD));
         let end = end.unwrap_or(self.now);
-        let window = end - WINDOW..end;
+        end - WINDOW..end
+    }
+
+    /// Compares what came into the groups that are streamed with what is in the index.
+    async fn arrivals(&mut self, entries: &mut [Entry]) -> Result<(), Error> {
+        let Some(stack) = self.stack else { return Ok(()) };
+        let window = self.window();
+        // What is delivered late, or once more, has arrived all the same.
+        let arriving = window.start - SKEW..window.end + LATE;
+        let documents = match unless_logged_out(documents::by_group(self.aws, stack, &arriving, Indexed::Then).await)? {
+            Ok(documents) => documents,
+            Err(error) => {
+                self.notes.push(Note::ArrivalsUnread(error.one_line()));
+                return Ok(());
+            }
+        };
+        let mut streamed: Vec<&mut Entry> = entries.iter_mut().filter(|it| it.decision.state.delivers()).collect();
+        let names: Vec<String> = streamed.iter().map(|entry| entry.facts.name.clone()).collect();
+        let metrics: Vec<_> = names.iter().map(|name| Metric::incoming("IncomingLogEvents", name)).collect();
+        let sums = match unless_logged_out(metrics::sums(self.aws, &metrics, PERIOD, &window).await)? {
+            Ok(sums) => sums,
+            Err(error) => {
+                self.notes.push(Note::ArrivalsUnread(error.one_line()));
+                return Ok(());
+            }
+        };
+        for (entry, sums) in streamed.iter_mut().zip(sums) {
+            let documents = documents.get(&entry.facts.name).copied().unwrap_or_default();
+            entry.arrivals = Some(Arrivals::new(&window, sums.iter().sum(), documents));
+        }
+        Ok(())
+    }
+
+    /// What metrics and the index say of the last hours. `None` where the metrics cannot be read.
+    async fn deliveries(&mut self, ours: &str, by_policy: bool) -> Result<Option<Deliveries>, Error> {
+        let window = self.window();
         let active = match unless_logged_out(metrics::filters(self.aws, "ForwardedLogEvents", true).await)? {
             Ok(active) => active,
             Err(error) => {
@@ -278,7 +322,9 @@ impl Take<'_> {
             deliveries.groups.entry(group).or_default().forwarded.insert(filter, 0.0);
         }
         let documents = match self.stack {
-            Some(stack) if !by_policy => unless_logged_out(documents::by_group(self.aws, stack, &window).await)?,
+            Some(stack) if !by_policy => {
+                unless_logged_out(documents::by_group(self.aws, stack, &window, Indexed::Whenever).await)?
+            }
             _ => return Ok(Some(deliveries)),
         };
         let documents = match documents {

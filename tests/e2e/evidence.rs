@@ -9,7 +9,10 @@ use hyper::Method;
 use opensearch::http::Method as EngineMethod;
 use serde_json::{Value, json};
 
-use super::sandbox::{Run, Sandbox, now};
+use super::{
+    proxy::{Fault, Proxy},
+    sandbox::{Run, Sandbox, now},
+};
 
 const DAY: i64 = 86_400;
 /// Calls that prove states. What else is told of groups is counted apart.
@@ -214,4 +217,43 @@ pub(super) fn at_scale(groups: usize) -> String {
     let peak = crowd.peak_memory() / 1_048_576;
     assert!(peak <= 64, "{peak} MiB");
     figures + &format!(" {peak} MiB at most")
+}
+
+/// CloudWatch Logs has handed everything over, and the domain has none of it.
+#[test]
+fn what_does_not_arrive_is_said_whatever_the_metrics_say() {
+    let sandbox = Sandbox::up(None);
+    let proxy = Proxy::start(sandbox.endpoint());
+    for group in ["/arrives", "/dead"] {
+        sandbox.create_group(group);
+    }
+    sandbox.logctl(&format!("bootstrap --yes --endpoint {}", proxy.url)).ok();
+    sandbox.logctl("backfill --yes").ok();
+    let events: Vec<String> = (0..20).map(|number| format!("event {number}")).collect();
+    sandbox.put_events("/arrives", &events);
+    Sandbox::eventually("it arrives", || sandbox.indexed(now() - 60_000).len() >= 20);
+    proxy.always("_bulk", Fault::Answer(503, "application/json", "{}"));
+    sandbox.put_events("/dead", &events);
+    let bucket = sandbox.bucket_of("logctl-deadletters");
+    Sandbox::eventually("it waits", || !sandbox.keys(&bucket).is_empty());
+    // Half an hour later, when metrics tell everything.
+    let later = jiff::Timestamp::from_millisecond(now() + 1_800_000).unwrap().to_string();
+    let audit = |arguments: &str, variables: &[(&str, &str)]| {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        sandbox.run(&[&["audit"], &arguments[..]].concat(), &[&[("LOGCTL_NOW", later.as_str())], variables].concat())
+    };
+    audit("", &[]).ok();
+    let run =
+        audit("--arrivals -o json", &[]).exits(8).says("20 events of 1 log group came in and are not in the index");
+    let report = run.json();
+    let arrived = |name: &str| {
+        let groups = report["groups"].as_array().unwrap();
+        let group = groups.iter().find(|group| group["name"] == name).unwrap();
+        (group["arrivals"]["incoming"].clone(), group["arrivals"]["missing"].clone(), group["health"].clone())
+    };
+    assert_eq!(arrived("/arrives"), (json!(20), json!(0), json!("ok")));
+    assert_eq!(arrived("/dead"), (json!(20), json!(20), json!("ok")), "the metrics look fine");
+    audit("--arrivals --columns name,arrived", &[]).exits(8).prints("/dead\t0 of 20");
+    sandbox.stop_engine();
+    audit("--arrivals", &[]).exits(3).says("whether events arrive is not known").says("could not be looked at");
 }

@@ -26,6 +26,8 @@ pub enum Column {
     Why,
     /// Bytes that come in on a day.
     Volume,
+    /// Events of the last hours that are in the index, of those that came in.
+    Arrived,
     /// Bytes that it holds.
     Stored,
     /// When it was made.
@@ -63,6 +65,7 @@ impl Column {
             Self::State => "STATE",
             Self::Why => "WHY",
             Self::Volume => "A DAY",
+            Self::Arrived => "ARRIVED",
             Self::Stored => "STORED",
             Self::Created => "CREATED",
             Self::Retention => "RETENTION",
@@ -85,6 +88,9 @@ impl Column {
             Self::State => cell(group.state),
             Self::Why => Cell::new(&group.reason).role(Role::Dim),
             Self::Volume => bytes(group.bytes_per_day),
+            Self::Arrived => group.arrivals.as_ref().map_or_else(Cell::default, |it| {
+                Cell::new(format!("{} of {}", it.incoming - it.missing, it.incoming)).role(group.role())
+            }),
             Self::Stored => bytes(group.stored_bytes),
             Self::Created => text(group.created_at.as_deref()),
             Self::Retention => match group.retention_days {

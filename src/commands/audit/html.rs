@@ -25,14 +25,25 @@ const STYLE: &str = include_str!("page.css");
 pub fn write(report: &Report, path: &Path) -> Result<(), Error> {
     let failed = |error: &dyn ToString| Error::failed(format!("--html {}: {}", path.display(), error.to_string()));
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
+    let mut file = shareable().tempfile_in(folder).map_err(|error| failed(&error))?;
     file.write_all(page(report).as_bytes()).map_err(|error| failed(&error))?;
     file.persist(path).map(drop).map_err(|error| failed(&error.error))
 }
 
+/// Others may read it, as far as the user lets them read what a program writes.
+fn shareable() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder
+}
+
 /// The page.
 fn page(report: &Report) -> String {
-    let (taken, target) = (xml(&report.taken_at()), xml(&report.target()));
+    let (taken, target) = (xml(&minute(&report.taken_at())), xml(&report.target()));
     let (delivers, streamable) = (report.number(State::delivers), report.number(is_streamable));
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
@@ -86,6 +97,11 @@ fn states(report: &Report) -> String {
     format!("<section><h2>States</h2><table class=\"states\">\n{rows}</table></section>\n")
 }
 
+/// A time as JSON carries it, to the minute.
+fn minute(time: &str) -> String {
+    time.get(..16).map_or_else(|| time.to_owned(), |minute| minute.replace('T', " ") + " UTC")
+}
+
 fn class(role: Role) -> &'static str {
     match role {
         Role::Good => "good",
@@ -96,20 +112,21 @@ fn class(role: Role) -> &'static str {
 }
 
 fn table(title: &str, report: &Report, takes: impl Fn(Role) -> bool, open: bool) -> String {
-    let groups: Vec<&GroupReport> = report.groups.iter().filter(|group| takes(role(group.state))).collect();
+    let groups: Vec<&GroupReport> = report.groups.iter().filter(|group| takes(group.role())).collect();
     if groups.is_empty() {
         return String::new();
     }
     let mut rows = String::new();
     for group in &groups {
         let volume = group.bytes_per_day.map_or_else(String::new, |bytes| format!("{} a day", HumanBytes(bytes)));
-        let evidence = group.evidence.as_ref().map_or_else(String::new, |it| format!("{}, {}", it.kind, it.at));
+        let evidence =
+            group.evidence.as_ref().map_or_else(String::new, |it| format!("{}, {}", it.kind, minute(&it.at)));
         let _ = writeln!(
             rows,
             "<tr><td class=\"name\">{}</td><td><span class=\"{}\">{}</span></td><td>{}</td><td class=\"number\">{volume}</td>\
              <td class=\"dim\">{}</td></tr>",
             xml(&group.name),
-            class(role(group.state)),
+            class(group.role()),
             group.state,
             xml(&group.reason),
             xml(&evidence),

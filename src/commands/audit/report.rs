@@ -103,6 +103,9 @@ pub(super) const fn is_streamable(state: State) -> bool {
 
 /// What mends a group, where something does.
 fn repair(entry: &Entry, with_stack: bool) -> &'static str {
+    if entry.arrivals.as_ref().is_some_and(|arrivals| arrivals.missing > 0) {
+        return "not all arrives: logctl doctor, logctl replay --dry-run";
+    }
     match entry.decision.state {
         State::Missing if !with_stack => "logctl bootstrap",
         _ if entry.decision.change.is_some() => "logctl backfill",
@@ -139,7 +142,7 @@ impl Report {
         groups.retain(|group| view.states.is_empty() || view.states.contains(&group.state));
         match &view.sort {
             Some(sort) => groups.sort_by(|a, b| sort.compare(a, b)),
-            None => groups.sort_by_key(|group| (attention(group.state), group.state, Reverse(group.bytes_per_day))),
+            None => groups.sort_by_key(|group| (rank(group.role()), group.state, Reverse(group.bytes_per_day))),
         }
         let taken = found.iter().map(|inventory| inventory.taken_at).min().unwrap_or_default();
         Self {
@@ -183,7 +186,7 @@ impl Report {
         if self.view.all || self.view.sort.is_some() || !self.view.states.is_empty() {
             return self.groups.len();
         }
-        self.groups.iter().take_while(|group| attention(group.state) < HEALTHY).count().min(MOST)
+        self.groups.iter().take_while(|group| rank(group.role()) < HEALTHY).count().min(MOST)
     }
 
     /// How much was shown of how much.
@@ -208,7 +211,11 @@ const HEALTHY: u8 = 2;
 
 /// Which groups want attention first.
 pub(super) fn attention(state: State) -> u8 {
-    match role(state) {
+    rank(role(state))
+}
+
+const fn rank(role: Role) -> u8 {
+    match role {
         Role::Bad => 0,
         Role::Warning => 1,
         _ => HEALTHY,
@@ -234,6 +241,11 @@ impl Show for Report {
                 Cell::new(cause.repair),
             ]
         };
+        let arrivals = || self.groups.iter().filter_map(|group| group.arrivals.as_ref());
+        let (whole, missing) = arrivals().fold((0, 0), |sum, it| (sum.0 + it.incoming, sum.1 + it.missing));
+        if arrivals().next().is_some() {
+            above.push(Above::Bar { name: "arrived ", part: whole - missing, whole, unit: Unit::Number });
+        }
         above.push(Above::Rows(self.causes.iter().map(cause).collect()));
         let failed = |target: &Target| {
             let Target { account, region, error, .. } = target;

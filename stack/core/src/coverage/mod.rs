@@ -156,7 +156,7 @@ impl<'a> Case<'a> {
 
     /// A destination as a person knows it, and whether it still takes deliveries.
     fn named(&self, destination: &str) -> String {
-        let dead = if self.account.dead_destinations.contains(destination) { ", which is gone" } else { "" };
+        let dead = if self.account.dead_destinations.contains(destination) { " (gone)" } else { "" };
         format!("{}{dead}", short_arn(destination))
     }
 
@@ -175,7 +175,7 @@ impl<'a> Case<'a> {
         let policy = self.policy.filter(|policy| self.stack.is_none_or(|stack| policy.destination != stack.forwarder));
         let by_policy = policy.map(|policy| {
             let part = if policy.complete { "" } else { "a part " };
-            format!("{}, {part}by the account policy", self.named(&policy.destination))
+            format!("{} ({part}by the account policy)", self.named(&policy.destination))
         });
         theirs.map(|filter| self.named(&filter.destination)).chain(by_policy).collect()
     }
