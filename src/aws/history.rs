@@ -14,7 +14,28 @@ use super::{Aws, Operation};
 use crate::error::Error;
 
 /// The calls that change which filters a group has.
-pub const CALLS: [&str; 3] = ["PutSubscriptionFilter", "DeleteSubscriptionFilter", "DeleteLogGroup"];
+pub const CALLS: [Deed; 3] = [Deed::Put, Deed::Delete, Deed::Group];
+
+/// What was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// `PutSubscriptionFilter`.
+    Put,
+    /// `DeleteSubscriptionFilter`.
+    Delete,
+    /// `DeleteLogGroup`.
+    Group,
+}
+
+impl Deed {
+    const fn operation(self) -> &'static str {
+        match self {
+            Self::Put => "PutSubscriptionFilter",
+            Self::Delete => "DeleteSubscriptionFilter",
+            Self::Group => "DeleteLogGroup",
+        }
+    }
+}
 
 /// Events of one page, the most that the API gives.
 const PAGE: i32 = 50;
@@ -24,6 +45,8 @@ const PAGE: i32 = 50;
 pub struct Call {
     /// When, to the second.
     pub at: Timestamp,
+    /// What.
+    pub deed: Deed,
     /// The log group.
     pub group: String,
     /// Name of the filter, where it was about one.
@@ -47,7 +70,7 @@ struct Record {
 pub struct Pages<'a> {
     aws: &'a Aws,
     client: Client,
-    name: &'static str,
+    deed: Deed,
     since: Timestamp,
     until: Option<Timestamp>,
     /// Where the next page begins; `None` behind the last one.
@@ -70,10 +93,10 @@ pub struct Page {
 impl<'a> Pages<'a> {
     /// The calls since a time, and before another where one is given.
     #[must_use]
-    pub fn new(aws: &'a Aws, name: &'static str, since: Timestamp, before: Option<Timestamp>) -> Self {
+    pub fn new(aws: &'a Aws, deed: Deed, since: Timestamp, before: Option<Timestamp>) -> Self {
         // The end is part of what AWS gives, and told to the second.
         let until = before.map(|before| before - SignedDuration::from_secs(1));
-        Self { aws, client: aws.cloudtrail(), name, since, until, next: Some(Next::First) }
+        Self { aws, client: aws.cloudtrail(), deed, since, until, next: Some(Next::First) }
     }
 
     /// The next page; `None` where there is none.
@@ -90,7 +113,7 @@ impl<'a> Pages<'a> {
         let time = |time: Timestamp| DateTime::from_secs(time.as_second());
         let call = || {
             let name = LookupAttribute::builder().attribute_key(LookupAttributeKey::EventName);
-            let name = name.attribute_value(self.name).build().ok();
+            let name = name.attribute_value(self.deed.operation()).build().ok();
             let call = self.client.lookup_events().set_lookup_attributes(name.map(|name| vec![name]));
             let call = call.start_time(time(self.since)).set_end_time(self.until.map(time));
             call.max_results(PAGE).set_next_token(token.clone()).send()
@@ -106,18 +129,18 @@ impl<'a> Pages<'a> {
         self.next = page.next_token.map(Next::At);
         let oldest = records.iter().map(|record| record.event_time).min();
         let calls = records.into_iter().filter(|record| record.error_code.is_none());
-        Ok(Some(Page { calls: calls.filter_map(call_of).collect(), oldest }))
+        Ok(Some(Page { calls: calls.filter_map(|record| call_of(self.deed, record)).collect(), oldest }))
     }
 }
 
 /// What was called; `None` where the event does not name a group, since then it was none of this account.
-fn call_of(record: Record) -> Option<Call> {
+fn call_of(deed: Deed, record: Record) -> Option<Call> {
     let parameters = record.request_parameters?;
     let text = |name: &str| Some(parameters.get(name)?.as_str()?.to_owned());
     let group = text("logGroupName")?;
     let whole = parameters.get("destinationArn").is_some() && parameters.get("filterPattern").is_some();
-    let put = serde_json::from_value(parameters.clone()).ok().filter(|_| whole);
-    Some(Call { at: record.event_time, group, filter: text("filterName"), put })
+    let put = serde_json::from_value(parameters.clone()).ok().filter(|_| whole && deed == Deed::Put);
+    Some(Call { at: record.event_time, deed, group, filter: text("filterName"), put })
 }
 
 #[cfg(test)]

@@ -172,7 +172,7 @@ pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     Error::worst([targets::check(&looked), page, shown].into_iter().chain(full).chain(conditions))
 }
 
-fn write(report: &Report, args: &AuditArgs, ui: &mut Ui) -> Result<(), Error> {
+fn write(report: &Report<'_>, args: &AuditArgs, ui: &mut Ui) -> Result<(), Error> {
     let needs_something = |state| matches!(role(state), Role::Bad | Role::Warning);
     let fails = |state| if args.fail_on.is_empty() { needs_something(state) } else { args.fail_on.contains(&state) };
     match args.output {

@@ -1,7 +1,10 @@
 //! One log group as reports show it.
 
-use logctl_core::coverage::State;
-use serde::Serialize;
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use logctl_core::coverage::{Class, Filter, Stack, State};
+use serde::{Serialize, Serializer};
 
 use crate::{
     inventory::{Arrivals, Entry, Health, Inventory, Source},
@@ -10,35 +13,37 @@ use crate::{
     words::grouped,
 };
 
-/// One log group.
+/// One log group, as an inventory has it: of tens of thousands nothing is copied.
 #[derive(Debug, Clone, Serialize)]
-pub struct GroupReport {
+pub struct GroupReport<'a> {
     /// The account.
-    pub account: String,
+    pub account: &'a str,
     /// The Region.
-    pub region: String,
+    pub region: &'a str,
     /// Its name.
-    pub name: String,
+    pub name: &'a str,
     /// Its class, by AWS's name.
-    pub class: String,
+    #[serde(serialize_with = "as_text")]
+    pub class: &'a Class,
     /// Its state.
     pub state: State,
     /// Why it is in that state.
-    pub reason: String,
+    pub reason: Cow<'a, str>,
     /// Its filters.
-    pub filters: Vec<FilterReport>,
+    #[serde(serialize_with = "as_list")]
+    pub filters: Listed<'a>,
     /// Whether what comes in arrives, as far as CloudWatch Logs tells; of the last day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
     /// What came in, and what is in the index of it, where that was looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub arrivals: Option<Arrivals>,
+    pub arrivals: Option<&'a Arrivals>,
     /// How its state is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
     /// When it was made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub created_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_time_if_any")]
+    pub created_at: Option<Timestamp>,
     /// Bytes that it holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
@@ -56,71 +61,98 @@ pub struct GroupReport {
     pub protected: bool,
 }
 
-/// One of its subscription filters.
-#[derive(Debug, Clone, Serialize)]
-pub struct FilterReport {
-    /// Its name.
-    pub name: String,
-    /// ARN of what it sends to.
-    pub destination: String,
+/// Its subscription filters, and whose some of them are.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed<'a> {
+    filters: &'a [Filter],
+    stack: Option<&'a Stack>,
+}
+
+impl<'a> Listed<'a> {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &'a Filter> {
+        self.filters.iter()
+    }
+}
+
+/// One of them.
+#[derive(Serialize)]
+struct FilterReport<'a> {
+    name: &'a str,
+    destination: &'a str,
     ours: bool,
 }
 
 /// How the state is known.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Evidence {
     /// What told it.
     pub kind: Source,
     /// As of when.
-    pub at: String,
+    #[serde(serialize_with = "as_time")]
+    pub at: Timestamp,
 }
 
-impl GroupReport {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn as_text<S: Serializer>(class: &&Class, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(class)
+}
+
+fn as_time<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*time))
+}
+
+#[expect(clippy::ref_option, reason = "what serde asks for")]
+fn as_time_if_any<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(rfc3339).serialize(serializer)
+}
+
+fn as_list<S: Serializer>(listed: &Listed<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(listed.iter().map(|filter| FilterReport {
+        name: &filter.name,
+        destination: &filter.destination,
+        ours: listed.stack.is_some_and(|stack| stack.owns(filter)),
+    }))
+}
+
+impl<'a> GroupReport<'a> {
     /// Every group of an inventory, by name.
-    #[must_use]
-    pub fn all(inventory: &Inventory) -> Vec<Self> {
-        let ours = |filter: &_| inventory.coverage.as_ref().is_some_and(|stack| stack.owns(filter));
-        let filters = |entry: &Entry| {
-            let filters = entry.filters().map(|filter| FilterReport {
-                name: filter.name.clone(),
-                destination: filter.destination.clone(),
-                ours: ours(filter),
-            });
-            filters.collect()
-        };
-        let report = |entry: &Entry| Self {
-            account: inventory.target.account.clone(),
-            region: inventory.target.region.clone(),
-            name: entry.facts.name.clone(),
-            class: entry.facts.class.to_string(),
+    pub fn all(inventory: &'a Inventory) -> impl Iterator<Item = Self> {
+        inventory.groups.iter().map(|entry| Self::new(inventory, entry))
+    }
+
+    fn new(inventory: &'a Inventory, entry: &'a Entry) -> Self {
+        let filters = entry.facts.filters.as_deref().unwrap_or_default();
+        Self {
+            account: &inventory.target.account,
+            region: &inventory.target.region,
+            name: &entry.facts.name,
+            class: &entry.facts.class,
             state: entry.decision.state,
             reason: reason(entry),
-            filters: filters(entry),
-            evidence: entry.evidence.map(|(kind, at)| Evidence { kind, at: rfc3339(at) }),
-            created_at: entry.details.created.map(rfc3339),
+            filters: Listed { filters, stack: inventory.coverage.as_ref() },
+            evidence: entry.evidence.map(|(kind, at)| Evidence { kind, at }),
+            created_at: entry.details.created,
             stored_bytes: entry.details.stored_bytes,
             bytes_per_day: entry.bytes_per_day.map(whole),
             health: entry.health,
-            arrivals: entry.arrivals.clone(),
+            arrivals: entry.arrivals.as_deref(),
             retention_days: entry.details.retention_days,
             masked: entry.details.masked,
             protected: entry.details.protected,
-        };
-        inventory.groups.iter().map(report).collect()
+        }
     }
 }
 
 /// Why it is in its state, and what of it does not arrive.
-fn reason(entry: &Entry) -> String {
-    let gap = entry.arrivals.as_ref().filter(|arrivals| arrivals.missing > 0);
-    let gap = gap.map(|arrivals| {
-        let (missing, incoming) = (grouped(arrivals.missing), grouped(arrivals.incoming));
-        format!("; {missing} of {incoming} events of the last hours are not in the index")
-    });
-    format!("{}{}", entry.decision.reason, gap.unwrap_or_default())
+fn reason(entry: &Entry) -> Cow<'_, str> {
+    let reason = entry.decision.reason.as_str();
+    let Some(arrivals) = entry.arrivals.as_ref().filter(|arrivals| arrivals.missing > 0) else { return reason.into() };
+    let (missing, incoming) = (grouped(arrivals.missing), grouped(arrivals.incoming));
+    format!("{reason}; {missing} of {incoming} events of the last hours are not in the index").into()
 }
 
-impl GroupReport {
+impl GroupReport<'_> {
     /// What it means to who reads it.
     #[must_use]
     pub fn role(&self) -> Role {
@@ -130,7 +162,7 @@ impl GroupReport {
     /// Whether events of it are missing in the index.
     #[must_use]
     pub fn has_gap(&self) -> bool {
-        self.arrivals.as_ref().is_some_and(|arrivals| arrivals.missing > 0)
+        self.arrivals.is_some_and(|arrivals| arrivals.missing > 0)
     }
 }
 

@@ -43,10 +43,10 @@ pub struct GroupsArgs {
 
 /// Log groups by name.
 #[derive(Debug, Serialize)]
-struct Report {
+struct Report<'a> {
     #[serde(flatten)]
     target: Target,
-    groups: Vec<GroupReport>,
+    groups: Vec<GroupReport<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Unread>,
 }
@@ -61,7 +61,7 @@ pub async fn run(args: &GroupsArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let narrowing = Some(&args.narrowing);
     let reading = Reading { narrowing, fresh: args.fresh, details: true, ..asking_all(&aws, &args.selection, cx) };
     let inventory = read_account(&aws, stack.as_ref(), &reading, cx, ui).await?;
-    let groups = GroupReport::all(&inventory);
+    let groups = GroupReport::all(&inventory).collect();
     let report = Report { target: inventory.target.clone(), groups, unread: inventory.unread() };
     let shown = ui.show(&report);
     let all = if args.selection.globs.is_empty() { "all " } else { "" };
@@ -70,14 +70,14 @@ pub async fn run(args: &GroupsArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     Error::worst([inventory.check(), shown])
 }
 
-impl Show for Report {
+impl Show for Report<'_> {
     const SCHEMA: &'static str = "logctl.groups/v1";
 
     fn grid(&self) -> Grid {
-        let row = |group: &GroupReport| {
+        let row = |group: &GroupReport<'_>| {
             let stored =
                 group.stored_bytes.map_or_else(Cell::default, |bytes| Cell::new(bytes).shown(HumanBytes(bytes)));
-            vec![Cell::new(&group.name), cell(group.state), stored]
+            vec![Cell::new(group.name), cell(group.state), stored]
         };
         Grid {
             columns: ["LOG GROUP", "STATE", "STORED"].map(Column::Both).to_vec(),
@@ -97,8 +97,7 @@ mod tests {
     #[test]
     fn the_report() {
         let inventory = inventory();
-        let mut groups = GroupReport::all(&inventory);
-        groups.truncate(2);
+        let groups = GroupReport::all(&inventory).take(2).collect();
         let report = Report { target: inventory.target.clone(), groups, unread: inventory.unread() };
         assert_snapshot!(three_forms(&report), @r#"
         LOG GROUP                         STATE     STORED

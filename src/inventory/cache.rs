@@ -2,15 +2,15 @@
 //! believed without the event history that follows it.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    fs, io,
+    collections::HashMap,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use jiff::Timestamp;
 use logctl_core::coverage::{Filter, Filters};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
     Health,
@@ -20,77 +20,122 @@ use crate::aws::{Target, groups::Details};
 
 const SCHEMA: &str = "logctl.facts/v1";
 
-/// What is known of an account and Region.
-#[derive(Debug, Default)]
+/// What is known of an account and Region, as it is kept: of tens of thousands of groups nothing is there twice.
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Facts {
-    /// The filters of groups.
-    pub filters: HashMap<String, Known<Filters>>,
-    /// Everything else of groups.
-    pub details: HashMap<String, Details>,
-    /// As of when that was so.
-    pub details_as_of: Option<Timestamp>,
-    /// Bytes that come into groups in a day; as of the same time.
-    pub bytes_per_day: HashMap<String, f64>,
-    /// Groups of which deliveries failed or were throttled; as of the same time.
-    pub troubled: HashMap<String, Health>,
+    schema: String,
+    account: String,
+    region: String,
     /// How many filters a group may have, where a refusal has told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub filter_limit: Option<usize>,
-    /// One list for all groups that have the same filters.
-    lists: HashSet<Filters>,
+    /// As of when everything but the filters was so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details_as_of: Option<Timestamp>,
+    /// The lists of filters that there are: most groups have the same.
+    #[serde(serialize_with = "written", deserialize_with = "read")]
+    lists: Vec<Filters>,
+    groups: HashMap<String, Fact>,
+    #[serde(skip)]
+    numbers: HashMap<Filters, usize>,
+}
+
+/// What is known of a group.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fact {
+    /// Which list of filters it has, how that is known, and as of when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filters: Option<(usize, Source, Timestamp)>,
+    /// Its age and size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Details>,
+    /// Bytes that come in on a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_per_day: Option<f64>,
+    /// Whether deliveries of it failed or were throttled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub troubled: Option<Health>,
+}
+
+fn written<S: Serializer>(lists: &[Filters], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(lists.iter().map(|list| &**list))
+}
+
+fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Filters>, D::Error> {
+    let lists: Vec<Vec<Filter>> = Deserialize::deserialize(deserializer)?;
+    Ok(lists.into_iter().map(Filters::from).collect())
 }
 
 impl Facts {
+    /// Nothing is known.
+    #[must_use]
+    pub fn of_nothing(target: &Target) -> Self {
+        let Target { account, region, .. } = target.clone();
+        Self { schema: SCHEMA.to_owned(), account, region, ..Self::default() }
+    }
+
+    /// The filters of a group, where something is known of them.
+    #[must_use]
+    pub fn filters(&self, group: &str) -> Option<Known<Filters>> {
+        let (list, source, as_of) = self.groups.get(group)?.filters?;
+        Some(Known { value: self.lists.get(list)?.clone(), source, as_of })
+    }
+
+    /// Takes in the filters of a group, and gives back the list that all groups share that have the same.
+    pub fn learn(&mut self, group: &str, known: &Known<Filters>) -> Known<Filters> {
+        let next = self.lists.len();
+        let number = *self.numbers.entry(known.value.clone()).or_insert(next);
+        if number == next {
+            self.lists.push(known.value.clone());
+        }
+        self.of(group).filters = Some((number, known.source, known.as_of));
+        Known { value: self.lists[number].clone(), ..*known }
+    }
+
+    /// Everything else that is known of a group.
+    #[must_use]
+    pub fn get(&self, group: &str) -> Option<&Fact> {
+        self.groups.get(group)
+    }
+
+    /// What is known of a group, to be changed.
+    pub fn of(&mut self, group: &str) -> &mut Fact {
+        self.groups.entry(group.to_owned()).or_default()
+    }
+
+    /// Forgets groups.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.groups.retain(|name, _| keep(name));
+    }
+
+    /// Forgets everything but the filters.
+    pub fn forget_details(&mut self) {
+        for fact in self.groups.values_mut() {
+            *fact = Fact { filters: fact.filters, ..Fact::default() };
+        }
+    }
+
+    /// The most filters that any group has.
+    #[must_use]
+    pub fn most_filters(&self) -> usize {
+        let lists = self.groups.values().filter_map(|fact| self.lists.get(fact.filters?.0));
+        lists.map(|list| list.len()).max().unwrap_or_default()
+    }
+
     /// What metrics tell of a group; nothing where they were not read.
     #[must_use]
     pub fn health(&self, group: &str) -> Option<Health> {
         self.details_as_of?;
-        let idle = if self.bytes_per_day.contains_key(group) { Health::Ok } else { Health::Idle };
-        Some(self.troubled.get(group).copied().unwrap_or(idle))
-    }
-
-    /// The list of these filters, which all groups share that have the same.
-    pub fn shared(&mut self, filters: &[Filter]) -> Filters {
-        if let Some(known) = self.lists.get(filters) {
-            return known.clone();
-        }
-        let new: Filters = Arc::from(filters);
-        self.lists.insert(new.clone());
-        new
+        let fact = self.groups.get(group);
+        let idle = if fact.is_some_and(|fact| fact.bytes_per_day.is_some()) { Health::Ok } else { Health::Idle };
+        Some(fact.and_then(|fact| fact.troubled).unwrap_or(idle))
     }
 }
 
 /// Where facts are kept: a file for each account and Region, which nobody else may read.
 #[derive(Debug, Clone, Default)]
 pub struct Cache(Option<PathBuf>);
-
-/// The file.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    schema: String,
-    account: String,
-    region: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    filter_limit: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    details_as_of: Option<Timestamp>,
-    /// The lists of filters that there are.
-    lists: Vec<Vec<Filter>>,
-    groups: BTreeMap<String, KeptGroup>,
-}
-
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct KeptGroup {
-    /// Which list of filters it has, how that is known, and as of when.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    filters: Option<(usize, Source, Timestamp)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<Details>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes_per_day: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    troubled: Option<Health>,
-}
 
 impl Cache {
     /// In this folder, or nowhere.
@@ -109,41 +154,25 @@ impl Cache {
     /// # Errors
     /// Where something is there that cannot be read, or is none of ours.
     pub fn load(&self, target: &Target, now: Timestamp) -> Result<Facts, String> {
-        let Some(path) = self.file(target) else { return Ok(Facts::default()) };
+        let nothing = Facts::of_nothing(target);
+        let Some(path) = self.file(target) else { return Ok(nothing) };
         let failed = |why: &dyn ToString| format!("{}: {}", path.display(), why.to_string());
         let text = match fs::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Facts::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nothing),
             Err(error) => return Err(failed(&error)),
         };
-        let kept: Kept = serde_json::from_slice(&text).map_err(|error| failed(&error))?;
-        if (&*kept.schema, &kept.account, &kept.region) != (SCHEMA, &target.account, &target.region) {
+        let mut facts: Facts = serde_json::from_slice(&text).map_err(|error| failed(&error))?;
+        if (&facts.schema, &facts.account, &facts.region) != (&nothing.schema, &nothing.account, &nothing.region) {
             return Err(failed(&"it is of another account, or of another version of logctl"));
         }
-        let mut facts = Facts {
-            filter_limit: kept.filter_limit,
-            // A time that has not come is one of a clock that was wrong.
-            details_as_of: kept.details_as_of.filter(|as_of| *as_of <= now + SKEW),
-            ..Facts::default()
-        };
-        let lists: Vec<Filters> = kept.lists.iter().map(|list| facts.shared(list)).collect();
-        for (name, group) in kept.groups {
-            if let Some((list, source, as_of)) = group.filters
-                && as_of <= now + SKEW
-                && let Some(value) = lists.get(list)
-            {
-                facts.filters.insert(name.clone(), Known { value: value.clone(), source, as_of });
-            }
-            if let Some(health) = group.troubled {
-                facts.troubled.insert(name.clone(), health);
-            }
-            if let Some(bytes) = group.bytes_per_day {
-                facts.bytes_per_day.insert(name.clone(), bytes);
-            }
-            if let Some(details) = group.details {
-                facts.details.insert(name, details);
-            }
+        drop(text);
+        // A time that has not come is one of a clock that was wrong.
+        facts.details_as_of = facts.details_as_of.filter(|as_of| *as_of <= now + SKEW);
+        for fact in facts.groups.values_mut() {
+            fact.filters = fact.filters.filter(|(_, _, as_of)| *as_of <= now + SKEW);
         }
+        facts.numbers = facts.lists.iter().cloned().enumerate().map(|(number, list)| (list, number)).collect();
         Ok(facts)
     }
 
@@ -162,50 +191,19 @@ impl Cache {
     /// Where it cannot be written.
     pub fn save(&self, target: &Target, facts: &Facts) -> Result<(), String> {
         let Some(path) = self.file(target) else { return Ok(()) };
-        write(&path, &Kept::new(target, facts)).map_err(|error| format!("{}: {error}", path.display()))
+        write(&path, facts).map_err(|error| format!("{}: {error}", path.display()))
     }
 }
 
-impl Kept {
-    fn new(target: &Target, facts: &Facts) -> Self {
-        let mut numbers: HashMap<&Filters, usize> = HashMap::new();
-        let mut groups: BTreeMap<String, KeptGroup> = BTreeMap::new();
-        for (name, known) in &facts.filters {
-            let next = numbers.len();
-            let number = *numbers.entry(&known.value).or_insert(next);
-            groups.entry(name.clone()).or_default().filters = Some((number, known.source, known.as_of));
-        }
-        for (name, details) in &facts.details {
-            groups.entry(name.clone()).or_default().details = Some(details.clone());
-        }
-        for (name, bytes) in &facts.bytes_per_day {
-            groups.entry(name.clone()).or_default().bytes_per_day = Some(*bytes);
-        }
-        for (name, health) in &facts.troubled {
-            groups.entry(name.clone()).or_default().troubled = Some(*health);
-        }
-        let mut lists = vec![Vec::new(); numbers.len()];
-        for (list, number) in numbers {
-            lists[number] = list.to_vec();
-        }
-        Self {
-            schema: SCHEMA.to_owned(),
-            account: target.account.clone(),
-            region: target.region.clone(),
-            filter_limit: facts.filter_limit,
-            details_as_of: facts.details_as_of,
-            lists,
-            groups,
-        }
-    }
-}
-
-fn write(path: &Path, kept: &Kept) -> io::Result<()> {
+fn write(path: &Path, facts: &Facts) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     create_private(folder)?;
     // Names of log groups are nobody else's business: the file that comes of it is its owner's alone.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer(io::BufWriter::new(&mut file), kept)?;
+    let mut writer = io::BufWriter::new(&mut file);
+    serde_json::to_writer(&mut writer, facts)?;
+    writer.flush()?;
+    drop(writer);
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
@@ -229,16 +227,16 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn facts() -> Facts {
-        let mut facts = Facts { filter_limit: Some(2), details_as_of: Some(at(50)), ..Facts::default() };
+    fn facts(cache: &Cache) -> Facts {
+        let mut facts = cache.load(&target(), at(100)).unwrap();
+        (facts.filter_limit, facts.details_as_of) = (Some(2), Some(at(50)));
         let filter = Filter { name: "ours".to_owned(), destination: "d".to_owned(), ..Filter::default() };
-        let lists = [facts.shared(&[filter]), facts.shared(&[])];
-        for (name, list) in [("/a", 0), ("/b", 0), ("/c", 1)] {
-            let known = Known { value: lists[list].clone(), source: Source::Asked, as_of: at(100) };
-            facts.filters.insert(name.to_owned(), known);
+        let known = |value: Filters| Known { value, source: Source::Asked, as_of: at(100) };
+        for (group, filters) in [("/a", vec![filter.clone()]), ("/b", vec![filter]), ("/c", Vec::new())] {
+            facts.learn(group, &known(filters.into()));
         }
-        facts.details.insert("/a".to_owned(), Details { stored_bytes: Some(7), ..Details::default() });
-        facts.bytes_per_day.insert("/c".to_owned(), 1.5);
+        facts.of("/a").details = Some(Details { stored_bytes: Some(7), ..Details::default() });
+        facts.of("/c").bytes_per_day = Some(1.5);
         facts
     }
 
@@ -246,14 +244,18 @@ mod tests {
     fn what_is_kept_is_known_the_next_time() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(Some(folder.path()));
-        assert!(cache.load(&target(), at(100)).unwrap().filters.is_empty());
-        cache.save(&target(), &facts()).unwrap();
-        let (known, before) = (cache.load(&target(), at(100)).unwrap(), facts());
-        assert_eq!((known.filters, known.details), (before.filters, before.details));
-        assert_eq!((known.bytes_per_day, known.filter_limit), (before.bytes_per_day, Some(2)));
-        assert_eq!(known.lists.len(), 2);
+        assert!(cache.load(&target(), at(100)).unwrap().filters("/a").is_none());
+        let before = facts(&cache);
+        cache.save(&target(), &before).unwrap();
+        let known = cache.load(&target(), at(100)).unwrap();
+        for group in ["/a", "/b", "/c", "/d"] {
+            assert_eq!(known.filters(group), before.filters(group), "{group}");
+        }
+        assert_eq!(known.get("/a").unwrap().details, before.get("/a").unwrap().details);
+        assert_eq!((known.filter_limit, known.lists.len(), known.most_filters()), (Some(2), 2, 1));
+        assert_eq!((known.health("/c"), known.health("/a")), (Some(Health::Ok), Some(Health::Idle)));
         // A clock that went wrong has written times that have not come.
-        assert!(cache.load(&target(), at(30)).unwrap().filters.is_empty());
+        assert!(cache.load(&target(), at(30)).unwrap().filters("/a").is_none());
         let text = fs::read_to_string(cache.file(&target()).unwrap()).unwrap();
         assert_eq!(text.matches("\"destinationArn\"").count(), 1, "{text}");
     }
@@ -262,7 +264,8 @@ mod tests {
     fn what_is_none_of_ours_is_said_and_not_believed() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(Some(folder.path()));
-        cache.save(&target(), &facts()).unwrap();
+        let facts = facts(&cache);
+        cache.save(&target(), &facts).unwrap();
         let path = cache.file(&target()).unwrap();
         let elsewhere = Target { region: "eu-west-2".to_owned(), ..target() };
         fs::copy(&path, cache.file(&elsewhere).unwrap()).unwrap();
@@ -270,7 +273,7 @@ mod tests {
         fs::write(&path, "{\"schema\":").unwrap();
         assert!(cache.load(&target(), at(100)).unwrap_err().contains("EOF"));
         let nowhere = Cache::new(Some(&path)); // A file is no folder.
-        assert!(nowhere.load(&target(), at(100)).is_err() && nowhere.save(&target(), &facts()).is_err());
-        assert!(Cache::default().save(&target(), &facts()).is_ok());
+        assert!(nowhere.load(&target(), at(100)).is_err() && nowhere.save(&target(), &facts).is_err());
+        assert!(Cache::default().save(&target(), &facts).is_ok());
     }
 }

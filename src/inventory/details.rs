@@ -95,7 +95,7 @@ impl Facts {
         since: Option<Timestamp>,
         until: Option<Timestamp>,
     ) -> bool {
-        let Some(details) = self.details.get(group) else { return false };
+        let Some(details) = self.get(group).and_then(|fact| fact.details.as_ref()) else { return false };
         let kept = match retention {
             None => true,
             Some(Retention::Forever) => details.retention_days.is_none(),
@@ -111,13 +111,17 @@ impl Facts {
         let Read { details, bytes_per_day, troubled, as_of, note } = read;
         if as_of.is_some() {
             self.details_as_of = as_of;
-            self.details.clear(); // Those that are gone.
-            self.bytes_per_day.clear();
-            self.troubled.clear();
+            self.forget_details(); // That of groups which are gone.
         }
-        self.details.extend(details);
-        self.bytes_per_day.extend(bytes_per_day);
-        self.troubled.extend(troubled);
+        for (group, details) in details {
+            self.of(&group).details = Some(details);
+        }
+        for (group, bytes) in bytes_per_day {
+            self.of(&group).bytes_per_day = Some(bytes);
+        }
+        for (group, health) in troubled {
+            self.of(&group).troubled = Some(health);
+        }
         notes.extend(note);
     }
 }

@@ -3,7 +3,10 @@
 //! Everything here is data: what was read, and what follows from it. A proof says as of when it holds, and that is never further
 //! back than what AWS takes to tell, [`LAG`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use logctl_core::coverage::{Filter, Filters};
@@ -52,8 +55,10 @@ pub struct Known<T> {
 /// What somebody did to a group and its filters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deed {
-    /// Put a filter; `None` where the event does not tell it whole.
-    Put(String, Option<Filter>),
+    /// Put this filter. Most have put the same.
+    Put(Arc<Filter>),
+    /// Put a filter of this name, which the event does not tell whole.
+    PutSome(String),
     /// Deleted the filter of this name.
     Delete(String),
     /// Deleted the group. One of the same name may be there again.
@@ -69,6 +74,8 @@ pub struct History {
     pub until: Timestamp,
     /// What succeeded, with its time to the second.
     pub deeds: HashMap<String, Vec<(Timestamp, Deed)>>,
+    /// The filters that were put.
+    pub(super) puts: HashSet<Arc<Filter>>,
 }
 
 /// What metrics and the index say of a window of time.
@@ -185,10 +192,12 @@ fn replay(mut filters: Vec<Filter>, deeds: &[(Timestamp, Deed)]) -> Option<Vec<F
         }
         match deed {
             Deed::Group => filters.clear(),
-            Deed::Put(name, _) | Deed::Delete(name) => filters.retain(|filter| filter.name != *name),
-        }
-        if let Deed::Put(_, filter) = deed {
-            filters.push(filter.clone()?);
+            Deed::Delete(name) => filters.retain(|filter| filter.name != *name),
+            Deed::PutSome(_) => return None,
+            Deed::Put(put) => {
+                filters.retain(|filter| filter.name != put.name);
+                filters.push((**put).clone());
+            }
         }
         // Whoever puts a filter has made the group again.
         gone = *deed == Deed::Group || gone && matches!(deed, Deed::Delete(_));
@@ -202,7 +211,16 @@ impl Deed {
     fn concerns(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Group, _) | (_, Self::Group) => true,
-            (Self::Put(one, _) | Self::Delete(one), Self::Put(other, _) | Self::Delete(other)) => one == other,
+            (one, other) => one.filter() == other.filter(),
+        }
+    }
+
+    /// The name of the filter that it is about.
+    fn filter(&self) -> Option<&str> {
+        match self {
+            Self::Put(filter) => Some(&filter.name),
+            Self::PutSome(name) | Self::Delete(name) => Some(name),
+            Self::Group => None,
         }
     }
 }

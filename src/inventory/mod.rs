@@ -10,7 +10,7 @@ use std::{fmt, ops::Range};
 
 use jiff::Timestamp;
 use logctl_core::{
-    coverage::{self, AccountFacts, Decision, Filter, GroupFacts, decide},
+    coverage::{self, AccountFacts, Decision, Filter, GroupFacts, State, decide},
     names::StackName,
 };
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ pub struct Entry {
     /// What is known of it.
     pub facts: GroupFacts,
     /// Why its filters could not be read, where they could not.
-    pub error: Option<Error>,
+    pub error: Option<Box<Error>>,
     /// How its filters are known, and as of when.
     pub evidence: Option<(Source, Timestamp)>,
     /// Everything else that is told of it.
@@ -63,7 +63,7 @@ pub struct Entry {
     /// Whether what comes in arrives, as far as metrics tell; only of what is streamed.
     pub health: Option<Health>,
     /// Whether what came in is in the index, where that was looked at.
-    pub arrivals: Option<Arrivals>,
+    pub arrivals: Option<Box<Arrivals>>,
     /// Its state, why, and what to do.
     pub decision: Decision,
 }
@@ -159,21 +159,24 @@ impl fmt::Display for Note {
 }
 
 impl Entry {
-    /// A group, decided. What is told of it beside follows.
-    fn new(facts: GroupFacts, error: Option<Error>, account: &AccountFacts, stack: Option<&coverage::Stack>) -> Self {
-        let mut decision = decide(&facts, account, stack);
-        if let Some(error) = &error {
-            decision.reason = error.one_line();
-        }
+    /// A group that is not decided yet.
+    fn new(facts: GroupFacts, error: Option<Error>) -> Self {
         Self {
             facts,
-            error,
+            error: error.map(Box::new),
             evidence: None,
             details: Details::default(),
             bytes_per_day: None,
             health: None,
             arrivals: None,
-            decision,
+            decision: Decision { state: State::Unknown, reason: String::new(), change: None },
+        }
+    }
+
+    fn decide(&mut self, account: &AccountFacts, stack: Option<&coverage::Stack>) {
+        self.decision = decide(&self.facts, account, stack);
+        if let Some(error) = &self.error {
+            self.decision.reason = error.one_line();
         }
     }
 
@@ -189,7 +192,7 @@ impl Inventory {
     /// # Errors
     /// Incomplete where some answered, denied where none did because of that, throttled where that was the reason.
     pub fn check(&self) -> Result<(), Error> {
-        let errors: Vec<&Error> = self.groups.iter().filter_map(|entry| entry.error.as_ref()).collect();
+        let errors: Vec<&Error> = self.groups.iter().filter_map(|entry| entry.error.as_deref()).collect();
         let Some(first) = errors.first() else { return self.check_policy() };
         let answered = self.groups.iter().any(|entry| entry.facts.filters.is_some());
         let kind = if errors.iter().all(|error| error.kind == Kind::Denied) && !answered {
@@ -223,7 +226,7 @@ impl Inventory {
     #[must_use]
     pub fn unread(&self) -> Vec<Unread> {
         let policy = self.policy.as_ref().err().map(|error| ("the account policy".to_owned(), error));
-        let groups = self.groups.iter().filter_map(|entry| Some((entry.facts.name.clone(), entry.error.as_ref()?)));
+        let groups = self.groups.iter().filter_map(|entry| Some((entry.facts.name.clone(), entry.error.as_deref()?)));
         policy.into_iter().chain(groups).map(|(what, error)| Unread { what, error: error.one_line() }).collect()
     }
 
@@ -277,15 +280,19 @@ pub(crate) mod examples {
                 filters: Some(filters.into()),
             };
             let created = Some(Timestamp::UNIX_EPOCH);
-            Entry {
+            let mut entry = Entry {
                 evidence: Some((Source::Asked, Timestamp::UNIX_EPOCH)),
                 details: Details { created, stored_bytes: Some(1_536), ..Details::default() },
                 bytes_per_day: Some(2_048.0),
-                ..Entry::new(facts, None, &account, Some(&stack))
-            }
+                ..Entry::new(facts, None)
+            };
+            entry.decide(&account, Some(&stack));
+            entry
         };
         let unread =
             GroupFacts { name: "/unread".to_owned(), chain: Some(Chain::No), class: Class::Standard, filters: None };
+        let mut broken = Entry::new(unread, Some(Error::failed("cannot read the filters of /unread: no\nanswer")));
+        broken.decide(&account, Some(&stack));
         let groups = vec![
             entry("/aws/lambda/logctl-logctl-domain", Vec::new()),
             entry("/conflict", vec![filter("logctl-logctl", theirs, "")]),
@@ -293,12 +300,7 @@ pub(crate) mod examples {
             entry("/missing", Vec::new()),
             entry("/skip/leak", vec![filter("by-hand", forwarder, "")]),
             entry("/streamed", vec![filter("logctl-logctl", forwarder, ""), filter("x", theirs, "")]),
-            Entry::new(
-                unread,
-                Some(Error::failed("cannot read the filters of /unread: no\nanswer")),
-                &account,
-                Some(&stack),
-            ),
+            broken,
         ];
         Inventory {
             target: target(),
@@ -326,7 +328,9 @@ mod tests {
             class: Class::Standard,
             filters: error.is_none().then(|| [].into()),
         };
-        Entry::new(facts, error.map(|kind| Error::new(kind, "no")), &AccountFacts::default(), None)
+        let mut entry = Entry::new(facts, error.map(|kind| Error::new(kind, "no")));
+        entry.decide(&AccountFacts::default(), None);
+        entry
     }
 
     fn inventory(groups: Vec<Entry>, policy: Result<Option<String>, Error>) -> Inventory {

@@ -1,14 +1,15 @@
 //! Reads an account: what evidence proves is not asked, and the rest one call a group.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashSet},
     ops::Range,
     pin::pin,
+    sync::Arc,
 };
 
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use logctl_core::coverage::{self, AccountFacts, AccountPolicy, Chain, Filters, GroupFacts};
+use logctl_core::coverage::{self, AccountFacts, AccountPolicy, Chain, Filter, Filters, GroupFacts};
 use logctl_sink::{aws::AwsClient, own::OwnGroups};
 use tokio::time::Instant;
 
@@ -84,7 +85,7 @@ pub async fn take(
     let mut notes = notes(stack);
     let (facts, lost) = match reading.cache.load(&aws.target, now) {
         Ok(facts) => (facts, None),
-        Err(why) => (Facts::default(), Some(Note::CacheUnread(why))),
+        Err(why) => (Facts::of_nothing(&aws.target), Some(Note::CacheUnread(why))),
     };
     notes.extend(lost);
     let coverage = stack.and_then(DeployedStack::coverage);
@@ -125,16 +126,18 @@ pub async fn take(
     let wanted = reading.details && !known && (reading.fresh || details::is_due(&take.facts, now));
     let read =
         async { if wanted { details::read(aws, reading.selection, true, now).await.map(Some) } else { Ok(None) } };
-    let (found, read) = tokio::join!(take.states(groups, policy.as_ref()), read);
+    let (entries, read) = tokio::join!(take.states(groups, policy.as_ref()), read);
     match read {
         Ok(read) => read.into_iter().for_each(|read| take.facts.know(read, &mut take.notes)),
         Err(error) => take.notes.push(Note::DetailsUnread(error.unless_logged_out()?.one_line())),
     }
     take.keep();
-    let found = found?;
-    let dead_destinations = take.dead(&found, policy.as_ref()).await?;
+    let mut entries = entries?;
+    let dead_destinations = take.dead(&entries, policy.as_ref()).await?;
     let account = AccountFacts { policy, filter_limit: take.facts.filter_limit, dead_destinations };
-    let mut entries: Vec<Entry> = found.into_iter().map(|found| take.decided(found, &account)).collect();
+    for entry in &mut entries {
+        take.complete(entry, &account);
+    }
     entries.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
     if reading.arrivals {
         take.arrivals(&mut entries).await?;
@@ -160,18 +163,10 @@ fn unless_logged_out<T>(result: Result<T, Error>) -> Result<Result<T, Error>, Er
 }
 
 /// A group before it is decided.
-struct Found {
-    facts: GroupFacts,
-    error: Option<Error>,
-    evidence: Option<(Source, Timestamp)>,
-}
-
-impl Found {
-    fn new(group: Group, chain: Option<Chain>, known: Option<Known<Filters>>, error: Option<Error>) -> Self {
-        let evidence = known.as_ref().map(|known| (known.source, known.as_of));
-        let filters = known.map(|known| known.value);
-        Self { facts: GroupFacts { name: group.name, chain, class: group.class, filters }, error, evidence }
-    }
+fn undecided(group: Group, chain: Option<Chain>, known: Option<Known<Filters>>, error: Option<Error>) -> Entry {
+    let evidence = known.as_ref().map(|known| (known.source, known.as_of));
+    let facts = GroupFacts { name: group.name, chain, class: group.class, filters: known.map(|known| known.value) };
+    Entry { evidence, ..Entry::new(facts, error) }
 }
 
 /// A reading that is under way.
@@ -190,39 +185,39 @@ struct Take<'a> {
 impl Take<'_> {
     /// Whether a group was made after a time.
     fn is_later(&self, group: &str, until: Timestamp) -> bool {
-        self.facts.details.get(group).and_then(|details| details.created).is_some_and(|created| created > until)
+        self.facts.get(group).and_then(|fact| fact.details.as_ref()?.created).is_some_and(|created| created > until)
     }
 
     /// The groups with their filters: by evidence, or asked.
-    async fn states(&mut self, groups: Vec<Group>, policy: Option<&AccountPolicy>) -> Result<Vec<Found>, Error> {
+    async fn states(&mut self, groups: Vec<Group>, policy: Option<&AccountPolicy>) -> Result<Vec<Entry>, Error> {
         let chains = Chains::read(self.aws, self.stack).await?;
         self.notes.extend(chains.of_domain.as_ref().err().map(|error| Note::DomainUnread(error.one_line())));
-        let proven = if self.reading.fresh { Proven::default() } else { self.evidence(&groups, policy).await? };
-        self.ask(groups, proven, &chains).await
+        let proof = if self.reading.fresh { Proof::default() } else { self.evidence(&groups, policy).await? };
+        self.ask(groups, &proof, &chains).await
     }
 
-    fn decided(&self, found: Found, account: &AccountFacts) -> Entry {
-        let Found { facts, error, evidence } = found;
-        let details = self.facts.details.get(&facts.name).cloned().unwrap_or_default();
-        let bytes_per_day = self.facts.bytes_per_day.get(&facts.name).copied();
-        let entry = Entry::new(facts, error, account, self.coverage.as_ref());
+    /// Decides a group, and adds what is told of it beside.
+    fn complete(&self, entry: &mut Entry, account: &AccountFacts) {
+        entry.decide(account, self.coverage.as_ref());
+        let fact = self.facts.get(&entry.facts.name);
+        entry.details = fact.and_then(|fact| fact.details.clone()).unwrap_or_default();
+        entry.bytes_per_day = fact.and_then(|fact| fact.bytes_per_day);
         let streamed = entry.decision.state.delivers();
-        let health = self.facts.health(&entry.facts.name).filter(|_| streamed);
-        Entry { evidence, details, bytes_per_day, health, ..entry }
+        entry.health = self.facts.health(&entry.facts.name).filter(|_| streamed);
     }
 
     /// The filters of the groups that need not be asked, and what else there is to doubt about the others.
-    async fn evidence(&mut self, groups: &[Group], policy: Option<&AccountPolicy>) -> Result<Proven, Error> {
+    async fn evidence(&mut self, groups: &[Group], policy: Option<&AccountPolicy>) -> Result<Proof, Error> {
         let names: Vec<&str> =
             groups.iter().filter(|group| group.class.is_standard()).map(|group| group.name.as_str()).collect();
         if names.len() <= FEW {
-            return Ok(Proven::default());
+            return Ok(Proof::default());
         }
         self.progress.note("what has changed");
         let ours = self.coverage.as_ref().map(|stack| (stack.filter_name.clone(), stack.forwarder.clone()));
         let ours = ours.as_ref().map(|(name, destination)| (name.as_str(), destination.as_str()));
         let known: Vec<Timestamp> =
-            names.iter().filter_map(|name| self.facts.filters.get(*name)).map(|known| known.as_of).collect();
+            names.iter().filter_map(|name| self.facts.filters(name)).map(|known| known.as_of).collect();
         let deliveries = match ours {
             Some((name, destination)) if names.len() - known.len() > FEW => {
                 // What the policy streams is in the index, whatever filters there are.
@@ -238,36 +233,21 @@ impl Take<'_> {
             Ok(history) => history,
             Err(error) => {
                 self.notes.push(Note::HistoryUnread(error.one_line()));
-                return Ok(Proven::default());
+                return Ok(Proof::default());
             }
         };
-        let mut proven = self.prove(&names, &history, deliveries.as_ref(), ours);
+        let evidence = Evidence { history: Some(&history), deliveries: deliveries.as_ref(), ours };
+        let is_open = |name: &&str| evidence.prove(name, self.facts.filters(name).as_ref()).is_none();
+        let open: HashSet<&str> = names.iter().copied().filter(is_open).collect();
         if let Some((filter, _)) = ours
-            && names.len() - proven.len() > FEW
+            && open.len() > FEW
         {
-            let open: HashSet<&str> = names.iter().copied().filter(|name| !proven.contains_key(*name)).collect();
             let read = history.read_back(self.aws, self.now - REACH, filter, open, self.progress).await;
             if let Err(error) = unless_logged_out(read)? {
                 self.notes.push(Note::HistoryUnread(error.one_line()));
             }
-            proven = self.prove(&names, &history, deliveries.as_ref(), ours);
         }
-        let evidence = Evidence { history: Some(&history), deliveries: deliveries.as_ref(), ours };
-        let doubts =
-            names.iter().map(|name| ((*name).to_owned(), evidence.doubt(name))).filter(|(_, doubt)| *doubt > 0.0);
-        Ok(Proven { doubts: doubts.collect(), filters: proven })
-    }
-
-    fn prove(
-        &self,
-        names: &[&str],
-        history: &History,
-        deliveries: Option<&Deliveries>,
-        ours: Option<(&str, &str)>,
-    ) -> HashMap<String, Known<Filters>> {
-        let evidence = Evidence { history: Some(history), deliveries, ours };
-        let proof = |name: &&str| Some(((*name).to_owned(), evidence.prove(name, self.facts.filters.get(*name))?));
-        names.iter().filter_map(proof).collect()
+        Ok(Proof { history: Some(history), deliveries })
     }
 
     /// The last hours that metrics tell everything of.
@@ -302,7 +282,7 @@ impl Take<'_> {
         };
         for (entry, sums) in streamed.iter_mut().zip(sums) {
             let documents = documents.get(&entry.facts.name).copied().unwrap_or_default();
-            entry.arrivals = Some(Arrivals::new(&window, sums.iter().sum(), documents));
+            entry.arrivals = Some(Box::new(Arrivals::new(&window, sums.iter().sum(), documents)));
         }
         Ok(())
     }
@@ -357,23 +337,25 @@ impl Take<'_> {
     }
 
     /// Asks what is not proven, and puts everything together. What was found is kept even where that is cut off.
-    async fn ask(&mut self, groups: Vec<Group>, mut proven: Proven, chains: &Chains<'_>) -> Result<Vec<Found>, Error> {
+    async fn ask(&mut self, groups: Vec<Group>, proof: &Proof, chains: &Chains<'_>) -> Result<Vec<Entry>, Error> {
+        let ours = self.coverage.as_ref().map(|stack| (stack.filter_name.clone(), stack.forwarder.clone()));
+        let ours = ours.as_ref().map(|(name, destination)| (name.as_str(), destination.as_str()));
+        let evidence = Evidence { history: proof.history.as_ref(), deliveries: proof.deliveries.as_ref(), ours };
         let mut found = Vec::with_capacity(groups.len());
         let mut open = Vec::new();
         for group in groups {
-            let known = proven.filters.remove(&group.name);
+            let known = evidence.prove(&group.name, self.facts.filters(&group.name).as_ref());
+            let known = known.filter(|_| group.class.is_standard());
             match known {
                 Some(known) => {
-                    let value = self.facts.shared(&known.value);
-                    let known = Known { value, ..known };
-                    self.facts.filters.insert(group.name.clone(), known.clone());
+                    let known = self.facts.learn(&group.name, &known);
                     let (chain, error) = chains.of(&group.name).await;
-                    found.push(Found::new(group, chain, Some(known), error));
+                    found.push(undecided(group, chain, Some(known), error));
                 }
                 None => open.push(group),
             }
         }
-        let doubt = |group: &Group| proven.doubts.get(&group.name).copied().unwrap_or_default();
+        let doubt = |group: &Group| evidence.doubt(&group.name);
         open.sort_by(|a, b| doubt(b).total_cmp(&doubt(a)));
         let total = open.len();
         self.progress.note("their filters");
@@ -396,14 +378,13 @@ impl Take<'_> {
             self.progress.step();
             match filters {
                 // A group without an answer has gone, unless its class has none.
-                None if group.class.is_standard() => drop(self.facts.filters.remove(&group.name)),
-                None => found.push(Found::new(group, chain, None, unclear)),
-                Some(Err(error)) => found.push(Found::new(group, chain, None, Some(error))),
+                None if group.class.is_standard() => self.facts.retain(|name| name != group.name),
+                None => found.push(undecided(group, chain, None, unclear)),
+                Some(Err(error)) => found.push(undecided(group, chain, None, Some(error))),
                 Some(Ok(filters)) => {
-                    let known =
-                        Known { value: self.facts.shared(&filters), source: Source::Asked, as_of: self.moment() };
-                    self.facts.filters.insert(group.name.clone(), known.clone());
-                    found.push(Found::new(group, chain, Some(known), unclear));
+                    let known = Known { value: filters, source: Source::Asked, as_of: self.moment() };
+                    let known = self.facts.learn(&group.name, &known);
+                    found.push(undecided(group, chain, Some(known), unclear));
                 }
             }
         }
@@ -416,9 +397,9 @@ impl Take<'_> {
     }
 
     /// The functions that filters and the policy send to, and that are gone, or refuse what CloudWatch Logs sends.
-    async fn dead(&mut self, found: &[Found], policy: Option<&AccountPolicy>) -> Result<BTreeSet<String>, Error> {
+    async fn dead(&mut self, entries: &[Entry], policy: Option<&AccountPolicy>) -> Result<BTreeSet<String>, Error> {
         let here = self.aws.function("");
-        let filters = found.iter().flat_map(|found| found.facts.filters.iter().flat_map(|filters| filters.iter()));
+        let filters = entries.iter().flat_map(Entry::filters);
         let destinations = filters.map(|filter| filter.destination.as_str());
         let destinations = destinations.chain(policy.map(|policy| policy.destination.as_str()));
         let destinations: BTreeSet<String> =
@@ -459,7 +440,7 @@ impl Take<'_> {
     /// Keeps what is known for the next run.
     fn keep(&mut self) {
         // Who has more filters than may be has them since AWS allows more.
-        let most = self.facts.filters.values().map(|known| known.value.len()).max().unwrap_or_default();
+        let most = self.facts.most_filters();
         self.facts.filter_limit = self.facts.filter_limit.filter(|limit| *limit >= most);
         if let Err(why) = self.reading.cache.save(&self.aws.target, &self.facts) {
             self.notes.push(Note::CacheUnkept(why));
@@ -467,18 +448,17 @@ impl Take<'_> {
     }
 }
 
-/// What evidence has brought.
+/// What was read that may prove something.
 #[derive(Default)]
-struct Proven {
-    filters: HashMap<String, Known<Filters>>,
-    /// Events of groups that came in and went nowhere.
-    doubts: HashMap<String, f64>,
+struct Proof {
+    history: Option<History>,
+    deliveries: Option<Deliveries>,
 }
 
 impl History {
     /// Reads what was done since a time.
     async fn read(aws: &Aws, since: Timestamp, until: Timestamp) -> Result<Self, Error> {
-        let mut history = Self { since, until, deeds: HashMap::new() };
+        let mut history = Self { since, until, ..Self::default() };
         for call in history::CALLS {
             let mut pages = Pages::new(aws, call, since, None);
             while let Some(page) = pages.next().await? {
@@ -501,7 +481,6 @@ impl History {
     ) -> Result<(), Error> {
         let [put, others @ ..] = history::CALLS;
         let (end, mut barren, mut since) = (self.since, 0, reach);
-        let mut back = Vec::new();
         let mut pages = Pages::new(aws, put, reach, Some(end));
         progress.total(open.len());
         while let Some(page) = pages.next().await? {
@@ -512,7 +491,7 @@ impl History {
                 }
             }
             barren = if before - open.len() < WORTH { barren + 1 } else { 0 };
-            back.extend(page.calls);
+            self.add(page.calls);
             if barren >= BARREN || open.len() <= FEW {
                 // The page may have cut through a second.
                 since = page.oldest.map_or(reach, |oldest| oldest + SignedDuration::from_secs(1));
@@ -522,28 +501,40 @@ impl History {
         for call in others {
             let mut pages = Pages::new(aws, call, since, Some(end));
             while let Some(page) = pages.next().await? {
-                back.extend(page.calls);
+                self.add(page.calls);
             }
         }
-        back.retain(|call| call.at >= since);
         self.since = since;
-        self.add(back);
         self.sort();
         Ok(())
     }
 
     fn add(&mut self, calls: Vec<history::Call>) {
-        for history::Call { at, group, filter, put } in calls {
-            let deed = match (filter, put) {
-                (Some(filter), Some(put)) => Deed::Put(filter, Some(put)),
-                (Some(filter), None) => Deed::Delete(filter),
-                (None, _) => Deed::Group,
+        for history::Call { at, deed, group, filter, put } in calls {
+            let deed = match (deed, filter, put) {
+                (_, _, Some(put)) => Deed::Put(self.shared(put)),
+                (history::Deed::Put, Some(filter), None) => Deed::PutSome(filter),
+                (history::Deed::Delete, Some(filter), None) => Deed::Delete(filter),
+                (_, None, None) | (history::Deed::Group, _, None) => Deed::Group,
             };
             self.deeds.entry(group).or_default().push((at, deed));
         }
     }
 
+    /// The filter, which all deeds share that have put the same.
+    fn shared(&mut self, put: Filter) -> Arc<Filter> {
+        if let Some(known) = self.puts.get(&put) {
+            return known.clone();
+        }
+        let put = Arc::new(put);
+        self.puts.insert(put.clone());
+        put
+    }
+
+    /// In the order of time, and without what is older than the whole: a page may have cut through a second.
     fn sort(&mut self) {
+        let since = self.since;
+        self.deeds.values_mut().for_each(|deeds| deeds.retain(|(at, _)| *at >= since));
         self.deeds.values_mut().for_each(|deeds| deeds.sort_by_key(|(at, _)| *at));
     }
 }

@@ -1,6 +1,6 @@
 //! Text of others, made harmless for a terminal.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io};
 
 use logctl_core::normalise::behind_colour;
 
@@ -31,6 +31,21 @@ pub(super) fn in_json(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// Writes JSON on, as [`in_json`] has it. A serializer writes whole characters at a time.
+pub(super) struct InJson<W>(pub W);
+
+impl<W: io::Write> io::Write for InJson<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        self.0.write_all(in_json(text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// What nobody sees is no control character, but lets text lie about itself: overrides of the writing direction, signs without

@@ -128,9 +128,13 @@ impl Ui {
     /// # Errors
     /// When stdout cannot be written.
     pub fn record(&mut self, data: &impl Serialize) -> Result<(), Error> {
-        let text = serde_json::to_string(data);
-        let text = text.map_err(|error| Error::failed("cannot write JSON").because(error))?;
-        self.line(&escape::in_json(&text)) // The same JSON, also where a pipe ends at a terminal.
+        // The same JSON, also where a pipe ends at a terminal.
+        serde_json::to_writer(escape::InJson(&mut self.out), data).map_err(|error| match error.io_error_kind() {
+            Some(io::ErrorKind::BrokenPipe) => Error::shown(Kind::PipeClosed),
+            Some(_) => Error::failed("cannot write to stdout").because(io::Error::from(error)),
+            None => Error::failed("cannot write JSON").because(error),
+        })?;
+        self.write(format_args!("\n"))
     }
 
     /// Writes one line to stdout.

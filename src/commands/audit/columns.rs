@@ -3,10 +3,12 @@
 use std::{cmp::Ordering, str::FromStr};
 
 use indicatif::HumanBytes;
+use jiff::Timestamp;
 use strum::{Display, EnumString, VariantNames};
 
 use crate::{
     commands::group_report::{GroupReport, cell},
+    time::rfc3339,
     ui::{self, Cell, Role},
 };
 
@@ -78,28 +80,28 @@ impl Column {
 
     /// What it tells of a group.
     #[must_use]
-    pub fn cell(self, group: &GroupReport) -> Cell {
+    pub fn cell(self, group: &GroupReport<'_>) -> Cell {
         let bytes = |bytes: Option<u64>| bytes.map_or_else(Cell::default, |it| Cell::new(it).shown(HumanBytes(it)));
-        let text = |text: Option<&str>| Cell::new(text.unwrap_or_default());
+        let time = |time: Option<Timestamp>| time.map_or_else(Cell::default, |time| Cell::new(rfc3339(time)));
         match self {
-            Self::Account => Cell::new(&group.account),
-            Self::Region => Cell::new(&group.region),
-            Self::Name => Cell::new(&group.name),
+            Self::Account => Cell::new(group.account),
+            Self::Region => Cell::new(group.region),
+            Self::Name => Cell::new(group.name),
             Self::State => cell(group.state),
             Self::Why => Cell::new(&group.reason).role(Role::Dim),
             Self::Volume => bytes(group.bytes_per_day),
-            Self::Arrived => group.arrivals.as_ref().map_or_else(Cell::default, |it| {
+            Self::Arrived => group.arrivals.map_or_else(Cell::default, |it| {
                 Cell::new(format!("{} of {}", it.incoming - it.missing, it.incoming)).role(group.role())
             }),
             Self::Stored => bytes(group.stored_bytes),
-            Self::Created => text(group.created_at.as_deref()),
+            Self::Created => time(group.created_at),
             Self::Retention => match group.retention_days {
                 Some(days) => Cell::new(days).shown(format!("{days} days")),
                 None => Cell::default(),
             },
-            Self::Class => Cell::new(&group.class),
+            Self::Class => Cell::new(group.class),
             Self::Evidence => group.evidence.as_ref().map_or_else(Cell::default, |evidence| Cell::new(evidence.kind)),
-            Self::At => text(group.evidence.as_ref().map(|evidence| evidence.at.as_str())),
+            Self::At => time(group.evidence.map(|evidence| evidence.at)),
             Self::Filters => Cell::new(
                 group
                     .filters
@@ -131,16 +133,16 @@ impl FromStr for Sort {
 impl Sort {
     /// Which of two groups comes first.
     #[must_use]
-    pub fn compare(&self, a: &GroupReport, b: &GroupReport) -> Ordering {
+    pub fn compare(&self, a: &GroupReport<'_>, b: &GroupReport<'_>) -> Ordering {
         let order = match self.by {
             Column::State => a.state.cmp(&b.state),
             Column::Volume => a.bytes_per_day.cmp(&b.bytes_per_day),
             Column::Stored => a.stored_bytes.cmp(&b.stored_bytes),
             Column::Retention => a.retention_days.cmp(&b.retention_days),
-            Column::Name => a.name.cmp(&b.name),
+            Column::Name => a.name.cmp(b.name),
             other => other.cell(a).text().cmp(other.cell(b).text()),
         };
         let order = if self.descending { order.reverse() } else { order };
-        order.then_with(|| a.name.cmp(&b.name))
+        order.then_with(|| a.name.cmp(b.name))
     }
 }

@@ -87,7 +87,7 @@ impl Earlier {
 
     /// What has changed until `report`.
     #[must_use]
-    pub fn until(self, report: &Report) -> Difference {
+    pub fn until(self, report: &Report<'_>) -> Difference {
         let key = |account: &str, region: &str, name: &str| (account.to_owned(), region.to_owned(), name.to_owned());
         let mut before: HashMap<_, State> =
             self.groups.into_iter().map(|it| (key(&it.account, &it.region, &it.name), it.state)).collect();
@@ -97,8 +97,8 @@ impl Earlier {
             let was = before.remove(&key(account, region, name));
             if was != Some(*state) {
                 let turn = was.map_or(Turn::New, |was| turn(was, *state));
-                let (is, reason) = (Some(*state), Some(reason.clone()));
-                changed.push(Changed { name: name.clone(), turn, was, is, reason });
+                let (is, reason) = (Some(*state), Some(reason.to_string()));
+                changed.push(Changed { name: (*name).to_owned(), turn, was, is, reason });
             }
         }
         let gone = |((_, _, name), was)| Changed { name, turn: Turn::Gone, was: Some(was), is: None, reason: None };

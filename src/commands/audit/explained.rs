@@ -15,10 +15,10 @@ use crate::{
 
 /// One log group, explained.
 #[derive(Debug, Serialize)]
-pub struct Explained {
+pub struct Explained<'a> {
     #[serde(flatten)]
     target: Target,
-    group: GroupReport,
+    group: GroupReport<'a>,
     facts: Vec<Fact>,
 }
 
@@ -29,12 +29,12 @@ struct Fact {
     says: String,
 }
 
-impl Explained {
+impl<'a> Explained<'a> {
     /// The group of this name, where the inventory has it.
     #[must_use]
-    pub fn new(inventory: &Inventory, stack: Option<&DeployedStack>, name: &str) -> Option<Self> {
+    pub fn new(inventory: &'a Inventory, stack: Option<&DeployedStack>, name: &str) -> Option<Self> {
         let entry = inventory.groups.iter().find(|entry| entry.facts.name == name)?;
-        let group = GroupReport::all(inventory).into_iter().find(|group| group.name == name)?;
+        let group = GroupReport::all(inventory).find(|group| group.name == name)?;
         let mut facts = Vec::new();
         let mut fact = |fact, says: String| facts.push(Fact { fact, says });
         let state = entry.decision.state;
@@ -115,13 +115,13 @@ fn policy(inventory: &Inventory, name: &str) -> String {
     }
 }
 
-impl Show for Explained {
+impl Show for Explained<'_> {
     const SCHEMA: &'static str = "logctl.audit-explain/v1";
 
     fn grid(&self) -> Grid {
         let facts = self.facts.iter().map(|Fact { fact, says }| vec![Cell::new(fact).role(Role::Dim), Cell::new(says)]);
         let head = [
-            vec![Cell::new("group").role(Role::Dim), Cell::new(&self.group.name).role(Role::Strong)],
+            vec![Cell::new("group").role(Role::Dim), Cell::new(self.group.name).role(Role::Strong)],
             vec![Cell::new("state").role(Role::Dim), cell(self.group.state)],
         ];
         Grid {
@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn a_group_that_drifted() {
-        let explained = Explained::new(&inventory(), None, "/drifted").unwrap();
+        let inventory = inventory();
+        let explained = Explained::new(&inventory, None, "/drifted").unwrap();
         assert_snapshot!(explained.grid().terminal(&Look::plain(120)), @r"
         FACT      SAYS
         group     /drifted
@@ -159,6 +160,6 @@ mod tests {
         evidence  asked, as of 1970-01-01T00:00:00.000Z
         volume    2.00 KiB a day
         ");
-        assert!(Explained::new(&inventory(), None, "/nowhere").is_none());
+        assert!(Explained::new(&inventory, None, "/nowhere").is_none());
     }
 }

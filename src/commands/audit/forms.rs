@@ -11,7 +11,7 @@ use crate::commands::group_report::GroupReport;
 /// For a CI: each log group is a test, which fails in one of these states, and is skipped where nobody wants it streamed:
 /// <https://github.com/testmoapp/junitxml>.
 #[must_use]
-pub fn junit(report: &Report, failing: impl Fn(State) -> bool) -> String {
+pub fn junit(report: &Report<'_>, failing: impl Fn(State) -> bool) -> String {
     let mut cases = String::new();
     let (mut failures, mut errors, mut skipped) = (0, 0, 0);
     for group in &report.groups {
@@ -44,10 +44,10 @@ type Figures = BTreeMap<State, (u64, u64)>;
 /// For a scraper: how many groups are in each state, and how much comes into them:
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 #[must_use]
-pub fn prometheus(report: &Report) -> String {
+pub fn prometheus(report: &Report<'_>) -> String {
     let mut groups: BTreeMap<(&str, &str), Figures> = BTreeMap::new();
     for group in &report.groups {
-        let states = groups.entry((&group.account, &group.region)).or_default();
+        let states = groups.entry((group.account, group.region)).or_default();
         let (number, bytes) = states.entry(group.state).or_default();
         *number += 1;
         *bytes += group.bytes_per_day.unwrap_or_default();
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use crate::commands::audit::report::{View, examples};
 
-    fn report() -> Report {
+    fn report() -> Report<'static> {
         examples::report(View::default())
     }
 

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     commands::group_report::{GroupReport, role},
     error::Error,
+    time::rfc3339,
     ui::Role,
     words::grouped,
 };
@@ -22,7 +23,7 @@ const STYLE: &str = include_str!("page.css");
 ///
 /// # Errors
 /// Where the file cannot be written.
-pub fn write(report: &Report, path: &Path) -> Result<(), Error> {
+pub fn write(report: &Report<'_>, path: &Path) -> Result<(), Error> {
     let failed = |error: &dyn ToString| Error::failed(format!("--html {}: {}", path.display(), error.to_string()));
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = shareable().tempfile_in(folder).map_err(|error| failed(&error))?;
@@ -42,7 +43,7 @@ fn shareable() -> tempfile::Builder<'static, 'static> {
 }
 
 /// The page.
-fn page(report: &Report) -> String {
+fn page(report: &Report<'_>) -> String {
     let (taken, target) = (xml(&minute(&report.taken_at())), xml(&report.target()));
     let (delivers, streamable) = (report.number(State::delivers), report.number(is_streamable));
     let mut page = format!(
@@ -77,7 +78,7 @@ fn bar(name: &str, part: u64, whole: u64, written: &dyn Fn(u64) -> String) -> St
 }
 
 /// How many there are in each state, as bars beside one another.
-fn states(report: &Report) -> String {
+fn states(report: &Report<'_>) -> String {
     let most = report.summary.by_state.values().copied().max().unwrap_or(1).max(1);
     let mut rows = String::new();
     for (state, number) in &report.summary.by_state {
@@ -111,8 +112,8 @@ fn class(role: Role) -> &'static str {
     }
 }
 
-fn table(title: &str, report: &Report, takes: impl Fn(Role) -> bool, open: bool) -> String {
-    let groups: Vec<&GroupReport> = report.groups.iter().filter(|group| takes(group.role())).collect();
+fn table(title: &str, report: &Report<'_>, takes: impl Fn(Role) -> bool, open: bool) -> String {
+    let groups: Vec<&GroupReport<'_>> = report.groups.iter().filter(|group| takes(group.role())).collect();
     if groups.is_empty() {
         return String::new();
     }
@@ -120,12 +121,12 @@ fn table(title: &str, report: &Report, takes: impl Fn(Role) -> bool, open: bool)
     for group in &groups {
         let volume = group.bytes_per_day.map_or_else(String::new, |bytes| format!("{} a day", HumanBytes(bytes)));
         let evidence =
-            group.evidence.as_ref().map_or_else(String::new, |it| format!("{}, {}", it.kind, minute(&it.at)));
+            group.evidence.as_ref().map_or_else(String::new, |it| format!("{}, {}", it.kind, minute(&rfc3339(it.at))));
         let _ = writeln!(
             rows,
             "<tr><td class=\"name\">{}</td><td><span class=\"{}\">{}</span></td><td>{}</td><td class=\"number\">{volume}</td>\
              <td class=\"dim\">{}</td></tr>",
-            xml(&group.name),
+            xml(group.name),
             class(group.role()),
             group.state,
             xml(&group.reason),

@@ -25,13 +25,13 @@ const MOST: usize = 100;
 
 /// The state of every log group of an account.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct Report<'a> {
     taken_at: String,
     targets: Vec<Target>,
     /// How many there are of what.
     pub(super) summary: Summary,
     /// The groups, those that want attention first.
-    pub groups: Vec<GroupReport>,
+    pub groups: Vec<GroupReport<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Unread>,
     /// When it was taken.
@@ -118,11 +118,11 @@ fn repair(entry: &Entry, with_stack: bool) -> &'static str {
     }
 }
 
-impl Report {
+impl<'a> Report<'a> {
     /// The report of what was found. The view narrows the list, not the summary.
     #[must_use]
-    pub fn new(looked: &[Looked], view: View) -> Self {
-        let found: Vec<&Inventory> = looked.iter().filter_map(|looked| looked.found.as_ref().ok()).collect();
+    pub fn new(looked: &'a [Looked], view: View) -> Self {
+        let found: Vec<&'a Inventory> = looked.iter().filter_map(|looked| looked.found.as_ref().ok()).collect();
         let mut summary = Summary::default();
         let mut causes: BTreeMap<(State, &'static str), (usize, Option<u64>)> = BTreeMap::new();
         for (inventory, entry) in found.iter().flat_map(|it| it.groups.iter().map(move |entry| (it, entry))) {
@@ -138,7 +138,7 @@ impl Report {
         let cause = |((state, repair), (groups, bytes))| Cause { state, repair, groups, bytes };
         let mut causes: Vec<Cause> = causes.into_iter().map(cause).collect();
         causes.sort_by_key(|cause| (attention(cause.state), cause.state));
-        let mut groups: Vec<GroupReport> = found.iter().flat_map(|inventory| GroupReport::all(inventory)).collect();
+        let mut groups: Vec<GroupReport<'a>> = found.iter().flat_map(|inventory| GroupReport::all(inventory)).collect();
         groups.retain(|group| view.states.is_empty() || view.states.contains(&group.state));
         match &view.sort {
             Some(sort) => groups.sort_by(|a, b| sort.compare(a, b)),
@@ -222,7 +222,7 @@ const fn rank(role: Role) -> u8 {
     }
 }
 
-impl Show for Report {
+impl Show for Report<'_> {
     const SCHEMA: &'static str = "logctl.audit/v1";
 
     fn grid(&self) -> Grid {
@@ -241,7 +241,7 @@ impl Show for Report {
                 Cell::new(cause.repair),
             ]
         };
-        let arrivals = || self.groups.iter().filter_map(|group| group.arrivals.as_ref());
+        let arrivals = || self.groups.iter().filter_map(|group| group.arrivals);
         let (whole, missing) = arrivals().fold((0, 0), |sum, it| (sum.0 + it.incoming, sum.1 + it.missing));
         if arrivals().next().is_some() {
             above.push(Above::Bar { name: "arrived ", part: whole - missing, whole, unit: Unit::Number });
@@ -275,10 +275,10 @@ pub(super) mod examples {
     use crate::inventory::examples::inventory;
 
     /// A report of the example.
-    pub(crate) fn report(view: View) -> Report {
+    pub(crate) fn report(view: View) -> Report<'static> {
         let found = inventory();
         let looked = Looked { target: found.target.clone(), stack: found.stack.clone(), found: Ok(found) };
-        Report::new(&[looked], view)
+        Report::new(vec![looked].leak(), view)
     }
 }
 

@@ -38,8 +38,8 @@ impl Past {
             match (deed, &mut state) {
                 (None, _) => state = Some(BTreeMap::new()),
                 (Some(Deed::Group), _) => state = None,
-                (Some(Deed::Put(name, filter)), Some(filters)) => {
-                    filters.insert(name.clone(), filter.clone().unwrap());
+                (Some(Deed::Put(filter)), Some(filters)) => {
+                    filters.insert(filter.name.clone(), (**filter).clone());
                 }
                 (Some(Deed::Delete(name)), Some(filters)) => drop(filters.remove(name)),
                 _ => {}
@@ -83,7 +83,7 @@ fn random_deed(filters: &[Filter], random: &mut fastrand::Rng) -> Deed {
                 pattern: pattern.to_owned(),
                 ..Filter::default()
             };
-            Deed::Put(name.to_owned(), Some(filter))
+            Deed::Put(Arc::new(filter))
         }
     }
 }
@@ -210,7 +210,7 @@ fn nothing_is_proven_without_a_whole_history() {
 #[test]
 fn of_two_deeds_in_one_second_the_last_is_not_known() {
     let filter = Filter { name: OURS.to_owned(), destination: FORWARDER.to_owned(), ..Filter::default() };
-    let (put, delete) = (Deed::Put(OURS.to_owned(), Some(filter)), Deed::Delete(OURS.to_owned()));
+    let (put, delete) = (Deed::Put(Arc::new(filter)), Deed::Delete(OURS.to_owned()));
     let told = |deeds: &[(i64, Deed)]| {
         let deeds: Vec<_> = deeds.iter().map(|(second, deed)| (at(*second), deed.clone())).collect();
         replay(Vec::new(), &deeds).map(|filters| filters.len())
@@ -220,6 +220,6 @@ fn of_two_deeds_in_one_second_the_last_is_not_known() {
     assert_eq!(told(&[(1, put.clone()), (1, put.clone())]), Some(1));
     assert_eq!(told(&[(1, Deed::Group), (2, put.clone())]), Some(1));
     assert_eq!(told(&[(1, put.clone()), (2, Deed::Group)]), None);
-    assert_eq!(told(&[(1, Deed::Put(OURS.to_owned(), None))]), None);
+    assert_eq!(told(&[(1, Deed::PutSome(OURS.to_owned()))]), None);
     assert_eq!(SignedDuration::from_mins(15), LAG);
 }
