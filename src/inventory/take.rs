@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
+    mem,
     ops::Range,
     pin::pin,
     sync::Arc,
@@ -89,7 +90,8 @@ pub async fn take(
     };
     notes.extend(lost);
     let coverage = stack.and_then(DeployedStack::coverage);
-    let mut take = Take { aws, stack, coverage, reading, now, begun: Instant::now(), progress, facts, notes };
+    let mut take =
+        Take { aws, stack, coverage, reading, now, begun: Instant::now(), progress, facts, kept: false, notes };
     let policy = unless_logged_out(policy::read(aws).await)?;
     let tags: Vec<_> = reading.narrowing.iter().flat_map(|narrowing| narrowing.tags()).collect();
     let mut groups = groups::list(aws, &tags, progress).await?;
@@ -146,9 +148,9 @@ pub async fn take(
         target: aws.target.clone(),
         taken_at: now,
         stack: stack.map(|stack| stack.name.clone()),
-        notes: take.notes,
+        notes: mem::take(&mut take.notes),
         groups: entries,
-        coverage: take.coverage,
+        coverage: take.coverage.take(),
         account,
         policy: name,
     })
@@ -179,6 +181,8 @@ struct Take<'a> {
     begun: Instant,
     progress: &'a dyn Progress,
     facts: Facts,
+    /// Whether that is kept for the next run.
+    kept: bool,
     notes: Vec<Note>,
 }
 
@@ -437,14 +441,24 @@ impl Take<'_> {
         admits(&policy, &self.aws.target.logs_principals(), &source, &self.aws.target.account) == Some(false)
     }
 
-    /// Keeps what is known for the next run.
+    /// Keeps what is known for the next run, once.
     fn keep(&mut self) {
+        if mem::replace(&mut self.kept, true) {
+            return;
+        }
         // Who has more filters than may be has them since AWS allows more.
         let most = self.facts.most_filters();
         self.facts.filter_limit = self.facts.filter_limit.filter(|limit| *limit >= most);
         if let Err(why) = self.reading.cache.save(&self.aws.target, &self.facts) {
             self.notes.push(Note::CacheUnkept(why));
         }
+    }
+}
+
+/// Whoever is interrupted asks no group a second time.
+impl Drop for Take<'_> {
+    fn drop(&mut self) {
+        self.keep();
     }
 }
 

@@ -257,3 +257,84 @@ fn what_does_not_arrive_is_said_whatever_the_metrics_say() {
     sandbox.stop_engine();
     audit("--arrivals", &[]).exits(3).says("whether events arrive is not known").says("could not be looked at");
 }
+
+/// An account in which everything occurs that an audit has a word for.
+#[test]
+fn every_kind_of_group_is_in_its_state() {
+    let sandbox = Sandbox::up(None);
+    sandbox.logctl("bootstrap --yes --exclude /skip/*").ok();
+    let forwarder = "arn:aws:lambda:us-east-1:000000000000:function:logctl-logctl-forwarder";
+    let stream = "arn:aws:kinesis:us-east-1:000000000000:stream/theirs";
+    let lambda = "arn:aws:lambda:us-east-1:000000000000:function:LogsToElasticsearch_old";
+    let long = format!("/{}", "n".repeat(511));
+    let filter = |name: &str, destination: &str| json!({"filterName": name, "destinationArn": destination});
+    let ours = || filter("logctl-logctl", forwarder);
+    let mut changed = [ours(), ours(), ours(), ours()];
+    changed[0]["filterPattern"] = json!("ERROR");
+    changed[1]["applyOnTransformedLogs"] = json!(true);
+    changed[2]["fieldSelectionCriteria"] = json!("@aws.account = 1");
+    changed[3]["emitSystemFields"] = json!(["@aws.account"]);
+    let [pattern, transformed, selected, fields] = changed;
+    let kinds = [
+        (
+            "/held",
+            json!([filter("a", stream), filter("b", stream)]),
+            "missing",
+            "streamed to stream/theirs and stream/theirs",
+        ),
+        ("/dead", json!([filter("old", lambda)]), "missing", "LogsToElasticsearch_old (gone)"),
+        ("/conflict", json!([filter("logctl-logctl", stream)]), "conflict", "points to stream/theirs"),
+        ("/skip/leak", json!([filter("by-hand", forwarder)]), "unwanted", "but it is streamed"),
+        ("/skip/this", json!([]), "excluded", "/skip/*"),
+        ("/double", json!([ours(), filter("by-hand", forwarder)]), "double", "by 2 filters"),
+        ("/pattern", json!([pattern]), "drifted", "matches `ERROR`"),
+        ("/transformed", json!([transformed]), "drifted", "as a transformer has changed them"),
+        ("/selected", json!([selected]), "drifted", "selected by `@aws.account = 1`"),
+        ("/fields", json!([fields]), "streamed", "by its filter, with @aws.account"),
+        ("/.-_#/aZ09", json!([ours()]), "streamed", "by its filter"),
+        (long.as_str(), json!([ours(), filter("x", stream)]), "streamed", "also to stream/theirs"),
+        ("/new", json!([]), "missing", "no subscription filter"),
+    ];
+    let make = |given: &Value| drop(sandbox.signed("logs", Method::POST, "/_sandbox/groups", given.to_string()));
+    for (name, filters, ..) in &kinds {
+        make(&json!({"name": name, "count": 1, "filters": filters, "age": 10 * DAY}));
+    }
+    for class in ["INFREQUENT_ACCESS", "DELIVERY", "ESSENTIALS"] {
+        make(&json!({"name": format!("/class/{class}"), "count": 1, "class": class}));
+    }
+    let report = sandbox.logctl("audit -o json").ok().json();
+    let group = |name: &str| {
+        let groups = report["groups"].as_array().unwrap();
+        groups.iter().find(|group| group["name"] == name).unwrap_or_else(|| panic!("{name} is not there"))
+    };
+    for (name, _, state, reason) in &kinds {
+        let told = group(name);
+        assert_eq!(told["state"], *state, "{told}");
+        assert!(told["reason"].as_str().unwrap().contains(reason), "{told}");
+    }
+    for class in ["INFREQUENT_ACCESS", "DELIVERY", "ESSENTIALS"] {
+        let told = group(&format!("/class/{class}"));
+        assert_eq!((&told["state"], &told["class"]), (&json!("unsupported"), &json!(class)), "{told}");
+    }
+    assert_eq!(group("/aws/lambda/logctl-logctl-domain")["state"], "own");
+
+    // A policy of others streams all but what it leaves out; one of ours streams what no filter does.
+    let policy = |destination: &str, except: &str| {
+        let document =
+            json!({"DestinationArn": destination, "FilterPattern": "", "Distribution": "Random"}).to_string();
+        let input = json!({
+            "policyName": "all", "policyType": "SUBSCRIPTION_FILTER_POLICY", "policyDocument": document,
+            "selectionCriteria": format!("LogGroupName NOT IN [\"{except}\"]"),
+        });
+        sandbox.json_call("logs", "Logs_20140328.PutAccountPolicy", &input);
+    };
+    policy(stream, "/dead");
+    let run = sandbox.logctl("audit").ok();
+    let run = run.prints("/new\tmissing\tstreamed to stream/theirs (by the account policy) instead");
+    run.prints("/dead\tmissing\tstreamed to LogsToElasticsearch_old (gone) instead");
+    policy(forwarder, "/dead");
+    let run = sandbox.logctl("audit").ok();
+    let run = run.prints("/new\tstreamed\tby the account policy").prints("/fields\tdouble\tby its filter and by the");
+    let run = run.prints("/skip/this\tunwanted\t").prints("/dead\tmissing\t");
+    run.prints("/aws/lambda/logctl-logctl-domain\tloop\t");
+}
