@@ -13,9 +13,9 @@ use logctl_sink::aws::REQUEST_IDS;
 use super::Clock;
 
 /// Makes an error of a success without it. The SDK reads no answer of an operation that has nothing to tell, such as
-/// PutSubscriptionFilter, and takes any for a success.
+/// PutSubscriptionFilter, and takes any for a success. Of each answer the clock hears when it was given.
 #[derive(Debug)]
-pub(super) struct Marked;
+pub(super) struct Marked(pub(super) Clock);
 
 #[dyn_dispatch_hint]
 impl Intercept for Marked {
@@ -29,30 +29,11 @@ impl Intercept for Marked {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if is_strange(context.response()) { Err("this is no answer of AWS".into()) } else { Ok(()) }
-    }
-}
-
-/// Tells the clock when AWS has answered.
-#[derive(Debug)]
-pub(super) struct Heard(pub(super) Clock);
-
-#[dyn_dispatch_hint]
-impl Intercept for Heard {
-    fn name(&self) -> &'static str {
-        "Heard"
-    }
-
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if let Some(date) = context.response().headers().get("date") {
+        let answer = context.response();
+        if let Some(date) = answer.headers().get("date") {
             self.0.hear(date);
         }
-        Ok(())
+        if is_strange(answer) { Err("this is no answer of AWS".into()) } else { Ok(()) }
     }
 }
 

@@ -18,11 +18,11 @@ mod retry;
 pub mod signed;
 pub mod trail;
 
-use std::{error::Error as StdError, fmt, future::Future, rc::Rc};
+use std::{error::Error as StdError, fmt, future::Future, iter, rc::Rc};
 
 use aws_config::{Region, SdkConfig, sts::AssumeRoleProvider};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use aws_sdk_cloudwatchlogs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::{SignedDuration, Timestamp};
 use logctl_core::partition::Partition;
@@ -38,7 +38,7 @@ use crate::{
 
 use errors::Asking;
 use login::Login;
-use mark::{Heard, Marked};
+use mark::Marked;
 use retry::{Again, Failure as _};
 
 pub use admits::admits;
@@ -194,8 +194,7 @@ impl Aws {
         let Connection { config, region, retry, login, hosts } = connection;
         let host = hosts.url("sts", &region);
         tracing::info!("asks {host} who the caller is");
-        let heard = Heard(retry.clock.clone());
-        let of_sts = aws_sdk_sts::config::Builder::from(&config).interceptor(Marked).interceptor(heard);
+        let of_sts = aws_sdk_sts::config::Builder::from(&config).interceptor(Marked(retry.clock.clone()));
         let client = aws_sdk_sts::Client::from_conf(of_sts.build());
         let identity = retry.run(&host, None, || client.get_caller_identity().send()).await;
         let identity = identity.map_err(|error| {
@@ -237,7 +236,8 @@ impl Aws {
         let credentials = SharedCredentialsProvider::new(provider);
         let failed = format!("cannot take the role {role} in account {account}");
         if let Err(error) = credentials.provide_credentials().await {
-            return Err(Error::new(Kind::Denied, failed).because(DisplayErrorContext(error)));
+            let causes = iter::successors(Some(&error as &dyn StdError), |error| <dyn StdError>::source(*error));
+            return Err(causes.fold(Error::new(Kind::Denied, failed), Error::because));
         }
         let config = self.config.clone().into_builder().credentials_provider(credentials).build();
         let target = Target { account: account.to_owned(), alias: None, ..self.target.clone() };
@@ -301,31 +301,35 @@ impl Aws {
         )
     }
 
+    fn marked(&self) -> Marked {
+        Marked(self.retry.clock.clone())
+    }
+
     /// A client of CloudWatch Logs.
     #[must_use]
     pub fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
-        let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config).interceptor(Marked);
+        let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config).interceptor(self.marked());
         aws_sdk_cloudwatchlogs::Client::from_conf(config.build())
     }
 
     /// A client of CloudFormation.
     #[must_use]
     pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
-        let config = aws_sdk_cloudformation::config::Builder::from(&self.config).interceptor(Marked);
+        let config = aws_sdk_cloudformation::config::Builder::from(&self.config).interceptor(self.marked());
         aws_sdk_cloudformation::Client::from_conf(config.build())
     }
 
     /// A client of CloudTrail.
     #[must_use]
     pub fn cloudtrail(&self) -> aws_sdk_cloudtrail::Client {
-        let config = aws_sdk_cloudtrail::config::Builder::from(&self.config).interceptor(Marked);
+        let config = aws_sdk_cloudtrail::config::Builder::from(&self.config).interceptor(self.marked());
         aws_sdk_cloudtrail::Client::from_conf(config.build())
     }
 
     /// A client of S3.
     #[must_use]
     pub fn s3(&self) -> aws_sdk_s3::Client {
-        let config = aws_sdk_s3::config::Builder::from(&self.config).interceptor(Marked);
+        let config = aws_sdk_s3::config::Builder::from(&self.config).interceptor(self.marked());
         aws_sdk_s3::Client::from_conf(config.build())
     }
 

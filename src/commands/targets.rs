@@ -143,11 +143,7 @@ async fn in_regions(aws: &Aws, regions: &[String]) -> Vec<Way> {
 async fn look_at(aws: &Aws, wanted: &Wanted<'_>, cx: &Context<'_>, progress: &dyn crate::progress::Progress) -> Looked {
     let Wanted { selection, narrowing, fresh, arrivals, .. } = *wanted;
     let found = async {
-        let stack = DeployedStack::find(aws, &cx.stack).await?;
-        if stack.is_none() && cx.global.stack.is_some() {
-            return Err(Error::new(Kind::NotFound, format!("there is no stack {} in {}", cx.stack, aws.target))
-                .hint("leave out --stack to see all log groups without one"));
-        }
+        let stack = DeployedStack::find_if_any(aws, cx).await?;
         let narrowing = Some(narrowing);
         let reading = Reading { narrowing, fresh, arrivals, details: true, ..asking_all(aws, selection, cx) };
         let found = inventory::take(aws, stack.as_ref(), &reading, aws.time(cx.env.now), progress).await?;

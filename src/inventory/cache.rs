@@ -104,9 +104,9 @@ impl Facts {
         self.groups.entry(group.to_owned()).or_default()
     }
 
-    /// Forgets groups.
-    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.groups.retain(|name, _| keep(name));
+    /// Forgets a group.
+    pub fn forget(&mut self, group: &str) {
+        self.groups.remove(group);
     }
 
     /// Forgets everything but the filters.

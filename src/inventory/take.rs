@@ -109,8 +109,9 @@ pub async fn take(
         take.facts.know(read, &mut take.notes);
         groups.retain(|group| !take.is_later(&group.name, until));
     }
+    let mut due = reading.fresh || details::is_due(&take.facts, now);
     if let Some(narrowing) = reading.narrowing.filter(|narrowing| narrowing.is_of_details()) {
-        if reading.fresh || details::is_due(&take.facts, now) {
+        if mem::replace(&mut due, false) {
             let read = details::read(aws, reading.selection, true, now).await?;
             take.facts.know(read, &mut take.notes);
         }
@@ -124,8 +125,7 @@ pub async fn take(
             .hint("leave out some of --matching, --tag, --class, --retention, --made-since and --made-until"));
     }
     // Everything else of the groups takes other calls than their states do.
-    let known = take.facts.details_as_of.is_some_and(|as_of| as_of == now); // A moment ago.
-    let wanted = reading.details && !known && (reading.fresh || details::is_due(&take.facts, now));
+    let wanted = reading.details && due;
     let read =
         async { if wanted { details::read(aws, reading.selection, true, now).await.map(Some) } else { Ok(None) } };
     let (entries, read) = tokio::join!(take.states(groups, policy.as_ref()), read);
@@ -251,7 +251,8 @@ impl Take<'_> {
                 self.notes.push(Note::HistoryUnread(error.one_line()));
             }
         }
-        Ok(Proof { history: Some(history), deliveries })
+        let ours = ours.map(|(name, destination)| (name.to_owned(), destination.to_owned()));
+        Ok(Proof { history: Some(history), deliveries, ours })
     }
 
     /// The last hours that metrics tell everything of.
@@ -342,9 +343,7 @@ impl Take<'_> {
 
     /// Asks what is not proven, and puts everything together. What was found is kept even where that is cut off.
     async fn ask(&mut self, groups: Vec<Group>, proof: &Proof, chains: &Chains<'_>) -> Result<Vec<Entry>, Error> {
-        let ours = self.coverage.as_ref().map(|stack| (stack.filter_name.clone(), stack.forwarder.clone()));
-        let ours = ours.as_ref().map(|(name, destination)| (name.as_str(), destination.as_str()));
-        let evidence = Evidence { history: proof.history.as_ref(), deliveries: proof.deliveries.as_ref(), ours };
+        let evidence = proof.evidence();
         let mut found = Vec::with_capacity(groups.len());
         let mut open = Vec::new();
         for group in groups {
@@ -382,7 +381,7 @@ impl Take<'_> {
             self.progress.step();
             match filters {
                 // A group without an answer has gone, unless its class has none.
-                None if group.class.is_standard() => self.facts.retain(|name| name != group.name),
+                None if group.class.is_standard() => self.facts.forget(&group.name),
                 None => found.push(undecided(group, chain, None, unclear)),
                 Some(Err(error)) => found.push(undecided(group, chain, None, Some(error))),
                 Some(Ok(filters)) => {
@@ -467,6 +466,15 @@ impl Drop for Take<'_> {
 struct Proof {
     history: Option<History>,
     deliveries: Option<Deliveries>,
+    /// Name of our filters, and where they send to.
+    ours: Option<(String, String)>,
+}
+
+impl Proof {
+    fn evidence(&self) -> Evidence<'_> {
+        let ours = self.ours.as_ref().map(|(name, destination)| (name.as_str(), destination.as_str()));
+        Evidence { history: self.history.as_ref(), deliveries: self.deliveries.as_ref(), ours }
+    }
 }
 
 impl History {
