@@ -22,7 +22,11 @@ use crate::{
         Aws, groups, metrics,
         trail::{self, Recording},
     },
-    deploy::{StackSettings, settings::MAX_ENVIRONMENT},
+    deploy::{
+        StackSettings,
+        cost::{Cost, GB},
+        settings::MAX_ENVIRONMENT,
+    },
     domain::DomainError,
     error::Error,
     words::{all, count},
@@ -309,23 +313,10 @@ impl Preflight<'_> {
     }
 }
 
-/// Bytes of a GB, as prices count them.
-const GB: f64 = 1e9;
 /// Below this many GB a day an index may cover a week.
 const FEW: f64 = 10.0;
 /// GB of an index that one primary shard holds well.
 const OF_A_SHARD: f64 = 40.0;
-/// Dollars for a GB of an index and month, on gp3 volumes of OpenSearch Service in us-east-1:
-/// <https://aws.amazon.com/opensearch-service/pricing/>.
-const PRICE_OF_STORAGE: f64 = 0.122;
-/// Dollars for a million invocations, and for a GB of memory and second: <https://aws.amazon.com/lambda/pricing/>.
-const PRICE_OF_INVOCATIONS: f64 = 0.20;
-const PRICE_OF_MEMORY: f64 = 0.000_016_666_7;
-/// What is assumed: invocations and GB-seconds for a GB of logs, and days that an index is kept.
-const INVOCATIONS: f64 = 20_000.0;
-const SECONDS: f64 = 100.0;
-const KEPT: f64 = 30.0;
-
 impl Preflight<'_> {
     /// How much is logged, what kind of index fits that, and what it costs.
     async fn volume(&self, settings: &StackSettings) -> Result<Check, Error> {
@@ -351,15 +342,8 @@ impl Preflight<'_> {
 
 /// A daily volume in words, with its price.
 fn volume(gb: f64, replicas: &str) -> String {
-    let copies = 1.0 + replicas.split_once('-').and_then(|(_, most)| most.parse::<f64>().ok()).unwrap_or(1.0);
-    let storage = gb * KEPT * copies * PRICE_OF_STORAGE;
-    let lambda = gb * 30.0 * (INVOCATIONS / 1e6 * PRICE_OF_INVOCATIONS + SECONDS * PRICE_OF_MEMORY);
-    format!(
-        "{gb:.1} GB a day come in; about ${:.0} a month: ${storage:.0} for {copies} copies of {KEPT} days on the domain \
-         (an index as large as its logs, ${PRICE_OF_STORAGE} a GB), ${lambda:.0} for Lambda (at {INVOCATIONS} invocations and {SECONDS} \
-         GB-seconds for a GB)",
-        storage.round() + lambda.round() // What is shown adds up.
-    )
+    let cost = Cost::of(gb, replicas);
+    format!("{gb:.1} GB a day come in; about ${} a month: {}", cost.dollars(), cost.assumes())
 }
 
 /// Whether a range of copies is one that a domain with standby takes: three in all, or six.

@@ -5,11 +5,15 @@ mod difference;
 mod explained;
 mod forms;
 mod html;
+mod overview;
 mod report;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use logctl_core::{coverage::State, names::LogGroupName};
+use logctl_core::{
+    coverage::{State, short_arn},
+    names::LogGroupName,
+};
 
 use super::{
     asking_all,
@@ -167,9 +171,10 @@ pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     }
     let states: Vec<State> = entries().map(|entry| entry.decision.state).collect();
     let full = found.iter().map(|inventory| may_be_full(inventory, &args.fail_on));
+    let broken = found.iter().map(|inventory| may_be_broken(inventory, &args.fail_on));
     let conditions =
         [fail_on(&states, &args.fail_on), too_many(&states, args.max_missing), arrived(&found, args.arrivals)];
-    Error::worst([targets::check(&looked), page, shown].into_iter().chain(full).chain(conditions))
+    Error::worst([targets::check(&looked), page, shown].into_iter().chain(full).chain(broken).chain(conditions))
 }
 
 fn write(report: &Report<'_>, args: &AuditArgs, ui: &mut Ui) -> Result<(), Error> {
@@ -219,6 +224,19 @@ fn may_be_full(inventory: &Inventory, states: &[State]) -> Result<(), Error> {
     Err(Error::new(Kind::Incomplete, format!("{} may be {}", count(groups, "log group"), State::Full))
         .because("others hold several filters of them, and how many AWS takes is told only by a refusal")
         .hint("logctl backfill tries, and keeps what it learns"))
+}
+
+/// Groups that may be broken, where that is a condition and whether the forwarder is there could not be read.
+fn may_be_broken(inventory: &Inventory, states: &[State]) -> Result<(), Error> {
+    let Some(stack) = inventory.coverage.as_ref().filter(|_| states.contains(&State::Broken)) else { return Ok(()) };
+    let streamed = inventory.groups.iter().filter(|entry| entry.decision.state.delivers()).count();
+    if streamed == 0 || inventory.destinations.contains_key(&stack.forwarder) {
+        return Ok(());
+    }
+    let message = format!("{} may be {}", count(streamed, "log group"), State::Broken);
+    Err(Error::new(Kind::Incomplete, message)
+        .because(format!("whether {} is there could not be read", short_arn(&stack.forwarder)))
+        .hint("allow lambda:ListTags: logctl stack policy reader"))
 }
 
 fn fail_on(found: &[State], states: &[State]) -> Result<(), Error> {

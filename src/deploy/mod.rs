@@ -2,6 +2,7 @@
 
 pub mod artifacts;
 pub mod change_set;
+pub mod cost;
 pub mod operation;
 pub mod settings;
 pub mod stack;

@@ -1,12 +1,16 @@
 //! What an account holds: its log groups, each with its state. What `audit`, `backfill`, `groups` and `teardown` start from.
 
 mod cache;
+mod chains;
+mod deliveries;
+mod destinations;
 mod details;
 mod documents;
 pub mod evidence;
+mod past;
 mod take;
 
-use std::{fmt, ops::Range};
+use std::{collections::BTreeMap, fmt, ops::Range};
 
 use jiff::Timestamp;
 use logctl_core::{
@@ -26,6 +30,9 @@ pub use cache::Cache;
 pub use evidence::Source;
 pub use take::{Reading, take};
 
+/// So few groups are asked without looking for evidence first: that would take as many calls.
+const FEW: usize = 40;
+
 /// An account as it is now.
 #[derive(Debug)]
 pub struct Inventory {
@@ -41,6 +48,8 @@ pub struct Inventory {
     pub account: AccountFacts,
     /// Name of the account policy, or why it could not be read.
     pub policy: Result<Option<String>, Error>,
+    /// Of the functions that groups send to, whether each is there and takes it, as far as that could be read.
+    pub destinations: BTreeMap<String, bool>,
     /// The selected groups by name.
     pub groups: Vec<Entry>,
     /// What may surprise.
@@ -154,6 +163,21 @@ impl fmt::Display for Note {
             Self::VolumeUnread(why) => write!(f, "{why}; how much comes in is not known"),
             Self::CacheUnread(why) => write!(f, "what was known before cannot be read: {why}"),
             Self::CacheUnkept(why) => write!(f, "what is known now cannot be kept for the next time: {why}"),
+        }
+    }
+}
+
+/// What was read, or the note that it is not known. What is not known for want of credentials ends a run.
+fn noted<T>(
+    read: Result<T, Error>,
+    notes: &mut Vec<Note>,
+    note: impl FnOnce(String) -> Note,
+) -> Result<Option<T>, Error> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) => {
+            notes.push(note(error.unless_logged_out()?.one_line()));
+            Ok(None)
         }
     }
 }
@@ -310,6 +334,7 @@ pub(crate) mod examples {
             coverage: Some(stack),
             account,
             policy: Ok(None),
+            destinations: BTreeMap::from([(forwarder.to_owned(), true)]),
             notes: Vec::new(),
         }
     }
@@ -342,6 +367,7 @@ mod tests {
             coverage: None,
             account: AccountFacts::default(),
             policy,
+            destinations: BTreeMap::new(),
             groups,
             notes: Vec::new(),
         }

@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets::NOTHING};
 
 use indicatif::HumanBytes;
 
-use super::{Look, one_line, paint};
+use super::{Look, one_line, paint, wrap::cut};
 use crate::words::grouped;
 
 /// What a cell means to who reads it.
@@ -232,7 +232,11 @@ impl Role {
 impl Above {
     fn drawn(&self, look: &Look) -> String {
         match self {
-            Self::Text(text) => one_line(text).into_owned(),
+            Self::Text(text) => {
+                let text = one_line(text);
+                let lines: Vec<&str> = cut(&text, look.width, look.width).into_iter().map(|line| &text[line]).collect();
+                lines.join("\n")
+            }
             Self::Bar { name, part, whole, unit } => {
                 let width = 30.min(look.width.saturating_sub(40)).max(10);
                 let percent = (part * 100).checked_div(*whole).map_or_else(String::new, |p| format!(" ({p} %)"));

@@ -9,7 +9,7 @@ use strum::{Display, EnumString, VariantNames};
 use crate::{
     commands::group_report::{GroupReport, cell},
     time::rfc3339,
-    ui::{self, Cell, Role},
+    ui::{Cell, Role},
 };
 
 /// Something that is told of a log group.
@@ -57,10 +57,13 @@ impl Column {
     /// The same where there are several accounts or Regions.
     pub const OF_SEVERAL: [Self; 5] = [Self::Account, Self::Region, Self::Name, Self::State, Self::Why];
 
-    /// With its title.
+    /// Where there is no stack.
+    pub const WITHOUT_STACK: [Self; 4] = [Self::Name, Self::State, Self::Volume, Self::Why];
+
+    /// Its title.
     #[must_use]
-    pub const fn titled(self) -> ui::Column {
-        ui::Column::Both(match self {
+    pub const fn title(self) -> &'static str {
+        match self {
             Self::Account => "ACCOUNT",
             Self::Region => "REGION",
             Self::Name => "LOG GROUP",
@@ -75,7 +78,7 @@ impl Column {
             Self::Evidence => "EVIDENCE",
             Self::At => "AT",
             Self::Filters => "FILTERS",
-        })
+        }
     }
 
     /// What it tells of a group.

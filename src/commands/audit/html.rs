@@ -59,6 +59,7 @@ fn page(report: &Report<'_>) -> String {
         page += &bar("Volume", delivers, streamable, &|bytes| format!("{} a day", HumanBytes(bytes)));
     }
     page += &states(report);
+    page += &destinations(report);
     page += &table("Need something", report, |role| matches!(role, Role::Bad | Role::Warning), true);
     page += &table("Need nothing", report, |role| !matches!(role, Role::Bad | Role::Warning), false);
     page
@@ -96,6 +97,40 @@ fn states(report: &Report<'_>) -> String {
         );
     }
     format!("<section><h2>States</h2><table class=\"states\">\n{rows}</table></section>\n")
+}
+
+/// Where events go, and how groups keep them.
+fn destinations(report: &Report<'_>) -> String {
+    let mut rows = String::new();
+    for destination in &report.overview.destinations {
+        let (groups, bytes) = destination.numbers();
+        let there = match destination.exists {
+            Some(false) => "<span class=\"bad\">gone</span>",
+            Some(true) => "",
+            None => "<span class=\"dim\">not looked at</span>",
+        };
+        let _ = writeln!(
+            rows,
+            "<tr><td class=\"name\">{}</td><td class=\"number\">{groups}</td><td class=\"number\">{bytes}</td><td>{there}</td></tr>",
+            xml(destination.name()),
+        );
+    }
+    let mut section = String::new();
+    if !rows.is_empty() {
+        section += &format!(
+            "<section><h2>Streamed to</h2><table>\n<thead><tr><th>Destination</th><th>Log groups</th><th>Volume</th><th></th></tr>             </thead>\n<tbody>\n{rows}</tbody></table></section>\n"
+        );
+    }
+    for line in [report.overview.keeping(), report.overview.cost()].into_iter().flatten() {
+        let _ = writeln!(section, "<p>{}</p>", xml(&sentence(&line)));
+    }
+    section
+}
+
+/// A line as a sentence.
+fn sentence(line: &str) -> String {
+    let mut signs = line.chars();
+    signs.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), signs.as_str()))
 }
 
 /// A time as JSON carries it, to the minute.

@@ -7,7 +7,10 @@ use jiff::Timestamp;
 use logctl_core::{coverage::State, names::StackName};
 use serde::Serialize;
 
-use super::columns::{Column, Sort};
+use super::{
+    columns::{Column, Sort},
+    overview::Overview,
+};
 use crate::{
     commands::{
         group_report::{GroupReport, role, whole},
@@ -16,7 +19,7 @@ use crate::{
     error::Error,
     inventory::{Entry, Inventory, Unread},
     time::rfc3339,
-    ui::{Above, Cell, Grid, Role, Show, Unit},
+    ui::{self, Above, Cell, Grid, Role, Show, Unit},
     words::{count, grouped},
 };
 
@@ -30,6 +33,9 @@ pub struct Report<'a> {
     targets: Vec<Target>,
     /// How many there are of what.
     pub(super) summary: Summary,
+    /// Who streams what to where, and what else strikes.
+    #[serde(flatten)]
+    pub(super) overview: Overview,
     /// The groups, those that want attention first.
     pub groups: Vec<GroupReport<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -41,6 +47,9 @@ pub struct Report<'a> {
     causes: Vec<Cause>,
     #[serde(skip)]
     view: View,
+    /// Whether a working stack is in none of the accounts and Regions.
+    #[serde(skip)]
+    without_stack: bool,
 }
 
 /// What people want to see of it.
@@ -149,11 +158,13 @@ impl<'a> Report<'a> {
             taken_at: rfc3339(taken),
             targets: looked.iter().map(Target::of).collect(),
             summary,
+            overview: Overview::new(looked),
             groups,
             unread: found.iter().flat_map(|inventory| inventory.unread()).collect(),
             taken,
             causes,
             view,
+            without_stack: found.iter().all(|inventory| inventory.coverage.is_none()),
         }
     }
 
@@ -255,14 +266,25 @@ impl Show for Report<'_> {
         if !failed.is_empty() {
             above.push(Above::Rows(failed));
         }
+        if self.without_stack {
+            above.extend(self.overview.lines());
+        }
         let columns = match (self.view.columns.as_slice(), self.targets.len()) {
-            ([], 1) => &Column::USUAL[..],
+            ([], 1) if self.without_stack => &Column::WITHOUT_STACK[..],
+            ([], 1) => &Column::USUAL,
             ([], _) => &Column::OF_SEVERAL,
             (chosen, _) => chosen,
         };
+        // Without a stack nearly all groups are in one state, and their volume says more; programs see the same as ever.
+        let usual = self.without_stack && self.view.columns.is_empty() && self.targets.len() == 1;
+        let titled = |column: &Column| match column {
+            Column::State if usual => ui::Column::Pipe(column.title()),
+            Column::Volume if usual => ui::Column::Terminal(column.title()),
+            column => ui::Column::Both(column.title()),
+        };
         Grid {
             above,
-            columns: columns.iter().map(|column| column.titled()).collect(),
+            columns: columns.iter().map(titled).collect(),
             rows: self.groups.iter().map(|group| columns.iter().map(|column| column.cell(group)).collect()).collect(),
             most: Some(self.shown_to_people()),
         }
@@ -276,7 +298,11 @@ pub(super) mod examples {
 
     /// A report of the example.
     pub(crate) fn report(view: View) -> Report<'static> {
-        let found = inventory();
+        report_of(inventory(), view)
+    }
+
+    /// A report of an inventory.
+    pub(crate) fn report_of(found: Inventory, view: View) -> Report<'static> {
         let looked = Looked { target: found.target.clone(), stack: found.stack.clone(), found: Ok(found) };
         Report::new(vec![looked].leak(), view)
     }
@@ -286,8 +312,47 @@ pub(super) mod examples {
 mod tests {
     use insta::assert_snapshot;
 
-    use super::{examples::report, *};
-    use crate::ui::{Look, three_forms};
+    use super::{
+        examples::{report, report_of},
+        *,
+    };
+    use crate::{
+        inventory::examples::inventory,
+        ui::{Look, three_forms},
+    };
+
+    #[test]
+    fn a_newcomer_sees_who_streams_what_to_where() {
+        let mut found = inventory();
+        (found.coverage, found.stack) = (None, None);
+        for entry in &mut found.groups {
+            entry.decision.state = State::Missing;
+        }
+        let report = report_of(found, View::default());
+        assert_snapshot!(report.grid().terminal(&Look::plain(100)), @r"
+        coverage ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 0 of 7 (0 %)
+        volume   ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 0 B of 12.00 KiB a day (0 %)
+              7  missing  12.00 KiB a day  logctl bootstrap
+
+              3  to logctl-logctl-forwarder                 6.00 KiB a day
+              2  to stream/theirs            not looked at  4.00 KiB a day
+
+        of 6 log groups, 6 keep events forever
+        to stream the 12.00 KiB a day of 7 log groups costs less than $1 a month: $0 for 2 copies of 30
+        days on the domain (an index as large as its logs, $0.122 a GB), $0 for Lambda (at 20000
+        invocations and 100 GB-seconds for a GB)
+
+        LOG GROUP                         A DAY     WHY
+        /aws/lambda/logctl-logctl-domain  2.00 KiB  belongs to a logctl function
+        /conflict                         2.00 KiB  the filter `logctl-logctl` points to stream/theirs
+        /drifted                          2.00 KiB  its filter sends only what matches `ERROR`
+        /missing                          2.00 KiB  no subscription filter
+        /skip/leak                        2.00 KiB  excluded by the rule `/skip/*`, but it is streamed
+        /streamed                         2.00 KiB  by its filter; also to stream/theirs
+        /unread                                     cannot read the filters of /unread: no\nanswer
+        ");
+        assert_eq!(report.grid().pipe().next().unwrap().matches('\t').count(), 2);
+    }
 
     #[test]
     fn the_report() {
@@ -346,6 +411,37 @@ mod tests {
               "streamed": 2048,
               "missing": 2048
             }
+          },
+          "destinations": [
+            {
+              "account": "123456789012",
+              "region": "eu-west-1",
+              "destination": "arn:aws:lambda:eu-west-1:123456789012:function:logctl-logctl-forwarder",
+              "ours": true,
+              "groups": 3,
+              "bytes_per_day": 6144,
+              "exists": true
+            },
+            {
+              "account": "123456789012",
+              "region": "eu-west-1",
+              "destination": "arn:aws:kinesis:eu-west-1:123456789012:stream/theirs",
+              "ours": false,
+              "groups": 2,
+              "bytes_per_day": 4096
+            }
+          ],
+          "keeping": {
+            "groups": 6,
+            "forever": 6,
+            "masked": 0,
+            "protected": 0
+          },
+          "cost": {
+            "groups": 1,
+            "bytes_per_day": 2048,
+            "dollars_a_month": 0,
+            "assumes": "$0 for 2 copies of 30 days on the domain (an index as large as its logs, $0.122 a GB), $0 for Lambda (at 20000 invocations and 100 GB-seconds for a GB)"
           },
           "groups": [
             {

@@ -1,0 +1,102 @@
+//! What metrics and the index say of deliveries, read.
+
+use std::ops::Range;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Arrivals, Entry, Note,
+    documents::{self, Indexed},
+    evidence::{Deliveries, Delivery, LAG, SKEW},
+    noted,
+};
+use crate::{
+    aws::{
+        Aws,
+        metrics::{self, Metric},
+    },
+    deploy::DeployedStack,
+    error::Error,
+};
+
+/// How much the window of deliveries covers: what `ListMetrics` takes for recent.
+const WINDOW: SignedDuration = SignedDuration::from_hours(3);
+/// How long an event may be on its way.
+const LATE: SignedDuration = SignedDuration::from_mins(5);
+/// Seconds of one figure of a metric.
+const PERIOD: u32 = 300;
+
+/// The last hours that metrics tell everything of.
+fn window(now: Timestamp) -> Range<Timestamp> {
+    let end = Timestamp::from_second((now - LAG).as_second() / i64::from(PERIOD) * i64::from(PERIOD));
+    let end = end.unwrap_or(now);
+    end - WINDOW..end
+}
+
+/// What metrics and the index say of the last hours of our filter's groups; `None` where the metrics cannot be read. The index
+/// is asked where there is one.
+///
+/// # Errors
+/// Only where the caller is not logged in.
+pub(super) async fn read(
+    aws: &Aws,
+    stack: Option<&DeployedStack>,
+    ours: &str,
+    now: Timestamp,
+    notes: &mut Vec<Note>,
+) -> Result<Option<Deliveries>, Error> {
+    let window = window(now);
+    let active = metrics::filters(aws, "ForwardedLogEvents", true).await;
+    let Some(active) = noted(active, notes, Note::MetricsUnread)? else { return Ok(None) };
+    let mut deliveries = Deliveries { since: window.start, ..Deliveries::default() };
+    for (group, filter) in active {
+        deliveries.groups.entry(group).or_default().forwarded.insert(filter, 0.0);
+    }
+    let Some(stack) = stack else { return Ok(Some(deliveries)) };
+    let documents = documents::by_group(aws, stack, &window, Indexed::Whenever).await;
+    let Some(documents) = noted(documents, notes, Note::DocumentsUnread)? else { return Ok(Some(deliveries)) };
+    let indexed = |(name, delivery): &(&String, &mut Delivery)| {
+        documents.contains_key(*name) && delivery.forwarded.contains_key(ours)
+    };
+    let mut indexed: Vec<_> = deliveries.groups.iter_mut().filter(indexed).collect();
+    let names: Vec<&str> = indexed.iter().map(|(name, _)| name.as_str()).collect();
+    let asked = names.iter().flat_map(|name| {
+        [Metric::incoming("IncomingLogEvents", name), Metric::of_filter("ForwardedLogEvents", name, ours)]
+    });
+    let sums = metrics::sums(aws, &asked.collect::<Vec<_>>(), PERIOD, &window).await;
+    let sums = noted(sums, notes, Note::MetricsUnread)?.unwrap_or_default();
+    for ((name, delivery), figures) in indexed.iter_mut().zip(sums.chunks(2)) {
+        delivery.incoming = figures[0].iter().sum();
+        delivery.forwarded.insert(ours.to_owned(), figures[1].iter().sum());
+        delivery.documents = documents.get(*name).copied().unwrap_or_default();
+    }
+    Ok(Some(deliveries))
+}
+
+/// Compares what came into the groups that are streamed with what is in the index.
+///
+/// # Errors
+/// Only where the caller is not logged in.
+pub(super) async fn arrivals(
+    aws: &Aws,
+    stack: &DeployedStack,
+    entries: &mut [Entry],
+    now: Timestamp,
+    notes: &mut Vec<Note>,
+) -> Result<(), Error> {
+    let window = window(now);
+    // What is delivered late, or once more, has arrived all the same.
+    let arriving = window.start - SKEW..window.end + LATE;
+    let documents = documents::by_group(aws, stack, &arriving, Indexed::Then).await;
+    let Some(documents) = noted(documents, notes, Note::ArrivalsUnread)? else { return Ok(()) };
+    let mut streamed: Vec<&mut Entry> = entries.iter_mut().filter(|it| it.decision.state.delivers()).collect();
+    let names: Vec<String> = streamed.iter().map(|entry| entry.facts.name.clone()).collect();
+    let metrics: Vec<_> = names.iter().map(|name| Metric::incoming("IncomingLogEvents", name)).collect();
+    let sums = metrics::sums(aws, &metrics, PERIOD, &window).await;
+    let sums = noted(sums, notes, Note::ArrivalsUnread)?.unwrap_or_default();
+    for (entry, sums) in streamed.iter_mut().zip(sums) {
+        let documents = documents.get(&entry.facts.name).copied().unwrap_or_default();
+        entry.arrivals = Some(Box::new(Arrivals::new(&window, sums.iter().sum(), documents)));
+    }
+    Ok(())
+}
