@@ -135,6 +135,20 @@ pub async fn sums(
     period: u32,
     range: &Range<Timestamp>,
 ) -> Result<Vec<Vec<f64>>, Error> {
+    let series = series(aws, metrics, period, range).await?;
+    Ok(series.into_iter().map(|series| series.into_iter().map(|(_, sum)| sum).collect()).collect())
+}
+
+/// The same, with the begin of each period.
+///
+/// # Errors
+/// When they cannot be read.
+pub async fn series(
+    aws: &Aws,
+    metrics: &[Metric<'_>],
+    period: u32,
+    range: &Range<Timestamp>,
+) -> Result<Vec<Vec<(Timestamp, f64)>>, Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Output {
@@ -147,10 +161,12 @@ pub async fn sums(
     struct Figures {
         id: String,
         #[serde(default)]
+        timestamps: Vec<f64>,
+        #[serde(default)]
         values: Vec<f64>,
     }
     const FAILED: &str = "cannot read the metrics of CloudWatch Logs";
-    let mut sums = vec![Vec::new(); metrics.len()];
+    let mut series = vec![Vec::new(); metrics.len()];
     for (part, metrics) in metrics.chunks(METRICS).enumerate() {
         let query = |(at, metric)| json!({"Id": format!("m{at}"), "MetricStat": {"Metric": metric, "Period": period, "Stat": "Sum"}});
         let mut input = json!({
@@ -159,17 +175,18 @@ pub async fn sums(
         });
         loop {
             let page: Output = call(aws, Operation::GetMetricData, "GetMetricData", &input, FAILED).await?;
-            for figures in page.metric_data_results {
-                let at = figures.id.strip_prefix('m').and_then(|at| at.parse::<usize>().ok());
-                if let Some(sums) = at.and_then(|at| sums.get_mut(part * METRICS + at)) {
-                    sums.extend(figures.values);
-                }
+            for Figures { id, timestamps, values } in page.metric_data_results {
+                let at = id.strip_prefix('m').and_then(|at| at.parse::<usize>().ok());
+                let Some(series) = at.and_then(|at| series.get_mut(part * METRICS + at)) else { continue };
+                #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
+                let begin = |seconds: f64| Timestamp::from_second(seconds as i64).unwrap_or_default();
+                series.extend(timestamps.into_iter().map(begin).zip(values));
             }
             let Some(token) = page.next_token.filter(|token| input["NextToken"] != **token) else { break };
             input["NextToken"] = json!(token);
         }
     }
-    Ok(sums)
+    Ok(series)
 }
 
 /// CloudWatch speaks JSON, too:
@@ -192,7 +209,8 @@ mod tests {
     use crate::aws::mocked::Account;
 
     fn figures(values: &[f64]) -> String {
-        json!({"MetricDataResults": [{"Id": "m0", "Values": values}]}).to_string()
+        let timestamps = vec![0; values.len()];
+        json!({"MetricDataResults": [{"Id": "m0", "Timestamps": timestamps, "Values": values}]}).to_string()
     }
 
     #[tokio::test]
@@ -215,10 +233,10 @@ mod tests {
 
     #[tokio::test]
     async fn many_metrics_are_asked_for_in_parts_and_pages() {
-        let first = json!({"MetricDataResults": [{"Id": "m0", "Values": [1.0]}, {"Id": "m499", "Values": [2.0]}],
+        let first = json!({"MetricDataResults": [{"Id": "m0", "Timestamps": [0], "Values": [1.0]}, {"Id": "m499", "Timestamps": [0], "Values": [2.0]}],
             "NextToken": "more"});
-        let second = json!({"MetricDataResults": [{"Id": "m0", "Values": [3.0]}]});
-        let third = json!({"MetricDataResults": [{"Id": "m0", "Values": [4.0]}]});
+        let second = json!({"MetricDataResults": [{"Id": "m0", "Timestamps": [0], "Values": [3.0]}]});
+        let third = json!({"MetricDataResults": [{"Id": "m0", "Timestamps": [0], "Values": [4.0]}]});
         let bodies = [first, second, third].map(|body| body.to_string());
         let answers: Vec<_> = bodies.iter().map(|body| ("GetMetricData", 200, body.as_str())).collect();
         let account = Account::new(&answers).await;

@@ -27,7 +27,7 @@ use crate::{
     context::Context,
     deploy::DeployedStack,
     error::{Error, Kind},
-    inventory::{Entry, Inventory, Reading},
+    inventory::{Depth, Entry, Inventory, Reading},
     ui::{Role, Show as _, Ui},
     words::count,
 };
@@ -143,7 +143,8 @@ pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
         return explain(group, args, cx, ui).await;
     }
     let AuditArgs { selection, narrowing, fresh, rate, .. } = args;
-    let wanted = Wanted { selection, narrowing, fresh: *fresh, arrivals: args.arrivals, rate: rate.calls };
+    let depth = if args.arrivals { Depth::Arrivals } else { Depth::Details };
+    let wanted = Wanted { selection, narrowing, fresh: *fresh, depth, rate: rate.calls };
     let looked = targets::look(&args.targets, &wanted, cx, ui).await?;
     let found: Vec<&Inventory> = looked.iter().filter_map(|looked| looked.found.as_ref().ok()).collect();
     for inventory in &found {
@@ -195,7 +196,7 @@ async fn explain(group: &LogGroupName, args: &AuditArgs, cx: &Context<'_>, ui: &
     let stack = DeployedStack::find_if_any(&aws, cx).await?;
     let glob = group.as_str().parse::<GroupGlob>().map_err(|error| Error::new(Kind::Usage, error.to_string()))?;
     let selection = GroupSelection { globs: vec![glob] };
-    let reading = Reading { details: true, ..asking_all(&aws, &selection, cx) };
+    let reading = Reading { depth: Depth::Details, ..asking_all(&aws, &selection, cx) };
     let inventory = read_account(&aws, stack.as_ref(), &reading, cx, ui).await?;
     let explained = Explained::new(&inventory, stack.as_ref(), group.as_str());
     let shown = explained.map_or(Ok(()), |explained| ui.show(&explained));

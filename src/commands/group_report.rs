@@ -7,7 +7,7 @@ use logctl_core::coverage::{Class, Filter, Stack, State};
 use serde::{Serialize, Serializer};
 
 use crate::{
-    inventory::{Arrivals, Entry, Health, Inventory, Source},
+    inventory::{Arrivals, Entry, Health, Inventory, Rate, Source},
     time::rfc3339,
     ui::{Cell, Role},
     words::grouped,
@@ -38,6 +38,9 @@ pub struct GroupReport<'a> {
     /// What came in, and what is in the index of it, where that was looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrivals: Option<&'a Arrivals>,
+    /// How many events come in, where that was looked at.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<&'a Rate>,
     /// How its state is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
@@ -137,6 +140,7 @@ impl<'a> GroupReport<'a> {
             bytes_per_day: entry.bytes_per_day.map(whole),
             health: entry.health,
             arrivals: entry.arrivals.as_deref(),
+            rate: entry.rate.as_deref(),
             retention_days: entry.details.retention_days,
             masked: entry.details.masked,
             protected: entry.details.protected,

@@ -24,7 +24,7 @@ use self::{
     bootstrap::BootstrapArgs,
     completion::CompletionArgs,
     doctor::DoctorArgs,
-    groups::GroupsArgs,
+    groups::{GroupsArgs, GroupsFormat},
     man::ManArgs,
     printer::Output,
     replay::ReplayArgs,
@@ -39,7 +39,7 @@ use crate::{
     context::Context,
     deploy::DeployedStack,
     error::Error,
-    inventory::{self, Cache, Inventory, Reading},
+    inventory::{self, Cache, Depth, Inventory, Reading},
     ui::Ui,
 };
 
@@ -71,7 +71,7 @@ impl Command {
             Self::Audit(args) => args.output.map(AuditFormat::format),
             Self::Doctor(args) => args.format.output,
             Self::Why(args) => args.format.output,
-            Self::Groups(args) => args.format.output,
+            Self::Groups(args) => args.output.map(GroupsFormat::format),
             Self::Replay(args) => args.format.output,
             Self::Teardown(args) => args.format.output,
             Self::Search(args) => args.printing.output.is_some_and(Output::is_json).then_some(Format::Json),
@@ -109,8 +109,7 @@ fn asking_all<'a>(aws: &Aws, selection: &'a GroupSelection, cx: &'a Context<'_>)
         narrowing: None,
         made_until: None,
         fresh: true,
-        details: false,
-        arrivals: false,
+        depth: Depth::States,
         cache,
         time_zone: &cx.env.time_zone,
     }

@@ -10,7 +10,7 @@ use crate::{
     context::Context,
     deploy::DeployedStack,
     error::{Error, Kind},
-    inventory::{self, Inventory, Reading},
+    inventory::{self, Depth, Inventory, Reading},
     progress::Progress as _,
     ui::Ui,
     words::count,
@@ -35,8 +35,8 @@ pub struct Wanted<'a> {
     pub narrowing: &'a Narrowing,
     /// Whether every group is asked.
     pub fresh: bool,
-    /// Whether what came in is compared with what is in the index.
-    pub arrivals: bool,
+    /// How much of them.
+    pub depth: Depth,
     /// Calls a second of each operation on filters.
     pub rate: f64,
 }
@@ -78,6 +78,7 @@ pub async fn look(targets: &Targets, wanted: &Wanted<'_>, cx: &Context<'_>, ui: 
         match found {
             Ok(inventory) if alone => inventory.notes.iter().for_each(|note| ui.warning(note)),
             Ok(inventory) => inventory.notes.iter().for_each(|note| ui.warning(format_args!("{target}: {note}"))),
+            Err(error) if error.kind == Kind::NotFound => {} // What a glob means may be elsewhere.
             Err(error) => ui.warning(format_args!("{target}: {}", error.one_line())),
         }
     }
@@ -141,11 +142,11 @@ async fn in_regions(aws: &Aws, regions: &[String]) -> Vec<Way> {
 }
 
 async fn look_at(aws: &Aws, wanted: &Wanted<'_>, cx: &Context<'_>, progress: &dyn crate::progress::Progress) -> Looked {
-    let Wanted { selection, narrowing, fresh, arrivals, .. } = *wanted;
+    let Wanted { selection, narrowing, fresh, depth, .. } = *wanted;
     let found = async {
-        let stack = DeployedStack::find_if_any(aws, cx).await?;
+        let stack = if depth == Depth::Names { None } else { DeployedStack::find_if_any(aws, cx).await? };
         let narrowing = Some(narrowing);
-        let reading = Reading { narrowing, fresh, arrivals, details: true, ..asking_all(aws, selection, cx) };
+        let reading = Reading { narrowing, fresh, depth, ..asking_all(aws, selection, cx) };
         let found = inventory::take(aws, stack.as_ref(), &reading, aws.time(cx.env.now), progress).await?;
         Ok((stack.map(|stack| stack.name), found))
     };
@@ -160,10 +161,14 @@ async fn look_at(aws: &Aws, wanted: &Wanted<'_>, cx: &Context<'_>, progress: &dy
 /// # Errors
 /// Incomplete where some have answered, and that of the first where none has.
 pub fn check(looked: &[Looked]) -> Result<(), Error> {
-    let failed: Vec<&Error> = looked.iter().filter_map(|looked| looked.found.as_ref().err()).collect();
+    let mut failed: Vec<&Error> = looked.iter().filter_map(|looked| looked.found.as_ref().err()).collect();
+    let none = failed.len() == looked.len();
+    if !none {
+        failed.retain(|error| error.kind != Kind::NotFound); // What is not here is elsewhere.
+    }
     let unread = looked.iter().filter_map(|looked| looked.found.as_ref().ok()).map(Inventory::check);
     let Some(first) = failed.first() else { return Error::worst(unread) };
-    if failed.len() == looked.len() {
+    if none {
         return Err((*first).clone());
     }
     let message = format!("{} of {} accounts and Regions could not be read", failed.len(), looked.len());

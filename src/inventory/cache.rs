@@ -109,6 +109,12 @@ impl Facts {
         self.groups.remove(group);
     }
 
+    /// Forgets the groups that are gone, and remembers the names of the others.
+    pub fn keep_only<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        let mut before = std::mem::take(&mut self.groups);
+        self.groups = names.map(|name| (name.to_owned(), before.remove(name).unwrap_or_default())).collect();
+    }
+
     /// Forgets everything but the filters.
     pub fn forget_details(&mut self) {
         for fact in self.groups.values_mut() {

@@ -8,6 +8,7 @@ mod details;
 mod documents;
 pub mod evidence;
 mod past;
+mod rates;
 mod take;
 
 use std::{collections::BTreeMap, fmt, ops::Range};
@@ -28,7 +29,8 @@ use crate::{
 
 pub use cache::Cache;
 pub use evidence::Source;
-pub use take::{Reading, take};
+pub use rates::Rate;
+pub use take::{Depth, Reading, take};
 
 /// So few groups are asked without looking for evidence first: that would take as many calls.
 const FEW: usize = 40;
@@ -73,6 +75,8 @@ pub struct Entry {
     pub health: Option<Health>,
     /// Whether what came in is in the index, where that was looked at.
     pub arrivals: Option<Box<Arrivals>>,
+    /// How many events come in, where that was looked at.
+    pub rate: Option<Box<Rate>>,
     /// Its state, why, and what to do.
     pub decision: Decision,
 }
@@ -141,6 +145,8 @@ pub enum Note {
     ArrivalsUnread(String),
     /// How much comes in could not be read.
     VolumeUnread(String),
+    /// How many events come in could not be read.
+    RatesUnread(String),
     /// What was known before cannot be read.
     CacheUnread(String),
     /// What is known now cannot be kept.
@@ -161,6 +167,7 @@ impl fmt::Display for Note {
             Self::DetailsUnread(why) => write!(f, "{why}; how old and large they are is not known"),
             Self::ArrivalsUnread(why) => write!(f, "{why}; whether events arrive is not known"),
             Self::VolumeUnread(why) => write!(f, "{why}; how much comes in is not known"),
+            Self::RatesUnread(why) => write!(f, "{why}; when events came in is not known"),
             Self::CacheUnread(why) => write!(f, "what was known before cannot be read: {why}"),
             Self::CacheUnkept(why) => write!(f, "what is known now cannot be kept for the next time: {why}"),
         }
@@ -193,6 +200,7 @@ impl Entry {
             bytes_per_day: None,
             health: None,
             arrivals: None,
+            rate: None,
             decision: Decision { state: State::Unknown, reason: String::new(), change: None },
         }
     }

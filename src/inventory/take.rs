@@ -1,6 +1,10 @@
 //! Reads an account: what evidence proves is not asked, and the rest one call a group.
 
-use std::{collections::HashSet, mem, pin::pin};
+use std::{
+    collections::{BTreeMap, HashSet},
+    mem,
+    pin::pin,
+};
 
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -13,7 +17,7 @@ use super::{
     chains::Chains,
     deliveries, destinations, details,
     evidence::{Deliveries, Evidence, History, Known, LAG, REACH, SKEW, Source},
-    noted,
+    noted, rates,
 };
 use crate::{
     args::{GroupSelection, Narrowing},
@@ -30,6 +34,21 @@ use crate::{
     words::count,
 };
 
+/// How much is wanted of log groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// Which there are, undecided.
+    Names,
+    /// Their states.
+    States,
+    /// Everything else, too: their age, what they hold, how much comes in.
+    Details,
+    /// And how many events come in, hour by hour.
+    Rates,
+    /// Or whether what came in is in the index.
+    Arrivals,
+}
+
 /// What is read of an account, and how.
 pub struct Reading<'a> {
     /// Which groups.
@@ -40,10 +59,8 @@ pub struct Reading<'a> {
     pub made_until: Option<Timestamp>,
     /// Whether every group is asked, whatever is known of it.
     pub fresh: bool,
-    /// Whether everything else of groups is wanted, too.
-    pub details: bool,
-    /// Whether what came in is compared with what is in the index.
-    pub arrivals: bool,
+    /// How much is wanted of them.
+    pub depth: Depth,
     /// Where facts are kept.
     pub cache: Cache,
     /// Where times without a zone are.
@@ -69,40 +86,20 @@ pub async fn take(
     };
     notes.extend(lost);
     let coverage = stack.and_then(DeployedStack::coverage);
-    let mut take =
-        Take { aws, stack, coverage, reading, now, begun: Instant::now(), progress, facts, kept: false, notes };
+    let begun = Instant::now();
+    let (has_details, kept) = (false, false);
+    let mut take = Take { aws, stack, coverage, reading, now, begun, progress, facts, has_details, kept, notes };
+    let groups = take.list().await?;
+    if reading.depth == Depth::Names {
+        let entries = groups.into_iter().map(|group| undecided(group, None, None, None));
+        return Ok(take.inventory(entries.collect(), AccountFacts::default(), Ok(None), BTreeMap::new()));
+    }
     let policy = policy::read(aws).await;
     let policy_error = policy.as_ref().err().cloned();
-    let policy = noted(policy, &mut take.notes, Note::PolicyUnread)?.flatten();
-    let tags: Vec<_> = reading.narrowing.iter().flat_map(|narrowing| narrowing.tags()).collect();
-    let mut groups = groups::list(aws, &tags, progress).await?;
-    reading.selection.check(groups.iter().map(|group| group.name.as_str()))?;
-    tracing::info!("{} log groups are listed", groups.len());
-    let narrowed = |group: &Group| reading.narrowing.is_none_or(|it| it.takes(&group.name, &group.class.to_string()));
-    groups.retain(|group| reading.selection.takes(&group.name) && narrowed(group));
-    let (name, policy) = policy.unzip();
-    if let Some(until) = reading.made_until {
-        let read = details::read(aws, reading.selection, false, now).await?;
-        take.facts.know(read, &mut take.notes);
-        groups.retain(|group| !take.is_later(&group.name, until));
-    }
-    let mut due = reading.fresh || details::is_due(&take.facts, now);
-    if let Some(narrowing) = reading.narrowing.filter(|narrowing| narrowing.is_of_details()) {
-        if mem::replace(&mut due, false) {
-            let read = details::read(aws, reading.selection, true, now).await?;
-            take.facts.know(read, &mut take.notes);
-        }
-        let bounds = (narrowing.made_since.as_ref(), narrowing.made_until.as_ref());
-        let at = |moment: Option<&Moment>| moment.map(|moment| moment.at(now, reading.time_zone)).transpose();
-        let (since, until) = (at(bounds.0)?, at(bounds.1)?);
-        groups.retain(|group| take.facts.is_such(&group.name, narrowing.retention, since, until));
-    }
-    if groups.is_empty() && reading.narrowing.is_some_and(|narrowing| !narrowing.is_empty()) {
-        return Err(Error::new(Kind::NotFound, "no log group is such")
-            .hint("leave out some of --matching, --tag, --class, --retention, --made-since and --made-until"));
-    }
+    let (name, policy) = noted(policy, &mut take.notes, Note::PolicyUnread)?.flatten().unzip();
+    let due = reading.fresh || details::is_due(&take.facts, now);
     // Everything else of the groups takes other calls than their states do.
-    let wanted = reading.details && due;
+    let wanted = reading.depth >= Depth::Details && due && !take.has_details;
     let read =
         async { if wanted { details::read(aws, reading.selection, true, now).await.map(Some) } else { Ok(None) } };
     let (entries, read) = tokio::join!(take.states(groups, policy.as_ref()), read);
@@ -118,21 +115,13 @@ pub async fn take(
     for entry in &mut entries {
         take.complete(entry, &account);
     }
-    entries.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
-    if let Some(stack) = stack.filter(|_| reading.arrivals) {
+    if let Some(stack) = stack.filter(|_| reading.depth == Depth::Arrivals) {
         deliveries::arrivals(aws, stack, &mut entries, now, &mut take.notes).await?;
     }
-    Ok(Inventory {
-        target: aws.target.clone(),
-        taken_at: now,
-        stack: stack.map(|stack| stack.name.clone()),
-        notes: mem::take(&mut take.notes),
-        groups: entries,
-        coverage: take.coverage.take(),
-        account,
-        policy: policy_error.map_or(Ok(name), Err),
-        destinations,
-    })
+    if reading.depth == Depth::Rates {
+        rates::read(aws, &mut entries, now, &mut take.notes).await?;
+    }
+    Ok(take.inventory(entries, account, policy_error.map_or(Ok(name), Err), destinations))
 }
 
 /// A group before it is decided.
@@ -152,12 +141,73 @@ struct Take<'a> {
     begun: Instant,
     progress: &'a dyn Progress,
     facts: Facts,
+    /// Whether everything else of the groups was read in this run.
+    has_details: bool,
     /// Whether that is kept for the next run.
     kept: bool,
     notes: Vec<Note>,
 }
 
 impl Take<'_> {
+    /// The groups that are meant.
+    async fn list(&mut self) -> Result<Vec<Group>, Error> {
+        let Self { aws, reading, now, .. } = *self;
+        let tags: Vec<_> = reading.narrowing.iter().flat_map(|narrowing| narrowing.tags()).collect();
+        let mut groups = groups::list(aws, &tags, self.progress).await?;
+        if tags.is_empty() {
+            self.facts.keep_only(groups.iter().map(|group| group.name.as_str()));
+        }
+        reading.selection.check(groups.iter().map(|group| group.name.as_str()))?;
+        tracing::info!("{} log groups are listed", groups.len());
+        let narrowed =
+            |group: &Group| reading.narrowing.is_none_or(|it| it.takes(&group.name, &group.class.to_string()));
+        groups.retain(|group| reading.selection.takes(&group.name) && narrowed(group));
+        if let Some(until) = reading.made_until {
+            let read = details::read(aws, reading.selection, false, now).await?;
+            self.facts.know(read, &mut self.notes);
+            groups.retain(|group| !self.is_later(&group.name, until));
+        }
+        if let Some(narrowing) = reading.narrowing.filter(|narrowing| narrowing.is_of_details()) {
+            if reading.fresh || details::is_due(&self.facts, now) {
+                let read = details::read(aws, reading.selection, true, now).await?;
+                self.facts.know(read, &mut self.notes);
+                self.has_details = true;
+            }
+            let bounds = (narrowing.made_since.as_ref(), narrowing.made_until.as_ref());
+            let at = |moment: Option<&Moment>| moment.map(|moment| moment.at(now, reading.time_zone)).transpose();
+            let (since, until) = (at(bounds.0)?, at(bounds.1)?);
+            groups.retain(|group| self.facts.is_such(&group.name, narrowing.retention, since, until));
+        }
+        if groups.is_empty() && reading.narrowing.is_some_and(|narrowing| !narrowing.is_empty()) {
+            return Err(Error::new(Kind::NotFound, "no log group is such")
+                .hint("leave out some of --matching, --tag, --class, --retention, --made-since and --made-until"));
+        }
+        Ok(groups)
+    }
+
+    /// What was found of these groups.
+    fn inventory(
+        mut self,
+        mut groups: Vec<Entry>,
+        account: AccountFacts,
+        policy: Result<Option<String>, Error>,
+        destinations: BTreeMap<String, bool>,
+    ) -> Inventory {
+        self.keep();
+        groups.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
+        Inventory {
+            target: self.aws.target.clone(),
+            taken_at: self.now,
+            stack: self.stack.map(|stack| stack.name.clone()),
+            notes: mem::take(&mut self.notes),
+            groups,
+            coverage: self.coverage.take(),
+            account,
+            policy,
+            destinations,
+        }
+    }
+
     /// Whether a group was made after a time.
     fn is_later(&self, group: &str, until: Timestamp) -> bool {
         self.facts.get(group).and_then(|fact| fact.details.as_ref()?.created).is_some_and(|created| created > until)

@@ -1,7 +1,7 @@
 //! Reports as cells: one grid is drawn for people and written for a pipe.
 
 use anstyle::Style;
-use comfy_table::{ContentArrangement, Table, presets::NOTHING};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets::NOTHING};
 
 use indicatif::HumanBytes;
 
@@ -251,6 +251,11 @@ impl Above {
     }
 }
 
+/// Columns that are as narrow stay whole, where the others keep as much room.
+const NARROW: usize = 17;
+/// Blanks behind each column.
+const GAP: u16 = 2;
+
 fn table(header: Option<Vec<String>>, rows: impl IntoIterator<Item = Vec<String>>, look: &Look) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING);
@@ -260,8 +265,16 @@ fn table(header: Option<Vec<String>>, rows: impl IntoIterator<Item = Vec<String>
         table.set_header(header);
     }
     table.add_rows(rows);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+    let widths = table.column_max_content_widths();
+    let is_narrow = |width: u16| usize::from(width) <= NARROW;
+    let (narrow, wide): (Vec<u16>, Vec<u16>) = widths.iter().partition(|width| is_narrow(**width));
+    let taken: usize = narrow.iter().map(|width| usize::from(width + GAP)).sum();
+    let whole = taken + wide.len() * NARROW <= look.width;
+    for (column, width) in table.column_iter_mut().zip(widths) {
+        column.set_padding((0, GAP));
+        if whole && is_narrow(width) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
@@ -273,6 +286,18 @@ fn bar(part: u64, whole: u64, width: usize, look: &Look) -> String {
     // Something is never shown as nothing, nor a part as the whole.
     let filled = filled.min(width - usize::from(part < whole)).max(usize::from(part > 0)).min(width);
     format!("{}{}", paint(look.good(), "█".repeat(filled)), paint(look.dim(), "░".repeat(width - filled)))
+}
+
+/// Figures as a line of bars, the highest as high as a line; what is nothing is a dot.
+#[must_use]
+pub fn sparkline(figures: &[u64]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = figures.iter().copied().max().unwrap_or_default();
+    let bar = |figure: &u64| {
+        let height = (figure.saturating_mul(BARS.len() as u64)).div_ceil(most.max(1));
+        height.checked_sub(1).and_then(|height| BARS.get(usize::try_from(height).ok()?)).unwrap_or(&'·')
+    };
+    figures.iter().map(bar).collect()
 }
 
 #[cfg(test)]
@@ -315,6 +340,14 @@ mod tests {
             r"| /a\_b\|c | &lt;img src=x> | line\\nbreak \`x\` |",
         ];
         assert_eq!(grid.markdown().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_line_of_bars_shows_what_is_little_and_what_is_nothing() {
+        assert_eq!(sparkline(&[0, 1, 500, 1000, u64::MAX / 16]), "·▁▁▁█");
+        assert_eq!(sparkline(&[8, 4, 1, 0]), "█▄▁·");
+        assert_eq!(sparkline(&[0, 0]), "··");
+        assert_eq!(sparkline(&[]), "");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub use escape::{escaped, one_line, without_colours};
-pub use grid::{Above, Cell, Column, Grid, Role, Unit};
+pub use grid::{Above, Cell, Column, Grid, Role, Unit, sparkline};
 pub use look::{Look, paint};
 pub use progress::Bar;
 pub use typed::Typed;

@@ -37,7 +37,8 @@ pub struct Destination {
     account: String,
     region: String,
     /// Its ARN.
-    destination: String,
+    #[serde(rename = "destination")]
+    arn: String,
     /// Whether a stack of logctl sends there.
     ours: bool,
     /// Groups that send there.
@@ -74,7 +75,7 @@ impl Overview {
     pub fn new(looked: &[Looked]) -> Self {
         let found = || looked.iter().filter_map(|looked| looked.found.as_ref().ok());
         let mut destinations: Vec<Destination> = found().flat_map(destinations).collect();
-        destinations.sort_by(|a, b| b.groups.cmp(&a.groups).then_with(|| a.destination.cmp(&b.destination)));
+        destinations.sort_by(|a, b| b.groups.cmp(&a.groups).then_with(|| a.arn.cmp(&b.arn)));
         let entries = || found().flat_map(|inventory| &inventory.groups);
         Self { destinations, keeping: keeping(entries()), cost: price(entries()) }
     }
@@ -116,7 +117,7 @@ impl Destination {
     /// Its name as a person knows it.
     #[must_use]
     pub fn name(&self) -> &str {
-        short_arn(&self.destination)
+        short_arn(&self.arn)
     }
 
     /// Whether it is there, in words.
@@ -162,7 +163,7 @@ fn destinations(inventory: &Inventory) -> impl Iterator<Item = Destination> {
     sums.into_iter().map(|(destination, (groups, bytes_per_day))| Destination {
         account: inventory.target.account.clone(),
         region: inventory.target.region.clone(),
-        destination: destination.to_owned(),
+        arn: destination.to_owned(),
         ours: inventory.coverage.as_ref().is_some_and(|stack| stack.forwarder == destination),
         groups,
         bytes_per_day,
