@@ -6,13 +6,15 @@ use clap::CommandFactory as _;
 use clap_complete::CompleteEnv;
 use logctl::{
     cli::{self, Cli},
+    commands::completion,
     env::Environment,
     ui::{Look, Typed, Ui},
 };
 
 fn main() -> ExitCode {
-    CompleteEnv::with_factory(Cli::command).var("LOGCTL_COMPLETE").complete(); // Leaves here when the shell asked.
     let environment = Environment::from_process();
+    let asked = || completion::completing(Cli::command(), &environment);
+    CompleteEnv::with_factory(asked).var("LOGCTL_COMPLETE").complete(); // Leaves here when the shell asked.
     environment.drop_empty();
     let cli = Cli::read(&environment);
     let mut ui = Ui::stdio(Look::from_terminal(&cli.global, cli.command.format(), &environment));

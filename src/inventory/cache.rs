@@ -182,6 +182,22 @@ impl Cache {
         Ok(facts)
     }
 
+    /// Names of the log groups of the account and Region that was looked at last; none where there is nothing to read.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        #[derive(Deserialize)]
+        struct Named {
+            groups: HashMap<String, serde::de::IgnoredAny>,
+        }
+        let newest = || {
+            let files = fs::read_dir(self.0.as_ref()?.join("facts")).ok()?.filter_map(Result::ok);
+            files.max_by_key(|file| file.metadata().and_then(|data| data.modified()).ok())
+        };
+        let text = newest().and_then(|file| fs::read(file.path()).ok()).unwrap_or_default();
+        let named = serde_json::from_slice(&text).map(|Named { groups }| groups.into_keys().collect());
+        named.unwrap_or_default()
+    }
+
     /// Keeps how many filters a group may have, since a refusal has told it.
     ///
     /// # Errors
@@ -254,6 +270,10 @@ mod tests {
         let before = facts(&cache);
         cache.save(&target(), &before).unwrap();
         let known = cache.load(&target(), at(100)).unwrap();
+        let mut names = cache.names();
+        names.sort();
+        assert_eq!(names, ["/a", "/b", "/c"]);
+        assert!(Cache::default().names().is_empty());
         for group in ["/a", "/b", "/c", "/d"] {
             assert_eq!(known.filters(group), before.filters(group), "{group}");
         }

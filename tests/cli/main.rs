@@ -300,6 +300,31 @@ fn completions_ask_the_binary() {
 }
 
 #[test]
+fn completions_know_the_log_groups_that_were_there() {
+    let cache = tempfile::tempdir().unwrap();
+    let complete = |words: &[&str]| {
+        let (folder, index) = (cache.path().to_str().unwrap(), (words.len() - 1).to_string());
+        let variables = [
+            ("LOGCTL_CACHE", folder),
+            ("LOGCTL_COMPLETE", "bash"),
+            ("_CLAP_COMPLETE_INDEX", &index),
+            ("_CLAP_IFS", "\n"),
+        ];
+        let arguments: Vec<&str> = ["--"].iter().chain(words).copied().collect();
+        String::from_utf8(logctl(&arguments, &variables).stdout).unwrap()
+    };
+    assert_eq!(complete(&["logctl", "audit", "-g", "/aws"]), "");
+    std::fs::create_dir(cache.path().join("facts")).unwrap();
+    let facts = r#"{"schema":"logctl.facts/v1","groups":{"/aws/b":{},"/aws/a":{"filters":[0,"asked","2026-01-01T00:00:00Z"]},"/ecs":{}}}"#;
+    std::fs::write(cache.path().join("facts/1.eu-west-1.json"), facts).unwrap();
+    assert_eq!(complete(&["logctl", "audit", "-g", "/aws"]), "/aws/a\n/aws/b");
+    assert_eq!(complete(&["logctl", "groups", "--group", "!/e"]), "!/ecs");
+    assert_eq!(complete(&["logctl", "why", "/aws/b"]), "/aws/b");
+    std::fs::write(cache.path().join("facts/1.eu-west-1.json"), "{").unwrap();
+    assert_eq!(complete(&["logctl", "audit", "-g", "/aws"]), "");
+}
+
+#[test]
 fn what_the_readme_shows_is_there() {
     let readme = include_str!("../../README.md");
     let code = |line: &'static str| line.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
