@@ -1,4 +1,5 @@
-"""What a test asks of the sandbox itself, under /_sandbox: calls that were made (quotas.py), and many groups (crowd.py)."""
+"""What a test asks of the sandbox itself, under /_sandbox: calls that were made (quotas.py), many groups (crowd.py), and
+rules of an organization (organization.py)."""
 
 import json
 import os
@@ -7,7 +8,7 @@ from urllib.parse import parse_qs
 from ministack import app
 from ministack.core.responses import set_request_account_id, set_request_region
 
-from . import crowd, quotas
+from . import crowd, organization, quotas
 
 PREFIX = "/_sandbox/"
 
@@ -35,6 +36,8 @@ def answered(method, path, body):
         return quotas.calls(method)
     if path == "groups" and method == "POST":
         return crowd.make(json.loads(body))
+    if path == "centralization" and method == "POST":
+        return organization.set_rules(json.loads(body))
     return None
 
 

@@ -1,7 +1,7 @@
 """Many log groups at once, with a past: what takes hours to come about is there in seconds.
 
     POST /_sandbox/groups
-    {"name": "/app/%05d", "count": 9500, "from": 0, "class": "STANDARD", "tags": {}, "retention": 30, "age": 8640000,
+    {"name": "/app/%05d", "count": 9500, "from": 0, "class": "STANDARD", "tags": {}, "retention": 30, "kms": ARN, "age": 8640000,
      "filters": [{"filterName": ..., "destinationArn": ...}], "put": 86400, "events": 20, "hours": 4}
 
 `age` and `put` are seconds ago; without `put` the event history has nothing of the filters. `events` came in, each hour, in
@@ -26,6 +26,8 @@ def make(given):
         record = logs._log_groups[name]
         record["creationTime"] = int((now - made) * 1000)
         record["retentionInDays"] = given.get("retention")
+        if "kms" in given:
+            record["kmsKeyId"] = given["kms"]
         for filter in given.get("filters", []):
             put = {"logGroupName": name, "filterPattern": "", "distribution": "ByLogStream", **filter}
             put_at = now - given.get("put", made)

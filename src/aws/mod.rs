@@ -1,6 +1,7 @@
 //! AWS: flags become clients, and what the SDK says becomes what users read.
 
 mod admits;
+pub mod centralization;
 mod connect;
 mod errors;
 pub mod filters;

@@ -53,6 +53,9 @@ pub struct GroupReport<'a> {
     /// Bytes that come in on a day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_per_day: Option<u64>,
+    /// The rule that fills it with copies of other accounts' logs, where its name tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copied_by: Option<&'a str>,
     /// Days until its events are deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<i32>,
@@ -141,6 +144,7 @@ impl<'a> GroupReport<'a> {
             health: entry.health,
             arrivals: entry.arrivals.as_deref(),
             rate: entry.rate.as_deref(),
+            copied_by: entry.copied_by.as_deref(),
             retention_days: entry.details.retention_days,
             masked: entry.details.masked,
             protected: entry.details.protected,
@@ -148,12 +152,17 @@ impl<'a> GroupReport<'a> {
     }
 }
 
-/// Why it is in its state, and what of it does not arrive.
+/// Why it is in its state, whose events it holds where they are others', and what of it does not arrive.
 fn reason(entry: &Entry) -> Cow<'_, str> {
-    let reason = entry.decision.reason.as_str();
-    let Some(arrivals) = entry.arrivals.as_ref().filter(|arrivals| arrivals.missing > 0) else { return reason.into() };
-    let (missing, incoming) = (grouped(arrivals.missing), grouped(arrivals.incoming));
-    format!("{reason}; {missing} of {incoming} events of the last hours are not in the index").into()
+    let mut reason = Cow::from(entry.decision.reason.as_str());
+    if let Some(rule) = &entry.copied_by {
+        *reason.to_mut() += &format!("; copies of other accounts, by the centralization rule {rule}");
+    }
+    if let Some(arrivals) = entry.arrivals.as_ref().filter(|arrivals| arrivals.missing > 0) {
+        let (missing, incoming) = (grouped(arrivals.missing), grouped(arrivals.incoming));
+        *reason.to_mut() += &format!("; {missing} of {incoming} events of the last hours are not in the index");
+    }
+    reason
 }
 
 impl GroupReport<'_> {

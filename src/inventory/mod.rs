@@ -21,7 +21,7 @@ use logctl_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    aws::{Target, groups::Details},
+    aws::{Target, centralization::Copies, groups::Details},
     deploy::stack::Status,
     error::{Error, Kind},
     time::rfc3339,
@@ -52,6 +52,8 @@ pub struct Inventory {
     pub policy: Result<Option<String>, Error>,
     /// Of the functions that groups send to, whether each is there and takes it, as far as that could be read.
     pub destinations: BTreeMap<String, bool>,
+    /// The rules whose copies of other accounts' logs come here; `None` where nobody tells this account.
+    pub copies: Option<Vec<Copies>>,
     /// The selected groups by name.
     pub groups: Vec<Entry>,
     /// What may surprise.
@@ -77,6 +79,8 @@ pub struct Entry {
     pub arrivals: Option<Box<Arrivals>>,
     /// How many events come in, where that was looked at.
     pub rate: Option<Box<Rate>>,
+    /// The rule that fills it with copies of other accounts' logs, where its name tells.
+    pub copied_by: Option<Box<str>>,
     /// Its state, why, and what to do.
     pub decision: Decision,
 }
@@ -147,6 +151,8 @@ pub enum Note {
     VolumeUnread(String),
     /// How many events come in could not be read.
     RatesUnread(String),
+    /// A rule copies logs of other accounts into groups of the same names.
+    Copied(String),
     /// What was known before cannot be read.
     CacheUnread(String),
     /// What is known now cannot be kept.
@@ -168,6 +174,11 @@ impl fmt::Display for Note {
             Self::ArrivalsUnread(why) => write!(f, "{why}; whether events arrive is not known"),
             Self::VolumeUnread(why) => write!(f, "{why}; how much comes in is not known"),
             Self::RatesUnread(why) => write!(f, "{why}; when events came in is not known"),
+            Self::Copied(rule) => write!(
+                f,
+                "the centralization rule {rule} copies logs of other accounts into log groups of the same names: their events \
+                 stand here as this account's"
+            ),
             Self::CacheUnread(why) => write!(f, "what was known before cannot be read: {why}"),
             Self::CacheUnkept(why) => write!(f, "what is known now cannot be kept for the next time: {why}"),
         }
@@ -201,6 +212,7 @@ impl Entry {
             health: None,
             arrivals: None,
             rate: None,
+            copied_by: None,
             decision: Decision { state: State::Unknown, reason: String::new(), change: None },
         }
     }
@@ -343,6 +355,7 @@ pub(crate) mod examples {
             account,
             policy: Ok(None),
             destinations: BTreeMap::from([(forwarder.to_owned(), true)]),
+            copies: None,
             notes: Vec::new(),
         }
     }
@@ -376,6 +389,7 @@ mod tests {
             account: AccountFacts::default(),
             policy,
             destinations: BTreeMap::new(),
+            copies: None,
             groups,
             notes: Vec::new(),
         }

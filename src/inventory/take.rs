@@ -23,6 +23,7 @@ use crate::{
     args::{GroupSelection, Narrowing},
     aws::{
         Aws,
+        centralization::{self, Copies},
         filters::{AT_ONCE, FilterCalls},
         groups::{self, Group},
         policy,
@@ -92,7 +93,7 @@ pub async fn take(
     let groups = take.list().await?;
     if reading.depth == Depth::Names {
         let entries = groups.into_iter().map(|group| undecided(group, None, None, None));
-        return Ok(take.inventory(entries.collect(), AccountFacts::default(), Ok(None), BTreeMap::new()));
+        return Ok(take.inventory(entries.collect(), AccountFacts::default(), Ok(None)));
     }
     let policy = policy::read(aws).await;
     let policy_error = policy.as_ref().err().cloned();
@@ -102,7 +103,9 @@ pub async fn take(
     let wanted = reading.depth >= Depth::Details && due && !take.has_details;
     let read =
         async { if wanted { details::read(aws, reading.selection, true, now).await.map(Some) } else { Ok(None) } };
-    let (entries, read) = tokio::join!(take.states(groups, policy.as_ref()), read);
+    // Whose events they are is of interest to who wants to know everything else, too.
+    let copies = async { if reading.depth >= Depth::Details { centralization::read(aws).await } else { None } };
+    let (entries, read, copies) = tokio::join!(take.states(groups, policy.as_ref()), read, copies);
     if let Some(read) = noted(read, &mut take.notes, Note::DetailsUnread)?.flatten() {
         take.facts.know(read, &mut take.notes);
     }
@@ -112,8 +115,12 @@ pub async fn take(
         destinations::read(aws, &entries, policy.as_ref(), take.coverage.as_ref(), &mut take.notes).await?;
     let dead_destinations = destinations.iter().filter(|(_, takes)| !**takes).map(|(arn, _)| arn.clone()).collect();
     let account = AccountFacts { policy, filter_limit: take.facts.filter_limit, dead_destinations };
+    let by_name = |rule: &&Copies| rule.fill("").is_none();
+    take.notes.extend(copies.iter().flatten().filter(by_name).map(|rule| Note::Copied(rule.rule.clone())));
     for entry in &mut entries {
         take.complete(entry, &account);
+        let rule = copies.iter().flatten().find(|rule| rule.fill(&entry.facts.name) == Some(true));
+        entry.copied_by = rule.map(|rule| rule.rule.as_str().into());
     }
     if let Some(stack) = stack.filter(|_| reading.depth == Depth::Arrivals) {
         deliveries::arrivals(aws, stack, &mut entries, now, &mut take.notes).await?;
@@ -121,7 +128,8 @@ pub async fn take(
     if reading.depth == Depth::Rates {
         rates::read(aws, &mut entries, now, &mut take.notes).await?;
     }
-    Ok(take.inventory(entries, account, policy_error.map_or(Ok(name), Err), destinations))
+    let policy = policy_error.map_or(Ok(name), Err);
+    Ok(Inventory { destinations, copies, ..take.inventory(entries, account, policy) })
 }
 
 /// A group before it is decided.
@@ -191,7 +199,6 @@ impl Take<'_> {
         mut groups: Vec<Entry>,
         account: AccountFacts,
         policy: Result<Option<String>, Error>,
-        destinations: BTreeMap<String, bool>,
     ) -> Inventory {
         self.keep();
         groups.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
@@ -204,7 +211,8 @@ impl Take<'_> {
             coverage: self.coverage.take(),
             account,
             policy,
-            destinations,
+            destinations: BTreeMap::new(),
+            copies: None,
         }
     }
 

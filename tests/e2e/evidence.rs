@@ -181,6 +181,28 @@ fn without_documents_the_history_proves() {
     crowd.forget();
 }
 
+/// A group that is deleted while it reads is not there, and nothing is unknown for it.
+#[test]
+fn what_is_deleted_meanwhile_is_not_there() {
+    let crowd = Crowd::new(Sandbox::up(None));
+    crowd.make("/app/%05d", 100, &json!({"filters": crowd.ours()}));
+    let run = std::thread::scope(|scope| {
+        let audit = scope.spawn(|| crowd.sandbox.logctl("audit -o json --rate 20 --all").ok());
+        std::thread::sleep(Duration::from_millis(1_500));
+        for group in (0..100).step_by(2) {
+            let input = json!({"logGroupName": format!("/app/{group:05}")});
+            crowd.sandbox.json_call("logs", "Logs_20140328.DeleteLogGroup", &input);
+        }
+        audit.join().unwrap()
+    });
+    let told = told(&run);
+    let streamed = told.iter().find(|(what, _)| what.starts_with("streamed")).map_or(0, |(_, number)| *number);
+    assert!((50..100).contains(&streamed), "{told:?}: {}", run.stderr);
+    assert_eq!(told.len(), 2, "own and streamed: {told:?}");
+    let run = crowd.sandbox.logctl("audit -o json").ok();
+    assert_eq!(run.json()["summary"]["total"], 53);
+}
+
 /// A small account is asked, and waits for nothing where AWS takes a burst; where it does not, little is refused.
 #[test]
 fn thirty_one_groups_take_no_more_calls_than_that() {
@@ -302,7 +324,22 @@ fn every_kind_of_group_is_in_its_state() {
     for class in ["INFREQUENT_ACCESS", "DELIVERY", "ESSENTIALS"] {
         make(&json!({"name": format!("/class/{class}"), "count": 1, "class": class}));
     }
-    let report = sandbox.logctl("audit -o json").ok().json();
+    make(
+        &json!({"name": "/encrypted", "count": 1, "filters": [ours()], "kms": "arn:aws:kms:us-east-1:000000000000:key/k"}),
+    );
+    // Copies of other accounts' events are named where the rule tells how their groups are.
+    let copies = "/central/111122223333/us-east-1//app";
+    make(&json!({"name": copies, "count": 1}));
+    let to = |pattern: &str| json!({"Region": "us-east-1", "Account": "000000000000", "DestinationLogsConfiguration": {"LogGroupNameConfiguration": {"LogGroupNamePattern": pattern}}});
+    let rule =
+        |name: &str, pattern: &str| json!({"RuleName": name, "CentralizationRule": {"Destination": to(pattern)}});
+    let rules = json!([
+        rule("all", "/central/${source.accountId}/${source.region}/${source.logGroup}"),
+        rule("same", "${source.logGroup}"),
+    ]);
+    drop(sandbox.signed("logs", Method::POST, "/_sandbox/centralization", rules.to_string()));
+    let run = sandbox.logctl("audit -o json").ok().says("the centralization rule same copies logs of other accounts");
+    let report = run.json();
     let group = |name: &str| {
         let groups = report["groups"].as_array().unwrap();
         groups.iter().find(|group| group["name"] == name).unwrap_or_else(|| panic!("{name} is not there"))
@@ -317,6 +354,14 @@ fn every_kind_of_group_is_in_its_state() {
         assert_eq!((&told["state"], &told["class"]), (&json!("unsupported"), &json!(class)), "{told}");
     }
     assert_eq!(group("/aws/lambda/logctl-logctl-domain")["state"], "own");
+    assert_eq!(group("/encrypted")["state"], "streamed");
+    let told = group(copies);
+    assert_eq!((&told["state"], &told["copied_by"]), (&json!("missing"), &json!("all")), "{told}");
+    assert!(
+        report["groups"].as_array().unwrap().iter().all(|told| told["name"] == copies || told["copied_by"].is_null())
+    );
+    let explained = sandbox.logctl(&format!("audit --explain {copies}")).ok();
+    explained.prints("of other accounts' logs, by the centralization rule all");
 
     // A policy of others streams all but what it leaves out; one of ours streams what no filter does.
     let policy = |destination: &str, except: &str| {

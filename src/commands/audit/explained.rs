@@ -64,6 +64,15 @@ impl<'a> Explained<'a> {
         } else {
             fact("stack", stack.map_or("there is none", |_| "it forwards nothing").to_owned());
         }
+        let copies = match (&entry.copied_by, &inventory.copies) {
+            (Some(rule), _) => format!("of other accounts' logs, by the centralization rule {rule}"),
+            (None, None) => "not known: only an organization's administrator is told of its rules".to_owned(),
+            (None, Some(rules)) if rules.iter().any(|rule| rule.fill(name).is_none()) => {
+                "may be among its events: a centralization rule names them as what they are copied from".to_owned()
+            }
+            (None, Some(_)) => "none: no centralization rule fills it".to_owned(),
+        };
+        fact("copies", copies);
         let limit = inventory.account.filter_limit;
         fact(
             "limit",
@@ -156,6 +165,7 @@ mod tests {
         policy    none
         rules     let it through
         wanted    a filter to arn:aws:lambda:eu-west-1:123456789012:function:logctl-logctl-forwarder
+        copies    not known: only an organization's administrator is told of its rules
         limit     nobody has told how many filters a group may have
         evidence  asked, as of 1970-01-01T00:00:00.000Z
         volume    2.00 KiB a day

@@ -80,6 +80,8 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
                 "cloudtrail:LookupEvents",
                 "cloudwatch:GetMetricData",
                 "cloudwatch:ListMetrics",
+                "observabilityadmin:ListCentralizationRulesForOrganization",
+                "observabilityadmin:GetCentralizationRuleForOrganization",
             ],
             "*", // These actions know no resource of ours.
         ),
@@ -111,8 +113,7 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
         allow("SeeDomain", &["es:DescribeDomain"], &domain),
         allow("Search", &["es:ESHttpGet"], format!("{domain}/*")),
         allow("Ask", &["es:ESHttpPost"], format!("{domain}/*/_search")),
-        allow("ListLetters", &["s3:ListBucket"], &letters),
-        allow("ReadLetters", &["s3:GetObject"], format!("{letters}/*")),
+        allow("Letters", &["s3:ListBucket", "s3:GetObject"], [letters.clone(), format!("{letters}/*")]),
     ];
     let Some(settings) = settings else { return statements };
     if settings.auth == AuthMode::Basic {
@@ -267,8 +268,11 @@ fn deployer(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
             [names.target.arn("sqs", &format!("{stack}-RuleDeadLetters-*")), names.ours("sqs", "")],
         ),
         allow("OwnLogGroups", &["logs:*"], names.ours("logs", "log-group:/aws/lambda/")),
-        allow("Alarms", &["cloudwatch:*"], names.ours("cloudwatch", "alarm:")),
-        allow("Dashboard", &["cloudwatch:*"], names.global("cloudwatch", &format!("dashboard/logctl-{stack}-*"))),
+        allow(
+            "Alarms",
+            &["cloudwatch:*"],
+            [names.ours("cloudwatch", "alarm:"), names.global("cloudwatch", &format!("dashboard/logctl-{stack}-*"))],
+        ),
     ];
     statements.extend(more);
     statements

@@ -356,6 +356,23 @@ impl AwsClient {
         serde_json::from_slice(&answer.body).map_err(|cause| AwsError::Response { service, cause })
     }
 
+    /// Calls an operation of a service that speaks REST, by the path that it has for the operation.
+    ///
+    /// # Errors
+    /// When it fails; nothing is retried here.
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        service: &'static str,
+        path: &str,
+        input: &impl Serialize,
+    ) -> Result<T, AwsError> {
+        let request = Request::post(format!("{}{path}", self.url(service)))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(serde_json::to_vec(input).map_err(|error| AwsError::Request(error.to_string()))?.into());
+        let answer = self.send(service, request).await?;
+        serde_json::from_slice(&answer.body).map_err(|cause| AwsError::Response { service, cause })
+    }
+
     /// Calls an operation of a service that speaks the JSON protocol; `target` names both.
     ///
     /// # Errors
