@@ -1,6 +1,7 @@
 //! What became of a plan.
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::{Plan, Step, StepOutcome};
 use crate::{
@@ -49,6 +50,9 @@ pub struct Outcome {
     pub full: Vec<String>,
     /// Steps that failed, each with its reason.
     pub failed: Vec<Failed>,
+    /// The same steps, and when each was done.
+    #[serde(skip)]
+    pub changed: Vec<(Step, Instant)>,
     /// Whether Ctrl-C ended it early.
     #[serde(skip)]
     pub interrupted: bool,
@@ -65,7 +69,10 @@ impl Outcome {
     /// Adds what became of a step.
     pub fn add(&mut self, step: &Step, outcome: StepOutcome) {
         match outcome {
-            StepOutcome::Done => self.done += 1,
+            StepOutcome::Done => {
+                self.done += 1;
+                self.changed.push((step.clone(), Instant::now()));
+            }
             StepOutcome::Gone => self.gone.push(step.group.clone()),
             StepOutcome::Full => self.full.push(step.group.clone()),
             StepOutcome::Failed(error) => self.failed.push(Failed {

@@ -4,7 +4,9 @@
 
 mod report;
 
+use jiff::SignedDuration;
 use logctl_core::coverage::State;
+use tokio::time::Instant;
 
 use super::{asking_all, read_account};
 use crate::{
@@ -51,6 +53,7 @@ pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
     let aws = Aws::connect(cx).await?.with_rate(args.rate.calls).with_alias().await;
     let stack = DeployedStack::find_working(&aws, &cx.stack).await?;
     let reading = asking_all(&aws, &args.selection, cx);
+    let begun = Instant::now();
     let inventory = read_account(&aws, Some(&stack), &reading, cx, ui).await?;
     if let Err(error) = &inventory.policy {
         return Err(error.clone()); // What the policy streams would be subscribed a second time.
@@ -80,8 +83,15 @@ pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
     let filters =
         |group: &String| inventory.groups.iter().find(|entry| entry.facts.name == *group)?.facts.filters.as_deref();
     let limit = outcome.full.iter().filter_map(filters).map(<[_]>::len).min();
-    if let Some(Err(why)) = limit.map(|limit| reading.cache.learn_limit(&aws.target, aws.time(cx.env.now), limit)) {
-        ui.warning(format_args!("what was learned of full log groups cannot be kept: {why}"));
+    let kept = reading.cache.update(&aws.target, aws.time(cx.env.now), |facts| {
+        facts.filter_limit = limit.or(facts.filter_limit);
+        for (step, at) in &outcome.changed {
+            let since = SignedDuration::try_from(at.duration_since(begun)).unwrap_or_default();
+            facts.change(&step.group, &step.change, forwarder, inventory.taken_at + since);
+        }
+    });
+    if let Err(why) = kept {
+        ui.warning(format_args!("what was done and learned cannot be kept for the next audit: {why}"));
     }
     let shown = ui.show(&outcome);
     ui.status(outcome.closing_line());

@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use logctl_core::coverage::{Filter, Filters};
+use logctl_core::coverage::{Change, Filter, Filters};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
@@ -91,6 +91,22 @@ impl Facts {
         }
         self.of(group).filters = Some((number, known.source, known.as_of));
         Known { value: self.lists[number].clone(), ..*known }
+    }
+
+    /// Takes in what was done to a group whose filters are known; a filter that was put sends everything to `destination`.
+    pub fn change(&mut self, group: &str, change: &Change, destination: &str, at: Timestamp) {
+        let Some(known) = self.filters(group) else { return };
+        let mut filters = known.value.to_vec();
+        match change {
+            Change::Put { filter } => {
+                filters.retain(|other| other.name != *filter);
+                let distribution = Some(Filter::DISTRIBUTION.to_owned());
+                let (name, destination) = (filter.clone(), destination.to_owned());
+                filters.push(Filter { name, destination, distribution, ..Filter::default() });
+            }
+            Change::Delete { filters: names } => filters.retain(|other| !names.contains(&other.name)),
+        }
+        self.learn(group, &Known { value: filters.into(), source: Source::Cache, as_of: at });
     }
 
     /// Everything else that is known of a group.
@@ -198,13 +214,14 @@ impl Cache {
         named.unwrap_or_default()
     }
 
-    /// Keeps how many filters a group may have, since a refusal has told it.
+    /// Keeps what somebody has learned by doing something.
     ///
     /// # Errors
     /// Where it cannot be read or written.
-    pub fn learn_limit(&self, target: &Target, now: Timestamp, limit: usize) -> Result<(), String> {
-        let facts = self.load(target, now)?;
-        self.save(target, &Facts { filter_limit: Some(limit), ..facts })
+    pub fn update(&self, target: &Target, now: Timestamp, learn: impl FnOnce(&mut Facts)) -> Result<(), String> {
+        let mut facts = self.load(target, now)?;
+        learn(&mut facts);
+        self.save(target, &facts)
     }
 
     /// Keeps what is known, whole or not at all.
@@ -284,6 +301,29 @@ mod tests {
         assert!(cache.load(&target(), at(30)).unwrap().filters("/a").is_none());
         let text = fs::read_to_string(cache.file(&target()).unwrap()).unwrap();
         assert_eq!(text.matches("\"destinationArn\"").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn what_was_done_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(Some(folder.path()));
+        cache.save(&target(), &facts(&cache)).unwrap();
+        let put = Change::Put { filter: "ours".to_owned() };
+        let delete = Change::Delete { filters: vec!["ours".to_owned()] };
+        let learned = cache.update(&target(), at(200), |facts| {
+            facts.change("/a", &delete, "d", at(150));
+            facts.change("/c", &put, "here", at(160));
+            facts.change("/unknown", &put, "here", at(160));
+        });
+        assert_eq!(learned, Ok(()));
+        let known = cache.load(&target(), at(200)).unwrap();
+        let filters = |group| known.filters(group).map(|known| (known.value.len(), known.as_of));
+        assert_eq!(filters("/a"), Some((0, at(150))));
+        assert_eq!(filters("/b"), Some((1, at(100))));
+        assert_eq!(filters("/c"), Some((1, at(160))));
+        assert_eq!(filters("/unknown"), None);
+        let [put] = &*known.filters("/c").unwrap().value else { panic!("one") };
+        assert!(put.sends_everything() && put.destination == "here");
     }
 
     #[test]

@@ -181,6 +181,19 @@ fn without_documents_the_history_proves() {
     crowd.forget();
 }
 
+/// What backfill did is known before the event history tells it.
+#[test]
+fn what_backfill_did_is_known_at_once() {
+    let crowd = Crowd::new(Sandbox::up_with(&[("SANDBOX_HISTORY_LAG", "900"), ("SANDBOX_METRICS_LAG", "180")]));
+    crowd.make("/app/%05d", 100, &json!({"events": 2}));
+    let drifted = json!([{"filterName": "logctl-logctl", "destinationArn": crowd.forwarder, "filterPattern": "ERROR"}]);
+    crowd.make("/drifted/%05d", 20, &json!({"filters": drifted, "events": 2, "put": DAY}));
+    crowd.sandbox.run(&["backfill", "--yes"], &[("LOGCTL_CACHE", &crowd.cache)]).ok();
+    let (run, calls) = crowd.audit("");
+    assert_eq!(told(&run), counts([("own cache", 3), ("streamed cache", 120)]), "{}", run.stderr);
+    assert!(calls.values().sum::<u64>() <= 10, "{calls:?}");
+}
+
 /// A group that is deleted while it reads is not there, and nothing is unknown for it.
 #[test]
 fn what_is_deleted_meanwhile_is_not_there() {
@@ -218,21 +231,31 @@ fn thirty_one_groups_take_no_more_calls_than_that() {
     }
 }
 
-/// Audits of as many groups, at the pace of the quotas, with metrics and a history as late as AWS's: what they took.
-pub(super) fn at_scale(groups: usize) -> String {
-    let (deliver, most) = (groups / 20 * 19, u64::try_from(groups / 10_000 * 700).unwrap());
+/// Audits of as many groups, at the pace of the quotas, with metrics and a history as late as AWS's: what they took. Either the
+/// index has their documents, or the history has who subscribed them.
+pub(super) fn at_scale(groups: usize, indexed: bool) -> String {
+    let per_10_000: u64 = if indexed { 700 } else { 900 };
+    let (deliver, most) = (groups / 20 * 19, groups as u64 / 10_000 * per_10_000);
     let switches = [("SANDBOX_QUOTAS", "1"), ("SANDBOX_METRICS_LAG", "180"), ("SANDBOX_HISTORY_LAG", "900")];
     let crowd = Crowd::new(Sandbox::up_with(&switches));
-    crowd.make("/app/%05d", deliver, &json!({"filters": crowd.ours(), "events": 2}));
+    let mut delivering = json!({"filters": crowd.ours(), "events": 2});
+    if !indexed {
+        delivering["put"] = json!(20 * DAY);
+    }
+    crowd.make("/app/%05d", deliver, &delivering);
     crowd.make("/new/%05d", groups - deliver - 3, &json!({"events": 2}));
-    crowd.index(|group| format!("/app/{group:05}"), deliver, 5);
-    let mut figures = format!("{groups} groups of which 95 % deliver:");
-    for (which, most) in [("first", most), ("second", most * 60 / 700)] {
+    if indexed {
+        crowd.index(|group| format!("/app/{group:05}"), deliver, 5);
+    }
+    let by = if indexed { "" } else { ", and none is in the index" };
+    let mut figures = format!("{groups} groups of which 95 % deliver{by}:");
+    for (which, most) in [("first", most), ("second", most * 60 / per_10_000)] {
         let begun = Instant::now();
         let (run, calls) = crowd.audit_in_time("");
         let all: u64 = calls.values().sum();
         let took = begun.elapsed().as_secs_f64();
-        assert_eq!(told(&run).values().sum::<u64>(), groups as u64);
+        let streamed: u64 = told(&run).iter().filter(|(what, _)| what.starts_with("streamed")).map(|(_, n)| n).sum();
+        assert_eq!((run.json()["summary"]["total"].as_u64(), streamed), (Some(groups as u64), deliver as u64));
         assert!(all <= most, "{which}: {all} calls: {calls:?}");
         figures += &format!(" {which} audit {all} calls that prove states, {took:.1} s;");
     }

@@ -42,7 +42,14 @@ fn permissions() {
 #[test]
 #[ignore = "make test-long PART=audit"]
 fn audit() {
-    report(&[10_000, 50_000].map(super::evidence::at_scale).join(" "));
+    report(&[10_000, 50_000].map(|groups| super::evidence::at_scale(groups, true)).join(" "));
+}
+
+/// The same without an index that could be asked: the event history has to tell who subscribed the groups.
+#[test]
+#[ignore = "make test-long PART=history"]
+fn history() {
+    report(&super::evidence::at_scale(10_000, false));
 }
 
 /// A thousand random strings.
