@@ -124,7 +124,7 @@ async fn read_account(
     ui: &mut Ui,
 ) -> Result<Inventory, Error> {
     let progress = ui.progress("reading log groups", None);
-    let inventory = inventory::take(aws, stack, reading, aws.time(cx.env.now), &progress).await?;
+    let inventory = Box::pin(inventory::take(aws, stack, reading, aws.time(cx.env.now), &progress)).await?;
     drop(progress);
     for note in &inventory.notes {
         ui.warning(note);

@@ -147,7 +147,8 @@ async fn look_at(aws: &Aws, wanted: &Wanted<'_>, cx: &Context<'_>, progress: &dy
         let stack = if depth == Depth::Names { None } else { DeployedStack::find_if_any(aws, cx).await? };
         let narrowing = Some(narrowing);
         let reading = Reading { narrowing, fresh, depth, ..asking_all(aws, selection, cx) };
-        let found = inventory::take(aws, stack.as_ref(), &reading, aws.time(cx.env.now), progress).await?;
+        let take = inventory::take(aws, stack.as_ref(), &reading, aws.time(cx.env.now), progress);
+        let found = Box::pin(take).await?;
         Ok((stack.map(|stack| stack.name), found))
     };
     match found.await {

@@ -203,6 +203,7 @@ impl Cache {
     pub fn names(&self) -> Vec<String> {
         #[derive(Deserialize)]
         struct Named {
+            #[expect(clippy::zero_sized_map_values, reason = "values that are there, and passed over")]
             groups: HashMap<String, serde::de::IgnoredAny>,
         }
         let newest = || {
