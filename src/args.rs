@@ -1,6 +1,6 @@
 //! What can be typed, where several commands share it. Types only: the commands say what they do.
 
-use std::{ffi::OsStr, marker::PhantomData, str::FromStr};
+use std::{collections::BTreeSet, ffi::OsStr, fmt, marker::PhantomData, str::FromStr};
 
 use clap::{
     Arg, Command, ValueEnum,
@@ -164,10 +164,25 @@ fn account_id(text: &str) -> Result<String, String> {
     if id { Ok(text.to_owned()) } else { Err("an account has twelve digits".to_owned()) }
 }
 
+fn region(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_region = match parts.as_slice() {
+        ["all"] => true,
+        [words @ .., number] => words.len() >= 2 && words.iter().all(is_word) && number.parse::<u8>().is_ok(),
+        [] => false,
+    };
+    if is_region {
+        Ok(text.to_owned())
+    } else {
+        Err("a Region looks like eu-west-1; all stands for every one".to_owned())
+    }
+}
+
 /// How fast filters are read and changed.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Rate {
-    /// Make at most this many filter calls a second; the quota of an account and Region is 5
+    /// Make this many filter calls a second once the first 40 are made; the quota of an account and Region is 5
     #[arg(long = "rate", value_name = "CALLS", env = "LOGCTL_RATE", default_value_t = 4.9, hide_env_values = true)]
     #[arg(value_parser = positive)]
     pub calls: f64,
@@ -185,6 +200,12 @@ pub struct GroupGlob {
     pub glob: Glob,
     /// Whether matches are left out.
     pub excludes: bool,
+}
+
+impl fmt::Display for GroupGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.excludes { "!" } else { "" }, self.glob)
+    }
 }
 
 impl FromStr for GroupGlob {
@@ -213,14 +234,22 @@ impl GroupSelection {
         (all || any(false)) && !any(true)
     }
 
+    /// The globs that match none of `names`.
+    pub fn idle<'a, 's>(
+        &'s self,
+        names: impl Iterator<Item = &'a str> + Clone + 's,
+    ) -> impl Iterator<Item = &'s Glob> + 's {
+        let is_idle = move |glob: &&GroupGlob| !names.clone().any(|name| glob.glob.matches(name));
+        self.globs.iter().filter(is_idle).map(|glob| &glob.glob)
+    }
+
     /// Checks that each glob matches one of `names`: one that matches none is a slip of the pen, and what follows from it
     /// would look like an answer.
     ///
     /// # Errors
     /// Not found, with the nearest name.
     pub fn check<'a>(&self, names: impl Iterator<Item = &'a str> + Clone) -> Result<(), Error> {
-        let idle = self.globs.iter().find(|glob| !names.clone().any(|name| glob.glob.matches(name)));
-        let Some(GroupGlob { glob, .. }) = idle else {
+        let Some(glob) = self.idle(names.clone()).next() else {
             if self.globs.is_empty() || names.clone().any(|name| self.takes(name)) {
                 return Ok(());
             }
@@ -238,7 +267,7 @@ impl GroupSelection {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Targets {
     /// Look at these Regions, or at `all` that the account has enabled
-    #[arg(long, value_name = "REGION", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "REGION", value_delimiter = ',', value_parser = region)]
     pub regions: Vec<String>,
     /// Look at these accounts, with the role of --role in each
     #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = account_id, requires = "role")]
@@ -301,6 +330,38 @@ impl Narrowing {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.expression.is_none() && self.tags.is_empty() && self.class.is_none() && !self.is_of_details()
+    }
+
+    /// The options that were typed.
+    fn typed(&self) -> Vec<&'static str> {
+        let options = [
+            (self.expression.is_some(), "--matching"),
+            (!self.tags.is_empty(), "--tag"),
+            (self.class.is_some(), "--class"),
+            (self.retention.is_some(), "--retention"),
+            (self.made_since.is_some(), "--made-since"),
+            (self.made_until.is_some(), "--made-until"),
+        ];
+        options.into_iter().filter(|(typed, _)| *typed).map(|(_, name)| name).collect()
+    }
+
+    /// Checks that some groups were such, of those that are of these classes.
+    ///
+    /// # Errors
+    /// Not found, with the options that leave all out.
+    pub fn check_any(&self, groups: usize, classes: &BTreeSet<String>) -> Result<(), Error> {
+        if groups > 0 || self.is_empty() {
+            return Ok(());
+        }
+        let error = Error::new(Kind::NotFound, format!("no log group is such: {}", self.typed().join(", ")));
+        let of_none = |class: &&String| !classes.iter().any(|other| other.eq_ignore_ascii_case(class));
+        Err(match self.class.as_ref().filter(of_none) {
+            Some(_) if !classes.is_empty() => {
+                let classes: Vec<&str> = classes.iter().map(String::as_str).collect();
+                error.hint(format!("the classes that there are: {}", classes.join(", ")))
+            }
+            _ => error,
+        })
     }
 
     /// Whether more of a group must be known than its listing tells.

@@ -45,4 +45,4 @@ def _events(name, given, now):
         metrics.add("IncomingLogEvents", {"LogGroupName": name}, count, at)
         metrics.add("IncomingBytes", {"LogGroupName": name}, count * BYTES, at)
         for filter in given.get("filters", []):
-            metrics.of_filter("ForwardedLogEvents", name, filter["filterName"], count, at)
+            metrics.of_filter("ForwardedLogEvents", name, filter["filterName"], filter["destinationArn"], count, at)

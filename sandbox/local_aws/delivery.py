@@ -166,9 +166,9 @@ def deliver(group, stream, events):
             }
             data = base64.b64encode(gzip.compress(json.dumps(payload).encode())).decode()
             if invoke_asynchronously(destination, {"awslogs": {"data": data}}):
-                metrics.of_filter("ForwardedLogEvents", group, name, len(selected))
+                metrics.of_filter("ForwardedLogEvents", group, name, destination, len(selected))
             else:
-                metrics.of_filter("DeliveryErrors", group, name, len(selected))
+                metrics.of_filter("DeliveryErrors", group, name, destination, len(selected))
 
 
 def invoke_asynchronously(arn, event):

@@ -38,8 +38,10 @@ def incoming(group, events):
         add("IncomingBytes", dimensions, size)
 
 
-def of_filter(metric, group, name, count, at=None):
-    add(metric, {"LogGroupName": group, "DestinationType": "Lambda", "FilterName": name}, count, at)
+def of_filter(metric, group, name, destination, count, at=None):
+    kinds = {"kinesis": "Kinesis Data Stream", "firehose": "Kinesis Firehose"}
+    kind = kinds.get(destination.split(":")[2], "Lambda")
+    add(metric, {"LogGroupName": group, "DestinationType": kind, "FilterName": name}, count, at)
 
 
 def add(metric, dimensions, value, at=None):

@@ -4,15 +4,17 @@
 use std::time::Duration;
 
 use regex::Regex;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::Aws;
+use super::{Aws, Tokens};
+use crate::error::{Error, Kind};
 
 /// How long it is waited for: only an organization's management account and its delegated administrator are told, and where
 /// there is no way to the service at all, nothing shall wait for it.
 const TIMEOUT: Duration = Duration::from_secs(3);
 const SERVICE: &str = "observabilityadmin";
+const FAILED: &str = "cannot read the organization's centralization rules";
 /// How copies are named where the rule does not say.
 const USUAL: &str = "${source.logGroup}";
 
@@ -72,42 +74,50 @@ struct Summary {
     rule_name: String,
     created_region: Option<String>,
     destination_account_id: Option<String>,
-    destination_region: Option<String>,
 }
 
-/// The rules whose copies come here; `None` where nobody tells this account.
-pub async fn read(aws: &Aws) -> Option<Vec<Copies>> {
-    let read = async {
-        let (client, path) = (aws.signed().await.ok()?, "ListCentralizationRulesForOrganization");
-        let (mut rules, mut input) = (Vec::new(), json!({"AllRegions": true}));
-        loop {
-            let page: Page = client.post(SERVICE, path, &input).await.ok()?;
-            for rule in page.centralization_rule_summaries {
-                let here = (Some(&aws.target.account), Some(&aws.target.region));
-                if (rule.destination_account_id.as_ref(), rule.destination_region.as_ref()) == here {
-                    rules.push(details(aws, rule).await?);
-                }
+/// The rules whose copies come here; `None` where the organization does not tell this account.
+///
+/// # Errors
+/// Where that could not be read.
+pub async fn read(aws: &Aws) -> Result<Option<Vec<Copies>>, Error> {
+    match tokio::time::timeout(TIMEOUT, rules(aws)).await {
+        Ok(Err(error)) if error.kind == Kind::Denied => Ok(None),
+        Ok(rules) => rules.map(Some),
+        Err(_) => Err(Error::failed(FAILED).because("there was no answer in time")),
+    }
+}
+
+async fn rules(aws: &Aws) -> Result<Vec<Copies>, Error> {
+    let (mut found, mut input, mut tokens) = (Vec::new(), json!({"AllRegions": true}), Tokens::default());
+    loop {
+        let page: Page = asked(aws, "ListCentralizationRulesForOrganization", &input).await?;
+        for rule in page.centralization_rule_summaries {
+            if rule.destination_account_id.as_ref() == Some(&aws.target.account) {
+                found.extend(details(aws, rule).await?);
             }
-            let Some(token) = page.next_token.filter(|token| input["NextToken"] != **token) else { break };
-            input["NextToken"] = json!(token);
         }
-        Some(rules)
-    };
-    tokio::time::timeout(TIMEOUT, read).await.ok().flatten()
+        let Some(token) = tokens.next(page.next_token, FAILED)? else { return Ok(found) };
+        input["NextToken"] = json!(token);
+    }
 }
 
-/// A rule answers in the Region where it was made.
-async fn details(aws: &Aws, rule: Summary) -> Option<Copies> {
+/// A rule, where its copies or their backup come into this Region. It answers in the Region where it was made.
+async fn details(aws: &Aws, rule: Summary) -> Result<Option<Copies>, Error> {
     let elsewhere = rule.created_region.filter(|region| *region != aws.target.region);
-    let client = match elsewhere {
-        Some(region) => aws.in_region(&region).signed().await.ok()?,
-        None => aws.signed().await.ok()?,
-    };
-    let (path, input) = ("GetCentralizationRuleForOrganization", json!({"RuleIdentifier": rule.rule_name}));
-    let found: Value = client.post(SERVICE, path, &input).await.ok()?;
-    let logs = &found["CentralizationRule"]["Destination"]["DestinationLogsConfiguration"];
+    let there = elsewhere.map(|region| aws.in_region(&region));
+    let input = json!({"RuleIdentifier": rule.rule_name});
+    let found: Value = asked(there.as_ref().unwrap_or(aws), "GetCentralizationRuleForOrganization", &input).await?;
+    let destination = &found["CentralizationRule"]["Destination"];
+    let logs = &destination["DestinationLogsConfiguration"];
+    let regions = [&destination["Region"], &logs["BackupConfiguration"]["Region"]];
     let pattern = logs["LogGroupNameConfiguration"]["LogGroupNamePattern"].as_str().unwrap_or(USUAL);
-    Some(Copies::new(rule.rule_name, pattern))
+    Ok(regions.contains(&&json!(aws.target.region)).then(|| Copies::new(rule.rule_name, pattern)))
+}
+
+async fn asked<T: DeserializeOwned>(aws: &Aws, path: &str, input: &Value) -> Result<T, Error> {
+    let client = aws.signed().await?;
+    client.post(SERVICE, path, input).await.map_err(|error| aws.explain_signed(FAILED, &error))
 }
 
 #[cfg(test)]

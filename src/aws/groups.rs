@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use logctl_core::coverage::Class;
 use serde::{Deserialize, Serialize};
 
-use super::{Aws, Operation};
+use super::{Aws, Operation, Tokens};
 use crate::{
     error::{Error, Kind},
     progress::Progress,
@@ -60,7 +60,7 @@ pub async fn list(aws: &Aws, tags: &[(&str, Option<&str>)], progress: &dyn Progr
     let tags = tags.map_err(|error| Error::new(Kind::Usage, "a tag has a key").because(error))?;
     let tags = Some(tags).filter(|tags| !tags.is_empty());
     let client = aws.logs();
-    let mut groups = Vec::new();
+    let (mut groups, mut tokens) = (Vec::new(), Tokens::default());
     let mut token: Option<String> = None;
     loop {
         let call = || {
@@ -85,8 +85,7 @@ pub async fn list(aws: &Aws, tags: &[(&str, Option<&str>)], progress: &dyn Progr
         for _ in page.log_groups() {
             progress.step();
         }
-        let next = following(aws, token.as_ref(), page.next_token)?;
-        token = next;
+        token = tokens.next(page.next_token, &unread(aws))?;
         if token.is_none() {
             return Ok(groups);
         }
@@ -95,15 +94,14 @@ pub async fn list(aws: &Aws, tags: &[(&str, Option<&str>)], progress: &dyn Progr
 
 /// The same by the older operation, which whoever was given rights long ago has, and which gives fewer at once.
 async fn list_slowly(aws: &Aws, progress: &dyn Progress) -> Result<Vec<Group>, Error> {
-    let (mut groups, mut token) = (Vec::new(), None);
+    let (mut groups, mut token, mut tokens) = (Vec::new(), None, Tokens::default());
     loop {
         let (page, next) = page(aws, None, token.clone()).await?;
         for _ in &page {
             progress.step();
         }
         groups.extend(page.into_iter().map(|(group, _)| group));
-        let next = following(aws, token.as_ref(), next)?;
-        token = next;
+        token = tokens.next(next, &unread(aws))?;
         if token.is_none() {
             return Ok(groups);
         }
@@ -116,13 +114,11 @@ async fn list_slowly(aws: &Aws, progress: &dyn Progress) -> Result<Vec<Group>, E
 /// When the groups cannot be listed.
 pub async fn details(aws: &Aws, prefix: &str) -> Result<HashMap<String, Details>, Error> {
     let prefix = Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty());
-    let mut details = HashMap::new();
-    let mut token = None;
+    let (mut details, mut token, mut tokens) = (HashMap::new(), None, Tokens::default());
     loop {
         let (page, next) = page(aws, prefix.clone(), token.clone()).await?;
         details.extend(page.into_iter().map(|(group, details)| (group.name, details)));
-        let next = following(aws, token.as_ref(), next)?;
-        token = next;
+        token = tokens.next(next, &unread(aws))?;
         if token.is_none() {
             return Ok(details);
         }
@@ -146,14 +142,6 @@ pub async fn newest_event(aws: &Aws, group: &str) -> Result<Option<Timestamp>, E
 
 fn unread(aws: &Aws) -> String {
     format!("cannot read log groups in {}", aws.target.region)
-}
-
-/// The token of the page that follows. One that comes twice would go on for ever, and half a list is none.
-fn following(aws: &Aws, token: Option<&String>, next: Option<String>) -> Result<Option<String>, Error> {
-    if next.is_some() && next.as_ref() == token {
-        return Err(Error::failed(unread(aws)).because("AWS gives the same page again and again; half a list is none"));
-    }
-    Ok(next)
 }
 
 /// Reads the first page of the groups whose names begin so, and whether these are all.

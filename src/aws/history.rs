@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use logctl_core::coverage::Filter;
 use serde::Deserialize;
 
-use super::{Aws, Operation};
+use super::{Aws, Operation, Tokens};
 use crate::error::Error;
 
 /// The calls that change which filters a group has.
@@ -75,6 +75,7 @@ pub struct Pages<'a> {
     until: Option<Timestamp>,
     /// Where the next page begins; `None` behind the last one.
     next: Option<Next>,
+    tokens: Tokens,
 }
 
 enum Next {
@@ -96,7 +97,7 @@ impl<'a> Pages<'a> {
     pub fn new(aws: &'a Aws, deed: Deed, since: Timestamp, before: Option<Timestamp>) -> Self {
         // The end is part of what AWS gives, and told to the second.
         let until = before.map(|before| before - SignedDuration::from_secs(1));
-        Self { aws, client: aws.cloudtrail(), deed, since, until, next: Some(Next::First) }
+        Self { aws, client: aws.cloudtrail(), deed, since, until, next: Some(Next::First), tokens: Tokens::default() }
     }
 
     /// The next page; `None` where there is none.
@@ -120,20 +121,17 @@ impl<'a> Pages<'a> {
         };
         let page = self.aws.limited(Operation::LookupEvents, call).await;
         let page = page.map_err(|error| self.aws.explain(FAILED, &error))?;
-        if page.next_token.is_some() && page.next_token == token {
-            return Err(Error::failed(FAILED).because("AWS gives the same page again and again"));
-        }
         let read = |event: &Event| event.cloud_trail_event().and_then(|text| serde_json::from_str::<Record>(text).ok());
         let records: Option<Vec<Record>> = page.events().iter().map(read).collect();
         let records = records.ok_or_else(|| Error::failed(FAILED).because("an event of it cannot be understood"))?;
-        self.next = page.next_token.map(Next::At);
+        self.next = self.tokens.next(page.next_token, FAILED)?.map(Next::At);
         let oldest = records.iter().map(|record| record.event_time).min();
         let calls = records.into_iter().filter(|record| record.error_code.is_none());
         Ok(Some(Page { calls: calls.filter_map(|record| call_of(self.deed, record)).collect(), oldest }))
     }
 }
 
-/// What was called; `None` where the event does not name a group, since then it was none of this account.
+/// What was called; `None` where the event names no group: a group of another account, by its ARN.
 fn call_of(deed: Deed, record: Record) -> Option<Call> {
     let parameters = record.request_parameters?;
     let text = |name: &str| Some(parameters.get(name)?.as_str()?.to_owned());

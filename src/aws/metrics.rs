@@ -6,7 +6,7 @@ use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{Aws, Operation};
+use super::{Aws, Operation, Tokens};
 use crate::error::Error;
 
 const NAMESPACE: &str = "AWS/Logs";
@@ -98,7 +98,7 @@ pub async fn filters(aws: &Aws, metric: &str, recent: bool) -> Result<Vec<(Strin
         dimensions: Vec<Dimension<'static>>,
     }
     const FAILED: &str = "cannot list the metrics of deliveries";
-    let (mut found, mut token) = (Vec::new(), None::<String>);
+    let (mut found, mut token, mut tokens) = (Vec::new(), None::<String>, Tokens::default());
     loop {
         let mut input = json!({
             "Namespace": NAMESPACE, "MetricName": metric,
@@ -115,10 +115,7 @@ pub async fn filters(aws: &Aws, metric: &str, recent: bool) -> Result<Vec<(Strin
             let value = |name| metric.dimensions.iter().find(|it| it.name == name).map(|it| it.value.to_string());
             Some((value("LogGroupName")?, value("FilterName")?))
         }));
-        if page.next_token.is_some() && page.next_token == token {
-            return Err(Error::failed(FAILED).because("AWS gives the same page again and again"));
-        }
-        token = page.next_token;
+        token = tokens.next(page.next_token, FAILED)?;
         if token.is_none() {
             return Ok(found);
         }
@@ -160,6 +157,7 @@ pub async fn series(
     #[serde(rename_all = "PascalCase")]
     struct Figures {
         id: String,
+        status_code: Option<String>,
         #[serde(default)]
         timestamps: Vec<f64>,
         #[serde(default)]
@@ -173,17 +171,26 @@ pub async fn series(
             "MetricDataQueries": metrics.iter().enumerate().map(query).collect::<Vec<_>>(),
             "StartTime": range.start.as_second(), "EndTime": range.end.as_second(),
         });
+        let (mut tokens, mut complete) = (Tokens::default(), vec![false; metrics.len()]);
         loop {
             let page: Output = call(aws, Operation::GetMetricData, "GetMetricData", &input, FAILED).await?;
-            for Figures { id, timestamps, values } in page.metric_data_results {
+            for Figures { id, status_code, timestamps, values } in page.metric_data_results {
                 let at = id.strip_prefix('m').and_then(|at| at.parse::<usize>().ok());
-                let Some(series) = at.and_then(|at| series.get_mut(part * METRICS + at)) else { continue };
+                let Some(at) = at.filter(|at| *at < complete.len()) else { continue };
+                complete[at] = status_code.as_deref() == Some("Complete");
+                let series = &mut series[part * METRICS + at];
                 #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
                 let begin = |seconds: f64| Timestamp::from_second(seconds as i64).unwrap_or_default();
                 series.extend(timestamps.into_iter().map(begin).zip(values));
             }
-            let Some(token) = page.next_token.filter(|token| input["NextToken"] != **token) else { break };
+            let Some(token) = tokens.next(page.next_token, FAILED)? else { break };
             input["NextToken"] = json!(token);
+        }
+        // What lacks a part looks like less.
+        let lacking = complete.iter().filter(|complete| !**complete).count();
+        if lacking > 0 {
+            let because = format!("AWS tells {lacking} of {} metrics in part or not at all", complete.len());
+            return Err(Error::failed(FAILED).because(because));
         }
     }
     Ok(series)
@@ -210,7 +217,7 @@ mod tests {
 
     fn figures(values: &[f64]) -> String {
         let timestamps = vec![0; values.len()];
-        json!({"MetricDataResults": [{"Id": "m0", "Timestamps": timestamps, "Values": values}]}).to_string()
+        json!({"MetricDataResults": [{"Id": "m0", "StatusCode": "Complete", "Timestamps": timestamps, "Values": values}]}).to_string()
     }
 
     #[tokio::test]
@@ -233,18 +240,33 @@ mod tests {
 
     #[tokio::test]
     async fn many_metrics_are_asked_for_in_parts_and_pages() {
-        let first = json!({"MetricDataResults": [{"Id": "m0", "Timestamps": [0], "Values": [1.0]}, {"Id": "m499", "Timestamps": [0], "Values": [2.0]}],
-            "NextToken": "more"});
-        let second = json!({"MetricDataResults": [{"Id": "m0", "Timestamps": [0], "Values": [3.0]}]});
-        let third = json!({"MetricDataResults": [{"Id": "m0", "Timestamps": [0], "Values": [4.0]}]});
+        let result = |at: usize, status: &str, value: f64| json!({"Id": format!("m{at}"), "StatusCode": status, "Timestamps": [0], "Values": [value]});
+        let first = |status| {
+            (0..METRICS).map(|at| result(at, if at == 0 { status } else { "Complete" }, 1.0)).collect::<Vec<_>>()
+        };
+        let first = json!({"MetricDataResults": first("PartialData"), "NextToken": "more"});
+        let second = json!({"MetricDataResults": [result(0, "Complete", 3.0)]});
+        let third = json!({"MetricDataResults": [result(0, "Complete", 4.0)]});
         let bodies = [first, second, third].map(|body| body.to_string());
         let answers: Vec<_> = bodies.iter().map(|body| ("GetMetricData", 200, body.as_str())).collect();
         let account = Account::new(&answers).await;
         let metrics = vec![Metric::incoming("IncomingBytes", "/a"); METRICS + 1];
         let range = Timestamp::UNIX_EPOCH..Timestamp::UNIX_EPOCH;
         let sums = sums(&account.aws().await, &metrics, 60, &range).await.unwrap();
-        assert_eq!((&sums[0], &sums[499], &sums[500]), (&vec![1.0, 3.0], &vec![2.0], &vec![4.0]));
+        assert_eq!((&sums[0], &sums[499], &sums[500]), (&vec![1.0, 3.0], &vec![1.0], &vec![4.0]));
         assert_eq!(account.asked().await.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn half_of_the_figures_are_none() {
+        let range = Timestamp::UNIX_EPOCH..Timestamp::UNIX_EPOCH;
+        for results in [json!([]), json!([{"Id": "m0", "StatusCode": "InternalError", "Timestamps": [], "Values": []}])]
+        {
+            let body = json!({"MetricDataResults": results}).to_string();
+            let account = Account::new(&[("GetMetricData", 200, &body)]).await;
+            let read = sums(&account.aws().await, &[Metric::incoming("IncomingBytes", "/a")], 60, &range).await;
+            assert!(read.unwrap_err().one_line().contains("tells 1 of 1 metrics in part or not at all"));
+        }
     }
 
     #[tokio::test]

@@ -25,6 +25,7 @@ use aws_config::{Region, SdkConfig, sts::AssumeRoleProvider};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::error::ErrorMetadata;
 use jiff::{SignedDuration, Timestamp};
 use logctl_core::partition::Partition;
 use logctl_sink::aws::{AwsError, Hosts, xml::texts};
@@ -67,6 +68,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { account, alias, region, .. } = self;
         match alias {
+            _ if region.is_empty() => write!(f, "account {account}"),
             Some(alias) => write!(f, "account {account} ({alias}), {region}"),
             None => write!(f, "account {account}, {region}"),
         }
@@ -237,8 +239,10 @@ impl Aws {
         let credentials = SharedCredentialsProvider::new(provider);
         let failed = format!("cannot take the role {role} in account {account}");
         if let Err(error) = credentials.provide_credentials().await {
-            let causes = iter::successors(Some(&error as &dyn StdError), |error| <dyn StdError>::source(*error));
-            return Err(causes.fold(Error::new(Kind::Denied, failed), Error::because));
+            let mut causes = iter::successors(Some(&error as &dyn StdError), |error| <dyn StdError>::source(*error));
+            let said = causes.find_map(|cause| cause.downcast_ref::<ErrorMetadata>()?.message().map(str::to_owned));
+            let hint = format!("look at the role's name, and whether its trust policy admits {}", self.caller);
+            return Err(Error::new(Kind::Denied, failed).because(said.unwrap_or_else(|| error.to_string())).hint(hint));
         }
         let config = self.config.clone().into_builder().credentials_provider(credentials).build();
         let target = Target { account: account.to_owned(), alias: None, ..self.target.clone() };
@@ -412,5 +416,25 @@ impl Aws {
 
     fn asking(&self) -> Asking<'_> {
         Asking { login: &self.login, hosts: &self.hosts, region: &self.target.region }
+    }
+}
+
+/// The tokens of pages that follow one another: one that comes again would go on for ever.
+#[derive(Debug, Default)]
+pub struct Tokens(std::collections::HashSet<String>);
+
+impl Tokens {
+    /// The token of the next page; `None` behind the last one.
+    ///
+    /// # Errors
+    /// Where it was given before.
+    pub fn next(&mut self, token: Option<String>, failed: &str) -> Result<Option<String>, Error> {
+        let token = token.filter(|token| !token.is_empty());
+        match &token {
+            Some(again) if !self.0.insert(again.clone()) => {
+                Err(Error::failed(failed).because("AWS gives the same page again and again"))
+            }
+            _ => Ok(token),
+        }
     }
 }

@@ -116,6 +116,9 @@ pub struct Clock {
     told: Arc<AtomicI64>,
 }
 
+/// Seconds by which no machine is behind AWS, nor ahead of it: 60 years, since some clocks begin in 1970.
+const MOST_BEHIND: i64 = 60 * 366 * 86_400;
+
 impl Clock {
     /// By how many seconds this machine is behind AWS.
     #[must_use]
@@ -132,7 +135,10 @@ impl Clock {
     pub(super) fn hear(&self, date: &str) {
         let Ok(told) = httpdate::parse_http_date(date) else { return };
         let seconds = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |it| it.as_secs());
-        self.told.store(seconds(told).cast_signed() - seconds(SystemTime::now()).cast_signed(), Ordering::Relaxed);
+        let behind = seconds(told).cast_signed() - seconds(SystemTime::now()).cast_signed();
+        if behind.abs() <= MOST_BEHIND {
+            self.told.store(behind, Ordering::Relaxed);
+        }
     }
 
     /// Takes AWS's time, where it is too far from what was believed. Tells whether it was.

@@ -32,6 +32,7 @@ use crate::{
     words::count,
 };
 
+pub use columns::kept;
 use columns::{Column, Sort};
 use difference::Earlier;
 use explained::Explained;
@@ -71,16 +72,21 @@ pub struct AuditArgs {
     #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
     pub sort: Option<Sort>,
     /// Say what decides the state of one group
-    #[arg(long, value_name = "GROUP", conflicts_with_all = ["globs", "state", "fail_on", "max_missing", "diff", "html"])]
+    #[arg(long, value_name = "GROUP", conflicts_with_all = [
+        "globs", "state", "fail_on", "max_missing", "diff", "html", "all", "columns", "sort", "arrivals", "regions", "accounts",
+        "expression", "tags", "class", "retention", "made_since", "made_until",
+    ])]
     pub explain: Option<LogGroupName>,
     /// Exit with 8 when a group is in one of these states
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = named::<State>())]
     pub fail_on: Vec<State>,
     /// Exit with 8 when more groups than this are missing
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub max_missing: Option<usize>,
     /// Show what has changed since an earlier audit, as -o json has written it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "state", "columns", "sort", "expression", "tags", "class", "retention", "made_since", "made_until",
+    ])]
     pub diff: Option<PathBuf>,
     /// Write the report as one page to this file, too
     #[arg(long, value_name = "FILE")]
@@ -138,6 +144,7 @@ impl AuditFormat {
 /// # Errors
 /// Unmet where a group is in a state of `--fail-on`; incomplete where one could not be read.
 pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
+    check(args)?;
     let earlier = args.diff.as_deref().map(Earlier::read).transpose()?;
     if let Some(group) = &args.explain {
         return explain(group, args, cx, ui).await;
@@ -147,16 +154,23 @@ pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     let wanted = Wanted { selection, narrowing, fresh: *fresh, depth, rate: rate.calls };
     let looked = targets::look(&args.targets, &wanted, cx, ui).await?;
     let found: Vec<&Inventory> = looked.iter().filter_map(|looked| looked.found.as_ref().ok()).collect();
-    for inventory in &found {
-        refuse_what_needs_a_stack(&args.fail_on, inventory)?;
-    }
-    let view =
-        View { states: args.state.clone(), all: args.all, columns: args.columns.clone(), sort: args.sort.clone() };
-    let report = Report::new(&looked, view);
+    let view = View {
+        states: args.state.clone(),
+        all: args.all,
+        columns: args.columns.clone(),
+        sort: args.sort.clone(),
+        globs: selection.globs.iter().map(ToString::to_string).collect(),
+        narrowed: !narrowing.is_empty(),
+    };
+    let report = Report::new(&looked, view, cx.env.now);
     let page = args.html.as_deref().map_or(Ok(()), |path| html::write(&report, path));
     let shown = if let Some(earlier) = earlier {
-        let difference = earlier.until(&report);
-        let shown = ui.show(&difference);
+        let difference = earlier.until(&report, selection);
+        let shown = match args.output {
+            Some(AuditFormat::Csv) => ui.csv(&difference.grid()),
+            Some(AuditFormat::Markdown) => difference.grid().markdown().try_for_each(|line| ui.line(&line)),
+            _ => ui.show(&difference),
+        };
         ui.status(difference.closing_line());
         shown
     } else {
@@ -165,24 +179,42 @@ pub async fn run(args: &AuditArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
         shown
     };
     let entries = || found.iter().flat_map(|inventory| &inventory.groups);
-    if found.iter().all(|inventory| inventory.stack.is_none()) {
-        ui.hint(format_args!("there is no stack {} yet; deploy it with: logctl bootstrap", cx.stack));
-    } else if entries().any(|entry| entry.decision.change.is_some()) {
-        ui.hint("put the rest right with: logctl backfill");
+    let without: Vec<String> = found.iter().filter(|it| it.stack.is_none()).map(|it| it.target.to_string()).collect();
+    match (looked.as_slice(), without.as_slice()) {
+        ([_], [_]) if args.targets.regions.is_empty() && args.targets.accounts.is_empty() => {
+            ui.hint(format_args!("there is no stack {} yet; deploy it with: logctl bootstrap", cx.stack));
+        }
+        (_, [first, rest @ ..]) => {
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            ui.hint(format_args!(
+                "there is no stack {} in {first}{more}: deploy it there with bootstrap --region",
+                cx.stack
+            ));
+        }
+        _ if entries().any(|entry| entry.decision.change.is_some()) => {
+            ui.hint("put the rest right with: logctl backfill");
+        }
+        _ => {}
     }
     let states: Vec<State> = entries().map(|entry| entry.decision.state).collect();
+    let lacking = found.iter().map(|inventory| needs_a_stack(args, inventory));
     let full = found.iter().map(|inventory| may_be_full(inventory, &args.fail_on));
     let broken = found.iter().map(|inventory| may_be_broken(inventory, &args.fail_on));
     let conditions =
         [fail_on(&states, &args.fail_on), too_many(&states, args.max_missing), arrived(&found, args.arrivals)];
-    Error::worst([targets::check(&looked), page, shown].into_iter().chain(full).chain(broken).chain(conditions))
+    Error::worst(
+        [targets::check(&looked), page, shown].into_iter().chain(lacking).chain(full).chain(broken).chain(conditions),
+    )
 }
 
 fn write(report: &Report<'_>, args: &AuditArgs, ui: &mut Ui) -> Result<(), Error> {
     let needs_something = |state| matches!(role(state), Role::Bad | Role::Warning);
     let fails = |state| if args.fail_on.is_empty() { needs_something(state) } else { args.fail_on.contains(&state) };
     match args.output {
-        Some(AuditFormat::Jsonl) => report.groups.iter().try_for_each(|group| ui.record(group)),
+        Some(AuditFormat::Jsonl) => {
+            report.failed().try_for_each(|target| ui.record(target))?;
+            report.groups.iter().try_for_each(|group| ui.record(group))
+        }
         Some(AuditFormat::Csv) => ui.csv(&report.grid()),
         Some(AuditFormat::Markdown) => report.grid().markdown().try_for_each(|line| ui.line(&line)),
         Some(AuditFormat::Junit) => ui.line(&forms::junit(report, fails)),
@@ -199,19 +231,49 @@ async fn explain(group: &LogGroupName, args: &AuditArgs, cx: &Context<'_>, ui: &
     let reading = Reading { depth: Depth::Details, ..asking_all(&aws, &selection, cx) };
     let inventory = read_account(&aws, stack.as_ref(), &reading, cx, ui).await?;
     let explained = Explained::new(&inventory, stack.as_ref(), group.as_str());
-    let shown = explained.map_or(Ok(()), |explained| ui.show(&explained));
+    let Some(explained) = explained else {
+        return Err(Error::new(Kind::NotFound, format!("{group} was there, and is gone")));
+    };
+    let shown = ui.show(&explained);
     Error::worst([inventory.check(), shown])
 }
 
-/// Without a working stack there are no rules and no filter of ours, and most states cannot be: a condition on them would look
-/// like one that is met.
-fn refuse_what_needs_a_stack(states: &[State], inventory: &Inventory) -> Result<(), Error> {
+/// Checks what does not fit together, and what can be known before any work.
+fn check(args: &AuditArgs) -> Result<(), Error> {
+    let of_groups = |output| !matches!(output, AuditFormat::Table | AuditFormat::Text | AuditFormat::Json);
+    if let Some(output) = args.output.filter(|output| of_groups(*output)) {
+        let what = match (&args.explain, &args.diff) {
+            (Some(_), _) => "--explain",
+            (None, Some(_)) if !matches!(output, AuditFormat::Csv | AuditFormat::Markdown) => "--diff",
+            _ => "",
+        };
+        if !what.is_empty() {
+            return Err(
+                Error::new(Kind::Usage, format!("{what} is not written as that")).hint("take -o json or -o text")
+            );
+        }
+    }
+    let arrived =
+        args.columns.contains(&Column::Arrived) || args.sort.as_ref().is_some_and(|sort| sort.is_by(Column::Arrived));
+    if arrived && !args.arrivals {
+        return Err(
+            Error::new(Kind::Usage, "what has arrived is looked at with --arrivals only").hint("add --arrivals")
+        );
+    }
+    args.html.as_deref().map_or(Ok(()), html::check)
+}
+
+/// Without a working stack there are no rules and no filter of ours, and most states cannot be: a condition on them, or on what
+/// arrives, would look like one that is met.
+fn needs_a_stack(args: &AuditArgs, inventory: &Inventory) -> Result<(), Error> {
+    if inventory.coverage.is_some() {
+        return Ok(());
+    }
     let without = [State::Missing, State::Full, State::Unsupported, State::Own, State::Loop, State::Unknown];
-    let needs = states.iter().find(|state| inventory.coverage.is_none() && !without.contains(state));
-    needs.map_or(Ok(()), |state| {
-        Err(Error::new(Kind::NotFound, format!("--fail-on {state}: there is no working stack in {}", inventory.target))
-            .hint("deploy it with: logctl bootstrap"))
-    })
+    let needs = args.fail_on.iter().find(|state| !without.contains(state)).map(|state| format!("--fail-on {state}"));
+    let Some(needs) = needs.or_else(|| args.arrivals.then(|| "--arrivals".to_owned())) else { return Ok(()) };
+    Err(Error::new(Kind::NotFound, format!("{needs}: there is no working stack in {}", inventory.target))
+        .hint("deploy it with: logctl bootstrap"))
 }
 
 /// Groups that may be full, where that is a condition and nobody has told yet how many filters a group may have.
@@ -262,6 +324,18 @@ fn arrived(found: &[&Inventory], asked: bool) -> Result<(), Error> {
         let (groups, events) = (count(missing.len(), "log group"), count(missing.iter().sum::<u64>(), "event"));
         return Err(Error::new(Kind::Unmet, format!("{events} of {groups} came in and are not in the index"))
             .hint("see what holds them up: logctl doctor"));
+    }
+    let broken = entries().filter(|it| it.decision.state == State::Broken).count();
+    if broken > 0 {
+        let what = format!("nothing of {} arrives: the forwarder is gone, or refuses", count(broken, "log group"));
+        return Err(Error::new(Kind::Unmet, what).hint("see what is wrong with it: logctl doctor"));
+    }
+    let unclear: u64 = entries().filter_map(|it| it.arrivals.as_ref()).map(|it| it.unclear).sum();
+    if unclear > 0 {
+        let what = format!("whether {} arrived cannot be told", count(unclear, "event"));
+        return Err(Error::new(Kind::Incomplete, what).because(
+            "as many were indexed in that time that say another: they may be these, or old ones that came late",
+        ));
     }
     let unread = entries().filter(|it| it.decision.state.delivers() && it.arrivals.is_none()).count();
     if unread > 0 {

@@ -15,7 +15,7 @@ use crate::{
     changes::{self, Outcome},
     context::Context,
     deploy::DeployedStack,
-    error::Error,
+    error::{Error, Kind},
     inventory::Inventory,
     ui::Ui,
     words::count,
@@ -65,7 +65,7 @@ pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
         let stay = count(plan.unchanged, "log group");
         ui.status(format_args!("nothing to do: {stay} of {} stay as they are", plan.target));
         explain_the_rest(&inventory, ui);
-        return Error::worst([inventory.check(), shown]);
+        return Error::worst([inventory.check(), full(&inventory), shown]);
     }
     let report = Plan::new(&plan);
     ui.show_plan(&report, args.consent.dry_run)?;
@@ -96,7 +96,18 @@ pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
     let shown = ui.show(&outcome);
     ui.status(outcome.closing_line());
     explain_the_rest(&inventory, ui);
-    Error::worst([outcome.result(), inventory.check(), shown])
+    Error::worst([outcome.result(), inventory.check(), full(&inventory), shown])
+}
+
+/// Groups that nobody can subscribe until others give a filter up: each run ends with that.
+fn full(inventory: &Inventory) -> Result<(), Error> {
+    let full = inventory.groups.iter().filter(|entry| entry.decision.state == State::Full).count();
+    if full == 0 {
+        return Ok(());
+    }
+    let (groups, is) = (count(full, "log group"), if full == 1 { "is" } else { "are" });
+    Err(Error::new(Kind::Unmet, format!("{groups} {is} full: others hold all their filters"))
+        .hint("see which: logctl audit --state full --columns name,filters"))
 }
 
 /// Says which groups backfill cannot help.

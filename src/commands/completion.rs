@@ -9,7 +9,8 @@ use crate::{env::Environment, error::Error, inventory::Cache, ui::Ui};
 
 /// Print the line that turns on completion in a shell
 ///
-/// Completions are answered by logctl itself, so they are never out of date. Put the line into the shell's start-up file.
+/// Completions are answered by logctl itself, so they are those of the version that runs; log groups are those of the account that
+/// was looked at last. Put the line into the shell's start-up file.
 #[derive(Debug, clap::Args)]
 pub struct CompletionArgs {
     /// The shell

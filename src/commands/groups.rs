@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{
+    audit::kept,
     group_report::{GroupReport, cell},
     targets::{self, Looked, Wanted},
 };
@@ -58,7 +59,7 @@ pub enum GroupsFormat {
     Jsonl,
     /// Comma-separated values, with a header
     Csv,
-    /// Names alone, one a line: nothing else is read
+    /// Names alone, one a line: states are not read
     Name,
 }
 
@@ -138,24 +139,25 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// When the last event came of a group that has had none for a week.
+    fn since_when(&self, group: &GroupReport<'_>) -> &'static str {
+        let made = group.created_at.map(|created| self.now.duration_since(created).as_hours());
+        if made.is_some_and(|hours| hours < 24 * 7) { "never" } else { "> a week" }
+    }
+
     fn row(&self, group: &GroupReport<'_>) -> Vec<Cell> {
         let stored = group.stored_bytes.map_or_else(Cell::default, |bytes| Cell::new(bytes).shown(HumanBytes(bytes)));
-        let kept = match (group.retention_days, group.created_at) {
-            (Some(days), _) => Cell::new(days).shown(format!("{days} d")),
-            (None, Some(_)) => Cell::new("forever"),
-            (None, None) => Cell::default(),
-        };
         let hours = group.rate.map(|rate| rate.events_per_hour.as_slice()).unwrap_or_default();
         let last = match group.rate.map(|rate| rate.last_event) {
             None => Cell::default(),
-            Some(None) => Cell::default().shown("> a week").role(Role::Dim),
+            Some(None) => Cell::default().shown(self.since_when(group)).role(Role::Dim),
             Some(Some(hour)) => Cell::new(rfc3339(hour)).shown(ago(self.now.duration_since(hour))),
         };
         let events = Cell::new(hours.iter().sum::<u64>()).shown(sparkline(&by_twos(hours)));
         let events = if hours.is_empty() { Cell::default() } else { events };
         let class = Cell::new(group.class);
         let [account, region] = [group.account, group.region].map(Cell::new);
-        vec![Cell::new(group.name), cell(group.state), stored, events, last, kept, class, account, region]
+        vec![Cell::new(group.name), cell(group.state), stored, events, last, kept(group), class, account, region]
     }
 }
 

@@ -109,6 +109,7 @@ fn asking_all<'a>(aws: &Aws, selection: &'a GroupSelection, cx: &'a Context<'_>)
         narrowing: None,
         made_until: None,
         fresh: true,
+        one_of_several: false,
         depth: Depth::States,
         cache,
         time_zone: &cx.env.time_zone,

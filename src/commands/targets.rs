@@ -1,5 +1,7 @@
 //! Several accounts and Regions at once. What fails in one of them is a part of the answer.
 
+use std::collections::{BTreeSet, HashSet};
+
 use futures_util::future::join_all;
 use logctl_core::names::StackName;
 
@@ -53,6 +55,12 @@ pub async fn look(targets: &Targets, wanted: &Wanted<'_>, cx: &Context<'_>, ui: 
             closed @ Way::Closed(..) => ways.push(closed),
         }
     }
+    // Two profiles may lead into one account.
+    let mut seen = HashSet::new();
+    ways.retain(|way| match way {
+        Way::Open(aws) => seen.insert((aws.target.account.clone(), aws.target.region.clone())),
+        Way::Closed(..) => true,
+    });
     let alone = ways.len() == 1;
     let progress = ui.progress("reading log groups", None);
     if !alone {
@@ -61,7 +69,7 @@ pub async fn look(targets: &Targets, wanted: &Wanted<'_>, cx: &Context<'_>, ui: 
     }
     let looks = ways.into_iter().map(async |way| {
         let looked = match way {
-            Way::Open(aws) => look_at(&aws, wanted, cx, if alone { &progress } else { &() }).await,
+            Way::Open(aws) => look_at(&aws, wanted, alone, cx, if alone { &progress } else { &() }).await,
             Way::Closed(target, error) => Looked { target, stack: None, found: Err(error) },
         };
         if !alone {
@@ -78,11 +86,25 @@ pub async fn look(targets: &Targets, wanted: &Wanted<'_>, cx: &Context<'_>, ui: 
         match found {
             Ok(inventory) if alone => inventory.notes.iter().for_each(|note| ui.warning(note)),
             Ok(inventory) => inventory.notes.iter().for_each(|note| ui.warning(format_args!("{target}: {note}"))),
-            Err(error) if error.kind == Kind::NotFound => {} // What a glob means may be elsewhere.
             Err(error) => ui.warning(format_args!("{target}: {}", error.one_line())),
         }
     }
+    if !alone {
+        check_found(&looked, wanted)?;
+    }
     Ok(looked)
+}
+
+/// Checks that what is meant is somewhere, where all could be looked at.
+fn check_found(looked: &[Looked], wanted: &Wanted<'_>) -> Result<(), Error> {
+    let found: Option<Vec<&Inventory>> = looked.iter().map(|looked| looked.found.as_ref().ok()).collect();
+    let Some(found) = found else { return Ok(()) };
+    let of_all = |glob: &&String| found.iter().all(|inventory| inventory.idle.contains(glob));
+    if let Some(glob) = found.first().and_then(|first| first.idle.iter().find(of_all)) {
+        let what = format!("no log group matches {glob} in any of {}", count(found.len(), "account and Region"));
+        return Err(Error::new(Kind::NotFound, what));
+    }
+    wanted.narrowing.check_any(found.iter().map(|inventory| inventory.groups.len()).sum(), &BTreeSet::new())
 }
 
 /// A way into an account.
@@ -106,6 +128,14 @@ impl Way {
 async fn ways_in(targets: &Targets, cx: &Context<'_>) -> Result<Vec<Way>, Error> {
     let profiles: Vec<&str> = cx.global.aws.profile.iter().flat_map(|profile| profile.split(',')).collect();
     if profiles.len() > 1 {
+        if profiles.contains(&"") {
+            let what = format!("--profile {}: one of the names is empty", profiles.join(","));
+            return Err(Error::new(Kind::Usage, what).hint("names side by side, with commas between them"));
+        }
+        if targets.role.is_some() {
+            let what = "--profile with several names, and --role, are two ways into several accounts";
+            return Err(Error::new(Kind::Usage, what).hint("leave out one of them"));
+        }
         let of_profile = async |profile: &&str| {
             let options = AwsOptions { profile: Some((*profile).to_owned()), ..cx.global.aws.clone() };
             let unknown = || Target { account: format!("of profile {profile}"), ..Target::default() };
@@ -130,7 +160,11 @@ async fn in_regions(aws: &Aws, regions: &[String]) -> Vec<Way> {
     let open = |region: &String| Way::Open(Box::new(aws.in_region(region)));
     match regions {
         [] => vec![Way::Open(Box::new(aws.clone()))],
-        [all] if all == "all" => match aws.regions().await {
+        some if some.iter().any(|region| region == "all") => match aws.regions().await {
+            Ok(regions) if regions.is_empty() => {
+                let error = Error::failed("AWS names no Region that is enabled").hint("name them with --regions");
+                vec![Way::Closed(Target { region: "all".to_owned(), ..aws.target.clone() }, error)]
+            }
             Ok(regions) => regions.iter().map(open).collect(),
             Err(error) => {
                 let target = Target { region: "all".to_owned(), ..aws.target.clone() };
@@ -141,12 +175,19 @@ async fn in_regions(aws: &Aws, regions: &[String]) -> Vec<Way> {
     }
 }
 
-async fn look_at(aws: &Aws, wanted: &Wanted<'_>, cx: &Context<'_>, progress: &dyn crate::progress::Progress) -> Looked {
+async fn look_at(
+    aws: &Aws,
+    wanted: &Wanted<'_>,
+    alone: bool,
+    cx: &Context<'_>,
+    progress: &dyn crate::progress::Progress,
+) -> Looked {
     let Wanted { selection, narrowing, fresh, depth, .. } = *wanted;
     let found = async {
         let stack = if depth == Depth::Names { None } else { DeployedStack::find_if_any(aws, cx).await? };
         let narrowing = Some(narrowing);
-        let reading = Reading { narrowing, fresh, depth, ..asking_all(aws, selection, cx) };
+        let all = asking_all(aws, selection, cx);
+        let reading = Reading { narrowing, fresh, depth, one_of_several: !alone, ..all };
         let take = inventory::take(aws, stack.as_ref(), &reading, aws.time(cx.env.now), progress);
         let found = Box::pin(take).await?;
         Ok((stack.map(|stack| stack.name), found))
@@ -162,14 +203,10 @@ async fn look_at(aws: &Aws, wanted: &Wanted<'_>, cx: &Context<'_>, progress: &dy
 /// # Errors
 /// Incomplete where some have answered, and that of the first where none has.
 pub fn check(looked: &[Looked]) -> Result<(), Error> {
-    let mut failed: Vec<&Error> = looked.iter().filter_map(|looked| looked.found.as_ref().err()).collect();
-    let none = failed.len() == looked.len();
-    if !none {
-        failed.retain(|error| error.kind != Kind::NotFound); // What is not here is elsewhere.
-    }
+    let failed: Vec<&Error> = looked.iter().filter_map(|looked| looked.found.as_ref().err()).collect();
     let unread = looked.iter().filter_map(|looked| looked.found.as_ref().ok()).map(Inventory::check);
     let Some(first) = failed.first() else { return Error::worst(unread) };
-    if none {
+    if failed.len() == looked.len() {
         return Err((*first).clone());
     }
     let message = format!("{} of {} accounts and Regions could not be read", failed.len(), looked.len());

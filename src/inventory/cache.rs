@@ -8,17 +8,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use logctl_core::coverage::{Change, Filter, Filters};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
     Health,
-    evidence::{Known, SKEW, Source},
+    evidence::{Known, Own, REACH, SKEW, Source},
 };
 use crate::aws::{Target, groups::Details};
 
-const SCHEMA: &str = "logctl.facts/v1";
+const SCHEMA: &str = "logctl.facts/v2";
+/// How long a fact is worth anything: as long as the event history reaches back.
+const KEPT: SignedDuration = REACH;
+/// More bytes than come into any group on a day.
+const MOST_A_DAY: f64 = 1e17;
 
 /// What is known of an account and Region, as it is kept: of tens of thousands of groups nothing is there twice.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -53,9 +57,12 @@ pub struct Fact {
     /// Bytes that come in on a day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_per_day: Option<f64>,
-    /// Whether deliveries of it failed or were throttled.
+    /// How its deliveries went.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub troubled: Option<Health>,
+    pub health: Option<Health>,
+    /// What logctl did to its filters since they were known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own: Option<Own>,
 }
 
 fn written<S: Serializer>(lists: &[Filters], serializer: S) -> Result<S::Ok, S::Error> {
@@ -84,6 +91,12 @@ impl Facts {
 
     /// Takes in the filters of a group, and gives back the list that all groups share that have the same.
     pub fn learn(&mut self, group: &str, known: &Known<Filters>) -> Known<Filters> {
+        // As long as the history does not tell of what logctl did, what others did before that is yet to be told, too.
+        let own = self.of(group).own.as_ref();
+        if own.is_some_and(|own| known.source != Source::Asked && known.as_of <= own.at) {
+            return known.clone();
+        }
+        self.of(group).own = None;
         let next = self.lists.len();
         let number = *self.numbers.entry(known.value.clone()).or_insert(next);
         if number == next {
@@ -93,20 +106,25 @@ impl Facts {
         Known { value: self.lists[number].clone(), ..*known }
     }
 
-    /// Takes in what was done to a group whose filters are known; a filter that was put sends everything to `destination`.
+    /// Takes in what was done to a group; a filter that was put sends everything to `destination`.
     pub fn change(&mut self, group: &str, change: &Change, destination: &str, at: Timestamp) {
-        let Some(known) = self.filters(group) else { return };
-        let mut filters = known.value.to_vec();
-        match change {
-            Change::Put { filter } => {
-                filters.retain(|other| other.name != *filter);
-                let distribution = Some(Filter::DISTRIBUTION.to_owned());
-                let (name, destination) = (filter.clone(), destination.to_owned());
-                filters.push(Filter { name, destination, distribution, ..Filter::default() });
-            }
-            Change::Delete { filters: names } => filters.retain(|other| !names.contains(&other.name)),
-        }
-        self.learn(group, &Known { value: filters.into(), source: Source::Cache, as_of: at });
+        let (deleted, put) = match change {
+            Change::Put { filter } => (Vec::new(), Some(filter)),
+            Change::Delete { filters } => (filters.clone(), None),
+        };
+        let put = put.map(|name| Filter {
+            name: name.clone(),
+            destination: destination.to_owned(),
+            distribution: Some(Filter::DISTRIBUTION.to_owned()),
+            ..Filter::default()
+        });
+        self.of(group).own = Some(Own { at, deleted, put });
+    }
+
+    /// What logctl did to the filters of a group since they were known.
+    #[must_use]
+    pub fn own(&self, group: &str) -> Option<&Own> {
+        self.groups.get(group)?.own.as_ref()
     }
 
     /// Everything else that is known of a group.
@@ -134,7 +152,7 @@ impl Facts {
     /// Forgets everything but the filters.
     pub fn forget_details(&mut self) {
         for fact in self.groups.values_mut() {
-            *fact = Fact { filters: fact.filters, ..Fact::default() };
+            *fact = Fact { filters: fact.filters, own: fact.own.take(), ..Fact::default() };
         }
     }
 
@@ -143,15 +161,6 @@ impl Facts {
     pub fn most_filters(&self) -> usize {
         let lists = self.groups.values().filter_map(|fact| self.lists.get(fact.filters?.0));
         lists.map(|list| list.len()).max().unwrap_or_default()
-    }
-
-    /// What metrics tell of a group; nothing where they were not read.
-    #[must_use]
-    pub fn health(&self, group: &str) -> Option<Health> {
-        self.details_as_of?;
-        let fact = self.groups.get(group);
-        let idle = if fact.is_some_and(|fact| fact.bytes_per_day.is_some()) { Health::Ok } else { Health::Idle };
-        Some(fact.and_then(|fact| fact.troubled).unwrap_or(idle))
     }
 }
 
@@ -179,7 +188,7 @@ impl Cache {
         let nothing = Facts::of_nothing(target);
         let Some(path) = self.file(target) else { return Ok(nothing) };
         let failed = |why: &dyn ToString| format!("{}: {}", path.display(), why.to_string());
-        let text = match fs::read(&path) {
+        let text = match read_own(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nothing),
             Err(error) => return Err(failed(&error)),
@@ -189,10 +198,13 @@ impl Cache {
             return Err(failed(&"it is of another account, or of another version of logctl"));
         }
         drop(text);
-        // A time that has not come is one of a clock that was wrong.
-        facts.details_as_of = facts.details_as_of.filter(|as_of| *as_of <= now + SKEW);
+        // A time that has not come is one of a clock that was wrong; and who has not looked for so long knows nothing.
+        let is_sane = |at: &Timestamp| *at <= now + SKEW && *at >= now - KEPT;
+        facts.details_as_of = facts.details_as_of.filter(is_sane);
         for fact in facts.groups.values_mut() {
-            fact.filters = fact.filters.filter(|(_, _, as_of)| *as_of <= now + SKEW);
+            fact.filters = fact.filters.filter(|(_, _, as_of)| is_sane(as_of));
+            fact.own = fact.own.take().filter(|own| is_sane(&own.at));
+            fact.bytes_per_day = fact.bytes_per_day.filter(|bytes| (0.0..MOST_A_DAY).contains(bytes));
         }
         facts.numbers = facts.lists.iter().cloned().enumerate().map(|(number, list)| (list, number)).collect();
         Ok(facts)
@@ -233,6 +245,25 @@ impl Cache {
         let Some(path) = self.file(target) else { return Ok(()) };
         write(&path, facts).map_err(|error| format!("{}: {error}", path.display()))
     }
+}
+
+/// A file that is one, and that nobody else could have written.
+fn read_own(path: &Path) -> io::Result<Vec<u8>> {
+    let wrong = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidData, what.to_owned()));
+    let meta = fs::metadata(path)?;
+    if !meta.is_file() {
+        return wrong("it is no file");
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let folder = fs::metadata(path.parent().unwrap_or(Path::new(".")))?;
+        let me = rustix::process::geteuid().as_raw();
+        if [&meta, &folder].iter().any(|it| it.uid() != me || it.mode() & 0o022 != 0) {
+            return wrong("others may write there");
+        }
+    }
+    fs::read(path)
 }
 
 fn write(path: &Path, facts: &Facts) -> io::Result<()> {
@@ -297,7 +328,6 @@ mod tests {
         }
         assert_eq!(known.get("/a").unwrap().details, before.get("/a").unwrap().details);
         assert_eq!((known.filter_limit, known.lists.len(), known.most_filters()), (Some(2), 2, 1));
-        assert_eq!((known.health("/c"), known.health("/a")), (Some(Health::Ok), Some(Health::Idle)));
         // A clock that went wrong has written times that have not come.
         assert!(cache.load(&target(), at(30)).unwrap().filters("/a").is_none());
         let text = fs::read_to_string(cache.file(&target()).unwrap()).unwrap();
@@ -317,14 +347,19 @@ mod tests {
             facts.change("/unknown", &put, "here", at(160));
         });
         assert_eq!(learned, Ok(()));
-        let known = cache.load(&target(), at(200)).unwrap();
-        let filters = |group| known.filters(group).map(|known| (known.value.len(), known.as_of));
-        assert_eq!(filters("/a"), Some((0, at(150))));
-        assert_eq!(filters("/b"), Some((1, at(100))));
-        assert_eq!(filters("/c"), Some((1, at(160))));
-        assert_eq!(filters("/unknown"), None);
-        let [put] = &*known.filters("/c").unwrap().value else { panic!("one") };
+        let mut known = cache.load(&target(), at(200)).unwrap();
+        let own = |known: &Facts, group| known.own(group).map(|own| (own.at, own.deleted.len(), own.put.is_some()));
+        assert_eq!(own(&known, "/a"), Some((at(150), 1, false)));
+        assert_eq!((own(&known, "/b"), own(&known, "/c")), (None, Some((at(160), 0, true))));
+        let put = known.own("/c").and_then(|own| own.put.clone()).unwrap();
         assert!(put.sends_everything() && put.destination == "here");
+        // It stays beside what was known until the history tells of it, or the group is asked.
+        let told = |source, as_of| Known { value: [].into(), source, as_of: at(as_of) };
+        known.learn("/c", &told(Source::Cache, 160));
+        assert!(known.own("/c").is_some());
+        known.learn("/c", &told(Source::Cache, 161));
+        known.learn("/a", &told(Source::Asked, 140));
+        assert!(known.own("/c").is_none() && known.own("/a").is_none());
     }
 
     #[test]

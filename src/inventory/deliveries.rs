@@ -1,13 +1,13 @@
 //! What metrics and the index say of deliveries, read.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Arrivals, Entry, Note,
-    documents::{self, Indexed},
-    evidence::{Deliveries, Delivery, LAG, SKEW},
+    documents::{self, Of},
+    evidence::{Deliveries, Delivery, History, LAG, SKEW},
     noted,
 };
 use crate::{
@@ -53,7 +53,7 @@ pub(super) async fn read(
         deliveries.groups.entry(group).or_default().forwarded.insert(filter, 0.0);
     }
     let Some(stack) = stack else { return Ok(Some(deliveries)) };
-    let documents = documents::by_group(aws, stack, &window, Indexed::Whenever).await;
+    let documents = documents::by_group(aws, stack, &window, Of::Events).await;
     let Some(documents) = noted(documents, notes, Note::DocumentsUnread)? else { return Ok(Some(deliveries)) };
     let indexed = |(name, delivery): &(&String, &mut Delivery)| {
         documents.contains_key(*name) && delivery.forwarded.contains_key(ours)
@@ -73,7 +73,8 @@ pub(super) async fn read(
     Ok(Some(deliveries))
 }
 
-/// Compares what came into the groups that are streamed with what is in the index.
+/// Compares what came into the groups that are streamed with what is in the index. What was subscribed within these hours is not
+/// compared: events of before are not meant to arrive.
 ///
 /// # Errors
 /// Only where the caller is not logged in.
@@ -81,22 +82,32 @@ pub(super) async fn arrivals(
     aws: &Aws,
     stack: &DeployedStack,
     entries: &mut [Entry],
+    own: &dyn Fn(&str) -> Option<Timestamp>,
     now: Timestamp,
     notes: &mut Vec<Note>,
 ) -> Result<(), Error> {
     let window = window(now);
     // What is delivered late, or once more, has arrived all the same.
     let arriving = window.start - SKEW..window.end + LATE;
-    let documents = documents::by_group(aws, stack, &arriving, Indexed::Then).await;
-    let Some(documents) = noted(documents, notes, Note::ArrivalsUnread)? else { return Ok(()) };
+    let history = History::read(aws, arriving.start, now).await;
+    let Some(history) = noted(history, notes, Note::ArrivalsUnread)? else { return Ok(()) };
+    let happened = documents::by_group(aws, stack, &arriving, Of::Events).await;
+    let Some(happened) = noted(happened, notes, Note::ArrivalsUnread)? else { return Ok(()) };
+    let all = documents::by_group(aws, stack, &arriving, Of::Indexing).await;
+    let Some(all) = noted(all, notes, Note::ArrivalsUnread)? else { return Ok(()) };
+    let is_new = |name: &str| history.deeds.contains_key(name) || own(name).is_some_and(|at| at >= arriving.start);
     let mut streamed: Vec<&mut Entry> = entries.iter_mut().filter(|it| it.decision.state.delivers()).collect();
+    let before = streamed.len();
+    streamed.retain(|entry| !is_new(&entry.facts.name));
+    notes.extend((streamed.len() < before).then(|| Note::TooNew(before - streamed.len())));
     let names: Vec<String> = streamed.iter().map(|entry| entry.facts.name.clone()).collect();
     let metrics: Vec<_> = names.iter().map(|name| Metric::incoming("IncomingLogEvents", name)).collect();
     let sums = metrics::sums(aws, &metrics, PERIOD, &window).await;
     let sums = noted(sums, notes, Note::ArrivalsUnread)?.unwrap_or_default();
     for (entry, sums) in streamed.iter_mut().zip(sums) {
-        let documents = documents.get(&entry.facts.name).copied().unwrap_or_default();
-        entry.arrivals = Some(Box::new(Arrivals::new(&window, sums.iter().sum(), documents)));
+        let documents = |of: &HashMap<String, f64>| of.get(&entry.facts.name).copied().unwrap_or_default();
+        let arrivals = Arrivals::new(&window, sums.iter().sum(), documents(&happened), documents(&all));
+        entry.arrivals = Some(Box::new(arrivals));
     }
     Ok(())
 }

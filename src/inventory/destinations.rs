@@ -36,18 +36,25 @@ pub(super) async fn read(
         let unread = |error| aws.explain_signed(&format!("cannot tell whether {name} is there"), &error);
         let tags = aws.call_signed("lambda", || client.function_tags(&aws.target.account, name)).await;
         let Some(tags) = noted(tags.map_err(unread), &mut unread_ones, Note::DestinationUnread)? else { continue };
-        let is_ours = stack.is_some_and(|stack| stack.forwarder == arn);
-        let takes = tags.is_some() && !(is_ours && refuses(aws, &client, arn).await);
+        let mut takes = tags.is_some();
+        if takes && stack.is_some_and(|stack| stack.forwarder == arn) {
+            let admitted = noted(admitted(aws, &client, arn).await, &mut unread_ones, Note::DestinationUnread)?;
+            let Some(admitted) = admitted else { continue };
+            takes = admitted;
+        }
         found.insert(arn.to_owned(), takes);
     }
     notes.extend(unread_ones.into_iter().next()); // One tells enough.
     Ok(found)
 }
 
-/// Whether our forwarder refuses CloudWatch Logs. `doctor` tells where that cannot be read.
-async fn refuses(aws: &Aws, client: &AwsClient, arn: &str) -> bool {
+/// Whether our forwarder admits CloudWatch Logs.
+async fn admitted(aws: &Aws, client: &AwsClient, arn: &str) -> Result<bool, Error> {
+    const FAILED: &str = "cannot tell whether the forwarder admits CloudWatch Logs";
     let policy = aws.call_signed("lambda", || client.function_policy(arn)).await;
-    let Ok(policy) = policy.map(Option::unwrap_or_default) else { return false };
+    let policy = policy.map_err(|error| aws.explain_signed(FAILED, &error))?;
+    let Some(policy) = policy else { return Ok(false) }; // Nobody is admitted.
     let source = aws.target.arn("logs", "log-group:any:*");
-    admits(&policy, &aws.target.logs_principals(), &source, &aws.target.account) == Some(false)
+    let admits = admits(&policy, &aws.target.logs_principals(), &source, &aws.target.account);
+    admits.ok_or_else(|| Error::failed(FAILED).because("its policy holds conditions that are not understood here"))
 }

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Health, Note, cache::Facts};
+use super::{Health, Note, cache::Facts, noted};
 use crate::{
     args::{GroupSelection, Retention},
     aws::{
         Aws,
-        groups::{self, Details},
+        groups::{self, Details, Group},
         metrics::{self, Metric},
     },
     error::Error,
@@ -22,41 +22,73 @@ const DAY_SECONDS: u32 = 86_400;
 /// What was read.
 pub(super) struct Read {
     details: HashMap<String, Details>,
+    /// Bytes of the last day, of every group where that was read.
     bytes_per_day: HashMap<String, f64>,
-    troubled: HashMap<String, Health>,
-    /// As of when, where it is of all groups.
+    /// Groups of which deliveries failed or were throttled, where that was read.
+    troubled: Option<HashMap<String, Health>>,
+    /// As of when, where all of it is of all groups.
     as_of: Option<Timestamp>,
-    note: Option<Note>,
+    notes: Vec<Note>,
 }
 
 /// Whether what is known is too old.
-pub(super) fn is_due(facts: &Facts, now: Timestamp) -> bool {
+fn is_due(facts: &Facts, now: Timestamp) -> bool {
     facts.details_as_of.is_none_or(|as_of| now.duration_since(as_of) >= DAY)
 }
 
-/// Reads it of the selected groups, and how much comes in where that is wanted.
-pub(super) async fn read(aws: &Aws, selection: &GroupSelection, volume: bool, now: Timestamp) -> Result<Read, Error> {
-    let prefix = prefix(selection);
-    let details = groups::details(aws, &prefix).await?;
-    let mut read = Read {
-        details,
-        bytes_per_day: HashMap::new(),
-        troubled: HashMap::new(),
-        as_of: (volume && prefix.is_empty()).then_some(now),
-        note: None,
-    };
-    if volume {
-        let names: Vec<&String> = read.details.keys().collect();
-        let metrics: Vec<_> = names.iter().map(|name| Metric::incoming("IncomingBytes", name)).collect();
-        match metrics::sums(aws, &metrics, DAY_SECONDS, &(now - DAY..now)).await {
-            Ok(sums) => {
-                let bytes = names.into_iter().zip(sums).filter(|(_, sums)| !sums.is_empty());
-                read.bytes_per_day = bytes.map(|(name, sums)| (name.clone(), sums.iter().sum())).collect();
-                read.troubled = troubled(aws, now).await?;
-            }
-            Err(error) => read.note = Some(Note::VolumeUnread(error.unless_logged_out()?.one_line())),
+/// So few groups are read one by one, where all others are known.
+const FEW: usize = 20;
+
+/// Which groups it is read of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Which {
+    /// All whose names begin so.
+    All(String),
+    /// These.
+    Named(Vec<String>),
+}
+
+impl Which {
+    /// All that are selected where what is known is too old, or unknown of many; else those of which nothing is known.
+    pub(super) fn due(facts: &Facts, groups: &[Group], selection: &GroupSelection, now: Timestamp) -> Option<Self> {
+        let unknown = |group: &&Group| facts.get(&group.name).is_none_or(|fact| fact.details.is_none());
+        let unknown: Vec<String> = groups.iter().filter(unknown).map(|group| group.name.clone()).collect();
+        if is_due(facts, now) || unknown.len() > FEW {
+            return Some(Self::All(prefix(selection)));
         }
+        (!unknown.is_empty()).then_some(Self::Named(unknown))
     }
+
+    async fn read(&self, aws: &Aws) -> Result<HashMap<String, Details>, Error> {
+        let names = match self {
+            Self::All(prefix) => return groups::details(aws, prefix).await,
+            Self::Named(names) => names,
+        };
+        let mut found = HashMap::new();
+        for name in names {
+            let mut of_name = groups::details(aws, name).await?;
+            found.extend(of_name.remove_entry(name)); // Others begin so, too.
+        }
+        Ok(found)
+    }
+}
+
+/// Reads it, and how much comes in where that is wanted.
+pub(super) async fn read(aws: &Aws, which: &Which, volume: bool, now: Timestamp) -> Result<Read, Error> {
+    let details = which.read(aws).await?;
+    let mut read = Read { details, bytes_per_day: HashMap::new(), troubled: None, as_of: None, notes: Vec::new() };
+    if !volume {
+        return Ok(read);
+    }
+    let names: Vec<&String> = read.details.keys().collect();
+    let metrics: Vec<_> = names.iter().map(|name| Metric::incoming("IncomingBytes", name)).collect();
+    let sums = metrics::sums(aws, &metrics, DAY_SECONDS, &(now - DAY..now)).await;
+    let sums = noted(sums, &mut read.notes, Note::VolumeUnread)?;
+    let bytes = names.into_iter().zip(sums.iter().flatten());
+    read.bytes_per_day = bytes.map(|(name, sums)| (name.clone(), sums.iter().sum())).collect();
+    read.troubled = noted(troubled(aws, now).await, &mut read.notes, Note::HealthUnread)?;
+    let whole = *which == Which::All(String::new()) && sums.is_some() && read.troubled.is_some();
+    read.as_of = whole.then_some(now);
     Ok(read)
 }
 
@@ -78,7 +110,7 @@ async fn troubled(aws: &Aws, now: Timestamp) -> Result<HashMap<String, Health>, 
 }
 
 /// What the names of all selected groups begin with, as far as one prefix tells.
-fn prefix(selection: &GroupSelection) -> String {
+pub(super) fn prefix(selection: &GroupSelection) -> String {
     let mut globs = selection.globs.iter().filter(|glob| !glob.excludes).map(|glob| glob.glob.to_string());
     match (globs.next(), globs.next()) {
         (Some(only), None) => only.split(['*', '?']).next().unwrap_or_default().to_owned(),
@@ -106,23 +138,25 @@ impl Facts {
             && until.is_none_or(|until| made(&|made| made <= until))
     }
 
-    /// Takes in what was read.
+    /// Takes in what was read. Of a group that was read nothing stays that was known before.
     pub(super) fn know(&mut self, read: Read, notes: &mut Vec<Note>) {
-        let Read { details, bytes_per_day, troubled, as_of, note } = read;
+        let Read { details, bytes_per_day, troubled, as_of, notes: more } = read;
         if as_of.is_some() {
             self.details_as_of = as_of;
             self.forget_details(); // That of groups which are gone.
         }
         for (group, details) in details {
-            self.of(&group).details = Some(details);
+            let bytes = bytes_per_day.get(&group).copied();
+            let health = match (troubled.as_ref().map(|troubled| troubled.get(&group)), bytes) {
+                (Some(Some(trouble)), _) => Some(*trouble),
+                (_, Some(0.0)) => Some(Health::Idle),
+                (Some(None), Some(_)) => Some(Health::Ok),
+                (None, _) | (_, None) => None,
+            };
+            let fact = self.of(&group);
+            (fact.details, fact.bytes_per_day, fact.health) = (Some(details), bytes, health);
         }
-        for (group, bytes) in bytes_per_day {
-            self.of(&group).bytes_per_day = Some(bytes);
-        }
-        for (group, health) in troubled {
-            self.of(&group).troubled = Some(health);
-        }
-        notes.extend(note);
+        notes.extend(more);
     }
 }
 

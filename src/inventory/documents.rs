@@ -10,20 +10,19 @@ use crate::{aws::Aws, deploy::DeployedStack, domain::search_path, error::Error};
 
 /// How long the domain may take for one page.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Which documents are counted beside those of the time.
+/// Which documents are of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Indexed {
-    /// None.
-    Whenever,
-    /// Those that were indexed in it, whenever they happened.
-    Then,
+pub enum Of {
+    /// Those whose events happened in it.
+    Events,
+    /// Also those that were indexed in it, whenever their events happened.
+    Indexing,
 }
 
 /// Groups of one page.
 const PAGE: usize = 10_000;
 
-/// Documents by log group: those of events that happened in a time, or `also` of those that were indexed in it. It is a count of what
-/// is stored, not of a sample.
+/// Documents of a time by log group. It is a count of what is stored, not of a sample.
 ///
 /// # Errors
 /// When the domain cannot be asked, or answers for a part of the index only.
@@ -31,7 +30,7 @@ pub async fn by_group(
     aws: &Aws,
     stack: &DeployedStack,
     range: &Range<Timestamp>,
-    also: Indexed,
+    which: Of,
 ) -> Result<HashMap<String, f64>, Error> {
     let mut found = HashMap::new();
     let Some(domain) = stack.settings.domain() else { return Ok(found) };
@@ -42,15 +41,15 @@ pub async fn by_group(
     let times =
         json!({"gte": range.start.as_millisecond(), "lt": range.end.as_millisecond(), "format": "epoch_millis"});
     let of = |field: &str| json!({"range": {field: times}});
-    filter.push(match also {
-        Indexed::Whenever => of("@timestamp"),
-        Indexed::Then => json!({"bool": {"should": [of("@timestamp"), of("@ingested")]}}),
+    filter.push(match which {
+        Of::Events => of("@timestamp"),
+        Of::Indexing => json!({"bool": {"should": [of("@timestamp"), of("@ingested")]}}),
     });
     let mut after = Value::Null;
     loop {
         let mut composite = json!({"size": PAGE, "sources": [{"group": {"terms": {"field": "@log_group"}}}]});
         if !after.is_null() {
-            composite["after"] = after;
+            composite["after"] = after.clone();
         }
         let query = json!({
             "size": 0, "track_total_hits": false, "query": {"bool": {"filter": filter}},
@@ -66,9 +65,14 @@ pub async fn by_group(
                 found.insert(group.to_owned(), number);
             }
         }
-        after = groups["after_key"].clone();
-        if after.is_null() {
+        let next = groups["after_key"].clone();
+        if next.is_null() {
             return Ok(found);
         }
+        // Keys come in their order, so that each page begins behind the one before.
+        if next["group"].as_str() <= after["group"].as_str() {
+            return Err(Error::failed("the domain gives the same groups again and again"));
+        }
+        after = next;
     }
 }

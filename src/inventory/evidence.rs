@@ -33,12 +33,20 @@ const HALF: f64 = 0.5;
 pub enum Source {
     /// The group was asked in this run.
     Asked,
-    /// It was known before, and nothing has changed since.
+    /// It was known before, and the event history tells what has changed since.
     Cache,
-    /// The event history tells who has put and deleted its filters.
+    /// The event history tells who has put our filter, and that it stays; what other filters there are is not known.
     History,
-    /// Our filter has delivered all that came in, and it is in the index.
+    /// Our filter has delivered all that came in, and it is in the index; what other filters there are is not known.
     Metric,
+}
+
+impl Source {
+    /// Whether all filters of a group are known by it.
+    #[must_use]
+    pub const fn tells_all(self) -> bool {
+        matches!(self, Self::Asked | Self::Cache)
+    }
 }
 
 /// A fact, how it is known, and as of when it holds.
@@ -109,15 +117,56 @@ pub struct Evidence<'a> {
     pub ours: Option<(&'a str, &'a str)>,
 }
 
+/// What a run of logctl did to the filters of a group: it is known before the history tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Own {
+    /// When it was done.
+    pub at: Timestamp,
+    /// Names of the filters that were deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deleted: Vec<String>,
+    /// The filter that was put.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub put: Option<Filter>,
+}
+
+impl Own {
+    fn deeds(&self) -> impl Iterator<Item = (Timestamp, Deed)> {
+        let deleted = self.deleted.iter().cloned().map(Deed::Delete);
+        deleted.chain(self.put.iter().cloned().map(|put| Deed::Put(Arc::new(put)))).map(|deed| (self.at, deed))
+    }
+
+    /// Whether the history tells of this here.
+    fn is(&self, at: Timestamp, deed: &Deed) -> bool {
+        let name = deed.filter();
+        let did = match deed {
+            Deed::Delete(name) => self.deleted.contains(name),
+            Deed::Put(_) | Deed::PutSome(_) => self.put.as_ref().is_some_and(|put| Some(put.name.as_str()) == name),
+            Deed::Group => false,
+        };
+        did && self.at.duration_since(at).abs() <= SKEW
+    }
+}
+
 impl Evidence<'_> {
     /// The filters of a group, where they are proven: by what was known before, by the history alone, or by what it delivers.
     #[must_use]
-    pub fn prove(&self, group: &str, before: Option<&Known<Filters>>) -> Option<Known<Filters>> {
+    pub fn prove(&self, group: &str, before: Option<&Known<Filters>>, own: Option<&Own>) -> Option<Known<Filters>> {
         let history = self.history?;
-        let deeds = history.deeds.get(group).map_or(&[][..], Vec::as_slice);
-        if deeds.iter().any(|(at, _)| *at > history.until) {
+        let told = history.deeds.get(group).map_or(&[][..], Vec::as_slice);
+        let is_own = |at: Timestamp, deed: &Deed| own.is_some_and(|own| own.is(at, deed));
+        if told.iter().any(|(at, deed)| *at > history.until && !is_own(*at, deed)) {
             return None; // Others may follow that it does not tell yet.
         }
+        let mut deeds: Vec<(Timestamp, Deed)> = told.iter().filter(|(at, deed)| !is_own(*at, deed)).cloned().collect();
+        if let Some(own) = own {
+            deeds.extend(own.deeds());
+            deeds.sort_by_key(|(at, _)| *at);
+            if own.at > history.until {
+                return since_then(before?, history, &deeds).map(|known| Known { as_of: own.at, ..known });
+            }
+        }
+        let deeds = deeds.as_slice();
         before
             .and_then(|before| since_then(before, history, deeds))
             .or_else(|| self.by_history(group, history, deeds))
@@ -145,7 +194,7 @@ impl Evidence<'_> {
         let Delivery { incoming, forwarded, documents } = deliveries.groups.get(group)?;
         let ours = forwarded.get(name).copied().unwrap_or_default();
         let alone = self.delivering(group).all(|other| other == name);
-        if !(alone && ours > 0.0 && ours >= incoming * NEARLY_ALL && *documents >= incoming * HALF) {
+        if !(alone && *incoming > 0.0 && ours > 0.0 && ours >= incoming * NEARLY_ALL && *documents >= incoming * HALF) {
             return None;
         }
         let filter = Filter { name: name.to_owned(), destination: destination.to_owned(), ..Filter::default() };
@@ -158,11 +207,10 @@ impl Evidence<'_> {
         of_group.into_iter().flat_map(|delivery| delivery.forwarded.keys().map(String::as_str))
     }
 
-    /// How much there is to doubt about a group that is not proven: those come first that take in events and forward none.
+    /// Whether our filter has lately delivered anything of a group: there is more to doubt about the others.
     #[must_use]
-    pub fn doubt(&self, group: &str) -> f64 {
-        let of_group = self.deliveries.and_then(|deliveries| deliveries.groups.get(group));
-        of_group.map_or(0.0, |delivery| delivery.incoming - delivery.forwarded.values().sum::<f64>())
+    pub fn delivers(&self, group: &str) -> bool {
+        self.ours.is_some_and(|(ours, _)| self.delivering(group).any(|name| name == ours))
     }
 }
 
@@ -174,12 +222,16 @@ fn since_then(before: &Known<Filters>, history: &History, deeds: &[(Timestamp, D
     }
     let since = deeds.iter().position(|(at, _)| *at >= begins).map_or(&[][..], |first| &deeds[first..]);
     let as_of = before.as_of.max(history.until);
+    let source = match before.source {
+        Source::Asked | Source::Cache => Source::Cache,
+        Source::History if since.is_empty() => Source::History,
+        // Its other filters were never known; and metrics told of some hours, and tell of others anew.
+        Source::History | Source::Metric => return None,
+    };
     if since.is_empty() {
-        return Some(Known { value: before.value.clone(), source: Source::Cache, as_of });
+        return Some(Known { value: before.value.clone(), source, as_of });
     }
-    let value = replay(before.value.to_vec(), since)?;
-    let source = if *value == *before.value { Source::Cache } else { Source::History };
-    Some(Known { value: value.into(), source, as_of })
+    Some(Known { value: replay(before.value.to_vec(), since)?.into(), source, as_of })
 }
 
 /// Filters after what was done to them; `None` where that cannot be told, or the group is gone.

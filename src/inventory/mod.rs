@@ -25,6 +25,7 @@ use crate::{
     deploy::stack::Status,
     error::{Error, Kind},
     time::rfc3339,
+    words::count,
 };
 
 pub use cache::Cache;
@@ -52,8 +53,11 @@ pub struct Inventory {
     pub policy: Result<Option<String>, Error>,
     /// Of the functions that groups send to, whether each is there and takes it, as far as that could be read.
     pub destinations: BTreeMap<String, bool>,
-    /// The rules whose copies of other accounts' logs come here; `None` where nobody tells this account.
-    pub copies: Option<Vec<Copies>>,
+    /// The rules whose copies of other accounts' logs come here; `None` where the organization does not tell this account, and
+    /// why where that could not be read.
+    pub copies: Result<Option<Vec<Copies>>, Error>,
+    /// Globs that match no group here.
+    pub idle: Vec<String>,
     /// The selected groups by name.
     pub groups: Vec<Entry>,
     /// What may surprise.
@@ -92,18 +96,28 @@ pub struct Arrivals {
     until: String,
     /// Events that came in.
     pub incoming: u64,
-    /// Documents of the same time. There may be more: of events that say another time, or were delivered late.
+    /// Documents of events of the same time. There may be more: of events that were delivered late.
     pub documents: u64,
     /// So many events are missing, at least.
     pub missing: u64,
+    /// So many may be missing: as many documents were indexed in that time of events that say another, late ones or new ones.
+    #[serde(skip_serializing_if = "is_none")]
+    pub unclear: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+const fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Arrivals {
-    fn new(window: &Range<Timestamp>, incoming: f64, documents: f64) -> Self {
+    /// Of what came in, the documents of that time, and these together with what was indexed in it.
+    fn new(window: &Range<Timestamp>, incoming: f64, documents: f64, all: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers of events")]
-        let [incoming, documents] = [incoming, documents].map(|number| number.round() as u64);
-        let missing = incoming.saturating_sub(documents);
-        Self { since: rfc3339(window.start), until: rfc3339(window.end), incoming, documents, missing }
+        let [incoming, documents, all] = [incoming, documents, all].map(|number| number.round() as u64);
+        let missing = incoming.saturating_sub(all);
+        let unclear = incoming.saturating_sub(documents) - missing;
+        Self { since: rfc3339(window.start), until: rfc3339(window.end), incoming, documents, missing, unclear }
     }
 }
 
@@ -145,8 +159,12 @@ pub enum Note {
     DestinationUnread(String),
     /// Age and size of the groups could not be read.
     DetailsUnread(String),
+    /// So many groups were subscribed a moment ago.
+    TooNew(usize),
     /// What has arrived could not be read.
     ArrivalsUnread(String),
+    /// Whether deliveries failed could not be read.
+    HealthUnread(String),
     /// How much comes in could not be read.
     VolumeUnread(String),
     /// How many events come in could not be read.
@@ -171,7 +189,12 @@ impl fmt::Display for Note {
             Self::MetricsUnread(why) | Self::DocumentsUnread(why) => write!(f, "{why}; more log groups are asked"),
             Self::DestinationUnread(why) => write!(f, "{why}; whether its filters are broken is not known"),
             Self::DetailsUnread(why) => write!(f, "{why}; how old and large they are is not known"),
+            Self::TooNew(groups) => {
+                let groups = count(*groups, "log group");
+                write!(f, "{groups} changed in the last hours; whether their events arrive is known in three hours")
+            }
             Self::ArrivalsUnread(why) => write!(f, "{why}; whether events arrive is not known"),
+            Self::HealthUnread(why) => write!(f, "{why}; whether deliveries fail is not known"),
             Self::VolumeUnread(why) => write!(f, "{why}; how much comes in is not known"),
             Self::RatesUnread(why) => write!(f, "{why}; when events came in is not known"),
             Self::Copied(rule) => write!(
@@ -355,7 +378,8 @@ pub(crate) mod examples {
             account,
             policy: Ok(None),
             destinations: BTreeMap::from([(forwarder.to_owned(), true)]),
-            copies: None,
+            copies: Ok(None),
+            idle: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -389,7 +413,8 @@ mod tests {
             account: AccountFacts::default(),
             policy,
             destinations: BTreeMap::new(),
-            copies: None,
+            copies: Ok(None),
+            idle: Vec::new(),
             groups,
             notes: Vec::new(),
         }

@@ -26,6 +26,8 @@ const WORTH: usize = 3;
 impl History {
     /// Reads what was done since a time.
     pub(super) async fn read(aws: &Aws, since: Timestamp, until: Timestamp) -> Result<Self, Error> {
+        // Times are told to the second.
+        let since = Timestamp::from_second(since.as_second()).unwrap_or(since);
         let mut history = Self { since, until, ..Self::default() };
         for call in history::CALLS {
             let mut pages = Pages::new(aws, call, since, None);
@@ -38,7 +40,7 @@ impl History {
     }
 
     /// Reads further back who has put the filter of this name, for as long as that proves more of the `open` groups than could be
-    /// asked in the same time.
+    /// asked in the same time. Where that breaks off, what was known before stays as it is.
     pub(super) async fn read_back(
         &mut self,
         aws: &Aws,
@@ -49,6 +51,7 @@ impl History {
     ) -> Result<(), Error> {
         let [put, others @ ..] = history::CALLS;
         let (end, mut barren, mut since) = (self.since, 0, reach);
+        let mut calls = Vec::new();
         let mut pages = Pages::new(aws, put, reach, Some(end));
         progress.total(open.len());
         while let Some(page) = pages.next().await? {
@@ -59,19 +62,19 @@ impl History {
                 }
             }
             barren = if before - open.len() < WORTH { barren + 1 } else { 0 };
-            self.add(page.calls);
-            if barren >= BARREN || open.len() <= FEW {
-                // The page may have cut through a second.
-                since = page.oldest.map_or(reach, |oldest| oldest + SignedDuration::from_secs(1));
+            calls.extend(page.calls);
+            if let Some(oldest) = page.oldest.filter(|_| barren >= BARREN || open.len() <= FEW) {
+                since = oldest + SignedDuration::from_secs(1); // The page may have cut through a second.
                 break;
             }
         }
         for call in others {
             let mut pages = Pages::new(aws, call, since, Some(end));
             while let Some(page) = pages.next().await? {
-                self.add(page.calls);
+                calls.extend(page.calls);
             }
         }
+        self.add(calls);
         self.since = since;
         self.sort();
         Ok(())

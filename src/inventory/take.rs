@@ -1,7 +1,7 @@
 //! Reads an account: what evidence proves is not asked, and the rest one call a group.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     mem,
     pin::pin,
 };
@@ -15,7 +15,8 @@ use super::{
     Entry, FEW, Inventory, Note,
     cache::{Cache, Facts},
     chains::Chains,
-    deliveries, destinations, details,
+    deliveries, destinations,
+    details::{self, Which},
     evidence::{Deliveries, Evidence, History, Known, LAG, REACH, SKEW, Source},
     noted, rates,
 };
@@ -60,6 +61,8 @@ pub struct Reading<'a> {
     pub made_until: Option<Timestamp>,
     /// Whether every group is asked, whatever is known of it.
     pub fresh: bool,
+    /// Whether what is meant may be elsewhere: a glob that matches nothing here is no error then.
+    pub one_of_several: bool,
     /// How much is wanted of them.
     pub depth: Depth,
     /// Where facts are kept.
@@ -88,8 +91,8 @@ pub async fn take(
     notes.extend(lost);
     let coverage = stack.and_then(DeployedStack::coverage);
     let begun = Instant::now();
-    let (has_details, kept) = (false, false);
-    let mut take = Take { aws, stack, coverage, reading, now, begun, progress, facts, has_details, kept, notes };
+    let (has_details, kept, idle) = (false, false, Vec::new());
+    let mut take = Take { aws, stack, coverage, reading, now, begun, progress, facts, has_details, idle, kept, notes };
     let groups = take.list().await?;
     if reading.depth == Depth::Names {
         let entries = groups.into_iter().map(|group| undecided(group, None, None, None));
@@ -98,13 +101,16 @@ pub async fn take(
     let policy = policy::read(aws).await;
     let policy_error = policy.as_ref().err().cloned();
     let (name, policy) = noted(policy, &mut take.notes, Note::PolicyUnread)?.flatten().unzip();
-    let due = reading.fresh || details::is_due(&take.facts, now);
     // Everything else of the groups takes other calls than their states do.
-    let wanted = reading.depth >= Depth::Details && due && !take.has_details;
-    let read =
-        async { if wanted { details::read(aws, reading.selection, true, now).await.map(Some) } else { Ok(None) } };
+    let which = if reading.depth >= Depth::Details { take.which_details(&groups) } else { None };
+    let read = async {
+        match &which {
+            Some(which) => details::read(aws, which, true, now).await.map(Some),
+            None => Ok(None),
+        }
+    };
     // Whose events they are is of interest to who wants to know everything else, too.
-    let copies = async { if reading.depth >= Depth::Details { centralization::read(aws).await } else { None } };
+    let copies = async { if reading.depth >= Depth::Details { centralization::read(aws).await } else { Ok(None) } };
     let (entries, read, copies) = tokio::join!(take.states(groups, policy.as_ref()), read, copies);
     if let Some(read) = noted(read, &mut take.notes, Note::DetailsUnread)?.flatten() {
         take.facts.know(read, &mut take.notes);
@@ -116,14 +122,18 @@ pub async fn take(
     let dead_destinations = destinations.iter().filter(|(_, takes)| !**takes).map(|(arn, _)| arn.clone()).collect();
     let account = AccountFacts { policy, filter_limit: take.facts.filter_limit, dead_destinations };
     let by_name = |rule: &&Copies| rule.fill("").is_none();
-    take.notes.extend(copies.iter().flatten().filter(by_name).map(|rule| Note::Copied(rule.rule.clone())));
+    let rules = || copies.iter().flatten().flatten();
+    take.notes.extend(rules().filter(by_name).map(|rule| Note::Copied(rule.rule.clone())));
     for entry in &mut entries {
         take.complete(entry, &account);
-        let rule = copies.iter().flatten().find(|rule| rule.fill(&entry.facts.name) == Some(true));
+        let rule = rules().find(|rule| rule.fill(&entry.facts.name) == Some(true));
         entry.copied_by = rule.map(|rule| rule.rule.as_str().into());
     }
     if let Some(stack) = stack.filter(|_| reading.depth == Depth::Arrivals) {
-        deliveries::arrivals(aws, stack, &mut entries, now, &mut take.notes).await?;
+        let mut notes = Vec::new();
+        let own = |name: &str| take.facts.own(name).map(|own| own.at);
+        deliveries::arrivals(aws, stack, &mut entries, &own, now, &mut notes).await?;
+        take.notes.append(&mut notes);
     }
     if reading.depth == Depth::Rates {
         rates::read(aws, &mut entries, now, &mut take.notes).await?;
@@ -151,6 +161,8 @@ struct Take<'a> {
     facts: Facts,
     /// Whether everything else of the groups was read in this run.
     has_details: bool,
+    /// Globs that match no group.
+    idle: Vec<String>,
     /// Whether that is kept for the next run.
     kept: bool,
     notes: Vec<Note>,
@@ -165,19 +177,25 @@ impl Take<'_> {
         if tags.is_empty() {
             self.facts.keep_only(groups.iter().map(|group| group.name.as_str()));
         }
-        reading.selection.check(groups.iter().map(|group| group.name.as_str()))?;
+        let names = groups.iter().map(|group| group.name.as_str());
+        if !reading.one_of_several {
+            reading.selection.check(names.clone())?;
+        }
+        self.idle = reading.selection.idle(names).map(ToString::to_string).collect();
         tracing::info!("{} log groups are listed", groups.len());
+        let classes: BTreeSet<String> = groups.iter().map(|group| group.class.to_string()).collect();
         let narrowed =
             |group: &Group| reading.narrowing.is_none_or(|it| it.takes(&group.name, &group.class.to_string()));
         groups.retain(|group| reading.selection.takes(&group.name) && narrowed(group));
         if let Some(until) = reading.made_until {
-            let read = details::read(aws, reading.selection, false, now).await?;
+            let all = Which::All(details::prefix(reading.selection));
+            let read = details::read(aws, &all, false, now).await?;
             self.facts.know(read, &mut self.notes);
             groups.retain(|group| !self.is_later(&group.name, until));
         }
         if let Some(narrowing) = reading.narrowing.filter(|narrowing| narrowing.is_of_details()) {
-            if reading.fresh || details::is_due(&self.facts, now) {
-                let read = details::read(aws, reading.selection, true, now).await?;
+            if let Some(which) = self.which_details(&groups) {
+                let read = details::read(aws, &which, true, now).await?;
                 self.facts.know(read, &mut self.notes);
                 self.has_details = true;
             }
@@ -186,11 +204,20 @@ impl Take<'_> {
             let (since, until) = (at(bounds.0)?, at(bounds.1)?);
             groups.retain(|group| self.facts.is_such(&group.name, narrowing.retention, since, until));
         }
-        if groups.is_empty() && reading.narrowing.is_some_and(|narrowing| !narrowing.is_empty()) {
-            return Err(Error::new(Kind::NotFound, "no log group is such")
-                .hint("leave out some of --matching, --tag, --class, --retention, --made-since and --made-until"));
+        if let Some(narrowing) = reading.narrowing.filter(|_| groups.is_empty() && !reading.one_of_several) {
+            narrowing.check_any(0, &classes)?;
         }
         Ok(groups)
+    }
+
+    /// Of which groups everything else has yet to be read.
+    fn which_details(&self, groups: &[Group]) -> Option<Which> {
+        let Reading { selection, fresh, .. } = self.reading;
+        match (self.has_details, fresh) {
+            (true, _) => None,
+            (false, true) => Some(Which::All(details::prefix(selection))),
+            (false, false) => Which::due(&self.facts, groups, selection, self.now),
+        }
     }
 
     /// What was found of these groups.
@@ -212,7 +239,8 @@ impl Take<'_> {
             account,
             policy,
             destinations: BTreeMap::new(),
-            copies: None,
+            copies: Ok(None),
+            idle: mem::take(&mut self.idle),
         }
     }
 
@@ -234,8 +262,7 @@ impl Take<'_> {
         let fact = self.facts.get(&entry.facts.name);
         entry.details = fact.and_then(|fact| fact.details.clone()).unwrap_or_default();
         entry.bytes_per_day = fact.and_then(|fact| fact.bytes_per_day);
-        let streamed = entry.decision.state.delivers();
-        entry.health = self.facts.health(&entry.facts.name).filter(|_| streamed);
+        entry.health = fact.and_then(|fact| fact.health).filter(|_| entry.decision.state.delivers());
     }
 
     /// The filters of the groups that need not be asked, and what else there is to doubt about the others.
@@ -248,8 +275,13 @@ impl Take<'_> {
         self.progress.note("what has changed");
         let ours = self.coverage.as_ref().map(|stack| (stack.filter_name.clone(), stack.forwarder.clone()));
         let ours = ours.as_ref().map(|(name, destination)| (name.as_str(), destination.as_str()));
-        let known: Vec<Timestamp> =
-            names.iter().filter_map(|name| self.facts.filters(name)).map(|known| known.as_of).collect();
+        let mut known: Vec<Timestamp> = names
+            .iter()
+            .filter_map(|name| self.facts.filters(name))
+            .filter(|known| known.source != Source::Metric)
+            .map(|known| known.as_of)
+            .collect();
+        known.sort_unstable();
         let deliveries = match ours {
             Some((name, destination)) if names.len() - known.len() > FEW => {
                 // What the policy streams is in the index, whatever filters there are.
@@ -260,14 +292,17 @@ impl Take<'_> {
             _ => None,
         };
         let until = self.now - LAG;
-        let begin = known.into_iter().chain(deliveries.as_ref().map(|deliveries| deliveries.since)).min();
+        // A few that were known long ago are asked for less than a look at all that was done since.
+        let oldest = known.get(FEW).or(known.last()).copied();
+        let begin = oldest.into_iter().chain(deliveries.as_ref().map(|deliveries| deliveries.since)).min();
         let begin = begin.map_or(until, |begin| begin - SKEW - SKEW).max(self.now - REACH);
         let history = History::read(self.aws, begin, until).await;
         let Some(mut history) = noted(history, &mut self.notes, Note::HistoryUnread)? else {
             return Ok(Proof::default());
         };
         let evidence = Evidence { history: Some(&history), deliveries: deliveries.as_ref(), ours };
-        let is_open = |name: &&str| evidence.prove(name, self.facts.filters(name).as_ref()).is_none();
+        let proven = |name: &str| evidence.prove(name, self.facts.filters(name).as_ref(), self.facts.own(name));
+        let is_open = |name: &&str| proven(name).is_none();
         let open: HashSet<&str> = names.iter().copied().filter(is_open).collect();
         if let Some((filter, _)) = ours
             && open.len() > FEW
@@ -285,19 +320,26 @@ impl Take<'_> {
         let mut found = Vec::with_capacity(groups.len());
         let mut open = Vec::new();
         for group in groups {
-            let known = evidence.prove(&group.name, self.facts.filters(&group.name).as_ref());
+            let name = group.name.as_str();
+            let known = evidence.prove(name, self.facts.filters(name).as_ref(), self.facts.own(name));
             let known = known.filter(|_| group.class.is_standard());
             match known {
                 Some(known) => {
                     let known = self.facts.learn(&group.name, &known);
                     let (chain, error) = chains.of(&group.name).await;
+                    let error = error.map(Error::unless_logged_out).transpose()?;
                     found.push(undecided(group, chain, Some(known), error));
                 }
                 None => open.push(group),
             }
         }
-        let doubt = |group: &Group| evidence.doubt(&group.name);
-        open.sort_by(|a, b| doubt(b).total_cmp(&doubt(a)));
+        // The most doubtful first: those of which our filter delivers nothing, and of these where the most comes in.
+        let volume =
+            |group: &Group| self.facts.get(&group.name).and_then(|fact| fact.bytes_per_day).unwrap_or_default();
+        open.sort_by(|a, b| {
+            let delivers = |group: &Group| evidence.delivers(&group.name);
+            delivers(a).cmp(&delivers(b)).then_with(|| volume(b).total_cmp(&volume(a)))
+        });
         let total = open.len();
         self.progress.note("their filters");
         self.progress.total(total);

@@ -50,7 +50,8 @@ impl<W: io::Write> io::Write for InJson<W> {
 
 /// What nobody sees is no control character, but lets text lie about itself: overrides of the writing direction, signs without
 /// width, line separators, tags.
-fn hides(c: char) -> bool {
+#[must_use]
+pub fn hides(c: char) -> bool {
     matches!(
         c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'

@@ -24,7 +24,7 @@ use crate::{
     error::{Error, Kind},
 };
 
-pub use escape::{escaped, one_line, without_colours};
+pub use escape::{escaped, hides, one_line, without_colours};
 pub use grid::{Above, Cell, Column, Grid, Role, Unit, sparkline};
 pub use look::{Look, paint};
 pub use progress::Bar;

@@ -4,8 +4,10 @@ use std::{cmp::Ordering, str::FromStr};
 
 use indicatif::HumanBytes;
 use jiff::Timestamp;
+use logctl_core::coverage::State;
 use strum::{Display, EnumString, VariantNames};
 
+use super::report::Target;
 use crate::{
     commands::group_report::{GroupReport, cell},
     time::rfc3339,
@@ -81,6 +83,17 @@ impl Column {
         }
     }
 
+    /// What it tells of an account and Region that could not be read.
+    pub(super) fn of_failed(self, target: &Target) -> Cell {
+        match self {
+            Self::Account => Cell::new(&target.account),
+            Self::Region => Cell::new(&target.region),
+            Self::State => cell(State::Unknown),
+            Self::Why => Cell::new(target.error.as_deref().unwrap_or_default()).role(Role::Bad),
+            _ => Cell::default(),
+        }
+    }
+
     /// What it tells of a group.
     #[must_use]
     pub fn cell(self, group: &GroupReport<'_>) -> Cell {
@@ -94,14 +107,13 @@ impl Column {
             Self::Why => Cell::new(&group.reason).role(Role::Dim),
             Self::Volume => bytes(group.bytes_per_day),
             Self::Arrived => group.arrivals.map_or_else(Cell::default, |it| {
-                Cell::new(format!("{} of {}", it.incoming - it.missing, it.incoming)).role(group.role())
+                let arrived = it.incoming - it.missing - it.unclear;
+                let unclear = if it.unclear > 0 { format!(", {} unclear", it.unclear) } else { String::new() };
+                Cell::new(format!("{arrived} of {}{unclear}", it.incoming)).role(group.role())
             }),
             Self::Stored => bytes(group.stored_bytes),
             Self::Created => time(group.created_at),
-            Self::Retention => match group.retention_days {
-                Some(days) => Cell::new(days).shown(format!("{days} days")),
-                None => Cell::default(),
-            },
+            Self::Retention => kept(group),
             Self::Class => Cell::new(group.class),
             Self::Evidence => group.evidence.as_ref().map_or_else(Cell::default, |evidence| Cell::new(evidence.kind)),
             Self::At => time(group.evidence.map(|evidence| evidence.at)),
@@ -109,11 +121,21 @@ impl Column {
                 group
                     .filters
                     .iter()
-                    .map(|it| format!("{} → {}", it.name, it.destination))
+                    .map(|it| format!("`{}` → {}", it.name, it.destination)) // No name begins a cell that a sheet computes.
                     .collect::<Vec<_>>()
                     .join(", "),
             ),
         }
+    }
+}
+
+/// How long a group keeps its events.
+#[must_use]
+pub fn kept(group: &GroupReport<'_>) -> Cell {
+    match (group.retention_days, group.created_at) {
+        (Some(days), _) => Cell::new(days).shown(format!("{days} days")),
+        (None, Some(_)) => Cell::new("forever"),
+        (None, None) => Cell::default(), // Not known.
     }
 }
 
@@ -134,6 +156,12 @@ impl FromStr for Sort {
 }
 
 impl Sort {
+    /// Whether it is by this column.
+    #[must_use]
+    pub fn is_by(&self, column: Column) -> bool {
+        self.by == column
+    }
+
     /// Which of two groups comes first.
     #[must_use]
     pub fn compare(&self, a: &GroupReport<'_>, b: &GroupReport<'_>) -> Ordering {
@@ -141,7 +169,14 @@ impl Sort {
             Column::State => a.state.cmp(&b.state),
             Column::Volume => a.bytes_per_day.cmp(&b.bytes_per_day),
             Column::Stored => a.stored_bytes.cmp(&b.stored_bytes),
-            Column::Retention => a.retention_days.cmp(&b.retention_days),
+            Column::Retention => {
+                let days = |group: &GroupReport<'_>| group.created_at.map(|_| group.retention_days.unwrap_or(i32::MAX));
+                days(a).cmp(&days(b))
+            }
+            Column::Arrived => {
+                let lacking = |group: &GroupReport<'_>| group.arrivals.map(|it| it.missing + it.unclear);
+                lacking(b).cmp(&lacking(a))
+            }
             Column::Name => a.name.cmp(b.name),
             other => other.cell(a).text().cmp(other.cell(b).text()),
         };

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::report::{Report, attention};
 use crate::{
-    commands::group_report::{GroupReport, cell},
+    args::GroupSelection,
+    commands::group_report::cell,
     error::{Error, Kind},
     ui::{Cell, Column, Grid, Role, Show},
     words::count,
@@ -16,9 +17,20 @@ use crate::{
 /// An earlier audit, as `-o json` has written it.
 #[derive(Debug, Deserialize)]
 pub struct Earlier {
-    schema: String,
     taken_at: String,
+    /// Globs that chose its groups.
+    #[serde(default)]
+    globs: Vec<String>,
+    /// Whether it lists a part of its groups only.
+    #[serde(default)]
+    narrowed: bool,
     groups: Vec<EarlierGroup>,
+}
+
+/// What a document says that it is.
+#[derive(Debug, Deserialize)]
+struct Named {
+    schema: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,6 +61,8 @@ enum Turn {
 /// A log group that has changed.
 #[derive(Debug, Serialize)]
 struct Changed {
+    account: String,
+    region: String,
     name: String,
     turn: Turn,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,6 +78,9 @@ struct Changed {
 pub struct Difference {
     since: String,
     taken_at: String,
+    /// Whether it is of several accounts and Regions.
+    #[serde(skip)]
+    several: bool,
     changed: Vec<Changed>,
 }
 
@@ -78,33 +95,41 @@ impl Earlier {
                 .hint("write one with: logctl audit -o json > FILE")
         };
         let text = std::fs::read(path).map_err(|error| failed(&error))?;
+        let Named { schema } = serde_json::from_slice(&text).map_err(|error| failed(&error))?;
+        if schema != Report::SCHEMA {
+            return Err(failed(&format!("it is a {schema}, and no {}", Report::SCHEMA)));
+        }
         let earlier: Self = serde_json::from_slice(&text).map_err(|error| failed(&error))?;
-        if earlier.schema != "logctl.audit/v1" {
-            return Err(failed(&format!("it is a {}, and no audit", earlier.schema)));
+        if earlier.narrowed {
+            return Err(failed(&"it was narrowed, and lists a part of its groups"));
         }
         Ok(earlier)
     }
 
-    /// What has changed until `report`.
+    /// What has changed until `report`, of what was looked at for it: groups of the selection, where they could be read.
     #[must_use]
-    pub fn until(self, report: &Report<'_>) -> Difference {
-        let key = |account: &str, region: &str, name: &str| (account.to_owned(), region.to_owned(), name.to_owned());
-        let mut before: HashMap<_, State> =
-            self.groups.into_iter().map(|it| (key(&it.account, &it.region, &it.name), it.state)).collect();
+    pub fn until(self, report: &Report<'_>, selection: &GroupSelection) -> Difference {
+        let chosen = GroupSelection { globs: self.globs.iter().filter_map(|glob| glob.parse().ok()).collect() };
+        let looked_at = |it: &EarlierGroup| report.has_read(&it.account, &it.region) && selection.takes(&it.name);
+        let before = self.groups.into_iter().filter(looked_at);
+        let mut before: HashMap<_, State> = before.map(|it| ((it.account, it.region, it.name), it.state)).collect();
         let mut changed = Vec::new();
-        for group in &report.groups {
-            let GroupReport { account, region, name, state, reason, .. } = group;
-            let was = before.remove(&key(account, region, name));
-            if was != Some(*state) {
-                let turn = was.map_or(Turn::New, |was| turn(was, *state));
-                let (is, reason) = (Some(*state), Some(reason.to_string()));
-                changed.push(Changed { name: (*name).to_owned(), turn, was, is, reason });
+        for group in report.groups.iter().filter(|group| chosen.takes(group.name)) {
+            let [account, region, name] = [group.account, group.region, group.name].map(str::to_owned);
+            let was = before.remove(&(account.clone(), region.clone(), name.clone()));
+            if was != Some(group.state) {
+                let turn = was.map_or(Turn::New, |was| turn(was, group.state));
+                let (is, reason) = (Some(group.state), Some(group.reason.to_string()));
+                changed.push(Changed { account, region, name, turn, was, is, reason });
             }
         }
-        let gone = |((_, _, name), was)| Changed { name, turn: Turn::Gone, was: Some(was), is: None, reason: None };
+        let gone = |((account, region, name), was)| {
+            let (turn, was, is, reason) = (Turn::Gone, Some(was), None, None);
+            Changed { account, region, name, turn, was, is, reason }
+        };
         changed.extend(before.into_iter().map(gone));
-        changed.sort_by(|a, b| (a.turn, &a.name).cmp(&(b.turn, &b.name)));
-        Difference { since: self.taken_at, taken_at: report.taken_at(), changed }
+        changed.sort_by(|a, b| (a.turn, &a.name, &a.region).cmp(&(b.turn, &b.name, &b.region)));
+        Difference { since: self.taken_at, taken_at: report.taken_at(), several: report.is_of_several(), changed }
     }
 }
 
@@ -146,13 +171,14 @@ impl Show for Difference {
                 state(changed.was),
                 state(changed.is),
                 Cell::new(changed.reason.as_deref().unwrap_or_default()).role(Role::Dim),
+                Cell::new(&changed.account),
+                Cell::new(&changed.region),
             ]
         };
-        Grid {
-            columns: ["TURN", "LOG GROUP", "WAS", "IS", "WHY"].map(Column::Both).to_vec(),
-            rows: self.changed.iter().map(row).collect(),
-            ..Grid::default()
-        }
+        let of_several = |title| if self.several { Column::Both(title) } else { Column::Pipe(title) };
+        let mut columns = ["TURN", "LOG GROUP", "WAS", "IS", "WHY"].map(Column::Both).to_vec();
+        columns.extend(["ACCOUNT", "REGION"].map(of_several));
+        Grid { columns, rows: self.changed.iter().map(row).collect(), ..Grid::default() }
     }
 }
 
@@ -174,11 +200,11 @@ mod tests {
         ];
         let earlier = json!({"schema": "logctl.audit/v1", "taken_at": "t", "groups": groups});
         let earlier: Earlier = serde_json::from_value(earlier).unwrap();
-        let difference = earlier.until(&report(View::default()));
+        let difference = earlier.until(&report(View::default()), &GroupSelection::default());
         let lines: Vec<String> = difference.grid().pipe().collect();
-        assert_eq!(lines[0], "worse\t/missing\tstreamed\tmissing\tno subscription filter");
+        assert_eq!(lines[0], "worse\t/missing\tstreamed\tmissing\tno subscription filter\t123456789012\teu-west-1");
         assert!(lines[1].starts_with("new\t"), "{lines:?}");
-        assert_eq!(lines.last().unwrap(), "gone\t/was/there\tstreamed\t\t");
+        assert_eq!(lines.last().unwrap(), "gone\t/was/there\tstreamed\t\t\t123456789012\teu-west-1");
         assert!(lines.iter().any(|line| line.starts_with("better\t/streamed\tmissing\tstreamed\t")), "{lines:?}");
         assert!(!lines.iter().any(|line| line.contains("/drifted")), "{lines:?}");
         assert!(difference.closing_line().ends_with("changed since t, 1 of them for the worse"));
@@ -190,6 +216,6 @@ mod tests {
         let path = folder.path().join("x.json");
         assert_eq!(Earlier::read(&path).unwrap_err().kind, Kind::Usage);
         std::fs::write(&path, r#"{"schema": "logctl.groups/v1", "taken_at": "t", "groups": []}"#).unwrap();
-        assert!(Earlier::read(&path).unwrap_err().message.contains("it is a logctl.groups/v1, and no audit"));
+        assert!(Earlier::read(&path).unwrap_err().message.contains("it is a logctl.groups/v1, and no logctl.audit/v1"));
     }
 }

@@ -38,7 +38,15 @@ impl<'a> Explained<'a> {
         let mut facts = Vec::new();
         let mut fact = |fact, says: String| facts.push(Fact { fact, says });
         let state = entry.decision.state;
-        let before: Vec<String> = State::iter().take_while(|other| *other != state).map(|it| it.to_string()).collect();
+        let limit = inventory.account.filter_limit;
+        let forwarder = inventory.coverage.as_ref().map(|stack| &stack.forwarder);
+        let is_known = |other: &State| match other {
+            State::Full => limit.is_some(),
+            State::Broken => forwarder.is_none_or(|arn| inventory.destinations.contains_key(arn)),
+            _ => true,
+        };
+        let before: Vec<String> =
+            State::iter().take_while(|other| *other != state).filter(is_known).map(|it| it.to_string()).collect();
         fact("because", entry.decision.reason.clone());
         if !before.is_empty() {
             fact("before", format!("it is not {}", before.join(", not ")));
@@ -66,18 +74,18 @@ impl<'a> Explained<'a> {
         }
         let copies = match (&entry.copied_by, &inventory.copies) {
             (Some(rule), _) => format!("of other accounts' logs, by the centralization rule {rule}"),
-            (None, None) => "not known: only an organization's administrator is told of its rules".to_owned(),
-            (None, Some(rules)) if rules.iter().any(|rule| rule.fill(name).is_none()) => {
+            (None, Err(why)) => format!("not known: {}", why.one_line()),
+            (None, Ok(None)) => "not known: only an organization's administrator is told of its rules".to_owned(),
+            (None, Ok(Some(rules))) if rules.iter().any(|rule| rule.fill(name).is_none()) => {
                 "may be among its events: a centralization rule names them as what they are copied from".to_owned()
             }
-            (None, Some(_)) => "none: no centralization rule fills it".to_owned(),
+            (None, Ok(Some(_))) => "none: no centralization rule fills it".to_owned(),
         };
         fact("copies", copies);
-        let limit = inventory.account.filter_limit;
         fact(
             "limit",
             limit.map_or_else(
-                || "nobody has told how many filters a group may have".to_owned(),
+                || "not known: how many filters a group may have is told when AWS refuses one".to_owned(),
                 |limit| format!("{limit} filters"),
             ),
         );
@@ -130,6 +138,7 @@ impl Show for Explained<'_> {
     fn grid(&self) -> Grid {
         let facts = self.facts.iter().map(|Fact { fact, says }| vec![Cell::new(fact).role(Role::Dim), Cell::new(says)]);
         let head = [
+            vec![Cell::new("account").role(Role::Dim), Cell::new(&self.target)],
             vec![Cell::new("group").role(Role::Dim), Cell::new(self.group.name).role(Role::Strong)],
             vec![Cell::new("state").role(Role::Dim), cell(self.group.state)],
         ];
@@ -154,6 +163,7 @@ mod tests {
         let explained = Explained::new(&inventory, None, "/drifted").unwrap();
         assert_snapshot!(explained.grid().terminal(&Look::plain(120)), @r"
         FACT      SAYS
+        account   account 123456789012 (shop), eu-west-1
         group     /drifted
         state     drifted
         because   its filter sends only what matches `ERROR`
@@ -166,7 +176,7 @@ mod tests {
         rules     let it through
         wanted    a filter to arn:aws:lambda:eu-west-1:123456789012:function:logctl-logctl-forwarder
         copies    not known: only an organization's administrator is told of its rules
-        limit     nobody has told how many filters a group may have
+        limit     not known: how many filters a group may have is told when AWS refuses one
         evidence  asked, as of 1970-01-01T00:00:00.000Z
         volume    2.00 KiB a day
         ");

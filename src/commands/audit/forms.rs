@@ -1,25 +1,37 @@
 //! The report for machines that want it in their own way.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use logctl_core::coverage::State;
 use strum::IntoEnumIterator as _;
 
-use super::report::Report;
-use crate::commands::group_report::GroupReport;
+use super::report::{Report, Target};
+use crate::{commands::group_report::GroupReport, ui::hides};
 
-/// For a CI: each log group is a test, which fails in one of these states, and is skipped where nobody wants it streamed:
-/// <https://github.com/testmoapp/junitxml>.
+/// For a CI: each log group is a test, which fails in one of these states or where events of it are missing, and is skipped where
+/// it neither fails nor is streamed: <https://github.com/testmoapp/junitxml>.
 #[must_use]
 pub fn junit(report: &Report<'_>, failing: impl Fn(State) -> bool) -> String {
     let mut cases = String::new();
     let (mut failures, mut errors, mut skipped) = (0, 0, 0);
+    for target in report.failed() {
+        errors += 1;
+        let (of, why) = (format!("{} {}", target.account, target.region), target.error.as_deref().unwrap_or_default());
+        let case = format!(
+            "    <testcase classname=\"account\" name=\"{}\"><error message=\"{}\"/></testcase>\n",
+            xml(&of),
+            xml(why)
+        );
+        cases += &case;
+    }
     for group in &report.groups {
-        let GroupReport { name, state, reason, .. } = group;
-        let _ = write!(cases, "    <testcase classname=\"log group\" name=\"{}\"", xml(name));
+        let GroupReport { account, region, name, state, reason, .. } = group;
+        let of =
+            if report.is_of_several() { format!("log group of {account} {region}") } else { "log group".to_owned() };
+        let _ = write!(cases, "    <testcase classname=\"{}\" name=\"{}\"", xml(&of), xml(name));
         let (tag, counter) = match state {
             State::Unknown => ("error", &mut errors),
-            state if failing(*state) => ("failure", &mut failures),
+            state if failing(*state) || group.has_gap() => ("failure", &mut failures),
             state if state.delivers() => {
                 cases.push_str("/>\n");
                 continue;
@@ -34,42 +46,43 @@ pub fn junit(report: &Report<'_>, failing: impl Fn(State) -> bool) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"logctl audit\">\n  \
          <testsuite name=\"{target}\" tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\">\n\
          {cases}  </testsuite>\n</testsuites>",
-        report.groups.len()
+        report.groups.len() + report.failed().count()
     )
 }
 
-/// Groups of each state, and bytes that come into them.
-type Figures = BTreeMap<State, (u64, u64)>;
-
-/// For a scraper: how many groups are in each state, and how much comes into them:
+/// For a scraper: how many groups are in each state, and how much comes into them where that is known; of whatever is listed:
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 #[must_use]
 pub fn prometheus(report: &Report<'_>) -> String {
-    let mut groups: BTreeMap<(&str, &str), Figures> = BTreeMap::new();
-    for group in &report.groups {
-        let states = groups.entry((group.account, group.region)).or_default();
-        let (number, bytes) = states.entry(group.state).or_default();
-        *number += 1;
-        *bytes += group.bytes_per_day.unwrap_or_default();
-    }
     let mut text = String::new();
-    let mut metric = |name: &str, help: &str, value: &dyn Fn((u64, u64)) -> u64| {
+    let mut metric = |name: &str, help: &str, value: &dyn Fn((u64, Option<u64>)) -> Option<u64>| {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for ((account, region), states) in &groups {
+        for target in report.targets().iter().filter(|target| target.error.is_none()) {
             for state in State::iter() {
-                let value = value(states.get(&state).copied().unwrap_or_default());
-                let _ = writeln!(text, "{name}{{account=\"{account}\",region=\"{region}\",state=\"{state}\"}} {value}");
+                let figures = target.figures.get(&state).copied().unwrap_or((0, Some(0)));
+                let Some(value) = value(figures) else { continue };
+                let _ = writeln!(text, "{name}{{{},state=\"{state}\"}} {value}", labels(target));
             }
         }
     };
-    metric("logctl_log_groups", "Log groups in each state.", &|(number, _)| number);
-    let help = "Bytes that come into log groups of each state on a day, as far as that is known.";
+    metric("logctl_log_groups", "Log groups in each state.", &|(number, _)| Some(number));
+    let help = "Bytes that come into log groups of each state on a day, where that is known of all of them.";
     metric("logctl_log_groups_bytes_per_day", help, &|(_, bytes)| bytes);
+    let name = "logctl_audit_read";
+    let _ = writeln!(text, "# HELP {name} Whether an account and Region could be read.\n# TYPE {name} gauge");
+    for target in report.targets() {
+        let _ = writeln!(text, "{name}{{{}}} {}", labels(target), u8::from(target.error.is_none()));
+    }
     let name = "logctl_audit_time_seconds";
     text + &format!("# HELP {name} When the audit was taken.\n# TYPE {name} gauge\n{name} {}", report.taken.as_second())
 }
 
-/// A text within XML; what XML cannot hold is left out.
+fn labels(target: &Target) -> String {
+    let label = |text: &str| text.replace(['"', '\\', '\n'], "_");
+    format!("account=\"{}\",region=\"{}\"", label(&target.account), label(&target.region))
+}
+
+/// A text within XML; what XML cannot hold is left out, and what hides is shown.
 pub(super) fn xml(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
@@ -80,6 +93,9 @@ pub(super) fn xml(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
             '\n' | '\t' => escaped.push(' '),
+            c if hides(c) => {
+                let _ = write!(escaped, "\\u{{{:x}}}", u32::from(c));
+            }
             c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
             c => escaped.push(c),
         }

@@ -1,6 +1,10 @@
 //! The report as one page: without a script, without a network, readable on paper and on a phone.
 
-use std::{fmt::Write as _, io::Write as _, path::Path};
+use std::{
+    fmt::Write as _,
+    io::{self, Write as _},
+    path::Path,
+};
 
 use indicatif::HumanBytes;
 use logctl_core::coverage::State;
@@ -11,7 +15,7 @@ use super::{
 };
 use crate::{
     commands::group_report::{GroupReport, role},
-    error::Error,
+    error::{Error, Kind},
     time::rfc3339,
     ui::Role,
     words::grouped,
@@ -19,16 +23,38 @@ use crate::{
 
 const STYLE: &str = include_str!("page.css");
 
-/// Writes the page, whole or not at all.
+/// Checks, before any work, that the page can be written there: to a file, new or old, in a folder that is there.
+///
+/// # Errors
+/// Wrong usage.
+pub fn check(path: &Path) -> Result<(), Error> {
+    let wrong = |what: &str| Err(Error::new(Kind::Usage, format!("--html {}: {what}", path.display())));
+    match path.metadata() {
+        Ok(there) if !there.is_file() => wrong("this is no file"),
+        Ok(_) => Ok(()),
+        Err(_) if folder_of(path).is_dir() => Ok(()),
+        Err(_) => wrong("there is no such folder"),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes the page, whole or not at all. A link stays one, and a file keeps who may read it.
 ///
 /// # Errors
 /// Where the file cannot be written.
 pub fn write(report: &Report<'_>, path: &Path) -> Result<(), Error> {
-    let failed = |error: &dyn ToString| Error::failed(format!("--html {}: {}", path.display(), error.to_string()));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = shareable().tempfile_in(folder).map_err(|error| failed(&error))?;
+    let failed = |error: &io::Error| Error::failed(format!("--html {}", path.display())).because(error.kind());
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let before = path.metadata().ok().map(|file| file.permissions());
+    let mut file = shareable().tempfile_in(folder_of(&path)).map_err(|error| failed(&error))?;
     file.write_all(page(report).as_bytes()).map_err(|error| failed(&error))?;
-    file.persist(path).map(drop).map_err(|error| failed(&error.error))
+    if let Some(before) = before {
+        file.as_file().set_permissions(before).map_err(|error| failed(&error))?;
+    }
+    file.persist(&path).map(drop).map_err(|error| failed(&error.error))
 }
 
 /// Others may read it, as far as the user lets them read what a program writes.
@@ -60,6 +86,7 @@ fn page(report: &Report<'_>) -> String {
     }
     page += &states(report);
     page += &destinations(report);
+    page += &unread(report);
     page += &table("Need something", report, |role| matches!(role, Role::Bad | Role::Warning), true);
     page += &table("Need nothing", report, |role| !matches!(role, Role::Bad | Role::Warning), false);
     page
@@ -127,6 +154,20 @@ fn destinations(report: &Report<'_>) -> String {
     section
 }
 
+/// What could not be read.
+fn unread(report: &Report<'_>) -> String {
+    let mut rows = String::new();
+    for target in report.failed() {
+        let (of, why) =
+            (format!("account {} {}", target.account, target.region), target.error.as_deref().unwrap_or_default());
+        let _ = writeln!(rows, "<tr><td>{}</td><td class=\"bad\">{}</td></tr>", xml(&of), xml(why));
+    }
+    if rows.is_empty() {
+        return rows;
+    }
+    format!("<section><h2>Could not be read</h2><table>\n<tbody>\n{rows}</tbody></table></section>\n")
+}
+
 /// A line as a sentence.
 fn sentence(line: &str) -> String {
     let mut signs = line.chars();
@@ -157,10 +198,12 @@ fn table(title: &str, report: &Report<'_>, takes: impl Fn(Role) -> bool, open: b
         let volume = group.bytes_per_day.map_or_else(String::new, |bytes| format!("{} a day", HumanBytes(bytes)));
         let evidence =
             group.evidence.as_ref().map_or_else(String::new, |it| format!("{}, {}", it.kind, minute(&rfc3339(it.at))));
+        let of = if report.is_of_several() { format!("{} {} ", group.account, group.region) } else { String::new() };
         let _ = writeln!(
             rows,
-            "<tr><td class=\"name\">{}</td><td><span class=\"{}\">{}</span></td><td>{}</td><td class=\"number\">{volume}</td>\
+            "<tr><td class=\"name\"><span class=\"dim\">{}</span>{}</td><td><span class=\"{}\">{}</span></td><td>{}</td><td class=\"number\">{volume}</td>\
              <td class=\"dim\">{}</td></tr>",
+            xml(&of),
             xml(group.name),
             class(group.role()),
             group.state,
@@ -189,7 +232,7 @@ mod tests {
             assert!(!page.contains(foreign), "{foreign} in {page}");
         }
         assert!(page.contains("<b>20 %</b> streamed: 1 of 5"), "{page}");
-        assert!(page.contains("<td class=\"name\">/skip/leak</td>"), "{page}");
+        assert!(page.contains("</span>/skip/leak</td>"), "{page}");
     }
 
     #[test]

@@ -20,6 +20,9 @@ const MOST: usize = 10;
 /// The accounts at a glance.
 #[derive(Debug, Serialize)]
 pub struct Overview {
+    /// Groups of which only our filter is known, and not where else they send.
+    #[serde(skip_serializing_if = "is_zero")]
+    partly_known: usize,
     /// Where events go, those of the most groups first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub destinations: Vec<Destination>,
@@ -29,6 +32,11 @@ pub struct Overview {
     /// What it costs to stream what is not streamed yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<Price>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Where events go.
@@ -43,7 +51,7 @@ pub struct Destination {
     ours: bool,
     /// Groups that send there.
     groups: usize,
-    /// Bytes that come into these groups on a day.
+    /// Bytes that come into these groups on a day, as far as that is known.
     bytes_per_day: u64,
     /// Whether it is there, where that was looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +85,9 @@ impl Overview {
         let mut destinations: Vec<Destination> = found().flat_map(destinations).collect();
         destinations.sort_by(|a, b| b.groups.cmp(&a.groups).then_with(|| a.arn.cmp(&b.arn)));
         let entries = || found().flat_map(|inventory| &inventory.groups);
-        Self { destinations, keeping: keeping(entries()), cost: price(entries()) }
+        let partly = |entry: &&Entry| entry.evidence.is_some_and(|(source, _)| !source.tells_all());
+        let partly_known = entries().filter(partly).count();
+        Self { partly_known, destinations, keeping: keeping(entries()), cost: price(entries()) }
     }
 
     /// As lines above a report.
@@ -109,7 +119,9 @@ impl Overview {
         let (groups, bytes) = (count(*groups, "log group"), HumanBytes(*bytes_per_day));
         let dollars =
             if *dollars_a_month == 0 { "less than $1".to_owned() } else { format!("about ${dollars_a_month}") };
-        Some(format!("to stream the {bytes} a day of {groups} costs {dollars} a month: {assumes}"))
+        Some(format!(
+            "to stream the {bytes} a day of {groups} costs {dollars} a month, the domain's machines aside: {assumes}"
+        ))
     }
 }
 
@@ -157,7 +169,7 @@ fn destinations(inventory: &Inventory) -> impl Iterator<Item = Destination> {
         for destination in to {
             let (groups, bytes) = sums.entry(destination).or_default();
             *groups += 1;
-            *bytes += entry.bytes_per_day.map_or(0, whole);
+            *bytes = bytes.saturating_add(entry.bytes_per_day.map_or(0, whole));
         }
     }
     sums.into_iter().map(|(destination, (groups, bytes_per_day))| Destination {
@@ -185,11 +197,12 @@ fn keeping<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<Keeping> {
 
 /// What it costs to stream what backfill would subscribe, where it is known how much that is.
 fn price<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<Price> {
-    let missing: Vec<&Entry> = entries.filter(|entry| entry.decision.state == State::Missing).collect();
-    let bytes: f64 = missing.iter().filter_map(|entry| entry.bytes_per_day).sum();
+    let missing = entries.filter(|entry| entry.decision.state == State::Missing);
+    let known: Vec<f64> = missing.filter_map(|entry| entry.bytes_per_day).collect();
+    let bytes: f64 = known.iter().sum();
     let cost = Cost::of(bytes / GB, "0-1");
     (bytes > 0.0).then(|| Price {
-        groups: missing.len(),
+        groups: known.len(),
         bytes_per_day: whole(bytes),
         dollars_a_month: whole(cost.dollars()),
         assumes: cost.assumes(),

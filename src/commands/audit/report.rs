@@ -30,6 +30,12 @@ const MOST: usize = 100;
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
     taken_at: String,
+    /// Globs that chose the groups.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    globs: Vec<String>,
+    /// Whether the list lacks groups that were looked at, or that were left out otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    narrowed: bool,
     targets: Vec<Target>,
     /// How many there are of what.
     pub(super) summary: Summary,
@@ -63,22 +69,37 @@ pub struct View {
     pub columns: Vec<Column>,
     /// In which order.
     pub sort: Option<Sort>,
+    /// Globs that chose the groups.
+    pub globs: Vec<String>,
+    /// Whether groups were chosen otherwise.
+    pub narrowed: bool,
 }
 
 /// What was asked.
 #[derive(Debug, Serialize)]
-struct Target {
-    account: String,
-    region: String,
+pub(super) struct Target {
+    pub(super) account: String,
+    pub(super) region: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     stack: Option<StackName>,
+    /// Why it could not be read, where it could not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    pub(super) error: Option<String>,
+    /// How many groups there are in each state, and how much comes into them where that is known.
+    #[serde(skip)]
+    pub(super) figures: BTreeMap<State, (u64, Option<u64>)>,
 }
 
 impl Target {
     fn of(looked: &Looked) -> Self {
+        let mut figures: BTreeMap<State, (u64, Option<u64>)> = BTreeMap::new();
+        for entry in looked.found.iter().flat_map(|inventory| &inventory.groups) {
+            let (groups, bytes) = figures.entry(entry.decision.state).or_insert((0, Some(0)));
+            *groups += 1;
+            *bytes = bytes.zip(entry.bytes_per_day.map(whole)).map(|(sum, bytes)| sum.saturating_add(bytes));
+        }
         Self {
+            figures,
             account: looked.target.account.clone(),
             region: looked.target.region.clone(),
             stack: looked.stack.clone(),
@@ -130,7 +151,7 @@ fn repair(entry: &Entry, with_stack: bool) -> &'static str {
 impl<'a> Report<'a> {
     /// The report of what was found. The view narrows the list, not the summary.
     #[must_use]
-    pub fn new(looked: &'a [Looked], view: View) -> Self {
+    pub fn new(looked: &'a [Looked], view: View, now: Timestamp) -> Self {
         let found: Vec<&'a Inventory> = looked.iter().filter_map(|looked| looked.found.as_ref().ok()).collect();
         let mut summary = Summary::default();
         let mut causes: BTreeMap<(State, &'static str), (usize, Option<u64>)> = BTreeMap::new();
@@ -139,10 +160,11 @@ impl<'a> Report<'a> {
             summary.total += 1;
             *summary.by_state.entry(state).or_default() += 1;
             if let Some(bytes) = bytes {
-                *summary.bytes_per_day_by_state.entry(state).or_default() += bytes;
+                let sum = summary.bytes_per_day_by_state.entry(state).or_default();
+                *sum = sum.saturating_add(bytes);
             }
             let cause = causes.entry((state, repair(entry, inventory.coverage.is_some()))).or_default();
-            *cause = (cause.0 + 1, cause.1.into_iter().chain(bytes).reduce(|sum, bytes| sum + bytes));
+            *cause = (cause.0 + 1, cause.1.into_iter().chain(bytes).reduce(u64::saturating_add));
         }
         let cause = |((state, repair), (groups, bytes))| Cause { state, repair, groups, bytes };
         let mut causes: Vec<Cause> = causes.into_iter().map(cause).collect();
@@ -153,9 +175,11 @@ impl<'a> Report<'a> {
             Some(sort) => groups.sort_by(|a, b| sort.compare(a, b)),
             None => groups.sort_by_key(|group| (rank(group.role()), group.state, Reverse(group.bytes_per_day))),
         }
-        let taken = found.iter().map(|inventory| inventory.taken_at).min().unwrap_or_default();
+        let taken = found.iter().map(|inventory| inventory.taken_at).min().unwrap_or(now);
         Self {
             taken_at: rfc3339(taken),
+            globs: view.globs.clone(),
+            narrowed: view.narrowed || !view.states.is_empty(),
             targets: looked.iter().map(Target::of).collect(),
             summary,
             overview: Overview::new(looked),
@@ -172,6 +196,26 @@ impl<'a> Report<'a> {
     #[must_use]
     pub fn taken_at(&self) -> String {
         self.taken_at.clone()
+    }
+
+    /// Accounts and Regions that could not be read.
+    pub(super) fn failed(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().filter(|target| target.error.is_some())
+    }
+
+    /// Everything that was asked.
+    pub(super) fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// Whether this account and Region was asked, and has answered.
+    pub(super) fn has_read(&self, account: &str, region: &str) -> bool {
+        self.targets.iter().any(|it| it.account == account && it.region == region && it.error.is_none())
+    }
+
+    /// Whether it is of several accounts and Regions.
+    pub(super) fn is_of_several(&self) -> bool {
+        self.targets.len() > 1
     }
 
     /// Account and Region, or how many there are.
@@ -258,14 +302,6 @@ impl Show for Report<'_> {
             above.push(Above::Bar { name: "arrived ", part: whole - missing, whole, unit: Unit::Number });
         }
         above.push(Above::Rows(self.causes.iter().map(cause).collect()));
-        let failed = |target: &Target| {
-            let Target { account, region, error, .. } = target;
-            Some(vec![Cell::new(format!("account {account}, {region}")), Cell::new(error.as_ref()?).role(Role::Bad)])
-        };
-        let failed: Vec<_> = self.targets.iter().filter_map(failed).collect();
-        if !failed.is_empty() {
-            above.push(Above::Rows(failed));
-        }
         if self.without_stack {
             above.extend(self.overview.lines());
         }
@@ -282,11 +318,15 @@ impl Show for Report<'_> {
             Column::Volume if usual => ui::Column::Terminal(column.title()),
             column => ui::Column::Both(column.title()),
         };
+        let failed: Vec<Vec<Cell>> =
+            self.failed().map(|target| columns.iter().map(|column| column.of_failed(target)).collect()).collect();
+        let most = Some(failed.len() + self.shown_to_people());
+        let groups = self.groups.iter().map(|group| columns.iter().map(|column| column.cell(group)).collect());
         Grid {
             above,
             columns: columns.iter().map(titled).collect(),
-            rows: self.groups.iter().map(|group| columns.iter().map(|column| column.cell(group)).collect()).collect(),
-            most: Some(self.shown_to_people()),
+            rows: failed.into_iter().chain(groups).collect(),
+            most,
         }
     }
 }
@@ -304,7 +344,7 @@ pub(super) mod examples {
     /// A report of an inventory.
     pub(crate) fn report_of(found: Inventory, view: View) -> Report<'static> {
         let looked = Looked { target: found.target.clone(), stack: found.stack.clone(), found: Ok(found) };
-        Report::new(vec![looked].leak(), view)
+        Report::new(vec![looked].leak(), view, Timestamp::UNIX_EPOCH)
     }
 }
 
@@ -338,9 +378,9 @@ mod tests {
               2  to stream/theirs            not looked at  4.00 KiB a day
 
         of 6 log groups, 6 keep events forever
-        to stream the 12.00 KiB a day of 7 log groups costs less than $1 a month: $0 for 2 copies of 30
-        days on the domain (an index as large as its logs, $0.122 a GB), $0 for Lambda (at 20000
-        invocations and 100 GB-seconds for a GB)
+        to stream the 12.00 KiB a day of 6 log groups costs less than $1 a month, the domain's machines
+        aside: $0 for 2 copies of 30 days on the domain (an index as large as its logs, $0.122 a GB), $0
+        for Lambda (at 20000 invocations and 100 GB-seconds for a GB)
 
         LOG GROUP                         A DAY     WHY
         /aws/lambda/logctl-logctl-domain  2.00 KiB  belongs to a logctl function
@@ -607,7 +647,7 @@ mod tests {
         let report = report(View { columns, sort: Some("-name".parse().unwrap()), ..View::default() });
         let lines: Vec<String> = report.grid().pipe().collect();
         assert_eq!(lines[0], "/unread\t\t\t");
-        assert!(lines[1].starts_with("/streamed\tasked\t2048\tlogctl-logctl → arn:aws:lambda:"), "{}", lines[1]);
+        assert!(lines[1].starts_with("/streamed\tasked\t2048\t`logctl-logctl` → arn:aws:lambda:"), "{}", lines[1]);
         assert!("nmae".parse::<Sort>().unwrap_err().starts_with("the columns are account, region, name, "));
         assert!(report.grid().terminal(&Look::plain(160)).contains("2.00 KiB"));
     }

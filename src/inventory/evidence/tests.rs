@@ -178,7 +178,7 @@ fn what_is_proven_was_so() {
             let asked = NOW - random.i64(1..10 * DAY);
             let before = past.filters(asked).filter(|_| random.bool());
             let before = before.map(|value| Known { value: value.into(), source: Source::Asked, as_of: at(asked) });
-            let Some(known) = evidence.prove(name, before.as_ref()) else { continue };
+            let Some(known) = evidence.prove(name, before.as_ref(), None) else { continue };
             *proven.entry(known.source).or_default() += 1;
             let told = format!("seed {seed}, group {name}: {known:?} of {before:?} and {past:?}");
             assert!(known.as_of >= at(NOW) - LAG, "{told}");
@@ -198,13 +198,58 @@ fn what_is_proven_was_so() {
 fn nothing_is_proven_without_a_whole_history() {
     let known = Known { value: [].into(), source: Source::Asked, as_of: at(NOW - DAY) };
     let evidence = |history| Evidence { history, deliveries: None, ours: Some((OURS, FORWARDER)) };
-    assert_eq!(evidence(None).prove("/a", Some(&known)), None);
+    assert_eq!(evidence(None).prove("/a", Some(&known), None), None);
     let until = at(NOW) - LAG;
     let short = History { since: at(NOW - DAY), until, ..History::default() };
-    assert_eq!(evidence(Some(&short)).prove("/a", Some(&known)), None);
+    assert_eq!(evidence(Some(&short)).prove("/a", Some(&known), None), None);
     let whole = History { since: at(NOW - DAY) - SKEW, until, ..History::default() };
     let proven = Known { source: Source::Cache, as_of: until, ..known.clone() };
-    assert_eq!(evidence(Some(&whole)).prove("/a", Some(&known)), Some(proven));
+    assert_eq!(evidence(Some(&whole)).prove("/a", Some(&known), None), Some(proven));
+}
+
+#[test]
+fn what_logctl_did_itself_is_known_before_it_is_told_and_loses_nothing_of_others() {
+    let filter = |name: &str| Filter { name: name.to_owned(), destination: FORWARDER.to_owned(), ..Filter::default() };
+    let (listed, put) = (NOW - 1_800, NOW - 120);
+    let before = Known { value: [].into(), source: Source::Asked, as_of: at(listed) };
+    let own = Own { at: at(put), deleted: Vec::new(), put: Some(filter(OURS)) };
+    let until = NOW - LAG.as_secs();
+    let told = |deeds: &[(i64, Filter)], until: i64| {
+        let deeds = deeds.iter().map(|(second, put)| (at(*second), Deed::Put(Arc::new(put.clone())))).collect();
+        let deeds = HashMap::from([("/a".to_owned(), deeds)]);
+        let history = History { since: at(NOW - DAY), until: at(until), deeds, ..History::default() };
+        let evidence = Evidence { history: Some(&history), deliveries: None, ours: Some((OURS, FORWARDER)) };
+        evidence.prove("/a", Some(&before), Some(&own)).map(|known| (known.value.len(), known.as_of))
+    };
+    assert_eq!(told(&[], until), Some((1, at(put))));
+    // The history tells of it, too.
+    assert_eq!(told(&[(put + 1, filter(OURS))], until), Some((1, at(put))));
+    // What others did between the look and the deed counts as soon as it is told.
+    assert_eq!(told(&[(listed + 60, filter("by-hand"))], until), Some((2, at(put))));
+    assert_eq!(told(&[(put - 5, filter("by-hand"))], until), None);
+    assert_eq!(told(&[(put - 5, filter("by-hand"))], NOW), Some((2, at(NOW))));
+}
+
+#[test]
+fn what_was_known_in_part_is_not_taken_for_the_whole() {
+    let known = |source| Known { value: [].into(), source, as_of: at(NOW - DAY) };
+    let until = at(NOW) - LAG;
+    let history = History { since: at(NOW - 2 * DAY), until, ..History::default() };
+    let evidence = Evidence { history: Some(&history), deliveries: None, ours: Some((OURS, FORWARDER)) };
+    for (source, kept) in [
+        (Source::Asked, Some(Source::Cache)),
+        (Source::Cache, Some(Source::Cache)),
+        (Source::History, Some(Source::History)),
+        (Source::Metric, None),
+    ] {
+        assert_eq!(evidence.prove("/a", Some(&known(source)), None).map(|it| it.source), kept);
+    }
+    // Of whom only our filter is known a deed of others tells too little.
+    let deeds = HashMap::from([("/a".to_owned(), vec![(at(NOW - 3_600), Deed::Delete(OURS.to_owned()))])]);
+    let history = History { deeds, ..history.clone() };
+    let evidence = Evidence { history: Some(&history), ..evidence };
+    assert_eq!(evidence.prove("/a", Some(&known(Source::History)), None), None);
+    assert!(evidence.prove("/a", Some(&known(Source::Asked)), None).is_some());
 }
 
 #[test]
