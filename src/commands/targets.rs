@@ -55,12 +55,6 @@ pub async fn look(targets: &Targets, wanted: &Wanted<'_>, cx: &Context<'_>, ui: 
             closed @ Way::Closed(..) => ways.push(closed),
         }
     }
-    // Two profiles may lead into one account.
-    let mut seen = HashSet::new();
-    ways.retain(|way| match way {
-        Way::Open(aws) => seen.insert((aws.target.account.clone(), aws.target.region.clone())),
-        Way::Closed(..) => true,
-    });
     let alone = ways.len() == 1;
     let progress = ui.progress("reading log groups", None);
     if !alone {
@@ -79,6 +73,11 @@ pub async fn look(targets: &Targets, wanted: &Wanted<'_>, cx: &Context<'_>, ui: 
     });
     let mut looked = join_all(looks).await;
     drop(progress);
+    // Two profiles may lead into one account, which is there once.
+    let mut seen = HashSet::new();
+    looked.retain(|Looked { target, found, .. }| {
+        found.is_err() || seen.insert((target.account.clone(), target.region.clone()))
+    });
     if alone && let Some(Looked { found: Err(error), .. }) = looked.pop_if(|looked| looked.found.is_err()) {
         return Err(error);
     }

@@ -151,6 +151,8 @@ pub enum Note {
     DomainUnread(String),
     /// The event history could not be read, without which nothing is believed.
     HistoryUnread(String),
+    /// It could not be read as far back as it tells something.
+    PastUnread(String),
     /// Metrics of deliveries could not be read.
     MetricsUnread(String),
     /// The index could not be asked.
@@ -186,7 +188,9 @@ impl fmt::Display for Note {
             Self::PolicyUnread(why) => write!(f, "{why}; groups that it streams look missing"),
             Self::DomainUnread(why) => write!(f, "{why}; do not stream those groups to it"),
             Self::HistoryUnread(why) => write!(f, "{why}; every log group is asked"),
-            Self::MetricsUnread(why) | Self::DocumentsUnread(why) => write!(f, "{why}; more log groups are asked"),
+            Self::PastUnread(why) | Self::MetricsUnread(why) | Self::DocumentsUnread(why) => {
+                write!(f, "{why}; more log groups are asked")
+            }
             Self::DestinationUnread(why) => write!(f, "{why}; whether its filters are broken is not known"),
             Self::DetailsUnread(why) => write!(f, "{why}; how old and large they are is not known"),
             Self::TooNew(groups) => {

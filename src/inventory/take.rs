@@ -308,7 +308,7 @@ impl Take<'_> {
             && open.len() > FEW
         {
             let read = history.read_back(self.aws, self.now - REACH, filter, open, self.progress).await;
-            noted(read, &mut self.notes, Note::HistoryUnread)?;
+            noted(read, &mut self.notes, Note::PastUnread)?;
         }
         let ours = ours.map(|(name, destination)| (name.to_owned(), destination.to_owned()));
         Ok(Proof { history: Some(history), deliveries, ours })

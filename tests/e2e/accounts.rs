@@ -132,6 +132,18 @@ fn several_accounts_and_regions_are_one_report() {
     let pipe = sandbox.logctl(&format!("audit {several}")).exits(3);
     pipe.prints("222222222222\teu-west-1\t/bank/0\tmissing\t").says("6 log groups");
 
+    // What is meant may be in one of them; what is in none is said, and nothing is there twice.
+    let both = "--profile one,two --regions us-east-1,eu-west-1,us-east-1";
+    let run = sandbox.logctl(&format!("audit -o json {both} -g /bank/* -g /shop/* --fail-on missing")).exits(8);
+    assert_eq!(run.json()["summary"]["by_state"]["missing"], 3, "{}", run.stdout);
+    sandbox.logctl(&format!("audit {both} -g /bnak/*")).exits(5).says("no log group matches /bnak/* in any of 4");
+    let junit = sandbox.logctl(&format!("audit -o junit {several}")).exits(3).stdout;
+    assert!(junit.contains("errors=\"2\"") && junit.contains("log group of 222222222222 eu-west-1"), "{junit}");
+    let scraped = sandbox.logctl(&format!("audit -o prometheus {several} --state streamed")).exits(3);
+    let scraped =
+        scraped.prints("logctl_log_groups{account=\"222222222222\",region=\"eu-west-1\",state=\"missing\"} 2");
+    scraped.prints("logctl_audit_read{account=\"000000000000\",region=\"us-east-1\"} 0");
+
     // A role that is there in another account, and one that is not.
     let trust = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "sts:AssumeRole"}]});

@@ -136,7 +136,7 @@ fn ten_thousand_groups_take_few_calls() {
     let (own, known) = (("own cache", 3), ("missing cache", 347));
     assert_eq!(
         told(&run),
-        counts([own, known, ("streamed cache", 9_550), ("unsupported class", 100)]),
+        counts([own, known, ("streamed history", 50), ("streamed metric", 9_500), ("unsupported class", 100)]),
         "{}",
         run.stderr
     );
@@ -192,6 +192,66 @@ fn what_backfill_did_is_known_at_once() {
     let (run, calls) = crowd.audit("");
     assert_eq!(told(&run), counts([("own cache", 3), ("streamed cache", 120)]), "{}", run.stderr);
     assert!(calls.values().sum::<u64>() <= 10, "{calls:?}");
+}
+
+/// A history that breaks off proves nothing, and nothing of it is kept.
+#[test]
+fn a_history_that_breaks_off_proves_nothing() {
+    let crowd = Crowd::new(Sandbox::up(None));
+    crowd.make("/app/%05d", 100, &json!({"filters": crowd.ours(), "events": 2, "put": 10 * DAY}));
+    for group in 0..100 {
+        let input = json!({"logGroupName": format!("/app/{group:05}"), "filterName": "logctl-logctl"});
+        crowd.sandbox.json_call("logs", "Logs_20140328.DeleteSubscriptionFilter", &input);
+    }
+    // Hours later the history is read back, and breaks off between who has put the filters and who has deleted them.
+    let later = jiff::Timestamp::from_millisecond(now() + 5 * 3_600_000).unwrap().to_string();
+    let proxy = Proxy::start(crowd.sandbox.aws_endpoint());
+    let refused = r#"{"__type":"InvalidNextTokenException","message":"no"}"#;
+    proxy.from("LookupEvents", 6, Fault::Answer(400, "application/x-amz-json-1.1", refused));
+    let variables = [("LOGCTL_NOW", later.as_str()), ("LOGCTL_CACHE", &crowd.cache), ("AWS_ENDPOINT_URL", &proxy.url)];
+    let run = crowd.sandbox.run(&["audit", "-o", "json", "--fail-on", "missing"], &variables).exits(3);
+    assert_eq!(told(&run), counts([("unknown class", 103)]), "{}", run.stderr);
+    run.says("the event history: AWS answers InvalidNextTokenException: no; more log groups are asked");
+    let run = crowd.sandbox.run(&["audit", "-o", "json", "--fail-on", "missing"], &variables[..2]).exits(8);
+    assert_eq!(told(&run), counts([("missing asked", 100), ("own asked", 3)]), "{}", run.stderr);
+}
+
+/// A condition on what is broken is not met by a policy that could not be read.
+#[test]
+fn whether_a_forwarder_refuses_is_known_or_said() {
+    let sandbox = Sandbox::up(None);
+    sandbox.create_group("/a");
+    sandbox.logctl("bootstrap --yes").ok();
+    sandbox.logctl("backfill --yes").ok();
+    let proxy = Proxy::start(sandbox.aws_endpoint());
+    let audit = || sandbox.run(&["audit", "--fail-on", "broken"], &[("AWS_ENDPOINT_URL", &proxy.url)]);
+    audit().ok();
+    let denied = r#"{"__type":"AccessDeniedException","message":"no"}"#;
+    proxy.always("/policy", Fault::Answer(403, "application/json", denied));
+    audit().exits(3).says("whether its filters are broken is not known").says("1 log group may be broken");
+}
+
+/// Groups that were made since everything else was read are among those that are narrowed by it, and have their figures.
+#[test]
+fn what_is_new_is_not_left_out() {
+    let crowd = Crowd::new(Sandbox::up(None));
+    crowd.make("/old/%05d", 3, &json!({"retention": 30}));
+    crowd.audit("").0.ok();
+    crowd.make("/new/%05d", 2, &json!({"age": 60, "events": 2}));
+    let groups = |arguments: &str| {
+        let (run, _) = crowd.audit(arguments);
+        let groups: Vec<Value> = run.json()["groups"].as_array().unwrap().clone();
+        groups
+            .iter()
+            .map(|it| (it["name"].as_str().unwrap().to_owned(), it["bytes_per_day"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let new = |number: usize| (format!("/new/{number:05}"), json!(1_600));
+    assert_eq!(groups("--made-since 1h -g /old/* -g /new/*"), [new(0), new(1)]);
+    crowd.make("/new/%05d", 1, &json!({"from": 2, "age": 60, "events": 2}));
+    assert!(groups("").contains(&new(2)));
+    let (run, _) = crowd.audit("--retention 7");
+    run.exits(5).says("no log group is such: --retention");
 }
 
 /// A group that is deleted while it reads is not there, and nothing is unknown for it.
@@ -269,10 +329,15 @@ pub(super) fn at_scale(groups: usize, indexed: bool) -> String {
 fn what_does_not_arrive_is_said_whatever_the_metrics_say() {
     let sandbox = Sandbox::up(None);
     let proxy = Proxy::start(sandbox.endpoint());
-    for group in ["/arrives", "/dead"] {
-        sandbox.create_group(group);
-    }
     sandbox.logctl(&format!("bootstrap --yes --endpoint {}", proxy.url)).ok();
+    let forwarder = "arn:aws:lambda:us-east-1:000000000000:function:logctl-logctl-forwarder";
+    for group in ["/arrives", "/dead"] {
+        // Subscribed long ago: of what is new nobody can tell what was to arrive.
+        let filters = json!([{"filterName": "logctl-logctl", "destinationArn": forwarder}]);
+        let group = json!({"name": group, "count": 1, "age": 10 * DAY, "filters": filters});
+        sandbox.signed("logs", Method::POST, "/_sandbox/groups", group.to_string());
+    }
+    sandbox.create_group("/new");
     sandbox.logctl("backfill --yes").ok();
     let events: Vec<String> = (0..20).map(|number| format!("event {number}")).collect();
     sandbox.put_events("/arrives", &events);
@@ -298,7 +363,19 @@ fn what_does_not_arrive_is_said_whatever_the_metrics_say() {
     };
     assert_eq!(arrived("/arrives"), (json!(20), json!(0), json!("ok")));
     assert_eq!(arrived("/dead"), (json!(20), json!(20), json!("ok")), "the metrics look fine");
-    audit("--arrivals --columns name,arrived", &[]).exits(8).prints("/dead\t0 of 20");
+    let new = report["groups"].as_array().unwrap().iter().find(|group| group["name"] == "/new").unwrap();
+    assert!(new["arrivals"].is_null(), "{new}");
+    run.says("1 log group changed in the last hours");
+    // What is indexed in that time of events of another may be these, or not.
+    let old = format!(
+        "{{\"create\":{{}}}}\n{}\n",
+        json!({
+            "@timestamp": now() - 5 * 86_400_000, "@ingested": now(), "@log_group": "/dead", "@owner": "000000000000", "@region": "us-east-1",
+        })
+    );
+    sandbox.engine_text(EngineMethod::Post, "/logctl-2026.01.01/_bulk?refresh=true", old.repeat(20));
+    audit("--arrivals -g /dead -g /arrives", &[]).exits(3).says("whether 20 events arrived cannot be told");
+    audit("--arrivals --columns name,arrived", &[]).exits(3).prints("/dead\t0 of 20, 20 unclear");
     sandbox.stop_engine();
     audit("--arrivals", &[]).exits(3).says("whether events arrive is not known").says("could not be looked at");
 }
