@@ -134,6 +134,8 @@ pub struct Shown<'a> {
     pub marks: Option<&'a Regex>,
     /// Whether they may be of several days.
     pub dated: bool,
+    /// Whether a table has its titles already.
+    pub headless: bool,
 }
 
 /// Writes events. One object with all of them is for the command to write.
@@ -168,7 +170,7 @@ pub fn print(events: &[Event], args: &OutputArgs, output: Output, shown: Shown<'
         }
         Output::Raw => events.iter().try_for_each(|event| ui.line(&event.message)),
         Output::Id => events.iter().try_for_each(|event| ui.line(&one_line(&event.id))),
-        Output::Csv => csv(events, &chosen(&CSV), ui),
+        Output::Csv => csv(events, &chosen(&CSV), shown.headless, ui),
         Output::Jsonl => {
             if args.compact && args.fields.is_none() && !events.is_empty() {
                 ui.json("logctl.common/v1", &json::common(events))?;
@@ -183,7 +185,7 @@ pub fn print(events: &[Event], args: &OutputArgs, output: Output, shown: Shown<'
 }
 
 /// A table, quoted as RFC 4180 has it. On a terminal what is not printable is shown.
-fn csv(events: &[Event], names: &[String], ui: &mut Ui) -> Result<(), Error> {
+fn csv(events: &[Event], names: &[String], headless: bool, ui: &mut Ui) -> Result<(), Error> {
     let on_terminal = ui.look.stdout_is_terminal;
     let mut line = |cells: Vec<String>| -> Result<(), Error> {
         let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
@@ -193,7 +195,9 @@ fn csv(events: &[Event], names: &[String], ui: &mut Ui) -> Result<(), Error> {
         let bytes = writer.into_inner().map_err(|error| failed(&error))?;
         ui.line(String::from_utf8_lossy(&bytes).trim_end_matches('\n'))
     };
-    line(names.to_vec())?;
+    if !headless {
+        line(names.to_vec())?;
+    }
     let row = |event| names.iter().map(|name| columns::value(event, name).unwrap_or_default()).collect();
     events.iter().try_for_each(|event| line(row(event)))
 }

@@ -5,6 +5,7 @@ mod answer;
 mod asked;
 mod connect;
 mod explain;
+mod export;
 mod lists;
 mod shell;
 
@@ -19,6 +20,7 @@ use self::{
     answer::Answer,
     asked::Asked,
     connect::{Connected, Place, connect},
+    export::ExportArgs,
 };
 use super::printer::OutputArgs;
 use crate::{
@@ -33,7 +35,7 @@ use crate::{
     words::count,
 };
 
-/// Events that one run shows at most: they are held in memory until the oldest of them is known.
+/// Events that are held in memory until the oldest of them is known; more are written as they are read.
 const MAX_LIMIT: u64 = 10_000;
 
 /// What a search looks like.
@@ -69,8 +71,11 @@ pub struct SearchArgs {
     pub tz: Option<TimeZone>,
     /// Show at most this many events, the newest
     #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 100)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=MAX_LIMIT))]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
+    /// Whether all of them are written, and where.
+    #[command(flatten)]
+    pub export: ExportArgs,
     /// How events are written.
     #[command(flatten)]
     pub printing: OutputArgs,
@@ -132,7 +137,7 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     if let Some(zone) = &args.tz {
         ui.look.time_zone = zone.clone();
     }
-    let output = args.printing.output(ui, cx.global.color);
+    let output = export::output(args, ui, cx.global.color);
     args.printing.check(output)?;
     // A list may come from stdin, and is waited for as long as nobody presses Ctrl-C.
     let (typed, now, zone) = (args.clone(), cx.env.now, ui.look.time_zone.clone());
@@ -140,6 +145,9 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let asked = asked.map_err(|error| Error::failed("cannot read the query").because(error))??;
     if args.explain {
         return explain::show(args, &asked, ui);
+    }
+    if export::is_wanted(args) {
+        export::check(args, &asked, output)?;
     }
     shell::redirected(&args.query)?;
     let domain = connect(args, cx).await?;
@@ -149,6 +157,12 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         }
     }
     let searches = asked.searches(&domain.prefix);
+    if let [search] = searches.as_slice()
+        && export::is_wanted(args)
+        && export::run(args, &asked, search, &domain, output, cx, ui).await?.is_some()
+    {
+        return Ok(());
+    }
     let progress = ui.progress("searching", Some(searches.len()).filter(|searches| *searches > 1));
     let found = Search::run_all(&searches, &domain.client, &progress).await;
     drop(progress);

@@ -79,15 +79,38 @@ impl DomainClient {
     /// # Errors
     /// When the domain cannot be reached, refuses, or is no search engine. A redirect is refused, too: nobody else is asked.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, DomainError> {
-        let endpoint = self.endpoint.clone();
         let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
         let size = body.len();
-        let response =
-            self.domain.send(method.clone(), path, body, self.timeout).await.map_err(|error| self.failed(error))?;
-        let status = response.status.as_u16();
-        tracing::info!("{method} {endpoint}{path}: {status}");
+        let response = self.answer(method, path, body).await?;
+        self.understood(path, size, &response)
+    }
+
+    /// The same, for who reads the JSON of a long answer by himself.
+    ///
+    /// # Errors
+    /// Those of [`Self::send`].
+    pub async fn send_for_bytes(&self, method: Method, path: &str, body: &Value) -> Result<Bytes, DomainError> {
+        let body = body.to_string();
+        let size = body.len();
+        let response = self.answer(method, path, body.into()).await?;
+        if !response.status.is_success() || response.body.first() != Some(&b'{') {
+            self.understood(path, size, &response)?;
+        }
+        Ok(response.body)
+    }
+
+    async fn answer(&self, method: Method, path: &str, body: Bytes) -> Result<Response, DomainError> {
+        let sent = self.domain.send(method.clone(), path, body, self.timeout).await;
+        let response = sent.map_err(|error| self.failed(error))?;
+        tracing::info!("{method} {}{path}: {}", self.endpoint, response.status.as_u16());
+        Ok(response)
+    }
+
+    /// What an answer says to a request of so many bytes.
+    fn understood(&self, path: &str, size: usize, response: &Response) -> Result<Value, DomainError> {
+        let (endpoint, status) = (self.endpoint.clone(), response.status.as_u16());
         let json: Option<Value> = serde_json::from_slice(&response.body).ok();
-        if let Some(what) = stranger(&response, json.as_ref()) {
+        if let Some(what) = stranger(response, json.as_ref()) {
             return Err(DomainError::NoEngine { endpoint, what: format!(": {what}") });
         }
         let reason = || json.as_ref().and_then(reason);

@@ -71,6 +71,18 @@ pub enum DomainError {
     },
 }
 
+impl DomainError {
+    /// Whether the same request may succeed in a while; of one that has `answered` before, also where it is out of reach.
+    #[must_use]
+    pub const fn may_pass(&self, answered: bool) -> bool {
+        match self {
+            Self::Overloaded { .. } | Self::Refused { status: 502..=504, .. } => true,
+            Self::Timeout { .. } | Self::Unreachable { .. } => answered,
+            _ => false,
+        }
+    }
+}
+
 impl From<DomainError> for Error {
     fn from(error: DomainError) -> Self {
         let message = error.to_string();

@@ -2,9 +2,13 @@
 
 mod event;
 mod gaps;
+mod hit;
 mod nothing;
+mod reader;
 mod request;
 
 pub use event::Event;
+pub use hit::Hit;
 pub use nothing::{Empty, Nothing, Redaction, WhyNothing};
+pub use reader::{Cursor, Cut, Plan, events};
 pub use request::{Found, Indices, Search, groups};

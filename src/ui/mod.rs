@@ -137,6 +137,40 @@ impl Ui {
         self.write(format_args!("\n"))
     }
 
+    /// Writes lines of JSON that somebody else has made.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn json_lines(&mut self, lines: &[u8]) -> Result<(), Error> {
+        const DELETE: u8 = 0x7f;
+        // Beyond ASCII there are signs that JSON does not escape, and a terminal obeys.
+        let plain = lines.is_ascii() && !lines.contains(&DELETE);
+        let written = match (plain, std::str::from_utf8(lines)) {
+            (false, Ok(text)) => {
+                let mut lines = text.split_inclusive('\n');
+                lines.try_for_each(|line| {
+                    self.out.write_all(escape::in_json(line.trim_end_matches('\n')).as_bytes())?;
+                    self.out.write_all(b"\n")
+                })
+            }
+            _ => self.out.write_all(lines),
+        };
+        written.map_err(|error| unwritten(&error))
+    }
+
+    /// Writes the answer to this instead of stdout.
+    pub fn write_to(&mut self, out: impl Write + 'static) {
+        self.out = Box::new(io::BufWriter::new(out));
+    }
+
+    /// Hands over what was written so far.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.out.flush().map_err(|error| unwritten(&error))
+    }
+
     /// Writes one line to stdout.
     ///
     /// # Errors
@@ -146,10 +180,7 @@ impl Ui {
     }
 
     fn write(&mut self, text: std::fmt::Arguments<'_>) -> Result<(), Error> {
-        self.out.write_fmt(text).map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Error::shown(Kind::PipeClosed),
-            _ => Error::failed("cannot write to stdout").because(error),
-        })
+        self.out.write_fmt(text).map_err(|error| unwritten(&error))
     }
 
     /// Says how it went, on stderr.
@@ -270,6 +301,14 @@ pub(crate) fn three_forms<T: Show>(report: &T) -> String {
     let pipe: String = report.grid().pipe().map(|line| line.trim_end().to_owned() + "\n").collect();
     let json = serde_json::to_string_pretty(&Document { schema: T::SCHEMA, data: report }).unwrap_or_default();
     format!("{}--- pipe\n{pipe}--- json\n{json}", report.grid().terminal(&Look::plain(100)))
+}
+
+/// Why an answer could not be written.
+fn unwritten(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Error::shown(Kind::PipeClosed),
+        _ => Error::failed("cannot write the answer").because(error),
+    }
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ fn a_sandbox_that_is_down_is_noticed_soon() {
 #[test_case(&["audit", "--fail-on", "gone"], "the states are unknown, loop, own"; "an unknown state")]
 #[test_case(&["search", "--since", "soon"], "times look like 15m"; "no time")]
 #[test_case(&["audit", "-g", "/aws/lambda/pay day"], "a log group name cannot hold ` `"; "a name that AWS forbids")]
-#[test_case(&["search", "-n", "0"], "1..=10000"; "no events at all")]
+#[test_case(&["search", "-n", "0"], "is not in 1.."; "no events at all")]
 #[test_case(&["search", "--endpoint", "localhost"], "an endpoint looks like"; "no endpoint")]
 #[test_case(&["audit", "--stack", "a stack"], "a stack name starts with a letter"; "no stack name")]
 #[test_case(&["search", "--since", "1h", "--until", "2h", "x"], "the time range is empty"; "an empty range")]

@@ -14,6 +14,7 @@ mod deployments;
 mod doctor;
 mod domains;
 mod evidence;
+mod exports;
 mod faults;
 mod formats;
 mod function;

@@ -152,6 +152,18 @@ impl Sandbox {
         Run::of(&self.command(arguments, variables).output().unwrap())
     }
 
+    /// Runs a line of bash in a folder; `$LOGCTL` is the command.
+    pub fn shell(&self, folder: &Path, line: &str) -> Run {
+        let logctl = self.command(&[], &[]);
+        let mut command = Command::new("/usr/bin/env");
+        command.args(["bash", "-c", line]).current_dir(folder).env_clear();
+        for (name, value) in logctl.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command.envs([("PATH", variable("PATH").unwrap())]).env("LOGCTL", logctl.get_program());
+        Run::of(&command.output().unwrap())
+    }
+
     /// Runs logctl in a terminal and answers its prompt with `keys`. What it wrote is in `stdout`, line breaks as they came.
     pub fn in_terminal(&self, arguments: &str, keys: &str) -> Run {
         const PYTHON: &str = r#"

@@ -291,7 +291,7 @@ mod tests {
     fn rows(events: &[Event], args: &OutputArgs, query: &str, look: &Look) -> String {
         let query = crate::query::parse(&[query.to_owned()]).unwrap();
         let marks = crate::query::marks(&query);
-        let rows = Rows::new(events, args, Shown { marks: marks.as_ref(), dated: false }, look);
+        let rows = Rows::new(events, args, Shown { marks: marks.as_ref(), ..Shown::default() }, look);
         events.iter().map(|event| rows.event(event)).collect::<Vec<_>>().join("\n")
     }
 

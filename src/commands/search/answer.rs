@@ -70,7 +70,13 @@ impl Answer {
         let day = |at: Timestamp| at.to_zoned_datetime(ui.look.time_zone.clone()).date();
         let dated = day(self.search.range.start) != day(self.search.range.end);
         let marks = query::marks(&self.query);
-        printer::print(&self.found.events, &args.printing, output, Shown { marks: marks.as_ref(), dated }, ui)
+        printer::print(
+            &self.found.events,
+            &args.printing,
+            output,
+            Shown { marks: marks.as_ref(), dated, headless: false },
+            ui,
+        )
     }
 
     fn document(&self, args: &SearchArgs) -> Document<'_> {

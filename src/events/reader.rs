@@ -1,0 +1,418 @@
+//! Reads a whole answer in the order of time, with no more of it in memory than a few pages.
+//!
+//! The range is cut into pieces of about a page, by how many events are where. They are asked for side by side and come out one
+//! after the other; what is more than a page within one of them follows by `search_after`. Nothing is held open in the engine:
+//! each request stands for itself, and one that fails is made again, by another node where one is gone. Events that arrive
+//! meanwhile are found where their time has not been read yet.
+
+use std::{collections::VecDeque, ops::Range, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream::FuturesOrdered};
+use hyper::Method;
+use jiff::Timestamp;
+use logctl_core::backoff::Backoff;
+use serde_json::{Value, json};
+
+use super::{
+    Event, Indices, Search, gaps,
+    hit::{Answer, Hit},
+};
+use crate::{
+    domain::{DomainClient, DomainError},
+    interrupt::Interrupt,
+    time::from_milliseconds,
+};
+
+/// Hits of one page.
+const PAGE: usize = 5_000;
+/// Events that a piece is cut for: some more may arrive in it.
+const FILLED: u64 = 4_500;
+/// Pieces that are asked for side by side.
+const AT_ONCE: usize = 3;
+/// Intervals that events are counted in.
+const BUCKETS: i64 = 2_000;
+/// How often a request is made again that the domain could not answer, and how long between two tries.
+const TRIES: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long a part of the answer is waited for that is missing; after that it is said.
+const PATIENCE: [Duration; 4] =
+    [Duration::from_secs(8), Duration::from_secs(4), Duration::from_secs(2), Duration::from_secs(1)];
+
+/// A place in the order of events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// When the event happened.
+    pub at: Timestamp,
+    /// Its id.
+    pub id: String,
+}
+
+impl std::str::FromStr for Cursor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "a cursor is what an event of -o json has as \"cursor\"".to_owned();
+        let (at, id) = text.split_once(':').ok_or_else(wrong)?;
+        let at = at.parse().ok().and_then(|at| Timestamp::from_millisecond(at).ok()).ok_or_else(wrong)?;
+        if id.is_empty() { Err(wrong()) } else { Ok(Self { at, id: id.to_owned() }) }
+    }
+}
+
+/// A part of the range, in milliseconds, and how many events were in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Piece {
+    range: Range<i64>,
+    events: u64,
+}
+
+/// How an answer is read.
+#[derive(Debug)]
+pub struct Plan {
+    pieces: Vec<Piece>,
+    which: Indices,
+    /// Events that were there when it was made.
+    pub total: u64,
+    /// Events at the begin that are passed over, where only the newest are wanted.
+    skip: u64,
+    /// What was not looked at.
+    pub warnings: Vec<String>,
+}
+
+/// Why reading came to an end before its end.
+#[derive(Debug)]
+pub enum Cut<E> {
+    /// The domain does not answer.
+    Domain(DomainError),
+    /// Who takes the events cannot take more.
+    Taker(E),
+    /// Ctrl-C.
+    Interrupted,
+    /// The event of the cursor is not among those that are asked for.
+    OtherQuery,
+}
+
+impl<E> From<DomainError> for Cut<E> {
+    fn from(error: DomainError) -> Self {
+        Self::Domain(error)
+    }
+}
+
+impl Plan {
+    /// Counts the events, and where they are.
+    ///
+    /// # Errors
+    /// When the domain cannot be asked.
+    pub async fn new(search: &Search, domain: &DomainClient) -> Result<Self, DomainError> {
+        let (plan, odd) = tokio::join!(Self::counted(search, domain, Indices::All), gaps::odd(search, domain));
+        let mut plan = match plan {
+            Err(DomainError::Refused { reason, .. }) if gaps::is_closed(&reason) => {
+                let open = Self::counted(search, domain, Indices::Open);
+                let (plan, closed) = tokio::join!(open, gaps::closed(search, domain));
+                let mut plan = plan?;
+                plan.warnings.extend(closed);
+                plan
+            }
+            plan => plan?,
+        };
+        plan.warnings.extend(odd);
+        Ok(plan)
+    }
+
+    async fn counted(search: &Search, domain: &DomainClient, which: Indices) -> Result<Self, DomainError> {
+        let query = |aggregations: Value| {
+            let filter = json!({"bool": {"filter": [search.bounds(), search.clause]}});
+            json!({"size": 0, "track_total_hits": true, "query": filter, "aggs": aggregations})
+        };
+        let extremes = json!({"first": {"min": {"field": "@timestamp"}}, "last": {"max": {"field": "@timestamp"}}});
+        let answer = asked(domain, &search.path(which), &query(extremes)).await?;
+        let mut warnings = gaps::incomplete(&answer);
+        let total = answer.pointer("/hits/total/value").and_then(Value::as_u64).ok_or_else(|| domain.no_engine())?;
+        let range = search.range.start.as_millisecond()..search.range.end.as_millisecond();
+        #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]
+        let time = |name: &str| answer["aggregations"][name]["value"].as_f64().map(|time| time as i64);
+        let (mut interval, mut counts) = (range.end - range.start, vec![(range.start, total)]);
+        match (time("first"), time("last")) {
+            (Some(first), Some(last)) if total > FILLED => {
+                interval = ((last - first) / BUCKETS).max(1);
+                let histogram = json!({"times": {"date_histogram": {
+                    "field": "@timestamp", "fixed_interval": format!("{interval}ms"), "offset": format!("{}ms", first.rem_euclid(interval)),
+                    "min_doc_count": 1,
+                }}});
+                let answer = asked(domain, &search.path(which), &query(histogram)).await?;
+                warnings.extend(gaps::incomplete(&answer));
+                let buckets = answer.pointer("/aggregations/times/buckets").and_then(Value::as_array);
+                let buckets = buckets.ok_or_else(|| domain.no_engine())?;
+                let bucket = |bucket: &Value| Some((bucket["key"].as_i64()?, bucket["doc_count"].as_u64()?));
+                counts = buckets.iter().filter_map(bucket).collect();
+            }
+            _ => {}
+        }
+        warnings.dedup();
+        Ok(Self { pieces: pieces(&range, &counts, interval), which, total, skip: 0, warnings })
+    }
+
+    /// The same from the event behind a cursor on.
+    #[must_use]
+    pub fn after(mut self, cursor: &Cursor) -> Self {
+        let at = cursor.at.as_millisecond();
+        self.pieces.retain(|piece| piece.range.end > at);
+        if let Some(first) = self.pieces.first_mut() {
+            first.range.start = at.max(first.range.start);
+        }
+        self
+    }
+
+    /// The same with the newest events only.
+    #[must_use]
+    pub fn newest(mut self, limit: u64) -> Self {
+        let (mut wanted, mut first) = (0, self.pieces.len());
+        while wanted < limit && first > 0 {
+            first -= 1;
+            wanted += self.pieces[first].events;
+        }
+        self.pieces.drain(..first);
+        self.skip = wanted.saturating_sub(limit);
+        self
+    }
+
+    /// Reads the events, the oldest first, and hands them over page by page: those of a page, and how many were looked at so far.
+    ///
+    /// # Errors
+    /// When the domain does not answer, the taker fails, or somebody presses Ctrl-C. Everything up to there was handed over.
+    pub async fn read<E>(
+        &mut self,
+        search: &Search,
+        domain: &DomainClient,
+        after: Option<&Cursor>,
+        interrupt: &Interrupt,
+        mut take: impl FnMut(&[Hit<'_>]) -> Result<(), E>,
+    ) -> Result<(), Cut<E>> {
+        let path = format!("{}&preference=logctl", search.path(self.which));
+        let request = Request { search, domain, path: &path };
+        let mut pieces: VecDeque<Piece> = self.pieces.drain(..).collect();
+        let mut skip = Skip { events: self.skip, until: after };
+        let mut patience = PATIENCE.to_vec();
+        let mut ahead = FuturesOrdered::new();
+        loop {
+            while ahead.len() < AT_ONCE
+                && let Some(piece) = pieces.pop_front()
+            {
+                ahead.push_back(request.first(piece));
+            }
+            let next = tokio::select! {
+                next = ahead.next() => next,
+                () = interrupt.set() => return Err(Cut::Interrupted),
+            };
+            let Some(page) = next else { break };
+            let (piece, mut size, mut bytes) = page?;
+            let mut after_page = None;
+            loop {
+                let answer: Answer<'_> = serde_json::from_slice(&bytes).map_err(|_| domain.no_engine())?;
+                let told = json!({"_shards": answer.shards, "timed_out": answer.timed_out});
+                let missing = gaps::incomplete(&told).into_iter().filter(|it| !self.warnings.contains(it));
+                let missing: Vec<String> = missing.collect();
+                if !missing.is_empty() {
+                    // A node may have gone, and another takes its place.
+                    if let Some(pause) = patience.pop() {
+                        tokio::time::sleep(pause).await;
+                        (size, bytes) = request.page(&piece, size, after_page).await?;
+                        continue;
+                    }
+                    self.warnings.extend(missing);
+                }
+                let mut hits = answer.hits.hits;
+                let (whole, after) = together(&hits, size);
+                hits.truncate(whole);
+                hits.sort_by(|a, b| a.sort.cmp(&b.sort).then_with(|| a.id().cmp(&b.id())));
+                let passed = skip.passes(&hits).map_err(|()| Cut::OtherQuery)?;
+                hits.drain(..passed);
+                hits.retain(|hit| search.means(hit));
+                take(&hits).map_err(Cut::Taker)?;
+                drop(hits);
+                if after.is_none() {
+                    break;
+                }
+                after_page = after;
+                (size, bytes) = tokio::select! {
+                    next = request.page(&piece, size, after_page) => next?,
+                    () = interrupt.set() => return Err(Cut::Interrupted),
+                };
+            }
+        }
+        if skip.until.is_some() { Err(Cut::OtherQuery) } else { Ok(()) }
+    }
+}
+
+/// How many hits of a page are handed over, and behind which place the next page begins, where there may be one. Several may
+/// share the last place, of several shards, and the others of them are on the next page: they come together.
+fn together(hits: &[Hit<'_>], size: usize) -> (usize, Option<(i64, i64)>) {
+    let Some(last) = hits.last().map(|hit| hit.sort).filter(|_| hits.len() >= size) else { return (hits.len(), None) };
+    match hits.iter().position(|hit| hit.sort == last) {
+        Some(first) if first > 0 => (first, Some((last.0, last.1 - 1))),
+        _ => (hits.len(), Some(last)), // One event is a page.
+    }
+}
+
+/// Events that are passed over: a number of them, or those up to the one of a cursor.
+struct Skip<'a> {
+    events: u64,
+    until: Option<&'a Cursor>,
+}
+
+impl Skip<'_> {
+    /// How many of these are passed over. An error where the event of the cursor is not among them, and should be.
+    fn passes(&mut self, hits: &[Hit<'_>]) -> Result<usize, ()> {
+        if let Some(cursor) = self.until {
+            let found = hits.iter().position(|hit| hit.time() == cursor.at && hit.id() == cursor.id);
+            if found.is_some() {
+                self.until = None;
+            } else if hits.iter().any(|hit| hit.time() > cursor.at) {
+                return Err(());
+            }
+            return Ok(found.map_or(hits.len(), |at| at + 1));
+        }
+        let passed = self.events.min(hits.len() as u64);
+        self.events -= passed;
+        Ok(usize::try_from(passed).unwrap_or(hits.len()))
+    }
+}
+
+/// What is asked for each piece.
+struct Request<'a> {
+    search: &'a Search,
+    domain: &'a DomainClient,
+    path: &'a str,
+}
+
+impl Request<'_> {
+    async fn first(&self, piece: Piece) -> Result<(Piece, usize, Bytes), DomainError> {
+        let (size, bytes) = self.page(&piece, PAGE, None).await?;
+        Ok((piece, size, bytes))
+    }
+
+    /// A page, and how many hits it was asked for: fewer where events are long.
+    async fn page(
+        &self,
+        piece: &Piece,
+        mut size: usize,
+        after: Option<(i64, i64)>,
+    ) -> Result<(usize, Bytes), DomainError> {
+        let range = from_milliseconds(piece.range.start)..from_milliseconds(piece.range.end);
+        let search = Search { range, verdict: None, ..self.search.clone() };
+        loop {
+            let mut body = json!({
+                "size": size, "track_total_hits": false,
+                "_source": {"excludes": ["@kvk", "@kvn"]},
+                "query": {"bool": {"filter": [search.bounds(), search.clause]}},
+                "sort": [{"@timestamp": {"order": "asc", "unmapped_type": "date"}}, {"_seq_no": {"order": "asc"}}],
+            });
+            if let Some(after) = after {
+                body["search_after"] = json!(after);
+            }
+            let ask = || self.domain.send_for_bytes(Method::POST, self.path, &body);
+            match again(true, ask).await {
+                Err(DomainError::TooLong { .. }) if size > 1 => size /= 2,
+                answer => return answer.map(|bytes| (size, bytes)),
+            }
+        }
+    }
+}
+
+/// Asks, and once more where the domain cannot answer now.
+async fn asked(domain: &DomainClient, path: &str, body: &Value) -> Result<Value, DomainError> {
+    again(false, || domain.send(Method::POST, path, Some(body))).await
+}
+
+/// Does it again where the domain has too much to do, or a node has gone.
+async fn again<T>(answered: bool, mut ask: impl AsyncFnMut() -> Result<T, DomainError>) -> Result<T, DomainError> {
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+    for _ in 1..TRIES {
+        match ask().await {
+            Err(error) if error.may_pass(answered) => tokio::time::sleep(backoff.pause(fastrand::f64())).await,
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
+/// Cuts a range into pieces of about a page, by the number of events in intervals that begin then. Together they are the range.
+fn pieces(range: &Range<i64>, counts: &[(i64, u64)], interval: i64) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut add = |start: i64, events: u64| match pieces.last_mut() {
+        Some(last) if last.events + events <= FILLED => last.events += events,
+        Some(last) if last.range.start < start => {
+            last.range.end = start;
+            pieces.push(Piece { range: start..range.end, events });
+        }
+        Some(last) => last.events += events,
+        None => pieces.push(Piece { range: range.clone(), events }),
+    };
+    for (start, events) in counts {
+        let parts = events.div_ceil(FILLED).max(1);
+        // What is too much for one piece is taken to be spread evenly.
+        for part in 0..parts {
+            let of = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
+            let begin = start + interval.saturating_mul(of(part)) / of(parts);
+            add(begin, events / parts + u64::from(part < events % parts));
+        }
+    }
+    pieces
+}
+
+impl Search {
+    /// Whether a hit is meant, where the engine knows too little.
+    fn means(&self, hit: &Hit<'_>) -> bool {
+        let Some(verdict) = &self.verdict else { return true };
+        let names = hit.found_by();
+        verdict.holds(&names.iter().map(String::as_str).collect::<Vec<_>>(), &hit.event())
+    }
+}
+
+/// Events of hits, understood.
+#[must_use]
+pub fn events(hits: &[Hit<'_>]) -> Vec<Event> {
+    hits.iter().map(Hit::event).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_the_whole_range_and_about_a_page_each() {
+        let counts = [(10, 100), (20, 4_000), (30, 900), (40, 13_500), (50, 1)];
+        let pieces = pieces(&(0..100), &counts, 10);
+        assert_eq!(pieces.iter().map(|piece| piece.events).sum::<u64>(), 18_501);
+        assert_eq!((pieces[0].range.start, pieces.last().unwrap().range.end), (0, 100));
+        assert!(pieces.windows(2).all(|two| two[0].range.end == two[1].range.start), "{pieces:?}");
+        assert!(pieces.iter().all(|piece| piece.events <= FILLED && piece.range.start < piece.range.end), "{pieces:?}");
+        assert_eq!(super::pieces(&(0..100), &[(0, 3)], 100), [Piece { range: 0..100, events: 3 }]);
+    }
+
+    #[test]
+    fn what_happens_in_one_millisecond_is_one_piece() {
+        let pieces = pieces(&(0..100), &[(7, 250_000), (8, 1)], 1);
+        assert!(pieces.len() <= 3 && pieces.iter().map(|piece| piece.events).sum::<u64>() == 250_001, "{pieces:?}");
+        assert!(pieces.iter().all(|piece| piece.range.start < piece.range.end), "{pieces:?}");
+    }
+
+    #[test]
+    fn the_newest_are_counted_from_the_end() {
+        let pieces = pieces(&(0..100), &[(10, 4_500), (20, 4_500), (30, 10)], 10);
+        let plan = Plan { pieces, which: Indices::All, total: 9_010, skip: 0, warnings: Vec::new() };
+        let newest = plan.newest(100);
+        assert_eq!((newest.pieces.len(), newest.skip), (2, 4_410));
+    }
+
+    #[test]
+    fn a_cursor_is_a_time_and_an_id() {
+        let cursor: Cursor = "1795428312345:386:7".parse().unwrap();
+        assert_eq!((cursor.at.as_millisecond(), cursor.id.as_str()), (1_795_428_312_345, "386:7"));
+        for wrong in ["", "17", "x:1", "1:"] {
+            assert!(wrong.parse::<Cursor>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Answers that are read as they are written: each event once, in order, however many there are, and from where they broke off.
+
+use std::collections::BTreeSet;
+
+use opensearch::http::Method;
+use serde_json::{Value, json};
+
+use super::sandbox::{Sandbox, now};
+
+/// Puts events of a group into the index: their ids are 0, 1, …, and so many of them happen in each millisecond.
+fn fill(sandbox: &Sandbox, group: &str, events: usize, in_each: usize) -> i64 {
+    let begin = now() - 1_200_000;
+    for chunk in (0..events).collect::<Vec<_>>().chunks(5_000) {
+        let mut body = String::new();
+        for event in chunk {
+            let at = begin + i64::try_from(event / in_each).unwrap();
+            let message = format!("order {event} placed \u{fc}ber, all of it");
+            let document = json!({
+                "@timestamp": at, "@ingested": at + 5, "@log_group": group, "@log_stream": "s", "@owner": "000000000000",
+                "@region": "us-east-1", "@level": if event % 10 == 0 { "error" } else { "info" }, "@message": message, "order": event,
+            });
+            body += &format!("{{\"create\":{{\"_id\":\"{event:07}\"}}}}\n{document}\n");
+        }
+        let answer = sandbox.engine_text(Method::Post, "/logctl-2026.01.01/_bulk?filter_path=errors", body);
+        assert_eq!(answer["errors"], false);
+    }
+    sandbox.engine(Method::Post, "/logctl-*/_refresh", None);
+    begin
+}
+
+/// The numbers of the events of JSON lines, in their order.
+fn numbers(lines: &str) -> Vec<u64> {
+    let event = |line: &str| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    lines.lines().map(|line| event(line)["fields"]["order"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn events_of_one_millisecond_are_written_each_once() {
+    const EVENTS: usize = 250_000;
+    let sandbox = Sandbox::up(None);
+    sandbox.logctl("bootstrap --yes").ok();
+    fill(&sandbox, "/app", EVENTS, EVENTS);
+    let run = sandbox.logctl("search --all -o jsonl").ok().says("all 250,000 events from");
+    let written = numbers(&run.stdout);
+    assert_eq!((written.len(), written.iter().collect::<BTreeSet<_>>().len()), (EVENTS, EVENTS));
+    // Whoever has seen enough ends it.
+    let folder = sandbox.home().to_owned();
+    let line = "$LOGCTL search --all -o jsonl | head -1 > one; echo ${PIPESTATUS[0]}";
+    sandbox.shell(&folder, line).ok().prints("0");
+    // Ctrl-C ends it, and another run goes on from there.
+    let line = r#"$LOGCTL search --all -z UTC --to all.jsonl & pid=$!
+        until [ "$(stat -c %s all.jsonl.part 2>/dev/null || echo 0)" -gt 8000000 ]; do sleep 0.05; done
+        kill -INT $pid; wait $pid; echo "ended $?""#;
+    let run = sandbox.shell(&folder, line).ok().prints("ended 130").says("go on with the same command, --since ");
+    assert!(!folder.join("all.jsonl").exists());
+    let options = run.stderr.lines().find_map(|line| line.split_once("the same command, ")).unwrap().1.to_owned();
+    sandbox.logctl(&format!("search --all --to {}/all.jsonl", folder.display())).exits(2).says("is there from before");
+    let again = format!("search --all --to {}/all.jsonl {options}", folder.display());
+    sandbox.logctl(&again).ok().says("behind the cursor");
+    let written = numbers(&std::fs::read_to_string(folder.join("all.jsonl")).unwrap());
+    assert_eq!((written.len(), written.iter().collect::<BTreeSet<_>>().len()), (EVENTS, EVENTS));
+    let open = sandbox.engine(Method::Get, "/_nodes/stats/indices/search", None);
+    let nodes = open["nodes"].as_object().unwrap().values();
+    assert!(nodes.map(|node| node["indices"]["search"]["open_contexts"].as_u64().unwrap()).all(|open| open == 0));
+}
+
+#[test]
+fn a_long_answer_is_written_in_order_and_in_every_form() {
+    let sandbox = Sandbox::up(None);
+    sandbox.logctl("bootstrap --yes").ok();
+    fill(&sandbox, "/app", 30_000, 3);
+    let all = numbers(&sandbox.logctl("search --all -o jsonl").ok().stdout);
+    assert_eq!(all.len(), 30_000);
+    assert!(all.windows(2).all(|two| two[0] / 3 <= two[1] / 3), "time goes on");
+    // The same as an answer that is held in memory.
+    let few = sandbox.logctl("search -n 500 -o jsonl").ok().stdout;
+    let many = sandbox.logctl("search --all -o jsonl").ok().stdout;
+    let values = |text: &str| text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>();
+    let many_values = values(&many);
+    assert!(values(&few).iter().all(|event| many_values.contains(event)));
+    // The newest, more than are held in memory.
+    let newest =
+        numbers(&sandbox.logctl("search -n 12345 -o jsonl").ok().says("the newest 12,345 events of 30,000").stdout);
+    assert_eq!(newest.iter().min(), Some(&(30_000 - 12_345)));
+    assert_eq!(newest.len(), 12_345);
+    let text = sandbox.logctl("search --all -l error").ok().says("all 3,000 events").stdout;
+    assert_eq!(text.lines().count(), 3_000);
+    let csv = sandbox.logctl("search --all -o csv -F time,order").ok().stdout;
+    assert_eq!((csv.lines().count(), csv.lines().next()), (30_001, Some("time,order")));
+    let verified = sandbox.run(&["search", "--all", "message=~/order 2999[0-9] p/", "-o", "id"], &[]).ok().stdout;
+    assert_eq!(verified.lines().count(), 10);
+    // What cannot be.
+    sandbox.logctl("search --all -o json").exits(2).says("-o jsonl");
+    sandbox.logctl("search --all nowhere-at-all").ok().says("nothing found");
+    let cursor: Value = serde_json::from_str(many.lines().nth(17).unwrap()).unwrap();
+    let cursor = cursor["cursor"].as_str().unwrap();
+    let rest = sandbox.logctl(&format!("search --all -o id --cursor {cursor}")).ok().stdout;
+    assert_eq!(rest.lines().count(), 30_000 - 18);
+    let other = sandbox.logctl(&format!("search --all -o id -g /other --cursor {cursor}"));
+    other.exits(2).says("is not among those that this query finds").prints_nothing();
+    sandbox.logctl("search --all --cursor 17").exits(2).says("a cursor is");
+    sandbox.shell(sandbox.home(), "$LOGCTL search --all > /dev/full").exits(1).says("cannot write the answer");
+}
