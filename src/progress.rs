@@ -8,6 +8,11 @@ pub trait Progress {
     /// One more of them is done.
     fn step(&self);
 
+    /// So many more of them are done.
+    fn steps(&self, steps: usize) {
+        (0..steps).for_each(|_| self.step());
+    }
+
     /// This is under way.
     fn note(&self, text: &str);
 }

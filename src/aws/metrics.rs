@@ -23,10 +23,10 @@ const METRICS: usize = 500;
 /// When the metric cannot be read.
 pub async fn incoming_bytes_a_day(aws: &Aws, now: Timestamp) -> Result<Option<f64>, Error> {
     let since = now.checked_sub(Span::new().hours(24 * DAYS)).unwrap_or(now);
-    let days = sums(aws, &[Metric::new("IncomingBytes", &[])], 86_400, &(since..now)).await?.concat();
+    let days = series(aws, [Metric::new("IncomingBytes", &[])], 86_400, &(since..now)).await?.concat();
     // A day that has not begun counts nothing.
     let number = u32::try_from(days.len()).unwrap_or(u32::MAX);
-    Ok((number > 0).then(|| days.iter().sum::<f64>() / f64::from(number)))
+    Ok((number > 0).then(|| days.iter().map(|(_, bytes)| bytes).sum::<f64>() / f64::from(number)))
 }
 
 /// Deliveries of a filter of a log group to a function that have failed since a time; `None` where there is no figure, which
@@ -37,9 +37,9 @@ pub async fn incoming_bytes_a_day(aws: &Aws, now: Timestamp) -> Result<Option<f6
 pub async fn failed_deliveries(aws: &Aws, group: &str, filter: &str, since: Timestamp) -> Result<Option<u64>, Error> {
     let metric = Metric::of_filter("DeliveryErrors", group, filter);
     let until = since.checked_add(Span::new().hours(24)).unwrap_or(since);
-    let errors = sums(aws, &[metric], 60, &(since..until)).await?.concat();
+    let errors = sums(aws, [metric], 60, &(since..until)).await?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of ones")]
-    Ok((!errors.is_empty()).then(|| errors.iter().sum::<f64>() as u64))
+    Ok(errors.into_iter().flatten().next().map(|errors| errors as u64))
 }
 
 /// A metric of CloudWatch Logs: its name, and its dimensions with their values.
@@ -122,30 +122,55 @@ pub async fn filters(aws: &Aws, metric: &str, recent: bool) -> Result<Vec<(Strin
     }
 }
 
-/// What each metric adds up to in each period of so many seconds for which there is a figure, in no order.
+/// What each metric adds up to in a time, told in periods of so many seconds; `None` where there is no figure.
 ///
 /// # Errors
-/// When they cannot be read.
-pub async fn sums(
+/// When they cannot be read, or not whole.
+pub async fn sums<'m>(
     aws: &Aws,
-    metrics: &[Metric<'_>],
+    metrics: impl IntoIterator<Item = Metric<'m>>,
     period: u32,
     range: &Range<Timestamp>,
-) -> Result<Vec<Vec<f64>>, Error> {
-    let series = series(aws, metrics, period, range).await?;
-    Ok(series.into_iter().map(|series| series.into_iter().map(|(_, sum)| sum).collect()).collect())
+) -> Result<Vec<Option<f64>>, Error> {
+    let mut sums = Vec::new();
+    read(aws, metrics, period, range, |at, figures| {
+        sums.resize(sums.len().max(at + 1), None);
+        let sum = figures.map(|(_, figure)| figure).reduce(|sum, figure| sum + figure);
+        sums[at] = sums[at].into_iter().chain(sum).reduce(|sum, figure| sum + figure);
+    })
+    .await?;
+    Ok(sums)
 }
 
-/// The same, with the begin of each period.
+/// Each figure of each metric with the begin of its period, in no order.
 ///
 /// # Errors
-/// When they cannot be read.
-pub async fn series(
+/// When they cannot be read, or not whole.
+pub async fn series<'m>(
     aws: &Aws,
-    metrics: &[Metric<'_>],
+    metrics: impl IntoIterator<Item = Metric<'m>>,
     period: u32,
     range: &Range<Timestamp>,
 ) -> Result<Vec<Vec<(Timestamp, f64)>>, Error> {
+    let mut series = Vec::new();
+    read(aws, metrics, period, range, |at, figures| {
+        series.resize(series.len().max(at + 1), Vec::new());
+        #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
+        let begin = |seconds: f64| Timestamp::from_second(seconds as i64).unwrap_or_default();
+        series[at].extend(figures.map(|(seconds, figure)| (begin(seconds), figure)));
+    })
+    .await?;
+    Ok(series)
+}
+
+/// Reads figures, and hands over those of each metric by its number, with the second since 1970 in which the period begins.
+async fn read<'m>(
+    aws: &Aws,
+    metrics: impl IntoIterator<Item = Metric<'m>>,
+    period: u32,
+    range: &Range<Timestamp>,
+    mut take: impl FnMut(usize, &mut dyn Iterator<Item = (f64, f64)>),
+) -> Result<(), Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Output {
@@ -164,24 +189,25 @@ pub async fn series(
         values: Vec<f64>,
     }
     const FAILED: &str = "cannot read the metrics of CloudWatch Logs";
-    let mut series = vec![Vec::new(); metrics.len()];
-    for (part, metrics) in metrics.chunks(METRICS).enumerate() {
+    let (mut metrics, mut before) = (metrics.into_iter(), 0);
+    loop {
+        let part: Vec<Metric<'m>> = metrics.by_ref().take(METRICS).collect();
+        if part.is_empty() {
+            return Ok(());
+        }
         let query = |(at, metric)| json!({"Id": format!("m{at}"), "MetricStat": {"Metric": metric, "Period": period, "Stat": "Sum"}});
         let mut input = json!({
-            "MetricDataQueries": metrics.iter().enumerate().map(query).collect::<Vec<_>>(),
+            "MetricDataQueries": part.iter().enumerate().map(query).collect::<Vec<_>>(),
             "StartTime": range.start.as_second(), "EndTime": range.end.as_second(),
         });
-        let (mut tokens, mut complete) = (Tokens::default(), vec![false; metrics.len()]);
+        let (mut tokens, mut complete) = (Tokens::default(), vec![false; part.len()]);
         loop {
             let page: Output = call(aws, Operation::GetMetricData, "GetMetricData", &input, FAILED).await?;
             for Figures { id, status_code, timestamps, values } in page.metric_data_results {
                 let at = id.strip_prefix('m').and_then(|at| at.parse::<usize>().ok());
                 let Some(at) = at.filter(|at| *at < complete.len()) else { continue };
                 complete[at] = status_code.as_deref() == Some("Complete");
-                let series = &mut series[part * METRICS + at];
-                #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
-                let begin = |seconds: f64| Timestamp::from_second(seconds as i64).unwrap_or_default();
-                series.extend(timestamps.into_iter().map(begin).zip(values));
+                take(before + at, &mut timestamps.into_iter().zip(values));
             }
             let Some(token) = tokens.next(page.next_token, FAILED)? else { break };
             input["NextToken"] = json!(token);
@@ -192,8 +218,8 @@ pub async fn series(
             let because = format!("AWS tells {lacking} of {} metrics in part or not at all", complete.len());
             return Err(Error::failed(FAILED).because(because));
         }
+        before += part.len();
     }
-    Ok(series)
 }
 
 /// CloudWatch speaks JSON, too:
@@ -252,8 +278,8 @@ mod tests {
         let account = Account::new(&answers).await;
         let metrics = vec![Metric::incoming("IncomingBytes", "/a"); METRICS + 1];
         let range = Timestamp::UNIX_EPOCH..Timestamp::UNIX_EPOCH;
-        let sums = sums(&account.aws().await, &metrics, 60, &range).await.unwrap();
-        assert_eq!((&sums[0], &sums[499], &sums[500]), (&vec![1.0, 3.0], &vec![1.0], &vec![4.0]));
+        let sums = sums(&account.aws().await, metrics, 60, &range).await.unwrap();
+        assert_eq!((&sums[0], &sums[499], &sums[500]), (&Some(4.0), &Some(1.0), &Some(4.0)));
         assert_eq!(account.asked().await.len(), 3);
     }
 
@@ -264,7 +290,7 @@ mod tests {
         {
             let body = json!({"MetricDataResults": results}).to_string();
             let account = Account::new(&[("GetMetricData", 200, &body)]).await;
-            let read = sums(&account.aws().await, &[Metric::incoming("IncomingBytes", "/a")], 60, &range).await;
+            let read = sums(&account.aws().await, [Metric::incoming("IncomingBytes", "/a")], 60, &range).await;
             assert!(read.unwrap_err().one_line().contains("tells 1 of 1 metrics in part or not at all"));
         }
     }

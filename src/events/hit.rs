@@ -1,12 +1,12 @@
 //! A hit as the engine sends it: what need not be understood is passed on as it stands.
 
-use std::{borrow::Cow, fmt, io::Write as _};
+use std::{borrow::Cow, fmt};
 
 use jiff::Timestamp;
 use logctl_core::event_id::event_id;
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::{Map, Value, json, value::RawValue};
 
@@ -46,9 +46,61 @@ pub struct Hit<'a> {
     source: Source<'a>,
 }
 
+/// Members of a document that an event has, what they are called there, and whether an event has them even where its document
+/// does not, in the order of an event.
+const TEXTS: [(&str, &str, bool); 9] = [
+    ("@owner", "account", true),
+    ("@region", "region", true),
+    ("@log_group", "group", true),
+    ("@log_stream", "stream", true),
+    ("@level", "level", false),
+    ("@service", "service", false),
+    ("@request_id", "request_id", false),
+    ("@trace_id", "trace_id", false),
+    ("@message", "message", true),
+];
+
 /// The members of a document, none of them looked into.
-#[derive(Debug)]
-struct Source<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+#[derive(Debug, Default)]
+struct Source<'a> {
+    texts: [Option<&'a RawValue>; TEXTS.len()],
+    time: Option<&'a RawValue>,
+    ingested: Option<&'a RawValue>,
+    degraded: Option<&'a RawValue>,
+    /// Fields that the index does not type.
+    untyped: Option<&'a RawValue>,
+    /// The fields of the event.
+    fields: Vec<(Cow<'a, str>, &'a RawValue)>,
+}
+
+impl<'a> Source<'a> {
+    /// Where a member belongs; `None` for a field.
+    fn place(&mut self, name: &str) -> Option<&mut Option<&'a RawValue>> {
+        if !name.starts_with('@') {
+            return None;
+        }
+        match name {
+            "@timestamp" => Some(&mut self.time),
+            "@ingested" => Some(&mut self.ingested),
+            "@degraded" => Some(&mut self.degraded),
+            "@kv" => Some(&mut self.untyped),
+            name => self.texts.iter_mut().zip(TEXTS).find(|(_, (text, ..))| *text == name).map(|(place, _)| place),
+        }
+    }
+
+    /// All of them with their names.
+    fn members(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        let others = [
+            ("@timestamp", self.time),
+            ("@ingested", self.ingested),
+            ("@degraded", self.degraded),
+            ("@kv", self.untyped),
+        ];
+        let texts = self.texts.iter().zip(TEXTS).map(|(raw, (name, ..))| (name, *raw));
+        let known = others.into_iter().chain(texts).filter_map(|(name, raw)| Some((name, raw?)));
+        known.chain(self.fields.iter().map(|(name, raw)| (name.as_ref(), *raw)))
+    }
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Source<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -61,11 +113,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Source<'a> {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut members = Vec::with_capacity(24);
+                let mut source = Source::default();
                 while let Some(Name(name)) = map.next_key()? {
-                    members.push((name, map.next_value()?));
+                    match source.place(&name) {
+                        Some(place) => *place = Some(map.next_value()?),
+                        None if name.starts_with('@') => drop(map.next_value::<IgnoredAny>()?),
+                        None => source.fields.push((name, map.next_value()?)),
+                    }
                 }
-                Ok(Source(members))
+                Ok(source)
             }
         }
         deserializer.deserialize_map(Members)
@@ -76,26 +132,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Source<'a> {
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Members of a document, and what they are called in an event, in its order.
-const TEXTS: [(&str, &str); 9] = [
-    ("@owner", "account"),
-    ("@region", "region"),
-    ("@log_group", "group"),
-    ("@log_stream", "stream"),
-    ("@level", "level"),
-    ("@service", "service"),
-    ("@request_id", "request_id"),
-    ("@trace_id", "trace_id"),
-    ("@message", "message"),
-];
-/// Those that an event has even where its document does not.
-const ALWAYS: [&str; 5] = ["account", "region", "group", "stream", "message"];
-
 impl Hit<'_> {
     /// When it happened.
     #[must_use]
     pub fn time(&self) -> Timestamp {
-        self.own_time("@timestamp").unwrap_or_else(|| from_milliseconds(self.sort.0))
+        from_milliseconds(self.milliseconds())
+    }
+
+    fn milliseconds(&self) -> i64 {
+        self.source.time.and_then(number).unwrap_or(self.sort.0)
     }
 
     /// Its id in CloudWatch Logs.
@@ -107,7 +152,7 @@ impl Hit<'_> {
     /// Its place in the order of events: time and id.
     #[must_use]
     pub fn cursor(&self) -> String {
-        format!("{}:{}", self.time().as_millisecond(), self.id())
+        format!("{}:{}", self.milliseconds(), self.id())
     }
 
     /// Names of the clauses that found it.
@@ -115,58 +160,102 @@ impl Hit<'_> {
         self.matched_queries.and_then(|names| serde_json::from_str(names.get()).ok()).unwrap_or_default()
     }
 
-    fn get(&self, name: &str) -> Option<&RawValue> {
-        self.source.0.iter().find(|(other, _)| other == name).map(|(_, value)| *value)
-    }
-
-    fn own_time(&self, name: &str) -> Option<Timestamp> {
-        self.get(name)?.get().parse().ok().map(from_milliseconds)
-    }
-
     /// The event, understood.
     #[must_use]
     pub fn event(&self) -> Event {
         let value = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or_default();
         let source: Map<String, Value> =
-            self.source.0.iter().map(|(name, raw)| (name.to_string(), value(raw))).collect();
+            self.source.members().map(|(name, raw)| (name.to_owned(), value(raw))).collect();
         Event::from_hit(&json!({"_id": self.document, "_index": self.index, "sort": [self.sort.0], "_source": source}))
     }
+}
 
-    /// Writes the event as one JSON object after its schema, the same as [`Event`] is written, without a line break.
-    pub fn write(&self, schema: &str, out: &mut Vec<u8>) {
-        if self.get("@kv").is_some() {
+fn number(raw: &RawValue) -> Option<i64> {
+    raw.get().parse().ok()
+}
+
+fn text(raw: Option<&RawValue>) -> Option<&str> {
+    raw.map(RawValue::get).filter(|text| text.starts_with('"'))
+}
+
+/// Writes events as JSON, one object a line. Times that follow one another have most in common.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// What was written.
+    pub text: Vec<u8>,
+    second: i64,
+    /// That second, with the point behind it.
+    written: String,
+}
+
+impl Lines {
+    /// Adds an event after its schema, the same as [`Event`] is written.
+    pub fn add(&mut self, schema: &str, hit: &Hit<'_>) {
+        self.put(&["{\"schema\":\"", schema, "\","]);
+        if hit.source.untyped.is_some() {
             // Fields that the index does not type are in the message.
-            let _ = write!(out, "{{\"schema\":\"{schema}\",");
-            let whole = serde_json::to_vec(&self.event()).unwrap_or_default();
-            out.extend_from_slice(whole.get(1..).unwrap_or_default());
+            let whole = serde_json::to_vec(&hit.event()).unwrap_or_default();
+            self.text.extend_from_slice(whole.get(1..).unwrap_or_default());
+            self.text.push(b'\n');
             return;
         }
-        let (id, time) = (serde_json::to_string(&self.id()).unwrap_or_default(), self.time());
-        let _ = write!(out, "{{\"schema\":\"{schema}\",\"id\":{id},\"time\":\"{}\"", rfc3339(time));
-        if let Some(ingested) = self.own_time("@ingested") {
-            let _ = write!(out, ",\"ingested\":\"{}\"", rfc3339(ingested));
+        self.put(&["\"id\":"]);
+        self.string(&hit.id());
+        self.put(&[",\"time\":"]);
+        self.time(hit.milliseconds());
+        if let Some(ingested) = hit.source.ingested.and_then(number) {
+            self.put(&[",\"ingested\":"]);
+            self.time(ingested);
         }
-        for (name, called) in TEXTS {
-            let text = self.get(name).map(RawValue::get).filter(|text| text.starts_with('"'));
-            if let Some(text) = text.or_else(|| ALWAYS.contains(&called).then_some("\"\"")) {
-                let _ = write!(out, ",\"{called}\":{text}");
+        for (raw, (_, called, always)) in hit.source.texts.iter().zip(TEXTS) {
+            if let Some(text) = text(*raw).or(always.then_some("\"\"")) {
+                self.put(&[",\"", called, "\":", text]);
             }
         }
-        let mut before = ",\"fields\":{";
-        for (name, value) in self.source.0.iter().filter(|(name, _)| !name.starts_with('@')) {
-            let name = serde_json::to_string(name).unwrap_or_default();
-            let _ = write!(out, "{before}{name}:{}", value.get());
-            before = ",";
+        for (number, (name, value)) in hit.source.fields.iter().enumerate() {
+            self.put(&[if number == 0 { ",\"fields\":{" } else { "," }]);
+            self.string(name);
+            self.put(&[":", value.get()]);
         }
-        if before == "," {
-            out.push(b'}');
+        if !hit.source.fields.is_empty() {
+            self.put(&["}"]);
         }
-        if let Some(degraded) = self.get("@degraded").map(RawValue::get).filter(|text| text.starts_with('"')) {
-            let _ = write!(out, ",\"degraded\":{degraded}");
+        if let Some(degraded) = text(hit.source.degraded) {
+            self.put(&[",\"degraded\":", degraded]);
         }
-        let index = serde_json::to_string(&self.index).unwrap_or_default();
-        let cursor = serde_json::to_string(&self.cursor()).unwrap_or_default();
-        let _ = write!(out, ",\"index\":{index},\"cursor\":{cursor}}}");
+        self.put(&[",\"index\":"]);
+        self.string(&hit.index);
+        self.put(&[",\"cursor\":"]);
+        self.string(&hit.cursor());
+        self.put(&["}\n"]);
+    }
+
+    fn put(&mut self, parts: &[&str]) {
+        for part in parts {
+            self.text.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    fn string(&mut self, text: &str) {
+        let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        if text.as_bytes().iter().all(plain) {
+            return self.put(&["\"", text, "\""]);
+        }
+        let _ = serde_json::to_writer(&mut self.text, text); // Nothing fails in memory.
+    }
+
+    fn time(&mut self, milliseconds: i64) {
+        let second = milliseconds.div_euclid(1000);
+        if second != self.second || self.written.is_empty() {
+            let written = rfc3339(from_milliseconds(second * 1000));
+            (self.second, self.written) = (second, written.trim_end_matches("000Z").to_owned());
+        }
+        let thousandths = u16::try_from(milliseconds.rem_euclid(1000)).unwrap_or_default();
+        let thousandths = [100, 10, 1].map(|unit| b'0' + u8::try_from(thousandths / unit % 10).unwrap_or_default());
+        self.text.push(b'"');
+        self.text.extend_from_slice(self.written.as_bytes());
+        self.text.extend_from_slice(&thousandths);
+        self.text.extend_from_slice(b"Z\"");
     }
 }
 
@@ -183,8 +272,9 @@ mod tests {
     fn is_written_as_the_event_is(source: &str) {
         let text = format!(r#"{{"_index":"i-1","_id":"7","_score":null,"_source":{source},"sort":[1795428312345,3]}}"#);
         let hit: Hit<'_> = serde_json::from_str(&text).unwrap();
-        let mut written = Vec::new();
-        hit.write("s", &mut written);
+        let mut lines = Lines::default();
+        lines.add("s", &hit);
+        let written = lines.text;
         let mut expected = serde_json::to_value(hit.event()).unwrap();
         expected["schema"] = json!("s");
         let written: Value = serde_json::from_slice(&written).unwrap();

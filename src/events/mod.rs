@@ -8,7 +8,7 @@ mod reader;
 mod request;
 
 pub use event::Event;
-pub use hit::Hit;
+pub use hit::{Hit, Lines};
 pub use nothing::{Empty, Nothing, Redaction, WhyNothing};
 pub use reader::{Cursor, Cut, Plan, events};
 pub use request::{Found, Indices, Search, groups};

@@ -210,7 +210,9 @@ impl Plan {
             let (piece, mut size, mut bytes) = page?;
             let mut after_page = None;
             loop {
-                let answer: Answer<'_> = serde_json::from_slice(&bytes).map_err(|_| domain.no_engine())?;
+                // Text is looked through once, and bytes would be at each value.
+                let text = std::str::from_utf8(&bytes).map_err(|_| domain.no_engine())?;
+                let answer: Answer<'_> = serde_json::from_str(text).map_err(|_| domain.no_engine())?;
                 let told = json!({"_shards": answer.shards, "timed_out": answer.timed_out});
                 let missing = gaps::incomplete(&told).into_iter().filter(|it| !self.warnings.contains(it));
                 let missing: Vec<String> = missing.collect();

@@ -63,11 +63,11 @@ pub(super) async fn read(
     let asked = names.iter().flat_map(|name| {
         [Metric::incoming("IncomingLogEvents", name), Metric::of_filter("ForwardedLogEvents", name, ours)]
     });
-    let sums = metrics::sums(aws, &asked.collect::<Vec<_>>(), PERIOD, &window).await;
+    let sums = metrics::sums(aws, asked, PERIOD, &window).await;
     let sums = noted(sums, notes, Note::MetricsUnread)?.unwrap_or_default();
     for ((name, delivery), figures) in indexed.iter_mut().zip(sums.chunks(2)) {
-        delivery.incoming = figures[0].iter().sum();
-        delivery.forwarded.insert(ours.to_owned(), figures[1].iter().sum());
+        delivery.incoming = figures[0].unwrap_or_default();
+        delivery.forwarded.insert(ours.to_owned(), figures[1].unwrap_or_default());
         delivery.documents = documents.get(*name).copied().unwrap_or_default();
     }
     Ok(Some(deliveries))
@@ -101,12 +101,12 @@ pub(super) async fn arrivals(
     streamed.retain(|entry| !is_new(&entry.facts.name));
     notes.extend((streamed.len() < before).then(|| Note::TooNew(before - streamed.len())));
     let names: Vec<String> = streamed.iter().map(|entry| entry.facts.name.clone()).collect();
-    let metrics: Vec<_> = names.iter().map(|name| Metric::incoming("IncomingLogEvents", name)).collect();
-    let sums = metrics::sums(aws, &metrics, PERIOD, &window).await;
+    let metrics = names.iter().map(|name| Metric::incoming("IncomingLogEvents", name));
+    let sums = metrics::sums(aws, metrics, PERIOD, &window).await;
     let sums = noted(sums, notes, Note::ArrivalsUnread)?.unwrap_or_default();
-    for (entry, sums) in streamed.iter_mut().zip(sums) {
+    for (entry, incoming) in streamed.iter_mut().zip(sums) {
         let documents = |of: &HashMap<String, f64>| of.get(&entry.facts.name).copied().unwrap_or_default();
-        let arrivals = Arrivals::new(&window, sums.iter().sum(), documents(&happened), documents(&all));
+        let arrivals = Arrivals::new(&window, incoming.unwrap_or_default(), documents(&happened), documents(&all));
         entry.arrivals = Some(Box::new(arrivals));
     }
     Ok(())

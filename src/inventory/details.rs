@@ -81,11 +81,11 @@ pub(super) async fn read(aws: &Aws, which: &Which, volume: bool, now: Timestamp)
         return Ok(read);
     }
     let names: Vec<&String> = read.details.keys().collect();
-    let metrics: Vec<_> = names.iter().map(|name| Metric::incoming("IncomingBytes", name)).collect();
-    let sums = metrics::sums(aws, &metrics, DAY_SECONDS, &(now - DAY..now)).await;
+    let metrics = names.iter().map(|name| Metric::incoming("IncomingBytes", name));
+    let sums = metrics::sums(aws, metrics, DAY_SECONDS, &(now - DAY..now)).await;
     let sums = noted(sums, &mut read.notes, Note::VolumeUnread)?;
     let bytes = names.into_iter().zip(sums.iter().flatten());
-    read.bytes_per_day = bytes.map(|(name, sums)| (name.clone(), sums.iter().sum())).collect();
+    read.bytes_per_day = bytes.map(|(name, sum)| (name.clone(), sum.unwrap_or_default())).collect();
     read.troubled = noted(troubled(aws, now).await, &mut read.notes, Note::HealthUnread)?;
     let whole = *which == Which::All(String::new()) && sums.is_some() && read.troubled.is_some();
     read.as_of = whole.then_some(now);
@@ -98,10 +98,10 @@ async fn troubled(aws: &Aws, now: Timestamp) -> Result<HashMap<String, Health>, 
     // What failed says more than what had to wait.
     for (metric, health) in [("DeliveryThrottling", Health::Throttled), ("DeliveryErrors", Health::Failing)] {
         let filters = metrics::filters(aws, metric, false).await?;
-        let queries: Vec<_> = filters.iter().map(|(group, filter)| Metric::of_filter(metric, group, filter)).collect();
-        let sums = metrics::sums(aws, &queries, DAY_SECONDS, &(now - DAY..now)).await?;
-        for ((group, _), sums) in filters.iter().zip(sums) {
-            if sums.iter().sum::<f64>() > 0.0 {
+        let queries = filters.iter().map(|(group, filter)| Metric::of_filter(metric, group, filter));
+        let sums = metrics::sums(aws, queries, DAY_SECONDS, &(now - DAY..now)).await?;
+        for ((group, _), sum) in filters.iter().zip(sums) {
+            if sum.is_some_and(|sum| sum > 0.0) {
                 troubled.insert(group.clone(), health);
             }
         }

@@ -57,8 +57,8 @@ pub(super) async fn read(aws: &Aws, entries: &mut [Entry], now: Timestamp, notes
     let hour = i64::from(HOUR);
     let end = Timestamp::from_second((now.as_second() / hour + 1) * hour).unwrap_or(now);
     let names: Vec<String> = entries.iter().map(|entry| entry.facts.name.clone()).collect();
-    let metrics: Vec<_> = names.iter().map(|name| Metric::incoming("IncomingLogEvents", name)).collect();
-    let hours = metrics::series(aws, &metrics, HOUR, &(end - DAY * DAYS..end)).await;
+    let metrics = names.iter().map(|name| Metric::incoming("IncomingLogEvents", name));
+    let hours = metrics::series(aws, metrics, HOUR, &(end - DAY * DAYS..end)).await;
     let hours = noted(hours, notes, Note::RatesUnread)?.unwrap_or_default();
     for (entry, hours) in entries.iter_mut().zip(hours) {
         entry.rate = Some(Box::new(Rate::new(&hours, end)));

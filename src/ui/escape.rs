@@ -33,6 +33,13 @@ pub(super) fn in_json(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Whether a text may hold a sign that JSON does not escape and [`in_json`] does: a byte that one of these begins with, or that
+/// is one. Looked for without a branch, this takes a moment for a page.
+pub(super) fn may_hide(text: &[u8]) -> bool {
+    let begins = |byte: u8| matches!(byte, 0x7f | 0xc2 | 0xcd | 0xd8 | 0xe1..=0xe3 | 0xef | 0xf3);
+    text.chunks(256).any(|part| part.iter().fold(0, |found, byte| found | u8::from(begins(*byte))) > 0)
+}
+
 /// Writes JSON on, as [`in_json`] has it. A serializer writes whole characters at a time.
 pub(super) struct InJson<W>(pub W);
 
@@ -99,6 +106,16 @@ fn escape(text: &str, harmful: fn(char) -> bool) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_sign_is_overlooked() {
+        let mut bytes = [0; 4];
+        // Those below the blank JSON escapes by itself.
+        for sign in (' '..=char::MAX).filter(|sign| sign.is_control() || hides(*sign)) {
+            assert!(may_hide(sign.encode_utf8(&mut bytes).as_bytes()), "{:x}", u32::from(sign));
+        }
+        assert!(!may_hide("plain, \u{fc}ber, \u{4e2d}, \u{1f600}".as_bytes()));
+    }
 
     #[test]
     fn a_log_line_cannot_command_the_terminal() {

@@ -142,19 +142,15 @@ impl Ui {
     /// # Errors
     /// When stdout cannot be written.
     pub fn json_lines(&mut self, lines: &[u8]) -> Result<(), Error> {
-        const DELETE: u8 = 0x7f;
-        // Beyond ASCII there are signs that JSON does not escape, and a terminal obeys.
-        let plain = lines.is_ascii() && !lines.contains(&DELETE);
-        let written = match (plain, std::str::from_utf8(lines)) {
-            (false, Ok(text)) => {
-                let mut lines = text.split_inclusive('\n');
-                lines.try_for_each(|line| {
-                    self.out.write_all(escape::in_json(line.trim_end_matches('\n')).as_bytes())?;
-                    self.out.write_all(b"\n")
-                })
+        // There are signs that JSON does not escape, and a terminal obeys.
+        let mut lines = lines.split_inclusive(|byte| *byte == b'\n');
+        let written = lines.try_for_each(|line| match std::str::from_utf8(line) {
+            Ok(text) if escape::may_hide(line) => {
+                self.out.write_all(escape::in_json(text.trim_end_matches('\n')).as_bytes())?;
+                self.out.write_all(b"\n")
             }
-            _ => self.out.write_all(lines),
-        };
+            _ => self.out.write_all(line),
+        });
         written.map_err(|error| unwritten(&error))
     }
 

@@ -75,6 +75,11 @@ impl Progress for Bar {
         self.tell();
     }
 
+    fn steps(&self, steps: usize) {
+        self.drawn.inc(steps as u64);
+        self.tell();
+    }
+
     fn note(&self, text: &str) {
         self.drawn.set_message(format!("{}: {}", self.what, one_line(text)));
     }

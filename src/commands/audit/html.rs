@@ -145,7 +145,7 @@ fn destinations(report: &Report<'_>) -> String {
     let mut section = String::new();
     if !rows.is_empty() {
         section += &format!(
-            "<section><h2>Streamed to</h2><table>\n<thead><tr><th>Destination</th><th>Log groups</th><th>Volume</th><th></th></tr>             </thead>\n<tbody>\n{rows}</tbody></table></section>\n"
+            "<section><h2>Streamed to</h2><table>\n<thead><tr><th>Destination</th><th class=\"number\">Log groups</th><th class=\"number\">Volume</th><th></th></tr>             </thead>\n<tbody>\n{rows}</tbody></table></section>\n"
         );
     }
     for line in [report.overview.keeping(), report.overview.cost()].into_iter().flatten() {
@@ -214,7 +214,7 @@ fn table(title: &str, report: &Report<'_>, takes: impl Fn(Role) -> bool, open: b
     let open = if open { " open" } else { "" };
     format!(
         "<details{open}><summary>{title}: {}</summary>\n<table>\n\
-         <thead><tr><th>Log group</th><th>State</th><th>Why</th><th>Volume</th><th>Known by</th></tr></thead>\n\
+         <thead><tr><th>Log group</th><th>State</th><th>Why</th><th class=\"number\">Volume</th><th>Known by</th></tr></thead>\n\
          <tbody>\n{rows}</tbody></table></details>\n",
         grouped(groups.len() as u64)
     )

@@ -12,7 +12,7 @@ use crate::{
     commands::printer::{self, Output, Shown},
     context::Context,
     error::{Error, Kind},
-    events::{Cursor, Cut, Hit, Plan, Search, events},
+    events::{Cursor, Cut, Hit, Lines, Plan, Search, events},
     progress::Progress as _,
     query,
     time::{self, rfc3339},
@@ -187,7 +187,7 @@ pub async fn run(
     cx.interrupt.arm(); // From here on a run ends where it can be gone on from.
     let mut written = Written { bytes: part.as_ref().map_or(0, Part::length), ..Written::default() };
     let head = args.export.cursor.is_none() || part.as_ref().is_some_and(Part::is_empty);
-    let mut writer = Writer { args, asked, search, output, head, lines: Vec::new() };
+    let mut writer = Writer { args, asked, search, output, head, lines: Lines::default() };
     let read = plan
         .read(search, &domain.client, args.export.cursor.as_ref(), &cx.interrupt, |hits| {
             writer.write(hits, ui)?;
@@ -198,9 +198,7 @@ pub async fn run(
                 written.bytes = part.as_ref().map_or(0, Part::length);
             }
             if let Some(progress) = &progress {
-                for _ in hits {
-                    progress.step();
-                }
+                progress.steps(hits.len());
             }
             Ok::<_, Error>(())
         })
@@ -274,19 +272,18 @@ struct Writer<'a> {
     output: Output,
     /// Whether a table still wants its titles.
     head: bool,
-    lines: Vec<u8>,
+    lines: Lines,
 }
 
 impl Writer<'_> {
     fn write(&mut self, hits: &[Hit<'_>], ui: &mut Ui) -> Result<(), Error> {
         let printing = &self.args.printing;
         if self.output == Output::Jsonl && printing.fields.is_none() && printing.format.is_none() {
-            self.lines.clear();
+            self.lines.text.clear();
             for hit in hits {
-                hit.write("logctl.event/v1", &mut self.lines);
-                self.lines.push(b'\n');
+                self.lines.add("logctl.event/v1", hit);
             }
-            return ui.json_lines(&self.lines);
+            return ui.json_lines(&self.lines.text);
         }
         let day = |at: jiff::Timestamp| at.to_zoned_datetime(ui.look.time_zone.clone()).date();
         let dated = day(self.search.range.start) != day(self.search.range.end);
