@@ -2,7 +2,7 @@
 //! believed without the event history that follows it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -21,6 +21,8 @@ use crate::aws::{Target, groups::Details};
 const SCHEMA: &str = "logctl.facts/v2";
 /// How long a fact is worth anything: as long as the event history reaches back.
 const KEPT: SignedDuration = REACH;
+/// How long what metrics told is carried on, as long as nobody changes it: then they are asked once more.
+const TOLD_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// More bytes than come into any group on a day.
 const MOST_A_DAY: f64 = 1e17;
 
@@ -62,7 +64,10 @@ pub struct Fact {
     pub health: Option<Health>,
     /// What logctl did to its filters since they were known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub own: Option<Own>,
+    pub own: Option<Box<Own>>,
+    /// When metrics have told its filters, where it is known by them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told: Option<Timestamp>,
 }
 
 fn written<S: Serializer>(lists: &[Filters], serializer: S) -> Result<S::Ok, S::Error> {
@@ -102,7 +107,9 @@ impl Facts {
         if number == next {
             self.lists.push(known.value.clone());
         }
-        self.of(group).filters = Some((number, known.source, known.as_of));
+        let fact = self.of(group);
+        fact.filters = Some((number, known.source, known.as_of));
+        fact.told = (known.source == Source::Metric).then(|| fact.told.unwrap_or(known.as_of));
         Known { value: self.lists[number].clone(), ..*known }
     }
 
@@ -118,13 +125,13 @@ impl Facts {
             distribution: Some(Filter::DISTRIBUTION.to_owned()),
             ..Filter::default()
         });
-        self.of(group).own = Some(Own { at, deleted, put });
+        self.of(group).own = Some(Box::new(Own { at, deleted, put }));
     }
 
     /// What logctl did to the filters of a group since they were known.
     #[must_use]
     pub fn own(&self, group: &str) -> Option<&Own> {
-        self.groups.get(group)?.own.as_ref()
+        self.groups.get(group)?.own.as_deref()
     }
 
     /// Everything else that is known of a group.
@@ -145,14 +152,20 @@ impl Facts {
 
     /// Forgets the groups that are gone, and remembers the names of the others.
     pub fn keep_only<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
-        let mut before = std::mem::take(&mut self.groups);
-        self.groups = names.map(|name| (name.to_owned(), before.remove(name).unwrap_or_default())).collect();
+        let names: HashSet<&str> = names.collect();
+        self.groups.retain(|name, _| names.contains(name.as_str()));
+        self.groups.reserve(names.len() - self.groups.len());
+        for name in names {
+            if !self.groups.contains_key(name) {
+                self.groups.insert(name.to_owned(), Fact::default());
+            }
+        }
     }
 
     /// Forgets everything but the filters.
     pub fn forget_details(&mut self) {
         for fact in self.groups.values_mut() {
-            *fact = Fact { filters: fact.filters, own: fact.own.take(), ..Fact::default() };
+            *fact = Fact { filters: fact.filters, own: fact.own.take(), told: fact.told, ..Fact::default() };
         }
     }
 
@@ -203,6 +216,9 @@ impl Cache {
         facts.details_as_of = facts.details_as_of.filter(is_sane);
         for fact in facts.groups.values_mut() {
             fact.filters = fact.filters.filter(|(_, _, as_of)| is_sane(as_of));
+            if fact.told.is_some_and(|told| now.duration_since(told) > TOLD_FOR) {
+                (fact.filters, fact.told) = (None, None);
+            }
             fact.own = fact.own.take().filter(|own| is_sane(&own.at));
             fact.bytes_per_day = fact.bytes_per_day.filter(|bytes| (0.0..MOST_A_DAY).contains(bytes));
         }

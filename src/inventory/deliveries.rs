@@ -1,6 +1,10 @@
 //! What metrics and the index say of deliveries, read.
 
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -49,14 +53,17 @@ pub(super) async fn read(
     let active = metrics::filters(aws, "ForwardedLogEvents", true).await;
     let Some(active) = noted(active, notes, Note::MetricsUnread)? else { return Ok(None) };
     let mut deliveries = Deliveries { since: window.start, ..Deliveries::default() };
+    let mut names: HashSet<Arc<str>> = HashSet::new(); // Most groups have a filter of one name.
     for (group, filter) in active {
-        deliveries.groups.entry(group).or_default().forwarded.insert(filter, 0.0);
+        let name = names.get(filter.as_str()).cloned().unwrap_or_else(|| filter.into());
+        names.insert(name.clone());
+        deliveries.groups.entry(group).or_default().forwarded.push((name, 0.0));
     }
     let Some(stack) = stack else { return Ok(Some(deliveries)) };
     let documents = documents::by_group(aws, stack, &window, Of::Events).await;
     let Some(documents) = noted(documents, notes, Note::DocumentsUnread)? else { return Ok(Some(deliveries)) };
     let indexed = |(name, delivery): &(&String, &mut Delivery)| {
-        documents.contains_key(*name) && delivery.forwarded.contains_key(ours)
+        documents.contains_key(*name) && delivery.forwarded.iter().any(|(name, _)| **name == *ours)
     };
     let mut indexed: Vec<_> = deliveries.groups.iter_mut().filter(indexed).collect();
     let names: Vec<&str> = indexed.iter().map(|(name, _)| name.as_str()).collect();
@@ -67,7 +74,8 @@ pub(super) async fn read(
     let sums = noted(sums, notes, Note::MetricsUnread)?.unwrap_or_default();
     for ((name, delivery), figures) in indexed.iter_mut().zip(sums.chunks(2)) {
         delivery.incoming = figures[0].unwrap_or_default();
-        delivery.forwarded.insert(ours.to_owned(), figures[1].unwrap_or_default());
+        let forwarded = delivery.forwarded.iter_mut().filter(|(name, _)| **name == *ours);
+        forwarded.for_each(|(_, events)| *events = figures[1].unwrap_or_default());
         delivery.documents = documents.get(*name).copied().unwrap_or_default();
     }
     Ok(Some(deliveries))

@@ -4,7 +4,7 @@
 //! back than what AWS takes to tell, [`LAG`].
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 
@@ -100,8 +100,8 @@ pub struct Deliveries {
 pub struct Delivery {
     /// Events that came in.
     pub incoming: f64,
-    /// Events that were forwarded, by the name of the filter.
-    pub forwarded: BTreeMap<String, f64>,
+    /// Events that were forwarded, by the name of the filter: one, for most groups.
+    pub forwarded: Vec<(Arc<str>, f64)>,
     /// Documents in the index.
     pub documents: f64,
 }
@@ -192,7 +192,8 @@ impl Evidence<'_> {
             return None;
         }
         let Delivery { incoming, forwarded, documents } = deliveries.groups.get(group)?;
-        let ours = forwarded.get(name).copied().unwrap_or_default();
+        let ours =
+            forwarded.iter().find(|(filter, _)| **filter == *name).map(|(_, events)| *events).unwrap_or_default();
         let alone = self.delivering(group).all(|other| other == name);
         if !(alone && *incoming > 0.0 && ours > 0.0 && ours >= incoming * NEARLY_ALL && *documents >= incoming * HALF) {
             return None;
@@ -204,7 +205,7 @@ impl Evidence<'_> {
     /// Names of the filters that have delivered anything of a group.
     fn delivering(&self, group: &str) -> impl Iterator<Item = &str> {
         let of_group = self.deliveries.and_then(|deliveries| deliveries.groups.get(group));
-        of_group.into_iter().flat_map(|delivery| delivery.forwarded.keys().map(String::as_str))
+        of_group.into_iter().flat_map(|delivery| delivery.forwarded.iter().map(|(name, _)| &**name))
     }
 
     /// Whether our filter has lately delivered anything of a group: there is more to doubt about the others.
@@ -224,8 +225,8 @@ fn since_then(before: &Known<Filters>, history: &History, deeds: &[(Timestamp, D
     let as_of = before.as_of.max(history.until);
     let source = match before.source {
         Source::Asked | Source::Cache => Source::Cache,
-        Source::History if since.is_empty() => Source::History,
-        // Its other filters were never known; and metrics told of some hours, and tell of others anew.
+        // Its other filters were never known, and a change of them would tell too little.
+        kept if since.is_empty() => kept,
         Source::History | Source::Metric => return None,
     };
     if since.is_empty() {

@@ -275,12 +275,8 @@ impl Take<'_> {
         self.progress.note("what has changed");
         let ours = self.coverage.as_ref().map(|stack| (stack.filter_name.clone(), stack.forwarder.clone()));
         let ours = ours.as_ref().map(|(name, destination)| (name.as_str(), destination.as_str()));
-        let mut known: Vec<Timestamp> = names
-            .iter()
-            .filter_map(|name| self.facts.filters(name))
-            .filter(|known| known.source != Source::Metric)
-            .map(|known| known.as_of)
-            .collect();
+        let mut known: Vec<Timestamp> =
+            names.iter().filter_map(|name| self.facts.filters(name)).map(|known| known.as_of).collect();
         known.sort_unstable();
         let deliveries = match ours {
             Some((name, destination)) if names.len() - known.len() > FEW => {

@@ -169,11 +169,15 @@ impl<'a> Report<'a> {
         let cause = |((state, repair), (groups, bytes))| Cause { state, repair, groups, bytes };
         let mut causes: Vec<Cause> = causes.into_iter().map(cause).collect();
         causes.sort_by_key(|cause| (attention(cause.state), cause.state));
-        let mut groups: Vec<GroupReport<'a>> = found.iter().flat_map(|inventory| GroupReport::all(inventory)).collect();
-        groups.retain(|group| view.states.is_empty() || view.states.contains(&group.state));
+        let mut groups: Vec<GroupReport<'a>> = Vec::with_capacity(summary.total);
+        let wanted = |group: &GroupReport<'_>| view.states.is_empty() || view.states.contains(&group.state);
+        groups.extend(found.iter().flat_map(|inventory| GroupReport::all(inventory)).filter(wanted));
         match &view.sort {
             Some(sort) => groups.sort_by(|a, b| sort.compare(a, b)),
-            None => groups.sort_by_key(|group| (rank(group.role()), group.state, Reverse(group.bytes_per_day))),
+            // In place: there may be very many.
+            None => groups.sort_unstable_by_key(|group| {
+                (rank(group.role()), group.state, Reverse(group.bytes_per_day), group.name, group.account, group.region)
+            }),
         }
         let taken = found.iter().map(|inventory| inventory.taken_at).min().unwrap_or(now);
         Self {

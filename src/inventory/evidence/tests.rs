@@ -109,7 +109,10 @@ fn delivery(past: &Past, policy: Option<&AccountPolicy>, random: &mut fastrand::
         for filter in &filters {
             let sent = events * share(filter);
             if sent > 0.0 {
-                *delivery.forwarded.entry(filter.name.clone()).or_default() += sent;
+                match delivery.forwarded.iter_mut().find(|(name, _)| **name == *filter.name) {
+                    Some((_, all)) => *all += sent,
+                    None => delivery.forwarded.push((filter.name.as_str().into(), sent)),
+                }
             }
         }
         let arrives = filters.iter().any(|filter| filter.destination == FORWARDER && share(filter) > 0.0);
@@ -240,7 +243,7 @@ fn what_was_known_in_part_is_not_taken_for_the_whole() {
         (Source::Asked, Some(Source::Cache)),
         (Source::Cache, Some(Source::Cache)),
         (Source::History, Some(Source::History)),
-        (Source::Metric, None),
+        (Source::Metric, Some(Source::Metric)),
     ] {
         assert_eq!(evidence.prove("/a", Some(&known(source)), None).map(|it| it.source), kept);
     }
@@ -249,6 +252,7 @@ fn what_was_known_in_part_is_not_taken_for_the_whole() {
     let history = History { deeds, ..history.clone() };
     let evidence = Evidence { history: Some(&history), ..evidence };
     assert_eq!(evidence.prove("/a", Some(&known(Source::History)), None), None);
+    assert_eq!(evidence.prove("/a", Some(&known(Source::Metric)), None), None);
     assert!(evidence.prove("/a", Some(&known(Source::Asked)), None).is_some());
 }
 
