@@ -143,14 +143,15 @@ impl Ui {
     /// When stdout cannot be written.
     pub fn json_lines(&mut self, lines: &[u8]) -> Result<(), Error> {
         // There are signs that JSON does not escape, and a terminal obeys.
-        let mut lines = lines.split_inclusive(|byte| *byte == b'\n');
-        let written = lines.try_for_each(|line| match std::str::from_utf8(line) {
-            Ok(text) if escape::may_hide(line) => {
-                self.out.write_all(escape::in_json(text.trim_end_matches('\n')).as_bytes())?;
+        let hiding = if escape::may_hide(lines) { std::str::from_utf8(lines).ok() } else { None };
+        let written = match hiding {
+            None => self.out.write_all(lines),
+            Some(text) => text.lines().try_for_each(|line| {
+                let hides = escape::may_hide(line.as_bytes());
+                self.out.write_all(if hides { escape::in_json(line) } else { line.into() }.as_bytes())?;
                 self.out.write_all(b"\n")
-            }
-            _ => self.out.write_all(line),
-        });
+            }),
+        };
         written.map_err(|error| unwritten(&error))
     }
 
