@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use logctl_core::coverage::{self, AccountFacts, AccountPolicy, Chain, Filters, GroupFacts};
+use logctl_core::coverage::{self, AccountFacts, AccountPolicy, Chain, Filters, GroupFacts, State, decide};
 use tokio::time::Instant;
 
 use super::{
@@ -253,7 +253,9 @@ impl Take<'_> {
     async fn states(&mut self, groups: Vec<Group>, policy: Option<&AccountPolicy>) -> Result<Vec<Entry>, Error> {
         let chains = Chains::read(self.aws, self.stack, &mut self.notes).await?;
         let proof = if self.reading.fresh { Proof::default() } else { self.evidence(&groups, policy).await? };
-        self.ask(groups, &proof, &chains).await
+        let account =
+            AccountFacts { policy: policy.cloned(), filter_limit: self.facts.filter_limit, ..AccountFacts::default() };
+        self.ask(groups, &proof, &chains, &account).await
     }
 
     /// Decides a group, and adds what is told of it beside.
@@ -311,8 +313,15 @@ impl Take<'_> {
     }
 
     /// Asks what is not proven, and puts everything together. What was found is kept even where that is cut off.
-    async fn ask(&mut self, groups: Vec<Group>, proof: &Proof, chains: &Chains<'_>) -> Result<Vec<Entry>, Error> {
+    async fn ask(
+        &mut self,
+        groups: Vec<Group>,
+        proof: &Proof,
+        chains: &Chains<'_>,
+        account: &AccountFacts,
+    ) -> Result<Vec<Entry>, Error> {
         let evidence = proof.evidence();
+        let mut so_far = SoFar::default();
         let mut found = Vec::with_capacity(groups.len());
         let mut open = Vec::new();
         for group in groups {
@@ -325,6 +334,7 @@ impl Take<'_> {
                     let (chain, error) = chains.of(&group.name).await;
                     let error = error.map(Error::unless_logged_out).transpose()?;
                     found.push(undecided(group, chain, Some(known), error));
+                    so_far.add(found.last(), account, self.coverage.as_ref());
                 }
                 None => open.push(group),
             }
@@ -337,7 +347,7 @@ impl Take<'_> {
             delivers(a).cmp(&delivers(b)).then_with(|| volume(b).total_cmp(&volume(a)))
         });
         let total = open.len();
-        self.progress.note("their filters");
+        self.progress.note(&so_far.note());
         self.progress.total(total);
         let calls = FilterCalls::new(self.aws);
         let asked = |group: Group| async {
@@ -365,6 +375,10 @@ impl Take<'_> {
                     let known = self.facts.learn(&group.name, &known);
                     found.push(undecided(group, chain, Some(known), unclear));
                 }
+            }
+            if found.len() > so_far.groups {
+                so_far.add(found.last(), account, self.coverage.as_ref());
+                self.progress.note(&so_far.note());
             }
         }
         Ok(found)
@@ -396,6 +410,32 @@ impl Drop for Take<'_> {
     }
 }
 
+/// The answer as it grows.
+#[derive(Default)]
+struct SoFar {
+    groups: usize,
+    by_state: BTreeMap<State, usize>,
+}
+
+impl SoFar {
+    fn add(&mut self, entry: Option<&Entry>, account: &AccountFacts, stack: Option<&coverage::Stack>) {
+        let Some(entry) = entry else { return };
+        self.groups += 1;
+        *self.by_state.entry(decide(&entry.facts, account, stack).state).or_default() += 1;
+    }
+
+    /// What a person wants to see of it first.
+    fn note(&self) -> String {
+        let others = self.by_state.iter().filter(|(state, _)| !state.delivers());
+        let others: Vec<String> = others.map(|(state, number)| format!("{number} {state}")).collect();
+        if others.is_empty() {
+            "their filters".to_owned()
+        } else {
+            format!("their filters; so far {}", others.join(", "))
+        }
+    }
+}
+
 /// What was read that may prove something.
 #[derive(Default)]
 struct Proof {
@@ -418,4 +458,23 @@ fn notes(stack: Option<&DeployedStack>) -> Vec<Note> {
     let disabled = stack.filter(|stack| !stack.settings.rule_enabled).map(|_| Note::RuleDisabled);
     let problems = stack.into_iter().flat_map(|stack| stack.problems.iter().cloned().map(Note::ParameterUnread));
     [idle, disabled].into_iter().flatten().chain(problems).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::examples::inventory;
+
+    #[test]
+    fn the_answer_is_told_as_it_grows() {
+        let (inventory, mut so_far) = (inventory(), SoFar::default());
+        assert_eq!(so_far.note(), "their filters");
+        for entry in &inventory.groups {
+            so_far.add(Some(entry), &AccountFacts::default(), inventory.coverage.as_ref());
+        }
+        assert_eq!(
+            so_far.note(),
+            "their filters; so far 1 unknown, 1 own, 1 unwanted, 1 conflict, 1 drifted, 1 missing"
+        );
+    }
 }
