@@ -106,15 +106,12 @@ impl OutputArgs {
 
     /// Says which names were asked for that no event has, each with the nearest one that there is.
     pub fn say_missing(&self, events: &[Event], ui: &mut Ui) {
-        for (name, near) in self.missing(events) {
-            ui.warning(format_args!("no event that is shown has a field {name}"));
-            if let Some(near) = near {
-                ui.hint(format_args!("the nearest is {near}"));
-            }
-        }
+        say_missing(&self.missing(events), ui);
     }
 
-    fn missing(&self, events: &[Event]) -> Vec<(String, Option<String>)> {
+    /// Names that were asked for and that none of the events has, each with the nearest one that there is.
+    #[must_use]
+    pub fn missing(&self, events: &[Event]) -> Vec<(String, Option<String>)> {
         let names: Vec<&str> = match (&self.fields, &self.format) {
             (Some(columns), _) => columns.typed().collect(),
             (None, Some(template)) => template.names().collect(),
@@ -124,6 +121,16 @@ impl OutputArgs {
         let lacks = |name: &&str| !events.is_empty() && !columns::has(name, events, &there);
         let near = |name: &str| nearest(name, there.iter().map(String::as_str)).map(str::to_owned);
         names.into_iter().filter(lacks).map(|name| (name.to_owned(), near(name))).collect()
+    }
+}
+
+/// Says which names no event has.
+pub fn say_missing(missing: &[(String, Option<String>)], ui: &mut Ui) {
+    for (name, near) in missing {
+        ui.warning(format_args!("no event that is shown has a field {name}"));
+        if let Some(near) = near {
+            ui.hint(format_args!("the nearest is {near}"));
+        }
     }
 }
 

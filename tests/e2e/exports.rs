@@ -87,6 +87,7 @@ fn a_long_answer_is_written_in_order_and_in_every_form() {
     assert_eq!(text.lines().count(), 3_000);
     let csv = sandbox.logctl("search --all -o csv -F time,order").ok().stdout;
     assert_eq!((csv.lines().count(), csv.lines().next()), (30_001, Some("time,order")));
+    sandbox.logctl("search --all -o csv -F time,ordr").ok().says("has a field ordr").says("the nearest is order");
     let verified = sandbox.run(&["search", "--all", "message=~/order 2999[0-9] p/", "-o", "id"], &[]).ok().stdout;
     assert_eq!(verified.lines().count(), 10);
     // What cannot be.

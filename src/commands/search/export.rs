@@ -187,7 +187,7 @@ pub async fn run(
     cx.interrupt.arm(); // From here on a run ends where it can be gone on from.
     let mut written = Written { bytes: part.as_ref().map_or(0, Part::length), ..Written::default() };
     let head = args.export.cursor.is_none() || part.as_ref().is_some_and(Part::is_empty);
-    let mut writer = Writer { args, asked, search, output, head, lines: Lines::default() };
+    let mut writer = Writer { args, asked, search, output, head, missing: None, lines: Lines::default() };
     let read = plan
         .read(search, &domain.client, args.export.cursor.as_ref(), &cx.interrupt, |hits| {
             writer.write(hits, ui)?;
@@ -225,11 +225,13 @@ pub async fn run(
     };
     if let Some(error) = cut {
         if let Some(part) = &part {
+            ui.write_to(io::sink()); // What is still held back is not written behind that.
             part.cut(written.bytes);
         }
         return Err(error);
     }
     ui.flush()?;
+    printer::say_missing(&writer.missing.take().unwrap_or_default(), ui);
     close(args, search, domain, &plan, &written, ui);
     part.map(Part::complete).transpose()?;
     if !plan.warnings.is_empty() && !args.allow_partial {
@@ -272,6 +274,8 @@ struct Writer<'a> {
     output: Output,
     /// Whether a table still wants its titles.
     head: bool,
+    /// Names that were asked for and that no event has had so far.
+    missing: Option<Vec<(String, Option<String>)>>,
     lines: Lines,
 }
 
@@ -289,6 +293,12 @@ impl Writer<'_> {
         let dated = day(self.search.range.start) != day(self.search.range.end);
         let marks = query::marks(&self.asked.query);
         let shown = Shown { marks: marks.as_ref(), dated, headless: !std::mem::take(&mut self.head) };
-        printer::print(&events(hits), printing, self.output, shown, ui)
+        let events = events(hits);
+        if !events.is_empty() && self.missing.as_ref().is_none_or(|missing| !missing.is_empty()) {
+            let here = printing.missing(&events);
+            let before = self.missing.take().unwrap_or_else(|| here.clone());
+            self.missing = Some(before.into_iter().filter(|(name, _)| here.iter().any(|(it, _)| it == name)).collect());
+        }
+        printer::print(&events, printing, self.output, shown, ui)
     }
 }
