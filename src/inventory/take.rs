@@ -255,7 +255,7 @@ impl Take<'_> {
         let proof = if self.reading.fresh { Proof::default() } else { self.evidence(&groups, policy).await? };
         let account =
             AccountFacts { policy: policy.cloned(), filter_limit: self.facts.filter_limit, ..AccountFacts::default() };
-        self.ask(groups, &proof, &chains, &account).await
+        self.ask(groups, proof, &chains, &account).await
     }
 
     /// Decides a group, and adds what is told of it beside.
@@ -316,7 +316,7 @@ impl Take<'_> {
     async fn ask(
         &mut self,
         groups: Vec<Group>,
-        proof: &Proof,
+        proof: Proof,
         chains: &Chains<'_>,
         account: &AccountFacts,
     ) -> Result<Vec<Entry>, Error> {
@@ -346,6 +346,7 @@ impl Take<'_> {
             let delivers = |group: &Group| evidence.delivers(&group.name);
             delivers(a).cmp(&delivers(b)).then_with(|| volume(b).total_cmp(&volume(a)))
         });
+        drop(proof); // It may be large, and the rest takes its time.
         let total = open.len();
         self.progress.note(&so_far.note());
         self.progress.total(total);
