@@ -3,6 +3,7 @@
 use std::{ops::Range, str::FromStr};
 
 use jiff::{SignedDuration, Span, Timestamp, civil, tz::TimeZone};
+use serde::{Serialize as _, Serializer};
 
 use crate::error::{Error, Kind};
 
@@ -152,10 +153,33 @@ pub fn range(since: Timestamp, until: Timestamp) -> Result<Range<Timestamp>, Err
         .hint("check --since and --until"))
 }
 
+/// Whether a range begins on one day of a zone and ends on another.
+#[must_use]
+pub fn spans_days(range: &Range<Timestamp>, zone: &TimeZone) -> bool {
+    let day = |at: Timestamp| zone.to_datetime(at).date();
+    day(range.start) != day(range.end)
+}
+
 /// RFC 3339 in UTC with milliseconds, as JSON carries times.
 #[must_use]
 pub fn rfc3339(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+/// The same for a serializer.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn as_rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*time))
+}
+
+/// The same of a time that may not be there.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn optional_rfc3339<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(rfc3339).serialize(serializer)
 }
 
 /// The time of milliseconds since 1970; times that no calendar holds become its ends.

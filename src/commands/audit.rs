@@ -243,11 +243,11 @@ fn check(args: &AuditArgs) -> Result<(), Error> {
     let of_groups = |output| !matches!(output, AuditFormat::Table | AuditFormat::Text | AuditFormat::Json);
     if let Some(output) = args.output.filter(|output| of_groups(*output)) {
         let what = match (&args.explain, &args.diff) {
-            (Some(_), _) => "--explain",
-            (None, Some(_)) if !matches!(output, AuditFormat::Csv | AuditFormat::Markdown) => "--diff",
-            _ => "",
+            (Some(_), _) => Some("--explain"),
+            (None, Some(_)) if !matches!(output, AuditFormat::Csv | AuditFormat::Markdown) => Some("--diff"),
+            _ => None,
         };
-        if !what.is_empty() {
+        if let Some(what) = what {
             return Err(
                 Error::new(Kind::Usage, format!("{what} is not written as that")).hint("take -o json or -o text")
             );

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     inventory::{Arrivals, Entry, Health, Inventory, Rate, Source},
-    time::rfc3339,
+    time::{as_rfc3339, optional_rfc3339},
     ui::{Cell, Role},
     words::grouped,
 };
@@ -45,7 +45,7 @@ pub struct GroupReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
     /// When it was made.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_time_if_any")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_rfc3339")]
     pub created_at: Option<Timestamp>,
     /// Bytes that it holds.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,22 +95,13 @@ pub struct Evidence {
     /// What told it.
     pub kind: Source,
     /// As of when.
-    #[serde(serialize_with = "as_time")]
+    #[serde(serialize_with = "as_rfc3339")]
     pub at: Timestamp,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
 fn as_text<S: Serializer>(class: &&Class, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(class)
-}
-
-fn as_time<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&rfc3339(*time))
-}
-
-#[expect(clippy::ref_option, reason = "what serde asks for")]
-fn as_time_if_any<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    time.map(rfc3339).serialize(serializer)
 }
 
 fn as_list<S: Serializer>(listed: &Listed<'_>, serializer: S) -> Result<S::Ok, S::Error> {

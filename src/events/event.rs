@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use logctl_core::{event::LogEvent, event_id::event_id, fields, normalise::normalise, pairs};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
     query::Facts,
-    time::{from_milliseconds, rfc3339},
+    time::{as_rfc3339, from_milliseconds, optional_rfc3339},
 };
 
 /// An event, under the names that scripts rely on.
@@ -163,18 +163,6 @@ fn fields_of(source: &Value) -> Map<String, Value> {
     }
     all.append(&mut rest);
     all
-}
-
-fn as_rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&rfc3339(*time))
-}
-
-#[expect(clippy::ref_option, reason = "the shape that serde wants")]
-fn optional_rfc3339<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => as_rfc3339(time, serializer),
-        None => serializer.serialize_none(),
-    }
 }
 
 #[cfg(test)]

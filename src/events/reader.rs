@@ -2,7 +2,7 @@
 //!
 //! The range is cut into pieces of about a page, by how many events are where. They are asked for side by side and come out one
 //! after the other; what is more than a page within one of them follows by `search_after`. Nothing is held open in the engine:
-//! each request stands for itself, and one that fails is made again, by another node where one is gone. Events that arrive
+//! each request stands for itself, and one that fails is made again. Events that arrive
 //! meanwhile are found where their time has not been read yet.
 
 use std::{collections::VecDeque, ops::Range, time::Duration};
@@ -407,6 +407,23 @@ mod tests {
         let plan = Plan { pieces, which: Indices::All, total: 9_010, skip: 0, warnings: Vec::new() };
         let newest = plan.newest(100);
         assert_eq!((newest.pieces.len(), newest.skip), (2, 4_410));
+    }
+
+    #[test]
+    fn who_shares_the_last_place_of_a_page_comes_with_the_next() {
+        let hits = |sorts: &[(i64, i64)]| {
+            let hit = |(time, number)| format!(r#"{{"_id":"i","_index":"i","sort":[{time},{number}],"_source":{{}}}}"#);
+            sorts.iter().copied().map(hit).collect::<Vec<_>>()
+        };
+        let told = |sorts: &[(i64, i64)], size| {
+            let texts = hits(sorts);
+            let hits: Vec<Hit<'_>> = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+            together(&hits, size)
+        };
+        assert_eq!(told(&[(1, 1), (1, 2)], 5), (2, None));
+        assert_eq!(told(&[(1, 1), (1, 2), (1, 2)], 3), (1, Some((1, 1))));
+        assert_eq!(told(&[(1, 1), (1, 2), (2, 1)], 3), (2, Some((2, 0))));
+        assert_eq!(told(&[(7, 3)], 1), (1, Some((7, 3))));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! back than what AWS takes to tell, [`LAG`].
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     sync::Arc,
 };
@@ -158,15 +159,17 @@ impl Evidence<'_> {
         if told.iter().any(|(at, deed)| *at > history.until && !is_own(*at, deed)) {
             return None; // Others may follow that it does not tell yet.
         }
-        let mut deeds: Vec<(Timestamp, Deed)> = told.iter().filter(|(at, deed)| !is_own(*at, deed)).cloned().collect();
+        let mut deeds = Cow::Borrowed(told);
         if let Some(own) = own {
-            deeds.extend(own.deeds());
-            deeds.sort_by_key(|(at, _)| *at);
+            let others = told.iter().filter(|(at, deed)| !is_own(*at, deed)).cloned();
+            let mut all: Vec<(Timestamp, Deed)> = others.chain(own.deeds()).collect();
+            all.sort_by_key(|(at, _)| *at);
             if own.at > history.until {
-                return since_then(before?, history, &deeds).map(|known| Known { as_of: own.at, ..known });
+                return since_then(before?, history, &all).map(|known| Known { as_of: own.at, ..known });
             }
+            deeds = all.into();
         }
-        let deeds = deeds.as_slice();
+        let deeds = deeds.as_ref();
         before
             .and_then(|before| since_then(before, history, deeds))
             .or_else(|| self.by_history(group, history, deeds))

@@ -10,7 +10,7 @@ use crate::{
         metrics::{self, Metric},
     },
     error::Error,
-    time::rfc3339,
+    time::optional_rfc3339,
 };
 
 const HOUR: u32 = 3600;
@@ -22,15 +22,10 @@ const DAYS: i32 = 7;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rate {
     /// The hour in which the last event came, of the last week.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_time")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_rfc3339")]
     pub last_event: Option<Timestamp>,
     /// Events that came in each hour of the last day, the oldest first; the last hour has only begun.
     pub events_per_hour: Vec<u64>,
-}
-
-#[expect(clippy::ref_option, reason = "what serde asks for")]
-fn as_time<S: serde::Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    time.map(rfc3339).serialize(serializer)
 }
 
 impl Rate {

@@ -18,7 +18,7 @@ use crate::{
     },
     error::Error,
     inventory::{Entry, Inventory, Unread},
-    time::rfc3339,
+    time::{as_rfc3339, rfc3339},
     ui::{self, Above, Cell, Grid, Role, Show, Unit},
     words::{count, grouped},
 };
@@ -29,7 +29,9 @@ const MOST: usize = 100;
 /// The state of every log group of an account.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
-    taken_at: String,
+    /// When it was taken.
+    #[serde(rename = "taken_at", serialize_with = "as_rfc3339")]
+    pub(super) taken: Timestamp,
     /// Globs that chose the groups.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     globs: Vec<String>,
@@ -46,9 +48,6 @@ pub struct Report<'a> {
     pub groups: Vec<GroupReport<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Unread>,
-    /// When it was taken.
-    #[serde(skip)]
-    pub(super) taken: Timestamp,
     #[serde(skip)]
     causes: Vec<Cause>,
     #[serde(skip)]
@@ -181,7 +180,7 @@ impl<'a> Report<'a> {
         }
         let taken = found.iter().map(|inventory| inventory.taken_at).min().unwrap_or(now);
         Self {
-            taken_at: rfc3339(taken),
+            taken,
             globs: view.globs.clone(),
             narrowed: view.narrowed || !view.states.is_empty(),
             targets: looked.iter().map(Target::of).collect(),
@@ -189,7 +188,6 @@ impl<'a> Report<'a> {
             overview: Overview::new(looked),
             groups,
             unread: found.iter().flat_map(|inventory| inventory.unread()).collect(),
-            taken,
             causes,
             view,
             without_stack: found.iter().all(|inventory| inventory.coverage.is_none()),
@@ -199,7 +197,7 @@ impl<'a> Report<'a> {
     /// When it was taken, as JSON carries times.
     #[must_use]
     pub fn taken_at(&self) -> String {
-        self.taken_at.clone()
+        rfc3339(self.taken)
     }
 
     /// Accounts and Regions that could not be read.

@@ -1,6 +1,5 @@
 //! What was found, and what is said about it.
 
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
@@ -67,8 +66,7 @@ impl Answer {
         if output == Output::Json {
             return ui.json("logctl.search/v1", &self.document(args));
         }
-        let day = |at: Timestamp| at.to_zoned_datetime(ui.look.time_zone.clone()).date();
-        let dated = day(self.search.range.start) != day(self.search.range.end);
+        let dated = time::spans_days(&self.search.range, &ui.look.time_zone);
         let marks = query::marks(&self.query);
         printer::print(
             &self.found.events,

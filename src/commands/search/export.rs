@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use regex::Regex;
+
 use super::{MAX_LIMIT, SearchArgs, asked::Asked, connect::Connected};
 use crate::{
     args::ColorChoice,
@@ -119,10 +121,6 @@ impl Part {
         Ok(Self { path: path.to_owned(), until_then, file })
     }
 
-    fn is_empty(&self) -> bool {
-        self.file.metadata().is_ok_and(|file| file.len() == 0)
-    }
-
     /// What is written goes here.
     fn writer(&self) -> Result<File, Error> {
         self.file.try_clone().map_err(|error| Error::failed(format!("--to {}", self.path.display())).because(error))
@@ -186,8 +184,9 @@ pub async fn run(
     let progress = drawn.then(|| ui.progress("reading events", usize::try_from(wanted).ok()));
     cx.interrupt.arm(); // From here on a run ends where it can be gone on from.
     let mut written = Written { bytes: part.as_ref().map_or(0, Part::length), ..Written::default() };
-    let head = args.export.cursor.is_none() || part.as_ref().is_some_and(Part::is_empty);
-    let mut writer = Writer { args, asked, search, output, head, missing: None, lines: Lines::default() };
+    let head = args.export.cursor.is_none() || part.as_ref().is_some_and(|part| part.length() == 0);
+    let (marks, dated) = (query::marks(&asked.query), time::spans_days(&search.range, &ui.look.time_zone));
+    let mut writer = Writer { args, output, marks, dated, head, missing: None, lines: Lines::default() };
     let read = plan
         .read(search, &domain.client, args.export.cursor.as_ref(), &cx.interrupt, |hits| {
             writer.write(hits, ui)?;
@@ -269,9 +268,11 @@ fn close(args: &SearchArgs, search: &Search, domain: &Connected, plan: &Plan, wr
 /// Writes hits.
 struct Writer<'a> {
     args: &'a SearchArgs,
-    asked: &'a Asked,
-    search: &'a Search,
     output: Output,
+    /// What the query finds in a line.
+    marks: Option<Regex>,
+    /// Whether events may be of several days.
+    dated: bool,
     /// Whether a table still wants its titles.
     head: bool,
     /// Names that were asked for and that no event has had so far.
@@ -289,10 +290,8 @@ impl Writer<'_> {
             }
             return ui.json_lines(&self.lines.text);
         }
-        let day = |at: jiff::Timestamp| at.to_zoned_datetime(ui.look.time_zone.clone()).date();
-        let dated = day(self.search.range.start) != day(self.search.range.end);
-        let marks = query::marks(&self.asked.query);
-        let shown = Shown { marks: marks.as_ref(), dated, headless: !std::mem::take(&mut self.head) };
+        let (marks, dated) = (self.marks.as_ref(), self.dated);
+        let shown = Shown { marks, dated, headless: !std::mem::take(&mut self.head) };
         let events = events(hits);
         if !events.is_empty() && self.missing.as_ref().is_none_or(|missing| !missing.is_empty()) {
             let here = printing.missing(&events);
