@@ -1,7 +1,5 @@
 //! Log groups.
 
-use std::collections::HashMap;
-
 use aws_sdk_cloudwatchlogs::types::{self, LogGroupClass, LogStream, OrderBy};
 use jiff::Timestamp;
 use logctl_core::coverage::Class;
@@ -112,9 +110,9 @@ async fn list_slowly(aws: &Aws, progress: &dyn Progress) -> Result<Vec<Group>, E
 ///
 /// # Errors
 /// When the groups cannot be listed.
-pub async fn details(aws: &Aws, prefix: &str) -> Result<HashMap<String, Details>, Error> {
+pub async fn details(aws: &Aws, prefix: &str) -> Result<Vec<(String, Details)>, Error> {
     let prefix = Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty());
-    let (mut details, mut token, mut tokens) = (HashMap::new(), None, Tokens::default());
+    let (mut details, mut token, mut tokens) = (Vec::new(), None, Tokens::default());
     loop {
         let (page, next) = page(aws, prefix.clone(), token.clone()).await?;
         details.extend(page.into_iter().map(|(group, details)| (group.name, details)));
@@ -217,7 +215,7 @@ mod tests {
             masked: true,
             protected: true,
         };
-        assert_eq!((&read["/a"], &read["/b"]), (&expected, &Details::default()));
+        assert_eq!(read, [("/a".to_owned(), expected), ("/b".to_owned(), Details::default())]);
         assert_eq!(account.last().await, json!({"limit": 50, "logGroupNamePrefix": "/"}));
     }
 

@@ -57,13 +57,18 @@ pub(super) async fn read(
     for (group, filter) in active {
         let name = names.get(filter.as_str()).cloned().unwrap_or_else(|| filter.into());
         names.insert(name.clone());
-        deliveries.groups.entry(group).or_default().forwarded.push((name, 0.0));
+        let forwarded = &mut deliveries.groups.entry(group).or_default().forwarded;
+        forwarded.reserve_exact(1); // There is one, for most.
+        forwarded.push((name, 0.0));
     }
     let Some(stack) = stack else { return Ok(Some(deliveries)) };
     let documents = documents::by_group(aws, stack, &window, Of::Events).await;
     let Some(documents) = noted(documents, notes, Note::DocumentsUnread)? else { return Ok(Some(deliveries)) };
-    let indexed = |(name, delivery): &(&String, &mut Delivery)| {
-        documents.contains_key(*name) && delivery.forwarded.iter().any(|(name, _)| **name == *ours)
+    for (name, documents) in documents {
+        deliveries.groups.get_mut(&name).into_iter().for_each(|delivery| delivery.documents = documents);
+    }
+    let indexed = |(_, delivery): &(&String, &mut Delivery)| {
+        delivery.documents > 0.0 && delivery.forwarded.iter().any(|(name, _)| **name == *ours)
     };
     let mut indexed: Vec<_> = deliveries.groups.iter_mut().filter(indexed).collect();
     let names: Vec<&str> = indexed.iter().map(|(name, _)| name.as_str()).collect();
@@ -72,11 +77,10 @@ pub(super) async fn read(
     });
     let sums = metrics::sums(aws, asked, PERIOD, &window).await;
     let sums = noted(sums, notes, Note::MetricsUnread)?.unwrap_or_default();
-    for ((name, delivery), figures) in indexed.iter_mut().zip(sums.chunks(2)) {
+    for ((_, delivery), figures) in indexed.iter_mut().zip(sums.chunks(2)) {
         delivery.incoming = figures[0].unwrap_or_default();
         let forwarded = delivery.forwarded.iter_mut().filter(|(name, _)| **name == *ours);
         forwarded.for_each(|(_, events)| *events = figures[1].unwrap_or_default());
-        delivery.documents = documents.get(*name).copied().unwrap_or_default();
     }
     Ok(Some(deliveries))
 }

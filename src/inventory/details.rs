@@ -21,9 +21,8 @@ const DAY_SECONDS: u32 = 86_400;
 
 /// What was read.
 pub(super) struct Read {
-    details: HashMap<String, Details>,
-    /// Bytes of the last day, of every group where that was read.
-    bytes_per_day: HashMap<String, f64>,
+    /// Of each group, and the bytes of its last day, where that was read.
+    groups: Vec<(String, Details, Option<f64>)>,
     /// Groups of which deliveries failed or were throttled, where that was read.
     troubled: Option<HashMap<String, Health>>,
     /// As of when, where all of it is of all groups.
@@ -59,15 +58,15 @@ impl Which {
         (!unknown.is_empty()).then_some(Self::Named(unknown))
     }
 
-    async fn read(&self, aws: &Aws) -> Result<HashMap<String, Details>, Error> {
+    async fn read(&self, aws: &Aws) -> Result<Vec<(String, Details)>, Error> {
         let names = match self {
             Self::All(prefix) => return groups::details(aws, prefix).await,
             Self::Named(names) => names,
         };
-        let mut found = HashMap::new();
+        let mut found = Vec::new();
         for name in names {
-            let mut of_name = groups::details(aws, name).await?;
-            found.extend(of_name.remove_entry(name)); // Others begin so, too.
+            let with_such = groups::details(aws, name).await?;
+            found.extend(with_such.into_iter().find(|(found, _)| found == name)); // Others begin so, too.
         }
         Ok(found)
     }
@@ -75,17 +74,17 @@ impl Which {
 
 /// Reads it, and how much comes in where that is wanted.
 pub(super) async fn read(aws: &Aws, which: &Which, volume: bool, now: Timestamp) -> Result<Read, Error> {
-    let details = which.read(aws).await?;
-    let mut read = Read { details, bytes_per_day: HashMap::new(), troubled: None, as_of: None, notes: Vec::new() };
+    let groups = which.read(aws).await?.into_iter().map(|(name, details)| (name, details, None)).collect();
+    let mut read = Read { groups, troubled: None, as_of: None, notes: Vec::new() };
     if !volume {
         return Ok(read);
     }
-    let names: Vec<&String> = read.details.keys().collect();
-    let metrics = names.iter().map(|name| Metric::incoming("IncomingBytes", name));
+    let metrics = read.groups.iter().map(|(name, ..)| Metric::incoming("IncomingBytes", name));
     let sums = metrics::sums(aws, metrics, DAY_SECONDS, &(now - DAY..now)).await;
     let sums = noted(sums, &mut read.notes, Note::VolumeUnread)?;
-    let bytes = names.into_iter().zip(sums.iter().flatten());
-    read.bytes_per_day = bytes.map(|(name, sum)| (name.clone(), sum.unwrap_or_default())).collect();
+    for ((.., bytes), sum) in read.groups.iter_mut().zip(sums.iter().flatten()) {
+        *bytes = Some(sum.unwrap_or_default());
+    }
     read.troubled = noted(troubled(aws, now).await, &mut read.notes, Note::HealthUnread)?;
     let whole = *which == Which::All(String::new()) && sums.is_some() && read.troubled.is_some();
     read.as_of = whole.then_some(now);
@@ -140,13 +139,12 @@ impl Facts {
 
     /// Takes in what was read. Of a group that was read nothing stays that was known before.
     pub(super) fn know(&mut self, read: Read, notes: &mut Vec<Note>) {
-        let Read { details, bytes_per_day, troubled, as_of, notes: more } = read;
+        let Read { groups, troubled, as_of, notes: more } = read;
         if as_of.is_some() {
             self.details_as_of = as_of;
             self.forget_details(); // That of groups which are gone.
         }
-        for (group, details) in details {
-            let bytes = bytes_per_day.get(&group).copied();
+        for (group, details, bytes) in groups {
             let health = match (troubled.as_ref().map(|troubled| troubled.get(&group)), bytes) {
                 (Some(Some(trouble)), _) => Some(*trouble),
                 (_, Some(0.0)) => Some(Health::Idle),

@@ -229,10 +229,10 @@ fn noted<T>(
 
 impl Entry {
     /// A group that is not decided yet.
-    fn new(facts: GroupFacts, error: Option<Error>) -> Self {
+    fn new(facts: GroupFacts, error: Option<Box<Error>>) -> Self {
         Self {
             facts,
-            error: error.map(Box::new),
+            error,
             evidence: None,
             details: Details::default(),
             bytes_per_day: None,
@@ -362,7 +362,8 @@ pub(crate) mod examples {
         };
         let unread =
             GroupFacts { name: "/unread".to_owned(), chain: Some(Chain::No), class: Class::Standard, filters: None };
-        let mut broken = Entry::new(unread, Some(Error::failed("cannot read the filters of /unread: no\nanswer")));
+        let mut broken =
+            Entry::new(unread, Some(Box::new(Error::failed("cannot read the filters of /unread: no\nanswer"))));
         broken.decide(&account, Some(&stack));
         let groups = vec![
             entry("/aws/lambda/logctl-logctl-domain", Vec::new()),
@@ -402,7 +403,7 @@ mod tests {
             class: Class::Standard,
             filters: error.is_none().then(|| [].into()),
         };
-        let mut entry = Entry::new(facts, error.map(|kind| Error::new(kind, "no")));
+        let mut entry = Entry::new(facts, error.map(|kind| Box::new(Error::new(kind, "no"))));
         entry.decide(&AccountFacts::default(), None);
         entry
     }

@@ -95,7 +95,7 @@ pub async fn take(
     let mut take = Take { aws, stack, coverage, reading, now, begun, progress, facts, has_details, idle, kept, notes };
     let groups = take.list().await?;
     if reading.depth == Depth::Names {
-        let entries = groups.into_iter().map(|group| undecided(group, None, None, None));
+        let entries = groups.into_iter().map(|group| Read::new(group, None, None, None).entry());
         return Ok(take.inventory(entries.collect(), AccountFacts::default(), Ok(None)));
     }
     let policy = policy::read(aws).await;
@@ -116,7 +116,7 @@ pub async fn take(
         take.facts.know(read, &mut take.notes);
     }
     take.keep();
-    let mut entries = entries?;
+    let mut entries: Vec<Entry> = entries?.into_iter().map(Read::entry).collect();
     let destinations =
         destinations::read(aws, &entries, policy.as_ref(), take.coverage.as_ref(), &mut take.notes).await?;
     let dead_destinations = destinations.iter().filter(|(_, takes)| !**takes).map(|(arn, _)| arn.clone()).collect();
@@ -142,11 +142,23 @@ pub async fn take(
     Ok(Inventory { destinations, copies, ..take.inventory(entries, account, policy) })
 }
 
-/// A group before it is decided.
-fn undecided(group: Group, chain: Option<Chain>, known: Option<Known<Filters>>, error: Option<Error>) -> Entry {
-    let evidence = known.as_ref().map(|known| (known.source, known.as_of));
-    let facts = GroupFacts { name: group.name, chain, class: group.class, filters: known.map(|known| known.value) };
-    Entry { evidence, ..Entry::new(facts, error) }
+/// A group of which the filters were read, as small as it can be: there may be tens of thousands while others are asked.
+struct Read {
+    facts: GroupFacts,
+    evidence: Option<(Source, Timestamp)>,
+    error: Option<Box<Error>>,
+}
+
+impl Read {
+    fn new(group: Group, chain: Option<Chain>, known: Option<Known<Filters>>, error: Option<Error>) -> Self {
+        let evidence = known.as_ref().map(|known| (known.source, known.as_of));
+        let facts = GroupFacts { name: group.name, chain, class: group.class, filters: known.map(|known| known.value) };
+        Self { facts, evidence, error: error.map(Box::new) }
+    }
+
+    fn entry(self) -> Entry {
+        Entry { evidence: self.evidence, ..Entry::new(self.facts, self.error) }
+    }
 }
 
 /// A reading that is under way.
@@ -250,7 +262,7 @@ impl Take<'_> {
     }
 
     /// The groups with their filters: by evidence, or asked.
-    async fn states(&mut self, groups: Vec<Group>, policy: Option<&AccountPolicy>) -> Result<Vec<Entry>, Error> {
+    async fn states(&mut self, groups: Vec<Group>, policy: Option<&AccountPolicy>) -> Result<Vec<Read>, Error> {
         let chains = Chains::read(self.aws, self.stack, &mut self.notes).await?;
         let proof = if self.reading.fresh { Proof::default() } else { self.evidence(&groups, policy).await? };
         let account =
@@ -319,7 +331,7 @@ impl Take<'_> {
         proof: Proof,
         chains: &Chains<'_>,
         account: &AccountFacts,
-    ) -> Result<Vec<Entry>, Error> {
+    ) -> Result<Vec<Read>, Error> {
         let evidence = proof.evidence();
         let mut so_far = SoFar::default();
         let mut found = Vec::with_capacity(groups.len());
@@ -333,8 +345,9 @@ impl Take<'_> {
                     let known = self.facts.learn(&group.name, &known);
                     let (chain, error) = chains.of(&group.name).await;
                     let error = error.map(Error::unless_logged_out).transpose()?;
-                    found.push(undecided(group, chain, Some(known), error));
-                    so_far.add(found.last(), account, self.coverage.as_ref());
+                    let read = Read::new(group, chain, Some(known), error);
+                    so_far.add(&read.facts, account, self.coverage.as_ref());
+                    found.push(read);
                 }
                 None => open.push(group),
             }
@@ -369,16 +382,16 @@ impl Take<'_> {
             match filters {
                 // A group without an answer has gone, unless its class has none.
                 None if group.class.is_standard() => self.facts.forget(&group.name),
-                None => found.push(undecided(group, chain, None, unclear)),
-                Some(Err(error)) => found.push(undecided(group, chain, None, Some(error))),
+                None => found.push(Read::new(group, chain, None, unclear)),
+                Some(Err(error)) => found.push(Read::new(group, chain, None, Some(error))),
                 Some(Ok(filters)) => {
                     let known = Known { value: filters, source: Source::Asked, as_of: self.moment() };
                     let known = self.facts.learn(&group.name, &known);
-                    found.push(undecided(group, chain, Some(known), unclear));
+                    found.push(Read::new(group, chain, Some(known), unclear));
                 }
             }
-            if found.len() > so_far.groups {
-                so_far.add(found.last(), account, self.coverage.as_ref());
+            if let Some(read) = found.last().filter(|_| found.len() > so_far.groups) {
+                so_far.add(&read.facts, account, self.coverage.as_ref());
                 self.progress.note(&so_far.note());
             }
         }
@@ -419,10 +432,9 @@ struct SoFar {
 }
 
 impl SoFar {
-    fn add(&mut self, entry: Option<&Entry>, account: &AccountFacts, stack: Option<&coverage::Stack>) {
-        let Some(entry) = entry else { return };
+    fn add(&mut self, group: &GroupFacts, account: &AccountFacts, stack: Option<&coverage::Stack>) {
         self.groups += 1;
-        *self.by_state.entry(decide(&entry.facts, account, stack).state).or_default() += 1;
+        *self.by_state.entry(decide(group, account, stack).state).or_default() += 1;
     }
 
     /// What a person wants to see of it first.
@@ -471,7 +483,7 @@ mod tests {
         let (inventory, mut so_far) = (inventory(), SoFar::default());
         assert_eq!(so_far.note(), "their filters");
         for entry in &inventory.groups {
-            so_far.add(Some(entry), &AccountFacts::default(), inventory.coverage.as_ref());
+            so_far.add(&entry.facts, &AccountFacts::default(), inventory.coverage.as_ref());
         }
         assert_eq!(
             so_far.note(),

@@ -42,7 +42,7 @@ fn permissions() {
 #[test]
 #[ignore = "make test-long PART=audit"]
 fn audit() {
-    report(&[10_000, 50_000].map(|groups| super::evidence::at_scale(groups, true)).join(" "));
+    report(&[10_000, 50_000].map(|groups| super::evidence::at_scale(groups, true)).join(". "));
 }
 
 /// The same without an index that could be asked: the event history has to tell who subscribed the groups.

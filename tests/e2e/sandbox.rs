@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
@@ -127,24 +127,30 @@ impl Sandbox {
         child.wait().unwrap();
     }
 
-    /// The most memory that a run of logctl has held, in bytes: of the binary as it is shipped, where that is built.
-    pub fn peak_memory_of(&self, arguments: &str, variables: &[(&str, &str)]) -> u64 {
+    /// Runs logctl, as it is shipped where that is built, and tells the most memory that it has held, in bytes.
+    pub fn measured(&self, arguments: &str, variables: &[(&str, &str)]) -> (Run, u64) {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         let shipped = root().join("target/dist/logctl");
         let own = self.command(&arguments, variables);
         let mut command = Command::new(if shipped.exists() { shipped.as_os_str() } else { own.get_program() });
         command.args(own.get_args()).env_clear();
         command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let written = [(); 2].map(|()| tempfile::NamedTempFile::new().unwrap());
+        let [stdout, stderr] = written.each_ref().map(|file| file.reopen().unwrap());
+        let mut child = command.stdout(stdout).stderr(stderr).spawn().unwrap();
         let mut peak = 0;
-        while child.try_wait().unwrap().is_none() {
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
             let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
             let line = status.lines().find(|line| line.starts_with("VmHWM:"));
             let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
             peak = kilobytes.map_or(peak, |kilobytes| kilobytes * 1024);
             std::thread::sleep(Duration::from_millis(5));
-        }
-        peak
+        };
+        let [stdout, stderr] = written.map(|file| std::fs::read(file.path()).unwrap());
+        (Run::of(&Output { status, stdout, stderr }), peak)
     }
 
     /// Runs logctl with arguments that hold spaces, and with more variables; an empty one is taken away.
@@ -194,6 +200,13 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         }
         command.envs([("TERM", "xterm"), ("PATH", &variable("PATH").unwrap())]);
         Run::of(&command.output().unwrap())
+    }
+
+    /// Starts logctl; what it writes is for the caller to take.
+    pub fn start_logctl(&self, arguments: &str, variables: &[(&str, &str)]) -> Child {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let mut command = self.command(&arguments, variables);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
@@ -595,7 +608,7 @@ impl Drop for Sandbox {
 }
 
 impl Run {
-    fn of(output: &Output) -> Self {
+    pub fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout.clone()).unwrap(),

@@ -129,7 +129,7 @@ fn objects_that_nobody_can_read_stop_nobody() {
     let sent = Sent { ids, ..Sent::default() };
     well(&rig.function().invoke(&event));
     rig.engine.heal();
-    let survey = rig.sandbox.peak_memory_of("replay --dry-run", &[]);
+    let (_, survey) = rig.sandbox.measured("replay --dry-run", &[]);
     assert!(survey < 100 << 20, "{survey}");
     let mut function = rig.patient_function();
     well(&function.invoke("\"redrive\""));
