@@ -112,7 +112,9 @@ async fn until_interrupted(
                     let begun = interrupt.is_set(); // It was asked to stop before, and was still at work.
                     return Err(if begun { error.hint("what was begun may be half done; the same command goes on") } else { error });
                 }
-                notice("\nstopping at the next safe point; Ctrl-C again ends at once");
+                if !interrupt.is_expected() {
+                    notice("\nstopping at the next safe point; Ctrl-C again ends at once");
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::error::{Error, Kind};
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     armed: Rc<Cell<bool>>,
+    expected: Rc<Cell<bool>>,
     token: CancellationToken,
 }
 
@@ -18,6 +19,18 @@ impl Interrupt {
     /// From here on things are changed.
     pub fn arm(&self) {
         self.armed.set(true);
+    }
+
+    /// From here on it is how the run ends, and nothing is said of it.
+    pub fn expect(&self) {
+        self.armed.set(true);
+        self.expected.set(true);
+    }
+
+    /// Whether that is so.
+    #[must_use]
+    pub fn is_expected(&self) -> bool {
+        self.expected.get()
     }
 
     /// Whether the run shall end at its next safe point.

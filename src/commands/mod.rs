@@ -28,7 +28,7 @@ use self::{
     man::ManArgs,
     printer::Output,
     replay::ReplayArgs,
-    search::SearchArgs,
+    search::{SearchArgs, TailArgs},
     stack::StackArgs,
     teardown::TeardownArgs,
     why::WhyArgs,
@@ -53,6 +53,7 @@ pub enum Command {
     Doctor(DoctorArgs),
     Why(WhyArgs),
     Search(SearchArgs),
+    Tail(TailArgs),
     Replay(ReplayArgs),
     Groups(GroupsArgs),
     Teardown(TeardownArgs),
@@ -74,7 +75,9 @@ impl Command {
             Self::Groups(args) => args.output.map(GroupsFormat::format),
             Self::Replay(args) => args.format.output,
             Self::Teardown(args) => args.format.output,
-            Self::Search(args) => args.printing.output.is_some_and(Output::is_json).then_some(Format::Json),
+            Self::Search(args) | Self::Tail(TailArgs { search: args }) => {
+                args.printing.output.is_some_and(Output::is_json).then_some(Format::Json)
+            }
             Self::Stack(_) | Self::Completion(_) | Self::Man(_) => None,
         }
     }
@@ -91,6 +94,7 @@ impl Command {
             Self::Doctor(args) => Box::pin(doctor::run(args, cx, ui)).await,
             Self::Why(args) => Box::pin(why::run(args, cx, ui)).await,
             Self::Search(args) => Box::pin(search::run(args, cx, ui)).await,
+            Self::Tail(args) => Box::pin(search::tail(args, cx, ui)).await,
             Self::Groups(args) => Box::pin(groups::run(args, cx, ui)).await,
             Self::Replay(args) => Box::pin(replay::run(args, cx, ui)).await,
             Self::Teardown(args) => Box::pin(teardown::run(args, cx, ui)).await,

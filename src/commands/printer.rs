@@ -11,6 +11,7 @@ use regex::Regex;
 pub use self::{
     columns::Columns,
     json::{Common, Record, document},
+    pretty::name_width,
     template::Template,
 };
 use crate::{
@@ -143,6 +144,8 @@ pub struct Shown<'a> {
     pub dated: bool,
     /// Whether a table has its titles already.
     pub headless: bool,
+    /// Columns that the names of sources have taken so far.
+    pub name_width: usize,
 }
 
 /// Writes events. One object with all of them is for the command to write.

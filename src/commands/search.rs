@@ -6,6 +6,7 @@ mod asked;
 mod connect;
 mod explain;
 mod export;
+mod follow;
 mod lists;
 mod shell;
 
@@ -21,6 +22,7 @@ use self::{
     asked::Asked,
     connect::{Connected, Place, connect},
     export::ExportArgs,
+    follow::FollowArgs,
 };
 use super::printer::OutputArgs;
 use crate::{
@@ -40,6 +42,9 @@ const MAX_LIMIT: u64 = 10_000;
 
 /// What a search looks like.
 const EXAMPLES: &str = include_str!("search/examples.txt");
+
+/// What following looks like.
+const TAIL: &str = include_str!("search/tail.txt");
 
 /// How a query is written.
 const LANGUAGE: &str = concat!(include_str!("search/language.txt"), "\n", include_str!("search/examples.txt"));
@@ -76,6 +81,9 @@ pub struct SearchArgs {
     /// Whether all of them are written, and where.
     #[command(flatten)]
     pub export: ExportArgs,
+    /// Whether it goes on, and until when.
+    #[command(flatten)]
+    pub following: FollowArgs,
     /// How events are written.
     #[command(flatten)]
     pub printing: OutputArgs,
@@ -129,6 +137,28 @@ fn zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| "a zone looks like Europe/Berlin or UTC".to_owned())
 }
 
+/// Show events as they come
+///
+/// The same as `logctl search --follow --since now`: with --since, the events since then come first. Ctrl-C ends it.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = TAIL)]
+pub struct TailArgs {
+    /// Which events, and how they are shown.
+    #[command(flatten)]
+    pub search: SearchArgs,
+}
+
+/// Follows.
+///
+/// # Errors
+/// Those of [`run`].
+pub async fn tail(args: &TailArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
+    let mut args = args.search.clone();
+    args.following.follow = true;
+    args.since = args.since.or_else(|| "now".parse().ok());
+    Box::pin(run(&args, cx, ui)).await
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -139,6 +169,7 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     }
     let output = export::output(args, ui, cx.global.color);
     args.printing.check(output)?;
+    args.following.check(args, output)?;
     // A list may come from stdin, and is waited for as long as nobody presses Ctrl-C.
     let (typed, now, zone) = (args.clone(), cx.env.now, ui.look.time_zone.clone());
     let asked = tokio::task::spawn_blocking(move || Asked::read(&typed, now, &zone)).await;
@@ -157,6 +188,9 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         }
     }
     let searches = asked.searches(&domain.prefix);
+    if args.following.follow {
+        return Box::pin(follow::run(args, &asked, domain, output, cx, ui)).await;
+    }
     if let [search] = searches.as_slice()
         && export::is_wanted(args)
         && export::run(args, &asked, search, &domain, output, cx, ui).await?.is_some()

@@ -1,6 +1,7 @@
 //! Events out of the index.
 
 mod event;
+mod follow;
 mod gaps;
 mod hit;
 mod nothing;
@@ -8,6 +9,7 @@ mod reader;
 mod request;
 
 pub use event::Event;
+pub use follow::{Follow, LATE, Look};
 pub use hit::{Hit, Lines};
 pub use nothing::{Empty, Nothing, Redaction, WhyNothing};
 pub use reader::{Cursor, Cut, Plan, events};

@@ -265,7 +265,7 @@ impl Search {
     }
 
     /// The event of a hit, if it is meant.
-    fn verified(&self, hit: &Value) -> Option<Event> {
+    pub(super) fn verified(&self, hit: &Value) -> Option<Event> {
         let event = Event::from_hit(hit);
         let found_by: Vec<&str> =
             hit["matched_queries"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();

@@ -16,6 +16,7 @@ mod domains;
 mod evidence;
 mod exports;
 mod faults;
+mod follows;
 mod formats;
 mod function;
 mod hostile;

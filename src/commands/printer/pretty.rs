@@ -111,7 +111,7 @@ impl<'a> Rows<'a> {
             marks: shown.marks,
             look,
             dated: shown.dated,
-            name_width: names.values().map(|name| width(name)).max().unwrap_or_default(),
+            name_width: widest(&names).max(shown.name_width),
             names,
         }
     }
@@ -224,6 +224,16 @@ type Source<'e> = (&'e str, &'e str);
 
 fn source(event: &Event) -> Source<'_> {
     (&event.group, event.service.as_deref().unwrap_or(&event.group))
+}
+
+fn widest(names: &BTreeMap<Source<'_>, String>) -> usize {
+    names.values().map(|name| width(name)).max().unwrap_or_default()
+}
+
+/// Columns that the names of the sources of events take.
+#[must_use]
+pub fn name_width(events: &[Event]) -> usize {
+    widest(&names(events))
 }
 
 /// What each source is called: its service, or its group where another group is of that service.

@@ -72,7 +72,7 @@ impl Answer {
             &self.found.events,
             &args.printing,
             output,
-            Shown { marks: marks.as_ref(), dated, headless: false },
+            Shown { marks: marks.as_ref(), dated, ..Shown::default() },
             ui,
         )
     }

@@ -130,6 +130,9 @@ fn range(args: &SearchArgs, query: &Query, now: Timestamp, zone: &TimeZone) -> R
         let what = format!("the time range begins in the future, at {}", time::rfc3339(since));
         return Err(Error::new(Kind::Usage, what).hint("check --since and --until, and the clock of this machine"));
     }
+    if args.following.follow && since == until {
+        return Ok(since..until); // Only what comes.
+    }
     time::range(since, until)
 }
 

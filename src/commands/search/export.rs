@@ -291,7 +291,7 @@ impl Writer<'_> {
             return ui.json_lines(&self.lines.text);
         }
         let (marks, dated) = (self.marks.as_ref(), self.dated);
-        let shown = Shown { marks, dated, headless: !std::mem::take(&mut self.head) };
+        let shown = Shown { marks, dated, headless: !std::mem::take(&mut self.head), ..Shown::default() };
         let events = events(hits);
         if !events.is_empty() && self.missing.as_ref().is_none_or(|missing| !missing.is_empty()) {
             let here = printing.missing(&events);
