@@ -18,7 +18,7 @@ use logctl_core::{
 use super::{
     asking_all,
     group_report::role,
-    read_account,
+    page, read_account,
     targets::{self, Wanted},
 };
 use crate::{
@@ -260,7 +260,7 @@ fn check(args: &AuditArgs) -> Result<(), Error> {
             Error::new(Kind::Usage, "what has arrived is looked at with --arrivals only").hint("add --arrivals")
         );
     }
-    args.html.as_deref().map_or(Ok(()), html::check)
+    args.html.as_deref().map_or(Ok(()), page::check)
 }
 
 /// Without a working stack there are no rules and no filter of ours, and most states cannot be: a condition on them, or on what

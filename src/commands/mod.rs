@@ -8,12 +8,14 @@ pub mod doctor;
 mod group_report;
 pub mod groups;
 pub mod man;
+mod page;
 pub mod printer;
 pub mod replay;
 pub mod search;
 pub mod stack;
 mod targets;
 pub mod teardown;
+pub mod trace;
 pub mod why;
 
 use clap::Subcommand;
@@ -31,6 +33,7 @@ use self::{
     search::{SearchArgs, TailArgs},
     stack::StackArgs,
     teardown::TeardownArgs,
+    trace::{TraceArgs, TraceFormat},
     why::WhyArgs,
 };
 use crate::{
@@ -54,6 +57,7 @@ pub enum Command {
     Why(WhyArgs),
     Search(SearchArgs),
     Tail(TailArgs),
+    Trace(Box<TraceArgs>),
     Replay(ReplayArgs),
     Groups(GroupsArgs),
     Teardown(TeardownArgs),
@@ -78,6 +82,7 @@ impl Command {
             Self::Search(args) | Self::Tail(TailArgs { search: args }) => {
                 args.printing.output.is_some_and(Output::is_json).then_some(Format::Json)
             }
+            Self::Trace(args) => args.output.map(TraceFormat::format),
             Self::Stack(_) | Self::Completion(_) | Self::Man(_) => None,
         }
     }
@@ -95,6 +100,7 @@ impl Command {
             Self::Why(args) => Box::pin(why::run(args, cx, ui)).await,
             Self::Search(args) => Box::pin(search::run(args, cx, ui)).await,
             Self::Tail(args) => Box::pin(search::tail(args, cx, ui)).await,
+            Self::Trace(args) => Box::pin(trace::run(args, cx, ui)).await,
             Self::Groups(args) => Box::pin(groups::run(args, cx, ui)).await,
             Self::Replay(args) => Box::pin(replay::run(args, cx, ui)).await,
             Self::Teardown(args) => Box::pin(teardown::run(args, cx, ui)).await,

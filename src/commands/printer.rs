@@ -11,7 +11,7 @@ use regex::Regex;
 pub use self::{
     columns::Columns,
     json::{Common, Record, document},
-    pretty::name_width,
+    pretty::{clip, name_width, said},
     template::Template,
 };
 use crate::{

@@ -2,6 +2,7 @@
 
 mod account;
 mod answer;
+mod args;
 mod asked;
 mod connect;
 mod explain;
@@ -12,27 +13,22 @@ mod shell;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use clap::ValueEnum;
-use jiff::{Timestamp, tz::TimeZone};
-use logctl_core::{auth::AuthMode, endpoint::Endpoint, level::Level, names::IndexPrefix};
+use jiff::Timestamp;
 
-use self::{
-    account::Account,
-    answer::Answer,
+use self::{account::Account, answer::Answer, export::ExportArgs, follow::FollowArgs};
+pub(super) use self::{
+    args::{DomainArgs, Language, When, Which},
     asked::Asked,
     connect::{Connected, Place, connect},
-    export::ExportArgs,
-    follow::FollowArgs,
 };
 use super::printer::OutputArgs;
 use crate::{
-    args::{GroupSelection, named},
+    args::GroupSelection,
     context::Context,
     domain::{DomainClient, DomainError},
     error::{Error, Kind},
     events::{Empty, Found, Nothing, Search, WhyNothing, groups},
     query,
-    time::Moment,
     ui::Ui,
     words::count,
 };
@@ -56,24 +52,9 @@ const LANGUAGE: &str = concat!(include_str!("search/language.txt"), "\n", includ
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = LANGUAGE)]
 pub struct SearchArgs {
-    /// What to look for; without it, everything
-    #[arg(value_name = "QUERY")]
-    pub query: Vec<String>,
-    /// Which groups.
+    /// Which events.
     #[command(flatten)]
-    pub selection: GroupSelection,
-    /// Only events of this level or worse
-    #[arg(long, short, value_name = "LEVEL", value_parser = named::<Level>())]
-    pub level: Option<Level>,
-    /// Only events since this moment: 15m, 2h30m, yesterday 14:30, 2026-11-23 10:05 [default: 1h before --until]
-    #[arg(long, short, value_name = "TIME", allow_hyphen_values = true)]
-    pub since: Option<Moment>,
-    /// Only events before this moment [default: now]
-    #[arg(long, short, value_name = "TIME", allow_hyphen_values = true)]
-    pub until: Option<Moment>,
-    /// Read times in this zone, and show them to people in it [default: the local one]
-    #[arg(long, short = 'z', value_name = "ZONE", value_parser = zone)]
-    pub tz: Option<TimeZone>,
+    pub which: Which,
     /// Show at most this many events, the newest
     #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 100)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
@@ -87,9 +68,6 @@ pub struct SearchArgs {
     /// How events are written.
     #[command(flatten)]
     pub printing: OutputArgs,
-    /// The language of the query; one of another tool is taken as it was pasted
-    #[arg(long, value_name = "LANGUAGE", default_value = "logctl")]
-    pub lang: Language,
     /// Exit with 8 when nothing is found
     #[arg(long)]
     pub exit_status: bool,
@@ -99,42 +77,9 @@ pub struct SearchArgs {
     /// Print how the query was read, the request, and the query for other tools, and send nothing
     #[arg(long)]
     pub explain: bool,
-    /// How long the domain may take, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    pub timeout: u64,
-    /// Where the domain answers [env: LOGCTL_ENDPOINT] [default: the stack's]
-    #[arg(long, value_name = "URL")]
-    pub endpoint: Option<Endpoint>,
-    /// How requests are authenticated [default: as the stack does]
-    #[arg(long, value_name = "MODE", value_parser = named::<AuthMode>())]
-    pub auth: Option<AuthMode>,
-    /// What the names of the indices begin with [env: LOGCTL_INDEX_PREFIX] [default: the stack's, else logctl]
-    #[arg(long, value_name = "PREFIX")]
-    pub index_prefix: Option<IndexPrefix>,
-}
-
-/// A language of queries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Language {
-    /// The one of this command
-    Logctl,
-    /// That of Dashboards and Kibana: level: error and status >= 500
-    Dql,
-    /// Lucene's, which the engine reads by itself: @level:error AND status.num:>=500
-    Lucene,
-    /// The JSON of the engine: {"term": {"@level": "error"}}
-    Dsl,
-}
-
-impl Language {
-    /// Whether the engine reads it by itself.
-    fn is_of_engine(self) -> bool {
-        matches!(self, Self::Lucene | Self::Dsl)
-    }
-}
-
-fn zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).map_err(|_| "a zone looks like Europe/Berlin or UTC".to_owned())
+    /// Which domain.
+    #[command(flatten)]
+    pub domain: DomainArgs,
 }
 
 /// Show events as they come
@@ -155,7 +100,7 @@ pub struct TailArgs {
 pub async fn tail(args: &TailArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     let mut args = args.search.clone();
     args.following.follow = true;
-    args.since = args.since.or_else(|| "now".parse().ok());
+    args.which.when.since = args.which.when.since.or_else(|| "now".parse().ok());
     Box::pin(run(&args, cx, ui)).await
 }
 
@@ -164,30 +109,25 @@ pub async fn tail(args: &TailArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
 /// # Errors
 /// Wrong usage, with the place in the query; incomplete where the domain could not look everywhere.
 pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    if let Some(zone) = &args.tz {
-        ui.look.time_zone = zone.clone();
-    }
+    args.which.when.show_in(ui);
     let output = export::output(args, ui, cx.global.color);
     args.printing.check(output)?;
     args.following.check(args, output)?;
-    // A list may come from stdin, and is waited for as long as nobody presses Ctrl-C.
-    let (typed, now, zone) = (args.clone(), cx.env.now, ui.look.time_zone.clone());
-    let asked = tokio::task::spawn_blocking(move || Asked::read(&typed, now, &zone)).await;
-    let asked = asked.map_err(|error| Error::failed("cannot read the query").because(error))??;
+    let asked = ask(&args.which, args.following.follow, cx, ui).await?;
     if args.explain {
         return explain::show(args, &asked, ui);
     }
     if export::is_wanted(args) {
         export::check(args, &asked, output)?;
     }
-    shell::redirected(&args.query)?;
-    let domain = connect(args, cx).await?;
-    if args.lang == Language::Logctl {
-        for signs in query::signs_alone(&args.query) {
+    shell::redirected(&args.which.query)?;
+    let domain = connect(&args.domain, cx).await?;
+    if args.which.lang == Language::Logctl {
+        for signs in query::signs_alone(&args.which.query) {
             ui.status(format_args!("`{signs}` has no letter and no digit, so it was not looked for"));
         }
     }
-    let searches = asked.searches(&domain.prefix);
+    let searches = asked.searches(&domain.prefix, args.limit);
     if args.following.follow {
         return Box::pin(follow::run(args, &asked, domain, output, cx, ui)).await;
     }
@@ -200,9 +140,9 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let progress = ui.progress("searching", Some(searches.len()).filter(|searches| *searches > 1));
     let found = Search::run_all(&searches, &domain.client, &progress).await;
     drop(progress);
-    let found = found.map_err(|error| of_query(error, args.lang))?;
+    let found = found.map_err(|error| of_query(error, args.which.lang))?;
     if let Some(why) =
-        found.warnings.iter().find(|why| args.lang.is_of_engine() && why.contains("Failed to parse query"))
+        found.warnings.iter().find(|why| args.which.lang.is_of_engine() && why.contains("Failed to parse query"))
     {
         return Err(Error::new(Kind::Usage, "the engine cannot read this query").because(why));
     }
@@ -210,13 +150,23 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         ui.status(note);
     }
     let search = searches.into_iter().next().unwrap_or_default();
-    if args.level.is_some() {
-        say_unleveled(&asked, &search, args, &domain.client, ui).await;
+    if args.which.level.is_some() {
+        say_unleveled(&asked, &search, &args.which.selection, &domain.client, ui).await;
     }
-    let (nothing, place) = why_nothing(&found, &asked, &search, &domain, args, cx.env.now).await?;
+    let (nothing, place) = why_nothing(&found, &asked, &search, &domain, &args.which, cx.env.now).await?;
     let echoes = asked.notes.is_empty(); // The values of a list are nobody's to see.
     let answer = Answer { found, nothing, query: asked.query, search, place, echoes };
     Error::worst([answer.show(args, output, ui), answer.close(args, ui)])
+}
+
+/// Reads what is asked for. A list may come from stdin, and is waited for as long as nobody presses Ctrl-C.
+///
+/// # Errors
+/// Those of [`Asked::read`].
+pub(super) async fn ask(which: &Which, only_new: bool, cx: &Context<'_>, ui: &Ui) -> Result<Asked, Error> {
+    let (typed, now, zone) = (which.clone(), cx.env.now, ui.look.time_zone.clone());
+    let asked = tokio::task::spawn_blocking(move || Asked::read(&typed, only_new, now, &zone)).await;
+    asked.map_err(|error| Error::failed("cannot read the query").because(error))?
 }
 
 /// A query that the engine reads by itself, and cannot, is wrong usage.
@@ -230,9 +180,9 @@ fn of_query(error: DomainError, lang: Language) -> Error {
 }
 
 /// Says how many events of the query have no level; it is no part of the answer, and not waited for long.
-async fn say_unleveled(asked: &Asked, search: &Search, args: &SearchArgs, domain: &DomainClient, ui: &mut Ui) {
+async fn say_unleveled(asked: &Asked, search: &Search, selection: &GroupSelection, domain: &DomainClient, ui: &mut Ui) {
     const PATIENCE: Duration = Duration::from_secs(2);
-    let unleveled = asked.unleveled(search, &args.selection);
+    let unleveled = asked.unleveled(search, selection);
     let Ok(Ok(unleveled)) = tokio::time::timeout(PATIENCE, unleveled.count(domain)).await else { return };
     if unleveled > 0 {
         // What is verified here was not.
@@ -245,16 +195,16 @@ async fn say_unleveled(asked: &Asked, search: &Search, args: &SearchArgs, domain
 }
 
 /// Why nothing was found, or nothing of some groups; and where the answer comes from.
-async fn why_nothing(
+pub(super) async fn why_nothing(
     found: &Found,
     asked: &Asked,
     search: &Search,
     domain: &Connected,
-    args: &SearchArgs,
+    which: &Which,
     now: Timestamp,
 ) -> Result<(Option<Nothing>, Place), Error> {
     let place = domain.place.clone();
-    if let Some(unknown) = unknown_groups(found, search, args, &domain.client).await? {
+    if let Some(unknown) = unknown_groups(found, search, &which.selection, &domain.client).await? {
         // They are the account's, or a slip of the pen.
         let Some(account) = domain.account(now) else { return Err(unknown.error) };
         let nothing = account.of_unknown_groups(&unknown.selection).await.ok_or(unknown.error)?;
@@ -269,9 +219,9 @@ async fn why_nothing(
     let nothing = match domain.account(now) {
         Some(account) if nothing.as_ref().is_none_or(Nothing::may_be_elsewhere) => {
             // What else was asked for is not told of an event that is not in the index.
-            let told = query::is_needles(&asked.query) && args.level.is_none();
+            let told = query::is_needles(&asked.query) && which.level.is_none();
             let needles = if told { query::needles(&asked.query) } else { Vec::new() };
-            account.why(search, &needles, &args.selection, &groups).await.or(nothing)
+            account.why(search, &needles, &which.selection, &groups).await.or(nothing)
         }
         _ => nothing,
     };
@@ -279,29 +229,29 @@ async fn why_nothing(
 }
 
 /// Groups that were asked for and that the index does not know.
-struct UnknownGroups {
+pub(super) struct UnknownGroups {
     /// The globs that match none of its groups, and those that leave some out.
     selection: GroupSelection,
-    error: Error,
+    pub(super) error: Error,
 }
 
 /// The globs that match no group that the index knows of. Where all that was found tells that there are none, nothing is asked.
-async fn unknown_groups(
+pub(super) async fn unknown_groups(
     found: &Found,
     search: &Search,
-    args: &SearchArgs,
+    typed: &GroupSelection,
     domain: &DomainClient,
 ) -> Result<Option<UnknownGroups>, Error> {
     let shown: BTreeSet<&str> = found.events.iter().map(|event| event.group.as_str()).collect();
     // A group that is left out need not be in the index.
-    let mut selection = args.selection.clone();
+    let mut selection = typed.clone();
     selection.globs.retain(|glob| !glob.excludes);
     if found.no_index || selection.check(shown.iter().copied()).is_ok() {
         return Ok(None);
     }
     let Some(groups) = groups(search, domain).await? else { return Ok(None) };
     let Err(error) = selection.check(groups.iter().map(String::as_str)) else { return Ok(None) };
-    selection = args.selection.clone();
+    selection = typed.clone();
     selection.globs.retain(|glob| glob.excludes || !groups.iter().any(|group| glob.glob.matches(group)));
     Ok(Some(UnknownGroups { selection, error: Error { message: format!("{} in the index", error.message), ..error } }))
 }

@@ -7,6 +7,7 @@ mod hit;
 mod nothing;
 mod reader;
 mod request;
+pub mod trace;
 
 pub use event::Event;
 pub use follow::{Follow, LATE, Look};

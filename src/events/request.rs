@@ -66,7 +66,7 @@ pub struct Found {
     pub warnings: Vec<String>,
 }
 
-fn each_once(warnings: Vec<String>) -> Vec<String> {
+pub(super) fn each_once(warnings: Vec<String>) -> Vec<String> {
     let mut each: Vec<String> = Vec::new();
     for warning in warnings {
         if !each.contains(&warning) {

@@ -34,6 +34,7 @@ mod sandbox;
 mod search_trouble;
 mod spellings;
 mod story;
+mod traces;
 mod trouble;
 mod trust;
 mod tunnel;

@@ -6,7 +6,7 @@ use logctl_core::coverage::State;
 use strum::IntoEnumIterator as _;
 
 use super::report::{Report, Target};
-use crate::{commands::group_report::GroupReport, ui::hides};
+use crate::commands::{group_report::GroupReport, page::xml};
 
 /// For a CI: each log group is a test, which fails in one of these states or where events of it are missing, and is skipped where
 /// it neither fails nor is streamed: <https://github.com/testmoapp/junitxml>.
@@ -82,27 +82,6 @@ fn labels(target: &Target) -> String {
     format!("account=\"{}\",region=\"{}\"", label(&target.account), label(&target.region))
 }
 
-/// A text within XML; what XML cannot hold is left out, and what hides is shown.
-pub(super) fn xml(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            '\n' | '\t' => escaped.push(' '),
-            c if hides(c) => {
-                let _ = write!(escaped, "\\u{{{:x}}}", u32::from(c));
-            }
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
@@ -141,10 +120,5 @@ mod tests {
         );
         assert!(text.contains(",state=\"full\"} 0\n"), "{text}");
         assert!(text.ends_with("logctl_audit_time_seconds 0"), "{text}");
-    }
-
-    #[test]
-    fn xml_holds_any_text() {
-        assert_eq!(xml("<a href='x'>&\u{1}\n\"\u{ffff}"), "&lt;a href=&#39;x&#39;&gt;&amp; &quot;");
     }
 }

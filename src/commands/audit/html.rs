@@ -1,84 +1,38 @@
 //! The report as one page: without a script, without a network, readable on paper and on a phone.
 
-use std::{
-    fmt::Write as _,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{fmt::Write as _, path::Path};
 
 use indicatif::HumanBytes;
 use logctl_core::coverage::State;
 
-use super::{
-    forms::xml,
-    report::{Report, is_streamable},
-};
+use super::report::{Report, is_streamable};
 use crate::{
-    commands::group_report::{GroupReport, role},
-    error::{Error, Kind},
+    commands::{
+        group_report::{GroupReport, role},
+        page::{self, xml},
+    },
+    error::Error,
     time::rfc3339,
     ui::Role,
     words::grouped,
 };
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = include_str!("audit.css");
 
-/// Checks, before any work, that the page can be written there: to a file, new or old, in a folder that is there.
-///
-/// # Errors
-/// Wrong usage.
-pub fn check(path: &Path) -> Result<(), Error> {
-    let wrong = |what: &str| Err(Error::new(Kind::Usage, format!("--html {}: {what}", path.display())));
-    match path.metadata() {
-        Ok(there) if !there.is_file() => wrong("this is no file"),
-        Ok(_) => Ok(()),
-        Err(_) if folder_of(path).is_dir() => Ok(()),
-        Err(_) => wrong("there is no such folder"),
-    }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Writes the page, whole or not at all. A link stays one, and a file keeps who may read it.
+/// Writes the page.
 ///
 /// # Errors
 /// Where the file cannot be written.
 pub fn write(report: &Report<'_>, path: &Path) -> Result<(), Error> {
-    let failed = |error: &io::Error| Error::failed(format!("--html {}", path.display())).because(error.kind());
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let before = path.metadata().ok().map(|file| file.permissions());
-    let mut file = shareable().tempfile_in(folder_of(&path)).map_err(|error| failed(&error))?;
-    file.write_all(page(report).as_bytes()).map_err(|error| failed(&error))?;
-    if let Some(before) = before {
-        file.as_file().set_permissions(before).map_err(|error| failed(&error))?;
-    }
-    file.persist(&path).map(drop).map_err(|error| failed(&error.error))
-}
-
-/// Others may read it, as far as the user lets them read what a program writes.
-fn shareable() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder
+    page::write(&page(report), path)
 }
 
 /// The page.
 fn page(report: &Report<'_>) -> String {
-    let (taken, target) = (xml(&minute(&report.taken_at())), xml(&report.target()));
+    let taken = xml(&minute(&report.taken_at()));
     let (delivers, streamable) = (report.number(State::delivers), report.number(is_streamable));
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>Log groups of {target}</title>\n<style>\n{STYLE}</style>\n\
-         <h1>Log groups of {target}</h1>\n<p class=\"dim\">As of {taken}. Each state holds as of its own time.</p>\n"
-    );
+    let mut page = page::head(&format!("Log groups of {}", report.target()), STYLE);
+    page += &format!("<p class=\"dim\">As of {taken}. Each state holds as of its own time.</p>\n");
     page += &bar("Log groups", delivers, streamable, &|number| grouped(number));
     let (delivers, streamable) = (report.bytes(State::delivers), report.bytes(is_streamable));
     if streamable > 0 {
@@ -233,14 +187,5 @@ mod tests {
         }
         assert!(page.contains("<b>20 %</b> streamed: 1 of 5"), "{page}");
         assert!(page.contains("</span>/skip/leak</td>"), "{page}");
-    }
-
-    #[test]
-    fn a_page_is_there_whole_or_not_at_all() {
-        let (folder, report) = (tempfile::tempdir().unwrap(), report(View::default()));
-        write(&report, &folder.path().join("audit.html")).unwrap();
-        let error = write(&report, &folder.path().join("nowhere/audit.html")).unwrap_err();
-        assert!(error.message.starts_with("--html "), "{}", error.message);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -236,6 +236,15 @@ pub fn name_width(events: &[Event]) -> usize {
     widest(&names(events))
 }
 
+/// What an event says, with its other fields behind it.
+#[must_use]
+pub fn said(event: &Event, look: &Look) -> String {
+    let args = OutputArgs::default();
+    let mut text = Text::default();
+    Rows::new(std::slice::from_ref(event), &args, Shown::default(), look).message(event, &mut text);
+    text.plain
+}
+
 /// What each source is called: its service, or its group where another group is of that service.
 fn names(events: &[Event]) -> BTreeMap<Source<'_>, String> {
     let sources: BTreeSet<Source<'_>> = events.iter().map(source).collect();
@@ -264,7 +273,8 @@ fn level_style(level: &str, look: &Look) -> Style {
 }
 
 /// The end of a name tells more than its beginning.
-fn clip(name: &str, most: usize) -> String {
+#[must_use]
+pub fn clip(name: &str, most: usize) -> String {
     if width(name) <= most {
         return name.to_owned();
     }

@@ -83,7 +83,7 @@ impl Answer {
         let whole = !args.printing.compact;
         Document {
             place: place.of(&found.events),
-            query: args.query.join(" "),
+            query: args.which.query.join(" "),
             range: json!({"since": rfc3339(search.range.start), "until": rfc3339(search.range.end)}),
             total: found.total,
             total_relation: if found.total_is_at_least { Some("gte") } else { whole.then_some("eq") },
@@ -137,9 +137,9 @@ impl Answer {
             }
             _ => ui.status(format_args!("all {} from {range}, {place}", count(shown, "event"))),
         }
-        match args.lang {
+        match args.which.lang {
             Language::Logctl | Language::Dql => {
-                if let Some(read) = query::understood(query, &args.query).filter(|_| *echoes) {
+                if let Some(read) = query::understood(query, &args.which.query).filter(|_| *echoes) {
                     // A list may have thousands of values.
                     let shown: String = read.chars().take(MOST_ECHOED).collect();
                     let more = if shown.len() < read.len() { " …" } else { "" };

@@ -6,7 +6,10 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use logctl_core::{level::Level, names::IndexPrefix};
 use serde_json::{Value, json};
 
-use super::{Language, SearchArgs, lists};
+use super::{
+    args::{Language, When, Which},
+    lists,
+};
 use crate::{
     args::GroupSelection,
     error::{Error, Kind},
@@ -29,17 +32,16 @@ pub struct Asked {
     /// What those flags are called.
     pub narrowed_by: &'static str,
     pub range: Range<Timestamp>,
-    pub limit: usize,
     /// What was left out of a query that was pasted.
     pub notes: Vec<String>,
 }
 
 impl Asked {
-    /// Reads the arguments.
+    /// Reads the arguments. The range may be empty where `only_new` events are wanted.
     ///
     /// # Errors
     /// Wrong usage, with the place in the query.
-    pub fn read(args: &SearchArgs, now: Timestamp, zone: &TimeZone) -> Result<Self, Error> {
+    pub fn read(args: &Which, only_new: bool, now: Timestamp, zone: &TimeZone) -> Result<Self, Error> {
         let of_engine = |clause| (Query::All, vec![Compiled { clause, verdict: None }]);
         let of_tree = |query| {
             let query = query::at(query, now, zone)?;
@@ -64,28 +66,35 @@ impl Asked {
                 of_engine(clause)
             }
         };
-        let range = range(args, &query, now, zone)?;
-        let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+        let range = range(&args.when, only_new, &query, now, zone)?;
         let narrowed_by = match (args.selection.globs.is_empty(), args.level) {
             (false, Some(_)) => "-g or -l",
             (false, None) => "-g",
             (true, _) => "-l",
         };
-        Ok(Self { query, parts, flags: clauses(&args.selection, args.level), narrowed_by, range, limit, notes })
+        Ok(Self { query, parts, flags: clauses(&args.selection, args.level), narrowed_by, range, notes })
     }
 
     /// The searches, each for a part of the answer.
     #[must_use]
-    pub fn searches(&self, prefix: &IndexPrefix) -> Vec<Search> {
+    pub fn searches(&self, prefix: &IndexPrefix, limit: u64) -> Vec<Search> {
         let indices = prefix.indices();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let search = |Compiled { clause, verdict }: &Compiled| Search {
             indices: indices.clone(),
             clause: all(&[std::slice::from_ref(clause), self.flags.as_slice()].concat()),
             verdict: verdict.clone(),
             range: self.range.clone(),
-            limit: self.limit,
+            limit,
         };
         self.parts.iter().map(search).collect()
+    }
+
+    /// The search for everything that the flags take.
+    #[must_use]
+    pub fn everything(&self, prefix: &IndexPrefix) -> Search {
+        let clause = all(&self.flags);
+        Search { indices: prefix.indices(), clause, verdict: None, range: self.range.clone(), limit: 0 }
     }
 
     /// The clause of the whole query, flags aside.
@@ -114,7 +123,13 @@ fn all(filters: &[Value]) -> Value {
 }
 
 /// The range that was asked for, by a flag or in the query, else the last hour.
-fn range(args: &SearchArgs, query: &Query, now: Timestamp, zone: &TimeZone) -> Result<Range<Timestamp>, Error> {
+fn range(
+    args: &When,
+    only_new: bool,
+    query: &Query,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Result<Range<Timestamp>, Error> {
     let (since, until) = query::window(query);
     let until = match &args.until {
         Some(until) => until.at(now, zone)?,
@@ -130,7 +145,7 @@ fn range(args: &SearchArgs, query: &Query, now: Timestamp, zone: &TimeZone) -> R
         let what = format!("the time range begins in the future, at {}", time::rfc3339(since));
         return Err(Error::new(Kind::Usage, what).hint("check --since and --until, and the clock of this machine"));
     }
-    if args.following.follow && since == until {
+    if only_new && since == until {
         return Ok(since..until); // Only what comes.
     }
     time::range(since, until)
@@ -165,7 +180,7 @@ fn test(name: &str, comparison: Comparison, text: String) -> Query {
 
 /// The query with the flags as parts of it, for tools that have no such flags.
 #[must_use]
-pub fn with_flags(query: &Query, args: &SearchArgs) -> Query {
+pub fn with_flags(query: &Query, args: &Which) -> Query {
     let globs = |excludes: bool| {
         let globs = args.selection.globs.iter().filter(move |glob| glob.excludes == excludes);
         globs.map(|glob| test("@log_group", Comparison::Equal, glob.glob.to_string()))

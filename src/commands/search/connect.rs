@@ -12,7 +12,7 @@ use logctl_core::{
 use logctl_sink::domain::Auth;
 use serde::Serialize;
 
-use super::{Account, SearchArgs};
+use super::{Account, args::DomainArgs};
 use crate::{
     args::AwsOptions,
     aws::{self, ALWAYS_ENABLED, Aws},
@@ -55,6 +55,12 @@ impl Connected {
     #[must_use]
     pub fn account(&self, now: Timestamp) -> Option<Account<'_>> {
         self.stack.as_ref().map(|(aws, stack)| Account { aws, stack, domain: &self.client, now })
+    }
+
+    /// The account and its stack, where the domain is known by them.
+    #[must_use]
+    pub fn stack(&self) -> Option<(&Aws, &DeployedStack)> {
+        self.stack.as_ref().map(|(aws, stack)| (aws, stack))
     }
 
     /// What redacts events before they are indexed.
@@ -114,7 +120,7 @@ impl fmt::Display for Place {
 ///
 /// # Errors
 /// Not found where there is no stack that names a domain; denied where there is nothing to be admitted with.
-pub async fn connect(args: &SearchArgs, cx: &Context<'_>) -> Result<Connected, Error> {
+pub async fn connect(args: &DomainArgs, cx: &Context<'_>) -> Result<Connected, Error> {
     let timeout = Duration::from_secs(args.timeout);
     let endpoint = match &args.endpoint {
         Some(endpoint) => Some(endpoint.clone()),
@@ -177,7 +183,7 @@ async fn by_endpoint(
     endpoint: Endpoint,
     prefix: IndexPrefix,
     timeout: Duration,
-    args: &SearchArgs,
+    args: &DomainArgs,
     cx: &Context<'_>,
 ) -> Result<Connected, Error> {
     if cx.global.aws.expect_account.is_some() {

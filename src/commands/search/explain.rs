@@ -13,14 +13,14 @@ use crate::{error::Error, query, ui::Ui};
 /// # Errors
 /// When stdout cannot be written.
 pub fn show(args: &SearchArgs, asked: &Asked, ui: &mut Ui) -> Result<(), Error> {
-    match args.lang {
+    match args.which.lang {
         Language::Lucene | Language::Dsl => ui.status("the engine reads this query by itself:"),
         Language::Logctl | Language::Dql => {
             ui.status(format_args!("read as: {}", query::line(&asked.query)));
             for line in query::tree(&asked.query) {
                 ui.status(format_args!("  {line}"));
             }
-            let whole = with_flags(&asked.query, args);
+            let whole = with_flags(&asked.query, &args.which);
             let cannot = |why: String| format!("cannot be written there: {why}");
             ui.status(format_args!("for Dashboards (DQL): {}", query::to_dql(&whole).unwrap_or_else(cannot)));
             let filter = query::to_insights(&whole).map(|filter| {
@@ -33,8 +33,8 @@ pub fn show(args: &SearchArgs, asked: &Asked, ui: &mut Ui) -> Result<(), Error> 
             );
         }
     }
-    let requests = asked.searches(&IndexPrefix::default());
+    let requests = asked.searches(&IndexPrefix::default(), args.limit);
     requests.iter().try_for_each(|search| {
-        ui.line(&serde_json::to_string_pretty(&search.body(asked.limit, None)).unwrap_or_default())
+        ui.line(&serde_json::to_string_pretty(&search.body(search.limit, None)).unwrap_or_default())
     })
 }

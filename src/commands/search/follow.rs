@@ -60,7 +60,7 @@ impl FollowArgs {
             };
         }
         let without_end = [
-            ("--until", args.until.is_some()),
+            ("--until", args.which.when.until.is_some()),
             ("--all", args.export.all),
             ("--to", args.export.to.is_some()),
             ("--pager", args.printing.pager),
@@ -110,7 +110,7 @@ pub async fn run(
     cx: &Context<'_>,
     ui: &mut Ui,
 ) -> Result<(), Error> {
-    let searches = asked.searches(&domain.prefix);
+    let searches = asked.searches(&domain.prefix, args.limit);
     let [search] = searches.as_slice() else {
         let what = "so long a list of values is asked for in parts";
         return Err(Error::new(Kind::Usage, what).hint("follow fewer values at once"));
@@ -132,7 +132,7 @@ pub async fn run(
     let mut follow = Follow::new(search, &domain.client, tail.now()).await?;
     if search.range.end > search.range.start {
         let found = search.run(&domain.client).await?;
-        if let Some(unknown) = unknown_groups(&found, search, args, &domain.client).await? {
+        if let Some(unknown) = unknown_groups(&found, search, &args.which.selection, &domain.client).await? {
             ui.warning(format_args!("{}; it is waited for", unknown.error.message));
         }
         found.warnings.iter().for_each(|warning| ui.warning(warning));
@@ -166,7 +166,7 @@ pub async fn run(
         if refused {
             // What admits a caller ends after a while, and may be there anew.
             tokio::select! {
-                again = connect(args, cx) => match again {
+                again = connect(&args.domain, cx) => match again {
                     Ok(again) => domain = again,
                     Err(error) => tail.troubled(&error, ui),
                 },

@@ -1,0 +1,128 @@
+//! Everything that carries an id, as one timeline.
+
+use std::{thread, time::Duration};
+
+use serde_json::Value;
+
+use super::sandbox::{Sandbox, now};
+
+const ID: &str = "5fe983e8-ea42-4b16-af37-70d5a4f47fd9";
+const OWN: &str = "0d6f9c1a-52b7-4c3f-8f0e-2b8b7f1a9c11";
+const TRACE: &str = "1-67891233-abcdef012345678912345678";
+
+/// Twelve services that one request goes through, each with the id in another form.
+fn said(service: usize) -> Vec<String> {
+    match service {
+        0 => vec![format!(r#"{{"level":"info","message":"received","requestId":"{ID}","traceId":"{TRACE}"}}"#)],
+        1 => vec![format!("requestId={ID} looked up")],
+        2 => vec![format!("checked {} for the customer", ID.to_uppercase())],
+        3 => vec![format!("{ID}")],
+        // A function has an id of its own: what it tells of that belongs to the same request.
+        4 => vec![
+            format!("START RequestId: {OWN} Version: $LATEST"),
+            format!(r#"{{"level":"info","message":"priced","correlation_id":"{ID}","function_request_id":"{OWN}"}}"#),
+            format!("END RequestId: {OWN}"),
+            format!(
+                "REPORT RequestId: {OWN}\tDuration: 12.50 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB\tMax Memory Used: 40 MB\t"
+            ),
+        ],
+        // Nothing but the trace.
+        5 => vec![format!(r#"{{"level":"info","message":"stored","xray_trace_id":"{TRACE}"}}"#)],
+        6 => vec![format!(r#"{{"level":"error","message":"card refused","request_id":"{ID}"}}"#)],
+        7 => vec![format!(r#"{{"context":{{"requestId":"{ID}"}},"msg":"undone"}}"#)],
+        8 => vec![format!("WARN retry [{ID}]")],
+        _ => vec![format!("service {service} has seen {ID}")],
+    }
+}
+
+#[test]
+fn a_request_is_one_timeline_over_twelve_groups() {
+    let sandbox = Sandbox::up(None);
+    sandbox.create_group("/shop/12-forgotten"); // It exists before the stack, and nobody subscribes it.
+    sandbox.logctl("bootstrap --yes").ok();
+    let groups: Vec<String> = (0..12).map(|service| format!("/shop/{service:02}")).collect();
+    for group in &groups {
+        sandbox.create_group(group);
+    }
+    Sandbox::eventually("they are streamed", || {
+        let report = sandbox.logctl("audit --fresh -o json -g /shop/*").json();
+        report["summary"]["by_state"]["streamed"] == 12
+    });
+    let begun = now();
+    for (service, group) in groups.iter().enumerate() {
+        if service == 9 {
+            thread::sleep(Duration::from_millis(1_500)); // Nobody says anything.
+        }
+        sandbox.put_events(group, &said(service));
+        thread::sleep(Duration::from_millis(20));
+    }
+    sandbox.put_events("/shop/12-forgotten", &[format!("the reason is here: {ID}")]);
+    Sandbox::eventually("they are there", || sandbox.indexed(begun - 60_000).len() >= 15);
+    // The stack says where to go, and with it the account.
+    let trace = |arguments: &str| sandbox.logctl(&format!("trace {ID} --stack logctl --since 1h {arguments}"));
+    let run = trace("-o json").ok();
+    let json = run.json();
+    let lanes: Vec<&str> =
+        json["lanes"].as_array().unwrap().iter().map(|lane| lane["group"].as_str().unwrap()).collect();
+    assert_eq!(lanes, groups, "{}", run.stderr);
+    assert_eq!(json["events"].as_array().unwrap().len(), 15);
+    let times: Vec<&str> =
+        json["events"].as_array().unwrap().iter().map(|event| event["time"].as_str().unwrap()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    assert_eq!(
+        (&json["lanes"][6]["errors"], &json["lanes"][4]["durations_ms"]),
+        (&1.into(), &serde_json::json!([12.5]))
+    );
+    let gaps = json["gaps"].as_array().unwrap();
+    assert!(gaps.len() == 1 && gaps[0]["after"] == 11, "{gaps:?}");
+    let ids: Vec<(&str, u64)> = json["ids"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| (id["id"].as_str().unwrap(), id["depth"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(ids, [(ID, 0), (TRACE, 1), (OWN, 1)]);
+    assert_eq!(json["unstreamed"][0]["group"], "/shop/12-forgotten");
+    assert_eq!(json["unstreamed"][0]["state"], "missing");
+    run.says("/shop/12-forgotten holds it, and is not streamed (its state is missing): 1 event");
+    // Written in capitals it is the same, and what it leads to is not looked for where nobody wants that.
+    let upper = sandbox.logctl(&format!("trace {} --stack logctl --depth 0 -o json", ID.to_uppercase())).ok();
+    assert_eq!(upper.json()["events"].as_array().unwrap().len(), 11);
+    let text = trace("").ok().stdout;
+    assert_eq!(text.lines().count(), 15);
+    assert!(text.lines().next().unwrap().contains("\t+0.000s\t/shop/00\tinfo\t"), "{text}");
+    let page = sandbox.home().join("trace.html");
+    trace(&format!("--html {}", page.display())).ok().says("the page is ");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(
+        page.contains("<b>/shop/12-forgotten</b> holds it") && !page.contains("http:") && !page.contains("https:"),
+        "{page}"
+    );
+    nothing_and_too_much(&sandbox);
+}
+
+/// An id that nothing carries, one that is none, and one that thousands of events carry.
+fn nothing_and_too_much(sandbox: &Sandbox) {
+    let unknown = "99999999-ea42-4b16-af37-70d5a4f47fd9";
+    let run = sandbox.logctl(&format!("trace {unknown} -o json")).ok().says("nothing carries this id");
+    assert_eq!(run.json()["events"], Value::Array(Vec::new()));
+    sandbox.logctl(&format!("trace {unknown} --exit-status")).exits(8);
+    sandbox.logctl("trace ---").exits(2);
+    sandbox.logctl("trace '::'").exits(2).says("no letter and no digit");
+    let mut lines = String::new();
+    for event in 0..2_500 {
+        let document = serde_json::json!({
+            "@timestamp": now(), "@ingested": now(), "@log_group": "/shop/00", "@log_stream": "s", "@owner": "000000000000",
+            "@region": "us-east-1", "@message": format!("tenant T-4711 event {event}"), "@ids": ["t-4711"], "@request_id": format!("r-{event:09}"),
+        });
+        lines += &format!("{{\"create\":{{}}}}\n{document}\n");
+    }
+    let put = sandbox.engine_text(opensearch::http::Method::Post, "/logctl-2026.01.01/_bulk?refresh=true", lines);
+    assert_eq!(put["errors"], false);
+    let run =
+        sandbox.logctl("trace T-4711 -o json").exits(3).says("2,500 events carry t-4711: the newest 1,000 are shown");
+    assert_eq!(
+        (run.json()["events"].as_array().unwrap().len(), run.json()["ids"].as_array().unwrap().len()),
+        (1_000, 1)
+    );
+}
