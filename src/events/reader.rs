@@ -13,6 +13,7 @@ use hyper::Method;
 use jiff::Timestamp;
 use logctl_core::backoff::Backoff;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::{
     Event, Indices, Search, gaps,
@@ -24,12 +25,16 @@ use crate::{
     time::from_milliseconds,
 };
 
-/// Hits of one page.
+/// Hits of one page at most, and bytes of it.
 const PAGE: usize = 5_000;
-/// Events that a piece is cut for: some more may arrive in it.
-const FILLED: u64 = 4_500;
-/// Pieces that are asked for side by side.
+const PAGE_BYTES: usize = 6 << 20;
+/// Hits that tell how long events are.
+const SAMPLE: usize = 20;
+/// Of a page so many tenths are filled: some more events may arrive in the piece that it is cut for.
+const TENTHS: usize = 9;
+/// Pieces that are asked for side by side, and those that are there or asked for while the first is waited for.
 const AT_ONCE: usize = 3;
+const AHEAD: usize = 4;
 /// Intervals that events are counted in.
 const BUCKETS: i64 = 2_000;
 /// How often a request is made again that the domain could not answer, and how long between two tries.
@@ -73,6 +78,8 @@ struct Piece {
 pub struct Plan {
     pieces: Vec<Piece>,
     which: Indices,
+    /// Hits of one page.
+    page: usize,
     /// Events that were there when it was made.
     pub total: u64,
     /// Events at the begin that are passed over, where only the newest are wanted.
@@ -122,26 +129,28 @@ impl Plan {
     }
 
     async fn counted(search: &Search, domain: &DomainClient, which: Indices) -> Result<Self, DomainError> {
-        let query = |aggregations: Value| {
+        let query = |size: usize, aggregations: Value| {
             let filter = json!({"bool": {"filter": [search.bounds(), search.clause]}});
-            json!({"size": 0, "track_total_hits": true, "query": filter, "aggs": aggregations})
+            json!({"size": size, "track_total_hits": true, "query": filter, "aggs": aggregations})
         };
         let extremes = json!({"first": {"min": {"field": "@timestamp"}}, "last": {"max": {"field": "@timestamp"}}});
-        let answer = asked(domain, &search.path(which), &query(extremes)).await?;
+        let answer = asked(domain, &search.path(which), &query(SAMPLE, extremes)).await?;
         let mut warnings = gaps::incomplete(&answer);
         let total = answer.pointer("/hits/total/value").and_then(Value::as_u64).ok_or_else(|| domain.no_engine())?;
+        let page = page_size(answer.pointer("/hits/hits").and_then(Value::as_array).map_or(&[][..], Vec::as_slice));
+        let filled = (page * TENTHS / 10) as u64;
         let range = search.range.start.as_millisecond()..search.range.end.as_millisecond();
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]
         let time = |name: &str| answer["aggregations"][name]["value"].as_f64().map(|time| time as i64);
         let (mut interval, mut counts) = (range.end - range.start, vec![(range.start, total)]);
         match (time("first"), time("last")) {
-            (Some(first), Some(last)) if total > FILLED => {
+            (Some(first), Some(last)) if total > filled => {
                 interval = ((last - first) / BUCKETS).max(1);
                 let histogram = json!({"times": {"date_histogram": {
                     "field": "@timestamp", "fixed_interval": format!("{interval}ms"), "offset": format!("{}ms", first.rem_euclid(interval)),
                     "min_doc_count": 1,
                 }}});
-                let answer = asked(domain, &search.path(which), &query(histogram)).await?;
+                let answer = asked(domain, &search.path(which), &query(0, histogram)).await?;
                 warnings.extend(gaps::incomplete(&answer));
                 let buckets = answer.pointer("/aggregations/times/buckets").and_then(Value::as_array);
                 let buckets = buckets.ok_or_else(|| domain.no_engine())?;
@@ -151,7 +160,8 @@ impl Plan {
             _ => {}
         }
         warnings.dedup();
-        Ok(Self { pieces: pieces(&range, &counts, interval), which, total, skip: 0, warnings })
+        let pieces = pieces(&range, &counts, interval, filled);
+        Ok(Self { pieces, which, page, total, skip: 0, warnings })
     }
 
     /// The same from the event behind a cursor on.
@@ -191,13 +201,14 @@ impl Plan {
         mut take: impl FnMut(&[Hit<'_>]) -> Result<(), E>,
     ) -> Result<(), Cut<E>> {
         let path = format!("{}&preference=logctl", search.path(self.which));
-        let request = Request { search, domain, path: &path };
+        let at_once = Semaphore::new(AT_ONCE);
+        let request = Request { search, domain, path: &path, page: self.page, at_once: &at_once };
         let mut pieces: VecDeque<Piece> = self.pieces.drain(..).collect();
         let mut skip = Skip { events: self.skip, until: after };
         let mut patience = PATIENCE.to_vec();
         let mut ahead = FuturesOrdered::new();
         loop {
-            while ahead.len() < AT_ONCE
+            while ahead.len() < AHEAD
                 && let Some(piece) = pieces.pop_front()
             {
                 ahead.push_back(request.first(piece));
@@ -287,11 +298,14 @@ struct Request<'a> {
     search: &'a Search,
     domain: &'a DomainClient,
     path: &'a str,
+    page: usize,
+    at_once: &'a Semaphore,
 }
 
 impl Request<'_> {
     async fn first(&self, piece: Piece) -> Result<(Piece, usize, Bytes), DomainError> {
-        let (size, bytes) = self.page(&piece, PAGE, None).await?;
+        let _turn = self.at_once.acquire().await;
+        let (size, bytes) = self.page(&piece, self.page, None).await?;
         Ok((piece, size, bytes))
     }
 
@@ -307,7 +321,6 @@ impl Request<'_> {
         loop {
             let mut body = json!({
                 "size": size, "track_total_hits": false,
-                "_source": {"excludes": ["@kvk", "@kvn"]},
                 "query": {"bool": {"filter": [search.bounds(), search.clause]}},
                 "sort": [{"@timestamp": {"order": "asc", "unmapped_type": "date"}}, {"_seq_no": {"order": "asc"}}],
             });
@@ -340,11 +353,17 @@ async fn again<T>(answered: bool, mut ask: impl AsyncFnMut() -> Result<T, Domain
     ask().await
 }
 
+/// How many hits are a page, by the length of some.
+fn page_size(sample: &[Value]) -> usize {
+    let bytes: usize = sample.iter().map(|hit| hit.to_string().len()).sum();
+    (PAGE_BYTES * sample.len()).checked_div(bytes).map_or(PAGE, |hits| hits.clamp(SAMPLE, PAGE))
+}
+
 /// Cuts a range into pieces of about a page, by the number of events in intervals that begin then. Together they are the range.
-fn pieces(range: &Range<i64>, counts: &[(i64, u64)], interval: i64) -> Vec<Piece> {
+fn pieces(range: &Range<i64>, counts: &[(i64, u64)], interval: i64, filled: u64) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut add = |start: i64, events: u64| match pieces.last_mut() {
-        Some(last) if last.events + events <= FILLED => last.events += events,
+        Some(last) if last.events + events <= filled => last.events += events,
         Some(last) if last.range.start < start => {
             last.range.end = start;
             pieces.push(Piece { range: start..range.end, events });
@@ -353,7 +372,7 @@ fn pieces(range: &Range<i64>, counts: &[(i64, u64)], interval: i64) -> Vec<Piece
         None => pieces.push(Piece { range: range.clone(), events }),
     };
     for (start, events) in counts {
-        let parts = events.div_ceil(FILLED).max(1);
+        let parts = events.div_ceil(filled).max(1);
         // What is too much for one piece is taken to be spread evenly.
         for part in 0..parts {
             let of = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
@@ -383,28 +402,38 @@ pub fn events(hits: &[Hit<'_>]) -> Vec<Event> {
 mod tests {
     use super::*;
 
+    const FILLED: u64 = 4_500;
+
+    #[test]
+    fn a_page_is_shorter_where_events_are_long() {
+        let hits = |bytes: usize| vec![json!({"_source": {"@message": "x".repeat(bytes)}}); 3];
+        assert_eq!((page_size(&[]), page_size(&hits(100))), (PAGE, PAGE));
+        assert!((3_500..4_500).contains(&page_size(&hits(1_000))), "{}", page_size(&hits(1_000)));
+        assert_eq!(page_size(&hits(1 << 20)), SAMPLE);
+    }
+
     #[test]
     fn pieces_are_the_whole_range_and_about_a_page_each() {
         let counts = [(10, 100), (20, 4_000), (30, 900), (40, 13_500), (50, 1)];
-        let pieces = pieces(&(0..100), &counts, 10);
+        let pieces = pieces(&(0..100), &counts, 10, FILLED);
         assert_eq!(pieces.iter().map(|piece| piece.events).sum::<u64>(), 18_501);
         assert_eq!((pieces[0].range.start, pieces.last().unwrap().range.end), (0, 100));
         assert!(pieces.windows(2).all(|two| two[0].range.end == two[1].range.start), "{pieces:?}");
         assert!(pieces.iter().all(|piece| piece.events <= FILLED && piece.range.start < piece.range.end), "{pieces:?}");
-        assert_eq!(super::pieces(&(0..100), &[(0, 3)], 100), [Piece { range: 0..100, events: 3 }]);
+        assert_eq!(super::pieces(&(0..100), &[(0, 3)], 100, FILLED), [Piece { range: 0..100, events: 3 }]);
     }
 
     #[test]
     fn what_happens_in_one_millisecond_is_one_piece() {
-        let pieces = pieces(&(0..100), &[(7, 250_000), (8, 1)], 1);
+        let pieces = pieces(&(0..100), &[(7, 250_000), (8, 1)], 1, FILLED);
         assert!(pieces.len() <= 3 && pieces.iter().map(|piece| piece.events).sum::<u64>() == 250_001, "{pieces:?}");
         assert!(pieces.iter().all(|piece| piece.range.start < piece.range.end), "{pieces:?}");
     }
 
     #[test]
     fn the_newest_are_counted_from_the_end() {
-        let pieces = pieces(&(0..100), &[(10, 4_500), (20, 4_500), (30, 10)], 10);
-        let plan = Plan { pieces, which: Indices::All, total: 9_010, skip: 0, warnings: Vec::new() };
+        let pieces = pieces(&(0..100), &[(10, 4_500), (20, 4_500), (30, 10)], 10, FILLED);
+        let plan = Plan { pieces, which: Indices::All, page: PAGE, total: 9_010, skip: 0, warnings: Vec::new() };
         let newest = plan.newest(100);
         assert_eq!((newest.pieces.len(), newest.skip), (2, 4_410));
     }
