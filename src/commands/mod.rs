@@ -8,6 +8,7 @@ pub mod doctor;
 mod group_report;
 pub mod groups;
 pub mod man;
+pub mod numbers;
 mod page;
 pub mod printer;
 pub mod replay;
@@ -28,6 +29,7 @@ use self::{
     doctor::DoctorArgs,
     groups::{GroupsArgs, GroupsFormat},
     man::ManArgs,
+    numbers::{CountArgs, FieldsArgs, HistArgs, TopArgs, ValuesArgs},
     printer::Output,
     replay::ReplayArgs,
     search::{SearchArgs, TailArgs},
@@ -58,6 +60,11 @@ pub enum Command {
     Search(SearchArgs),
     Tail(TailArgs),
     Trace(Box<TraceArgs>),
+    Count(Box<CountArgs>),
+    Top(Box<TopArgs>),
+    Values(Box<ValuesArgs>),
+    Fields(Box<FieldsArgs>),
+    Hist(Box<HistArgs>),
     Replay(ReplayArgs),
     Groups(GroupsArgs),
     Teardown(TeardownArgs),
@@ -83,6 +90,11 @@ impl Command {
                 args.printing.output.is_some_and(Output::is_json).then_some(Format::Json)
             }
             Self::Trace(args) => args.output.map(TraceFormat::format),
+            Self::Count(args) => args.counting.format.output,
+            Self::Top(args) => args.counting.format.output,
+            Self::Values(args) => args.counting.format.output,
+            Self::Fields(args) => args.counting.format.output,
+            Self::Hist(args) => args.counting.format.output,
             Self::Stack(_) | Self::Completion(_) | Self::Man(_) => None,
         }
     }
@@ -101,6 +113,11 @@ impl Command {
             Self::Search(args) => Box::pin(search::run(args, cx, ui)).await,
             Self::Tail(args) => Box::pin(search::tail(args, cx, ui)).await,
             Self::Trace(args) => Box::pin(trace::run(args, cx, ui)).await,
+            Self::Count(args) => Box::pin(numbers::count_events(args, cx, ui)).await,
+            Self::Top(args) => Box::pin(numbers::top(args, cx, ui)).await,
+            Self::Values(args) => Box::pin(numbers::values(args, cx, ui)).await,
+            Self::Fields(args) => Box::pin(numbers::fields(args, cx, ui)).await,
+            Self::Hist(args) => Box::pin(numbers::hist(args, cx, ui)).await,
             Self::Groups(args) => Box::pin(groups::run(args, cx, ui)).await,
             Self::Replay(args) => Box::pin(replay::run(args, cx, ui)).await,
             Self::Teardown(args) => Box::pin(teardown::run(args, cx, ui)).await,

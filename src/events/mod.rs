@@ -5,6 +5,7 @@ mod follow;
 mod gaps;
 mod hit;
 mod nothing;
+pub mod numbers;
 mod reader;
 mod request;
 pub mod trace;

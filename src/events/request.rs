@@ -229,6 +229,32 @@ impl Search {
         answer.pointer("/hits/total/value").and_then(Value::as_u64).ok_or_else(|| domain.no_engine())
     }
 
+    /// Figures of all events that the engine finds, and what these lack.
+    ///
+    /// # Errors
+    /// When the domain cannot be asked.
+    pub async fn figures(
+        &self,
+        aggregations: &Value,
+        domain: &DomainClient,
+    ) -> Result<(Value, Vec<String>), DomainError> {
+        let body = json!({
+            "size": 0, "track_total_hits": true, "aggs": aggregations,
+            "query": {"bool": {"filter": [self.bounds(), self.clause]}},
+        });
+        let asked = async |which| domain.send(Method::POST, &self.path(which), Some(&body)).await;
+        let (answer, odd) = tokio::join!(asked(Indices::All), gaps::odd(self, domain));
+        let (answer, closed) = match answer {
+            Err(DomainError::Refused { reason, .. }) if gaps::is_closed(&reason) => {
+                let (answer, closed) = tokio::join!(asked(Indices::Open), gaps::closed(self, domain));
+                (answer?, closed)
+            }
+            answer => (answer?, None),
+        };
+        let warnings = gaps::incomplete(&answer).into_iter().chain(closed).chain(odd).collect();
+        Ok((answer, each_once(warnings)))
+    }
+
     /// The clause for when the events happened.
     #[must_use]
     pub fn bounds(&self) -> Value {

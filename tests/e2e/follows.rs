@@ -170,5 +170,5 @@ fn it_goes_on_after_what_is_in_its_way() {
     feed.live(20);
     let run = Run::of(&tail.wait_with_output().unwrap()).ok();
     feed.check(&run);
-    run.says("is overloaded").says("trying again").says("log in again").says("the domain answers again after");
+    run.says("status 503; trying again").says("log in again").says("the domain answers again after");
 }

@@ -22,6 +22,7 @@ mod function;
 mod hostile;
 mod http;
 mod long;
+mod numbers;
 mod permissions;
 mod pipeline;
 mod proxy;
