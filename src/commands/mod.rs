@@ -4,6 +4,7 @@ pub mod audit;
 pub mod backfill;
 pub mod bootstrap;
 pub mod completion;
+pub mod context;
 pub mod doctor;
 mod group_report;
 pub mod groups;
@@ -26,6 +27,7 @@ use self::{
     backfill::BackfillArgs,
     bootstrap::BootstrapArgs,
     completion::CompletionArgs,
+    context::ContextArgs,
     doctor::DoctorArgs,
     groups::{GroupsArgs, GroupsFormat},
     man::ManArgs,
@@ -60,6 +62,7 @@ pub enum Command {
     Search(SearchArgs),
     Tail(TailArgs),
     Trace(Box<TraceArgs>),
+    Context(Box<ContextArgs>),
     Count(Box<CountArgs>),
     Top(Box<TopArgs>),
     Values(Box<ValuesArgs>),
@@ -90,6 +93,7 @@ impl Command {
                 args.printing.output.is_some_and(Output::is_json).then_some(Format::Json)
             }
             Self::Trace(args) => args.output.map(TraceFormat::format),
+            Self::Context(args) => args.printing.output.is_some_and(Output::is_json).then_some(Format::Json),
             Self::Count(args) => args.counting.format.output,
             Self::Top(args) => args.counting.format.output,
             Self::Values(args) => args.counting.format.output,
@@ -113,6 +117,7 @@ impl Command {
             Self::Search(args) => Box::pin(search::run(args, cx, ui)).await,
             Self::Tail(args) => Box::pin(search::tail(args, cx, ui)).await,
             Self::Trace(args) => Box::pin(trace::run(args, cx, ui)).await,
+            Self::Context(args) => Box::pin(context::run(args, cx, ui)).await,
             Self::Count(args) => Box::pin(numbers::count_events(args, cx, ui)).await,
             Self::Top(args) => Box::pin(numbers::top(args, cx, ui)).await,
             Self::Values(args) => Box::pin(numbers::values(args, cx, ui)).await,

@@ -146,6 +146,8 @@ pub struct Shown<'a> {
     pub headless: bool,
     /// Columns that the names of sources have taken so far.
     pub name_width: usize,
+    /// The id of an event that is pointed at.
+    pub pointed: Option<&'a str>,
 }
 
 /// Writes events. One object with all of them is for the command to write.

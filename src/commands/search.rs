@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use self::{account::Account, answer::Answer, export::ExportArgs, follow::FollowArgs};
 pub(super) use self::{
-    args::{DomainArgs, Language, When, Which},
+    args::{DomainArgs, Language, When, Which, zone},
     asked::Asked,
     connect::{Connected, Place, connect},
 };

@@ -1,5 +1,6 @@
 //! Events out of the index.
 
+pub mod context;
 mod event;
 mod follow;
 mod gaps;

@@ -126,3 +126,42 @@ fn nothing_and_too_much(sandbox: &Sandbox) {
         (1_000, 1)
     );
 }
+
+/// What stands around an event: of its stream, of all groups, also where all of it happened at once.
+#[test]
+fn an_event_is_shown_among_others() {
+    let sandbox = Sandbox::up(None);
+    sandbox.logctl("bootstrap --yes").ok();
+    let begin = now() - 600_000;
+    let mut lines = String::new();
+    for event in 0..300 {
+        // Three streams take turns, and three events of each happen in one millisecond.
+        let (stream, at) = (event % 3, begin + event / 9);
+        let document = serde_json::json!({
+            "@timestamp": at, "@ingested": at, "@log_group": format!("/shop/{}", stream / 2), "@log_stream": format!("s{stream}"),
+            "@owner": "000000000000", "@region": "us-east-1", "@message": format!("event {event}"), "number": event,
+        });
+        lines += &format!("{{\"create\":{{\"_id\":\"e{event:05}\"}}}}\n{document}\n");
+    }
+    let put = sandbox.engine_text(opensearch::http::Method::Post, "/logctl-2026.01.01/_bulk?refresh=true", lines);
+    assert_eq!(put["errors"], false);
+    let numbers = |run: &super::sandbox::Run| -> Vec<u64> {
+        let events = run.json()["events"].as_array().unwrap().clone();
+        events.iter().map(|event| event["fields"]["number"].as_u64().unwrap()).collect()
+    };
+    let run = sandbox.logctl("context e00150 -o json -C 4").ok();
+    assert_eq!(numbers(&run), [138, 141, 144, 147, 150, 153, 156, 159, 162]);
+    assert_eq!((&run.json()["event"], &run.json()["before"]), (&"e00150".into(), &4.into()));
+    let cursor = run.json()["events"][4]["cursor"].as_str().unwrap().to_owned();
+    assert_eq!(numbers(&sandbox.logctl(&format!("context {cursor} -B 2 -o json")).ok()), [144, 147, 150]);
+    let run = sandbox.logctl("context e00150 -A 3 --everywhere -o json").ok();
+    assert_eq!(numbers(&run), [150, 151, 152, 153]);
+    let run = sandbox.logctl("context e00150 -C 2 --everywhere -g /shop/0 -o json").ok();
+    assert_eq!(numbers(&run), [147, 148, 150, 151, 153]);
+    // At the ends there is less.
+    assert_eq!(numbers(&sandbox.logctl("context e00000 -C 2 -o json").ok()), [0, 3, 6]);
+    sandbox.logctl("context e99999").exits(5).says("no event has the id e99999");
+    sandbox.logctl("context e00150 -g /shop/0").exits(2).says("add --everywhere");
+    let shown = sandbox.in_terminal("context e00150 -C 1", "").stdout;
+    assert!(shown.contains(" ▶") && shown.matches('▶').count() == 1, "{shown}");
+}

@@ -37,6 +37,7 @@ pub(super) struct Rows<'a> {
     marks: Option<&'a Regex>,
     look: &'a Look,
     dated: bool,
+    pointed: Option<&'a str>,
     /// What each source of events is called.
     names: BTreeMap<Source<'a>, String>,
     name_width: usize,
@@ -111,6 +112,7 @@ impl<'a> Rows<'a> {
             marks: shown.marks,
             look,
             dated: shown.dated,
+            pointed: shown.pointed,
             name_width: widest(&names).max(shown.name_width),
             names,
         }
@@ -126,9 +128,11 @@ impl<'a> Rows<'a> {
         let stream = if look.width < WIDE { String::new() } else { format!("{:<STREAM$}  ", tail(&event.stream)) };
         let padding = " ".repeat(self.name_width - width(name));
         let used = width(&time) + 2 + level.len().max(5) + 2 + self.name_width + 2 + width(&stream);
+        let pointer = if self.pointed == Some(&event.id) { " ▶" } else { "  " };
         let mut row = format!(
-            "{}  {}{}  {}{padding}  {}",
+            "{}{}{}{}  {}{padding}  {}",
             paint(look.dim(), &time),
+            paint(look.warning(), pointer),
             paint(level_style(&level, look), &level),
             " ".repeat(5_usize.saturating_sub(level.len())),
             paint(look.name(), name),

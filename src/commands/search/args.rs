@@ -53,7 +53,11 @@ impl When {
     }
 }
 
-fn zone(name: &str) -> Result<TimeZone, String> {
+/// A time zone as it is typed.
+///
+/// # Errors
+/// Where there is none of this name.
+pub fn zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| "a zone looks like Europe/Berlin or UTC".to_owned())
 }
 

@@ -265,7 +265,13 @@ impl Tail<'_> {
         }
         self.name_width = self.name_width.max(printer::name_width(events));
         let Self { marks, dated, name_width, .. } = self;
-        let shown = Shown { marks: marks.as_ref(), dated: *dated, headless: self.shown > 0, name_width: *name_width };
+        let shown = Shown {
+            marks: marks.as_ref(),
+            dated: *dated,
+            headless: self.shown > 0,
+            name_width: *name_width,
+            pointed: None,
+        };
         printer::print(events, &self.args.printing, self.output, shown, ui)?;
         self.shown += events.len() as u64;
         ui.flush()
