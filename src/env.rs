@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, ffi::OsString, path::PathBuf, str::FromStr};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use crate::error::{Error, Kind};
 
@@ -15,6 +15,8 @@ pub struct Environment {
     pub time_zone: TimeZone,
     variables: HashMap<String, String>,
     arguments: Vec<OsString>,
+    /// By how much `now` is ahead of the clock.
+    ahead: SignedDuration,
 }
 
 impl Environment {
@@ -24,8 +26,17 @@ impl Environment {
     pub fn from_process() -> Self {
         let variables: HashMap<_, _> =
             std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
-        let now = variables.get("LOGCTL_NOW").and_then(|now| now.parse().ok()).unwrap_or_else(Timestamp::now);
-        Self { now, time_zone: TimeZone::system(), variables, arguments: std::env::args_os().collect() }
+        let clock = Timestamp::now();
+        let now = variables.get("LOGCTL_NOW").and_then(|now| now.parse().ok()).unwrap_or(clock);
+        let (time_zone, arguments) = (TimeZone::system(), std::env::args_os().collect());
+        Self { now, time_zone, variables, arguments, ahead: now.duration_since(clock) }
+    }
+
+    /// What the clock says, for who goes on for long: a machine may sleep meanwhile.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    pub fn clock(&self) -> Timestamp {
+        Timestamp::now().saturating_add(self.ahead).unwrap_or(self.now)
     }
 
     /// Starts this process anew without its empty variables, where it has such: for ours and for AWS's an empty variable is

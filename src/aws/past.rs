@@ -12,7 +12,7 @@ use crate::{error::Error, time::from_milliseconds};
 const PAGES: usize = 3;
 
 /// Events of one page: of a text that many hold, these are enough.
-const MOST: i32 = 20;
+pub const MOST: u8 = 20;
 
 /// An event as CloudWatch Logs holds it.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub async fn holding(aws: &Aws, group: &str, range: &Range<Timestamp>, text: &st
     let mut token = None;
     for _ in 0..PAGES {
         let call = || {
-            let call = client.filter_log_events().log_group_name(group).filter_pattern(&pattern).limit(MOST);
+            let call = client.filter_log_events().log_group_name(group).filter_pattern(&pattern).limit(MOST.into());
             let call = call.start_time(range.start.as_millisecond().max(0));
             call.end_time(range.end.as_millisecond().max(0)).set_next_token(token.clone()).send()
         };

@@ -2,26 +2,26 @@
 
 mod report;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use self::report::{Counted, FieldRow, Fields, Histogram, Row, Values};
-use super::search::{self, Connected, DomainArgs, Which};
+use super::search::{self, Asked, Connected, DomainArgs, Language, Which};
 use crate::{
     args::ReportFormat,
     context::Context,
     error::{Error, Kind},
     events::{
-        Cut, Search,
+        Cut, Found, Search,
         numbers::{Figures, NotCounted, Reader, Times},
     },
-    query::{Comparison, Query},
+    query::{self, Field, Query},
     time::{self, rfc3339},
-    ui::{Show, Ui},
+    ui::Ui,
     words::{count, grouped},
 };
 
 /// Intervals of a histogram at most.
-const MOST_INTERVALS: i64 = 2_000;
+const MOST_INTERVALS: i128 = 2_000;
 
 /// What is counted, and how it is written.
 #[derive(Debug, Clone, clap::Args)]
@@ -53,14 +53,14 @@ pub struct CountArgs {
 
 /// Show the most frequent values of a field
 ///
-/// An event that has a value several times has it once. Fields of which the index keeps no columns are read from the events.
+/// An event that has a value several times is counted once for it. Fields of which the index keeps no columns are read from the events.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:\n  logctl top status --since 1d\n  logctl top order.country 'level>=error' -n 20\n")]
 pub struct TopArgs {
     /// The field
     #[arg(value_name = "FIELD")]
     pub field: String,
-    /// Show so many values
+    /// Show at most this many values
     #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 10)]
     pub limit: usize,
     /// What is counted.
@@ -75,7 +75,7 @@ pub struct ValuesArgs {
     /// The field
     #[arg(value_name = "FIELD")]
     pub field: String,
-    /// Show so many values
+    /// Show at most this many values
     #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 1_000)]
     pub limit: usize,
     /// What is counted.
@@ -100,7 +100,7 @@ pub struct FieldsArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:\n  logctl hist timeout --since 1d\n  logctl hist 'level>=warn' --interval 5m\n")]
 pub struct HistArgs {
-    /// Count in intervals of this length [default: as many as fit the screen]
+    /// Count in intervals of this length [default: one that gives about 30]
     #[arg(long, value_name = "TIME", value_parser = interval)]
     pub interval: Option<SignedDuration>,
     /// What is counted.
@@ -117,8 +117,10 @@ fn interval(text: &str) -> Result<SignedDuration, String> {
 
 /// What is asked, and whom.
 struct Asking {
+    asked: Asked,
     search: Search,
     domain: Connected,
+    lang: Language,
 }
 
 impl Counting {
@@ -136,28 +138,16 @@ impl Counting {
         for note in &asked.notes {
             ui.status(note);
         }
-        Ok(Asking { search, domain })
+        Ok(Asking { asked, search, domain, lang: self.which.lang })
     }
 
-    /// Shows the answer, says what it is of, and what it lacks.
-    fn close<T: Show>(
-        &self,
-        report: &T,
-        said: &str,
-        asking: &Asking,
-        warnings: &[String],
-        ui: &mut Ui,
-    ) -> Result<(), Error> {
-        let shown = ui.show(report);
-        self.say(shown, said, asking, warnings, ui)
-    }
-
-    fn say(
+    /// Says what an answer that was shown is of, and what it lacks; where there is no event, why.
+    async fn close(
         &self,
         shown: Result<(), Error>,
-        said: &str,
+        (said, events, warnings): (&str, u64, &[String]),
         asking: &Asking,
-        warnings: &[String],
+        cx: &Context<'_>,
         ui: &mut Ui,
     ) -> Result<(), Error> {
         let range = time::describe(&asking.search.range, &ui.look.time_zone);
@@ -166,9 +156,21 @@ impl Counting {
         for warning in warnings {
             ui.warning(warning);
         }
+        if self.which.level.is_some() {
+            let client = &asking.domain.client;
+            search::say_unleveled(&asking.asked, &asking.search, &self.which.selection, client, ui).await;
+        }
+        if events == 0 && warnings.is_empty() {
+            let Asking { asked, search, domain, .. } = asking;
+            let none = Found::default();
+            let (nothing, _) = search::why_nothing(&none, asked, search, domain, &self.which, cx.env.now).await?;
+            if let Some(nothing) = nothing {
+                ui.status(&nothing.detail);
+                nothing.suggestion.iter().for_each(|suggestion| ui.hint(suggestion));
+            }
+        }
         let whole = warnings.is_empty() || self.allow_partial;
-        let missing = if whole { Ok(()) } else { Err(Error::shown(Kind::Incomplete)) };
-        Error::worst([shown, missing])
+        Error::worst([shown, if whole { Ok(()) } else { Err(Error::shown(Kind::Incomplete)) }])
     }
 }
 
@@ -183,8 +185,9 @@ impl Asking {
         let progress = ui.progress("counting events", None);
         let reader =
             Reader { search: &self.search, domain: &self.domain.client, interrupt: &cx.interrupt, progress: &progress };
+        let lang = self.lang;
         count(reader).await.map_err(|cut| match cut {
-            Cut::Domain(error) => error.into(),
+            Cut::Domain(error) => search::of_query(error, lang),
             Cut::Interrupted => Error::new(Kind::Interrupted, "interrupted"),
             Cut::OtherQuery => Error::failed("the events cannot be read"),
             Cut::Taker(never) => match never {},
@@ -206,21 +209,27 @@ pub async fn count_events(args: &CountArgs, cx: &Context<'_>, ui: &mut Ui) -> Re
     let figures = asking.counted(cx, ui, async |reader| reader.count().await).await?;
     // What could not be looked at may hold more.
     let relation = if figures.warnings.is_empty() { "eq" } else { "gte" };
-    let report = Counted { place: asking.domain.place.clone(), range: asking.range(), count: figures.of, relation };
+    let (place, range, warnings) = (asking.domain.place.clone(), asking.range(), &figures.warnings);
+    let report = Counted { place, range, count: figures.of, relation, warnings };
     let shown = report.show(ui);
-    args.counting.say(shown, &count(figures.of, "event"), &asking, &figures.warnings, ui)
+    let said = count(figures.of, "event");
+    args.counting.close(shown, (&said, figures.of, warnings), &asking, cx, ui).await
 }
 
+/// Each event has others of these, or they are no values.
+const OF_EACH: [&str; 5] = ["@message", "@timestamp", "@ingested", "@ids", "@id"];
+
 /// The field that was typed.
-fn field(name: &str) -> Result<crate::query::Field, Error> {
+fn field(name: &str) -> Result<Field, Error> {
     let wrong = || {
         Error::new(Kind::Usage, format!("`{name}` is not the name of a field"))
             .hint("a field is a name with dots: order.id, status, level")
     };
-    match crate::query::parse(&[format!("has:{name}")]) {
-        Ok(Query::Exists(field)) => Ok(field),
-        Ok(Query::Test { field, comparison: Comparison::Equal, value }) if value.text == "*" => Ok(field),
-        _ => Err(wrong()),
+    let Ok(Query::Exists(field)) = query::parse(&[format!("has:{name}")]) else { return Err(wrong()) };
+    match query::names(&field).into_iter().find(|name| OF_EACH.contains(&name.as_str())) {
+        Some(own) if own == name => Err(Error::new(Kind::Usage, format!("{own} is not counted by its values"))
+            .hint("see the events: logctl search")),
+        _ => Ok(field),
     }
 }
 
@@ -230,7 +239,7 @@ fn field(name: &str) -> Result<crate::query::Field, Error> {
 /// Those of [`count_events`].
 pub async fn top(args: &TopArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
     let by_number = |a: &Row, b: &Row| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value));
-    values_of(&args.field, args.limit, &args.counting, by_number, cx, ui).await
+    Box::pin(values_of(&args.field, args.limit, &args.counting, by_number, cx, ui)).await
 }
 
 /// Shows the values in their order.
@@ -238,11 +247,16 @@ pub async fn top(args: &TopArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Er
 /// # Errors
 /// Those of [`count_events`].
 pub async fn values(args: &ValuesArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    let by_value = |a: &Row, b: &Row| match (a.value.parse::<f64>(), b.value.parse::<f64>()) {
-        (Ok(a), Ok(b)) => a.total_cmp(&b),
-        _ => a.value.cmp(&b.value),
+    // Numbers come first, in their order.
+    let key = |row: &Row| row.value.parse::<f64>().ok().filter(|number| number.is_finite());
+    let by_value = |a: &Row, b: &Row| {
+        let order = match (key(a), key(b)) {
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            (a, b) => a.is_none().cmp(&b.is_none()),
+        };
+        order.then_with(|| a.value.cmp(&b.value))
     };
-    values_of(&args.field, args.limit, &args.counting, by_value, cx, ui).await
+    Box::pin(values_of(&args.field, args.limit, &args.counting, by_value, cx, ui)).await
 }
 
 async fn values_of(
@@ -263,16 +277,16 @@ async fn values_of(
     rows.truncate(limit);
     let (place, range) = (asking.domain.place.clone(), asking.range());
     let error_bound = tally.others;
-    let report = Values { place, range, field: name, events, different: all, error_bound, rows };
+    let report = Values { place, range, field: name, events, different: all, error_bound, warnings: &warnings, rows };
+    let shown = ui.show(&report);
     let with = format!("{} with {name}", count(events, "event"));
     let said = if all > limit {
         format!("{} of {} of {with}", grouped(limit as u64), count(all, "value"))
     } else {
         format!("{} of {with}", count(all, "value"))
     };
-    let closed = counting.close(&report, &said, &asking, &warnings, ui);
     if all == 0 {
-        ui.hint("which fields there are tells: logctl fields");
+        ui.hint("which fields there are: logctl fields");
     }
     if error_bound > 0 {
         let bound = grouped(error_bound);
@@ -280,7 +294,7 @@ async fn values_of(
             "there are too many values to be counted: what is shown is exact, and no other value is there more than {bound} times"
         ));
     }
-    closed
+    counting.close(shown, (&said, events, &warnings), &asking, cx, ui).await
 }
 
 /// Shows fields.
@@ -298,9 +312,17 @@ pub async fn fields(args: &FieldsArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
     };
     let mut rows: Vec<FieldRow> = of.into_iter().map(row).collect();
     rows.sort_by(|a, b| b.events.cmp(&a.events).then_with(|| a.name.cmp(&b.name)));
-    let said = format!("{} of the newest {}", count(rows.len(), "field"), count(events, "event"));
-    let report = Fields { place: asking.domain.place.clone(), range: asking.range(), events, rows };
-    args.counting.close(&report, &said, &asking, &warnings, ui)
+    // What is verified here is known only of those that were read.
+    let may = if asking.search.verdict.is_some() {
+        format!(", of {} that may match", grouped(args.limit))
+    } else {
+        String::new()
+    };
+    let said = format!("{} of the newest {}{may}", count(rows.len(), "field"), count(events, "event"));
+    let (place, range) = (asking.domain.place.clone(), asking.range());
+    let report = Fields { place, range, events, warnings: &warnings, rows };
+    let shown = ui.show(&report);
+    args.counting.close(shown, (&said, events, &warnings), &asking, cx, ui).await
 }
 
 /// Draws when events happened.
@@ -308,27 +330,23 @@ pub async fn fields(args: &FieldsArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
 /// # Errors
 /// Those of [`count_events`].
 pub async fn hist(args: &HistArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
-    const ROWS: usize = 30;
+    const ROWS: i32 = 30;
     let asking = args.counting.ask(cx, ui).await?;
-    let range = &asking.search.range;
-    let offset = |at: Timestamp| {
-        let offset = at.to_zoned_datetime(ui.look.time_zone.clone()).offset();
-        SignedDuration::from_secs(offset.seconds().into())
-    };
-    let offset = offset(range.start);
-    let times = match args.interval {
-        Some(interval) => Times::every(interval, offset),
-        None => Times::of(range, ROWS, offset),
-    };
-    if times.number_of(range) > MOST_INTERVALS {
-        let what = format!("so short an interval cuts this range into {}", count(times.number_of(range), "part"));
-        return Err(Error::new(Kind::Usage, what)
-            .hint(format!("{} are the most: take a longer one, or a shorter range", grouped(MOST_INTERVALS as u64))));
+    let (range, zone) = (&asking.search.range, &ui.look.time_zone);
+    if let Some(interval) = args.interval
+        && Times::number_of(interval, range) > MOST_INTERVALS
+    {
+        let what = format!("so short an interval cuts this range into more than {MOST_INTERVALS} parts");
+        return Err(Error::new(Kind::Usage, what).hint("use a longer --interval, or a shorter range"));
     }
+    let times = match args.interval {
+        Some(interval) => Times::every(interval, range, zone),
+        None => Times::of(range, ROWS, zone),
+    };
     let Figures { of: buckets, events, warnings } =
-        asking.counted(cx, ui, async |reader| reader.histogram(times).await).await?;
-    let place = asking.domain.place.clone();
-    let report = Histogram { place, range: asking.range(), interval_ms: times.interval, count: events, buckets };
+        asking.counted(cx, ui, async |reader| reader.histogram(&times).await).await?;
+    let (place, range, interval_ms) = (asking.domain.place.clone(), asking.range(), times.interval.as_millis());
+    let report = Histogram { place, range, interval_ms, count: events, warnings: &warnings, buckets };
     let shown = report.show(ui);
-    args.counting.say(shown, &count(events, "event"), &asking, &warnings, ui)
+    args.counting.close(shown, (&count(events, "event"), events, &warnings), &asking, cx, ui).await
 }

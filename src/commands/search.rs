@@ -170,7 +170,7 @@ pub(super) async fn ask(which: &Which, only_new: bool, cx: &Context<'_>, ui: &Ui
 }
 
 /// A query that the engine reads by itself, and cannot, is wrong usage.
-fn of_query(error: DomainError, lang: Language) -> Error {
+pub(super) fn of_query(error: DomainError, lang: Language) -> Error {
     match error {
         DomainError::Refused { status: 400, reason, .. } if lang.is_of_engine() => {
             Error::new(Kind::Usage, "the engine cannot read this query").because(reason)
@@ -180,7 +180,13 @@ fn of_query(error: DomainError, lang: Language) -> Error {
 }
 
 /// Says how many events of the query have no level; it is no part of the answer, and not waited for long.
-async fn say_unleveled(asked: &Asked, search: &Search, selection: &GroupSelection, domain: &DomainClient, ui: &mut Ui) {
+pub(super) async fn say_unleveled(
+    asked: &Asked,
+    search: &Search,
+    selection: &GroupSelection,
+    domain: &DomainClient,
+    ui: &mut Ui,
+) {
     const PATIENCE: Duration = Duration::from_secs(2);
     let unleveled = asked.unleveled(search, selection);
     let Ok(Ok(unleveled)) = tokio::time::timeout(PATIENCE, unleveled.count(domain)).await else { return };

@@ -11,14 +11,14 @@ use clap::ValueEnum;
 use self::{report::Report, unstreamed::Unstreamed};
 use super::{
     page,
-    search::{self, Asked, Connected, DomainArgs, Language, When, Which},
+    search::{self, DomainArgs, Language, When, Which},
 };
 use crate::{
     args::{Format, GroupSelection},
     context::Context,
     error::{Error, Kind},
-    events::{Found, Search, trace},
-    query, time,
+    events::{Found, trace},
+    query,
     ui::Ui,
 };
 
@@ -108,13 +108,17 @@ pub async fn run(args: &TraceArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     let progress = ui.progress("following ids", None);
     let traced = trace::read(&search, &args.ids, args.depth.into(), &domain.client, &progress).await?;
     drop(progress);
-    if traced.events.is_empty() && traced.warnings.is_empty() {
-        return nothing(args, &which, &asked, &search, &domain, cx, ui).await;
-    }
     let progress = ui.progress("looking at log groups that are not streamed", None);
-    let unstreamed = Unstreamed::find(&domain, &traced, &args.selection, cx, &progress).await;
+    let of = (args.ids.as_slice(), &args.selection);
+    let unstreamed = Unstreamed::find(&domain, (&traced, &search), of, cx, &progress).await;
     drop(progress);
-    let report = Report::new(&traced, &search, unstreamed, &domain.place);
+    let (nothing, place) = if traced.events.is_empty() && traced.warnings.is_empty() {
+        let of_query = asked.searches(&domain.prefix, 1).into_iter().next().unwrap_or_default();
+        search::why_nothing(&Found::default(), &asked, &of_query, &domain, &which, cx.env.now).await?
+    } else {
+        (None, domain.place.clone())
+    };
+    let report = Report::new(&traced, &search, unstreamed, nothing, &place);
     let shown = report.show(args.output, ui);
     let written = args.html.as_deref().map_or(Ok(()), |path| html::write(&report, path));
     report.close(ui);
@@ -123,30 +127,7 @@ pub async fn run(args: &TraceArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     }
     let whole = traced.warnings.is_empty() || args.allow_partial;
     let missing = if whole { Ok(()) } else { Err(Error::shown(Kind::Incomplete)) };
-    Error::worst([shown, written, missing])
-}
-
-/// Says why nothing was found.
-async fn nothing(
-    args: &TraceArgs,
-    which: &Which,
-    asked: &Asked,
-    search: &Search,
-    domain: &Connected,
-    cx: &Context<'_>,
-    ui: &mut Ui,
-) -> Result<(), Error> {
-    let of_query = asked.searches(&domain.prefix, 1).into_iter().next().unwrap_or_default();
-    let (nothing, place) = search::why_nothing(&Found::default(), asked, &of_query, domain, which, cx.env.now).await?;
-    if args.output == Some(TraceFormat::Json) {
-        report::nothing(args, search, nothing.as_ref(), &place, ui)?;
-    }
-    let range = time::describe(&search.range, &ui.look.time_zone);
-    let ids = if args.ids.len() == 1 { "this id" } else { "these ids" };
-    ui.status(format_args!("nothing carries {ids} from {range}, {place}"));
-    if let Some(nothing) = nothing {
-        ui.status(&nothing.detail);
-        nothing.suggestion.iter().for_each(|suggestion| ui.hint(suggestion));
-    }
-    if args.exit_status { Err(Error::shown(Kind::Unmet)) } else { Ok(()) }
+    let unmet = args.exit_status && traced.events.is_empty();
+    let found = if unmet { Err(Error::shown(Kind::Unmet)) } else { Ok(()) };
+    Error::worst([shown, written, missing, found])
 }

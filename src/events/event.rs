@@ -125,6 +125,7 @@ impl Facts for Event {
             "@service" => one(&self.service),
             "@request_id" => one(&self.request_id),
             "@trace_id" => one(&self.trace_id),
+            "@degraded" => one(&self.degraded),
             name => {
                 let mut values = Vec::new();
                 fields::walk(&self.fields, &mut |path, value| {

@@ -5,7 +5,7 @@
 //! than [`OVERLAP`]. Events that happened long before they were indexed are a replay, or late: they are counted and passed over.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
@@ -16,8 +16,11 @@ use serde_json::{Value, json};
 use super::{Event, Indices, Search, gaps};
 use crate::domain::{DomainClient, DomainError};
 
-/// From the time that a document carries as that of its indexing until it is found: the forwarder's timeout and a refresh.
-const OVERLAP: SignedDuration = SignedDuration::from_secs(130);
+/// From the time that a document carries as that of its indexing until it is found: the forwarder's timeout and a refresh, and five
+/// minutes by which clocks may differ, since beyond that no signed request is taken.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(130 + 300);
+/// A part of the index that does not answer is waited for so long; then what it has is left out.
+const LONGEST_OVERLAP: SignedDuration = SignedDuration::from_hours(1);
 /// How late an event may come and still be shown.
 pub const LATE: SignedDuration = SignedDuration::from_mins(10);
 /// Events are shown in the order of their time where they come within this.
@@ -41,10 +44,12 @@ pub struct Follow {
     last: Timestamp,
     /// What was indexed before that, in milliseconds, is not looked at any more.
     floor: i64,
-    /// Documents that are known.
-    known: BTreeSet<Place>,
-    /// Events that wait for others that happened before them.
-    held: Vec<Event>,
+    /// Documents that are known, and when their events happened, in milliseconds.
+    known: BTreeMap<Place, i64>,
+    /// Those of them that have become too old to be shown.
+    old: BTreeMap<Place, i64>,
+    /// Events that wait for others that happened before them, and since when.
+    held: Vec<(Timestamp, Event)>,
 }
 
 /// What a look has found.
@@ -54,30 +59,73 @@ pub struct Look {
     pub events: Vec<Event>,
     /// Events that were indexed of late and happened long before.
     pub older: u64,
-    /// New events that were too many to be read.
+    /// New events that were too many to be read, at least.
     pub skipped: u64,
     /// What could not be looked at.
     pub missing: Vec<String>,
 }
 
+/// How much of what is there is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Until so many are found that are not known.
+    New(usize),
+    /// The newest page.
+    Page,
+    /// Everything.
+    All,
+}
+
+/// What was read, before any of it counts as seen.
+#[derive(Debug, Default)]
+struct Read {
+    there: BTreeMap<Place, i64>,
+    events: Vec<(Place, Event)>,
+    /// How many of them were not known.
+    new: usize,
+    /// From here on it was read, where it was cut off.
+    floor: Option<i64>,
+    missing: Vec<String>,
+}
+
+/// A page of hits.
+struct Page {
+    hits: Vec<Value>,
+    at_end: bool,
+    missing: Vec<String>,
+}
+
+impl Page {
+    /// The place behind which the next page begins: in front of those that share the last one, which may go on there.
+    fn next(&self) -> Option<Value> {
+        let last = &self.hits.last()?["sort"];
+        let before = self.hits.iter().rev().find(|hit| hit["sort"] != *last);
+        Some(before.map_or(last, |hit| &hit["sort"]).clone())
+    }
+}
+
 impl Follow {
+    fn from(search: Search, now: Timestamp) -> Self {
+        let (known, old, held) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Self { search, last: now, floor: i64::MIN, known, old, held }
+    }
+
     /// Begins: what is there is known, and not shown.
     ///
     /// # Errors
     /// When the domain cannot be asked.
     pub async fn new(search: &Search, domain: &DomainClient, now: Timestamp) -> Result<Self, DomainError> {
-        let (search, known) = (search.clone(), BTreeSet::new());
-        let mut follow = Self { search, last: now, floor: i64::MIN, known, held: Vec::new() };
+        let mut follow = Self::from(search.clone(), now);
         let mut after = None;
         loop {
-            let (hits, at_end) = follow.page(domain, PLACES, after.as_ref(), true).await?;
-            follow.known.extend(hits.iter().filter_map(place));
-            after = hits.last().map(|hit| hit["sort"].clone());
-            if at_end {
+            let page = follow.page(domain, PLACES, after.as_ref(), true).await?;
+            follow.known.extend(page.hits.iter().filter_map(place));
+            after = page.next();
+            if page.at_end {
                 return Ok(follow);
             }
             if follow.known.len() >= MOST_KNOWN {
-                follow.floor = follow.known.first().map_or(follow.floor, |(at, _)| at + 1);
+                follow.floor = follow.known.keys().next().map_or(follow.floor, |(at, _)| at + 1);
                 return Ok(follow);
             }
         }
@@ -85,9 +133,10 @@ impl Follow {
 
     /// Takes note of events that were shown.
     pub fn know(&mut self, events: &[Event]) {
-        let begin = self.begin();
-        let places = events.iter().filter_map(|event| Some((event.ingested?.as_millisecond(), number(&event.id))));
-        self.known.extend(places.filter(|(at, _)| *at >= begin));
+        let place =
+            |event: &Event| Some(((event.ingested?.as_millisecond(), number(&event.id)), event.time.as_millisecond()));
+        self.known.extend(events.iter().filter_map(place));
+        self.forget();
     }
 
     /// From which time of indexing on something may be new.
@@ -95,30 +144,59 @@ impl Follow {
         (self.last - OVERLAP).as_millisecond().max(self.floor)
     }
 
+    /// From which time on events are shown.
+    fn bound(&self) -> i64 {
+        (self.last - LATE).as_millisecond()
+    }
+
+    /// Forgets what a count does not count any more.
+    fn forget(&mut self) {
+        let (begin, bound) = ((self.begin(), 0), self.bound());
+        let is_old = |_: &Place, at: &mut i64| *at < bound;
+        self.known = self.known.split_off(&begin);
+        self.old = self.old.split_off(&begin);
+        self.old.extend(self.known.extract_if(.., is_old));
+    }
+
     /// Looks once.
     ///
     /// # Errors
     /// When the domain cannot be asked; the next look then finds what this one would have.
     pub async fn look(&mut self, domain: &DomainClient, now: Timestamp) -> Result<Look, DomainError> {
-        let begin = self.begin();
-        self.known = self.known.split_off(&(begin, 0));
+        self.forget();
         let Count { live, older, missing } = self.count(domain).await?;
-        let mut look = Look { older, missing, ..Look::default() };
         let known = self.known.len();
-        if live > known {
-            look.skipped = self.read(domain, Some(live - known), &mut look.events).await? as u64;
-        } else if live < known && look.missing.is_empty() {
-            // An index is gone: what is known of it stands in the way of a count.
-            let before = std::mem::take(&mut self.known);
-            let mut there = Vec::new();
-            self.read(domain, None, &mut there).await?;
-            let was_there = |event: &Event| {
-                event.ingested.is_some_and(|at| before.contains(&(at.as_millisecond(), number(&event.id))))
+        // Where a part does not answer, a count says little: what the others have that is new is on the newest page.
+        let wanted = match live.checked_sub(known) {
+            _ if !missing.is_empty() => Wanted::Page,
+            Some(0) => {
+                self.last = now;
+                return Ok(Look { older: older.saturating_sub(self.old.len() as u64), ..Look::default() });
+            }
+            Some(new) => Wanted::New(new),
+            None => Wanted::All, // An index is gone, and what is known of it.
+        };
+        let read = self.read(domain, wanted).await?;
+        let older = older.saturating_sub(self.old.len() as u64);
+        let mut look = Look { older, missing: [missing, read.missing].concat(), ..Look::default() };
+        let is_new = |(place, event): (Place, Event)| (!self.known.contains_key(&place)).then_some(event);
+        look.events = read.events.into_iter().filter_map(is_new).collect();
+        if wanted == Wanted::All {
+            self.known = read.there;
+        } else {
+            self.known.extend(read.there);
+        }
+        if let Some(floor) = read.floor {
+            self.floor = floor;
+            look.skipped = match wanted {
+                Wanted::New(wanted) => wanted.saturating_sub(read.new).max(1) as u64,
+                Wanted::Page | Wanted::All => live.saturating_sub(self.known.len()).max(1) as u64,
             };
-            look.events.extend(there.into_iter().filter(|event| !was_there(event)));
         }
         if look.missing.is_empty() {
             self.last = now;
+        } else {
+            self.last = self.last.max(now - LONGEST_OVERLAP);
         }
         Ok(look)
     }
@@ -126,15 +204,16 @@ impl Follow {
     /// Holds events back until those are there that happened just before them, and gives those that need not wait any longer, in
     /// the order of their time.
     pub fn in_order(&mut self, events: Vec<Event>, now: Timestamp) -> Vec<Event> {
-        self.held.extend(events);
-        self.held.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
-        let ready = self.held.partition_point(|event| event.time <= now - WINDOW);
-        self.held.drain(..ready).collect()
+        self.held.extend(events.into_iter().map(|event| (now, event)));
+        let waits = |(since, event): &(Timestamp, Event)| *since > now - WINDOW && event.time > now - WINDOW;
+        let (waiting, ready) = std::mem::take(&mut self.held).into_iter().partition(waits);
+        self.held = waiting;
+        sorted(ready)
     }
 
     /// Those that are still held back.
     pub fn rest(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.held)
+        sorted(std::mem::take(&mut self.held))
     }
 
     /// Whether some are.
@@ -157,43 +236,48 @@ impl Follow {
         Ok(Count { live, older, missing: gaps::incomplete(&answer) })
     }
 
-    /// Reads what is new until as many are found, or everything. Gives how many were left.
-    async fn read(
-        &mut self,
-        domain: &DomainClient,
-        wanted: Option<usize>,
-        events: &mut Vec<Event>,
-    ) -> Result<usize, DomainError> {
-        let (mut after, mut new) = (None, 0);
+    /// Reads what is there, the newest first.
+    async fn read(&self, domain: &DomainClient, wanted: Wanted) -> Result<Read, DomainError> {
+        let (mut read, mut after) = (Read::default(), None);
         loop {
-            let (hits, at_end) = self.page(domain, PAGE, after.as_ref(), false).await?;
-            for hit in &hits {
-                if place(hit).is_some_and(|place| self.known.insert(place)) {
-                    new += 1;
-                    events.extend(self.search.verified(hit));
+            let page = self.page(domain, PAGE, after.as_ref(), false).await?;
+            let mut reached_known = page.hits.is_empty();
+            for hit in &page.hits {
+                let Some((place, at)) = place(hit) else { continue };
+                reached_known = self.known.contains_key(&place);
+                if read.there.insert(place, at).is_none() && !reached_known {
+                    read.new += 1;
+                    read.events.extend(self.search.verified(hit).map(|event| (place, event)));
                 }
             }
-            after = hits.last().map(|hit| hit["sort"].clone());
-            if at_end || wanted.is_some_and(|wanted| new >= wanted) {
-                return Ok(0);
+            after = page.next();
+            let enough = match wanted {
+                // More may have come since the count: they are not torn apart.
+                Wanted::New(wanted) => read.new >= wanted && reached_known,
+                Wanted::Page => true,
+                Wanted::All => false,
+            };
+            let at_end = page.at_end || enough;
+            read.missing.extend(page.missing);
+            if at_end {
+                return Ok(read);
             }
-            if new >= MOST {
-                let oldest = hits.last().and_then(place).map_or(self.floor, |(at, _)| at);
-                self.floor = oldest + 1;
-                return Ok(wanted.map_or(0, |wanted| wanted - new));
+            if read.new >= MOST {
+                read.floor = read.there.keys().next().map(|(oldest, _)| oldest + 1);
+                return Ok(read);
             }
         }
     }
 
-    /// A page of what was indexed of late and happened not long before, the newest first, and whether it is the last.
+    /// A page of what was indexed of late and happened not long before, the newest first.
     async fn page(
         &self,
         domain: &DomainClient,
         mut size: usize,
         after: Option<&Value>,
         places: bool,
-    ) -> Result<(Vec<Value>, bool), DomainError> {
-        let source = if places { json!(["@ingested"]) } else { json!({"excludes": ["@kvk", "@kvn"]}) };
+    ) -> Result<Page, DomainError> {
+        let source = if places { json!(["@ingested", "@timestamp"]) } else { json!({"excludes": ["@kvk", "@kvn"]}) };
         let mut body = json!({
             "track_total_hits": false, "_source": source,
             "query": {"bool": {"filter": [self.indexed(), self.live(), self.search.clause]}},
@@ -215,13 +299,11 @@ impl Follow {
                 }
                 answer => answer?,
             };
-            return match answer.pointer_mut("/hits/hits").map(Value::take) {
-                Some(Value::Array(hits)) => {
-                    let at_end = hits.len() < size;
-                    Ok((hits, at_end))
-                }
-                _ => Err(domain.no_engine()),
+            let missing = gaps::incomplete(&answer);
+            let Some(Value::Array(hits)) = answer.pointer_mut("/hits/hits").map(Value::take) else {
+                return Err(domain.no_engine());
             };
+            return Ok(Page { at_end: hits.len() < size, hits, missing });
         }
     }
 
@@ -231,7 +313,7 @@ impl Follow {
 
     /// Events that happened not long before.
     fn live(&self) -> Value {
-        json!({"range": {"@timestamp": {"gte": (self.last - LATE).as_millisecond(), "format": "epoch_millis"}}})
+        json!({"range": {"@timestamp": {"gte": self.bound(), "format": "epoch_millis"}}})
     }
 }
 
@@ -242,15 +324,96 @@ struct Count {
     missing: Vec<String>,
 }
 
-/// The place of a hit; a time that was stored as text is read by the engine.
-fn place(hit: &Value) -> Option<Place> {
-    let at = hit["_source"]["@ingested"].as_i64().or_else(|| hit["sort"][0].as_i64())?;
+/// The place of a hit, and when its event happened; a time that was stored as text is read by the engine, or is now.
+fn place(hit: &Value) -> Option<(Place, i64)> {
+    let ingested = hit["_source"]["@ingested"].as_i64().or_else(|| hit["sort"][0].as_i64())?;
     let id = logctl_core::event_id::event_id(hit["_id"].as_str()?);
-    Some((at, number(&id)))
+    Some(((ingested, number(&id)), hit["_source"]["@timestamp"].as_i64().unwrap_or(ingested)))
 }
 
 fn number(id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);
     hasher.finish()
+}
+
+/// In the order of their time.
+fn sorted(held: Vec<(Timestamp, Event)>) -> Vec<Event> {
+    let mut events: Vec<Event> = held.into_iter().map(|(_, event)| event).collect();
+    events.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+    events
+}
+
+#[cfg(test)]
+mod tests {
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
+
+    use super::*;
+
+    const NOW: i64 = 1_795_428_000_000;
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(milliseconds).unwrap()
+    }
+
+    fn hit(number: i64, ingested: i64) -> Value {
+        json!({"_id": format!("id-{number}"), "_index": "i", "sort": [ingested, number, "i"],
+            "_source": {"@timestamp": ingested - 10, "@ingested": ingested, "@message": number.to_string()}})
+    }
+
+    /// What the domain says next to a count, and to a request for hits.
+    async fn domain(server: &MockServer, count: u64, pages: Vec<ResponseTemplate>) -> DomainClient {
+        server.reset().await;
+        let answer = json!({"hits": {"total": {"value": count}}, "aggregations": {"older": {"doc_count": 0}}});
+        let counts = Mock::given(matchers::body_string_contains("older"));
+        counts.respond_with(ResponseTemplate::new(200).set_body_json(answer)).mount(server).await;
+        for page in pages {
+            Mock::given(matchers::any()).respond_with(page).up_to_n_times(1).mount(server).await;
+        }
+        let http = logctl_sink::http::HttpClient::new(None).unwrap();
+        DomainClient::reading_at_most(server.uri().parse().unwrap(), http, 10 << 20)
+    }
+
+    fn page(hits: &[Value]) -> ResponseTemplate {
+        ResponseTemplate::new(200).set_body_json(json!({"hits": {"hits": hits}}))
+    }
+
+    fn numbers(look: &Look) -> Vec<&str> {
+        look.events.iter().map(|event| event.message.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_look_that_breaks_off_has_seen_nothing() {
+        let server = MockServer::start().await;
+        let search = Search { indices: "i".into(), clause: json!({"match_all": {}}), ..Search::default() };
+        let domain_of = |count, pages| domain(&server, count, pages);
+        let client = domain_of(1, vec![page(&[hit(0, NOW - 5_000)])]).await;
+        let mut follow = Follow::new(&search, &client, at(NOW)).await.unwrap();
+        // The second page is not answered: the first is not seen either.
+        let many: Vec<Value> = (1..=1_500).rev().map(|number| hit(number, NOW + number)).collect();
+        let client = domain_of(1_501, vec![page(&many[..PAGE]), ResponseTemplate::new(503)]).await;
+        assert!(follow.look(&client, at(NOW + 2_000)).await.is_err());
+        let client = domain_of(1_501, vec![page(&many[..PAGE]), page(&many[PAGE..])]).await;
+        let look = follow.look(&client, at(NOW + 3_000)).await.unwrap();
+        assert_eq!((look.events.len(), look.skipped), (1_500, 0));
+        // What is known is no news, and what is gone is nothing to wait for.
+        let client = domain_of(1_501, Vec::new()).await;
+        assert_eq!(follow.look(&client, at(NOW + 4_000)).await.unwrap().events.len(), 0);
+        let client = domain_of(2, vec![page(&[hit(2_000, NOW + 4_500), hit(7, NOW + 7)])]).await;
+        assert_eq!(numbers(&follow.look(&client, at(NOW + 5_000)).await.unwrap()), ["2000"]);
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_the_window() {
+        let search = Search::default();
+        let mut follow = Follow::from(search, at(NOW));
+        let event = |number, time: i64| Event { time: at(time), ..Event::from_hit(&hit(number, NOW)) };
+        // One of an hour ahead, one of now, one that is late.
+        let events = vec![event(1, NOW + 3_600_000), event(2, NOW), event(3, NOW - 5_000)];
+        let shown = |events: Vec<Event>| events.into_iter().map(|event| event.message).collect::<Vec<_>>();
+        assert_eq!(shown(follow.in_order(events, at(NOW))), ["3"]);
+        assert_eq!(shown(follow.in_order(vec![event(4, NOW - 1_000)], at(NOW + 1_000))), ["4"]);
+        assert_eq!(shown(follow.in_order(Vec::new(), at(NOW + 2_000))), ["2", "1"]);
+        assert!(!follow.holds_some());
+    }
 }

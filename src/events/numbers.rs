@@ -6,9 +6,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     convert::Infallible,
+    ops::Range,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp, tz::TimeZone};
 use logctl_core::fields;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -68,9 +69,8 @@ impl Reader<'_> {
             let events = total(&answer).ok_or_else(|| self.domain.no_engine())?;
             return Ok(Figures { of: events, events, warnings });
         }
-        let mut count = 0;
-        let (events, warnings) = self.each(self.search, |_| count += 1).await?;
-        Ok(Figures { of: count, events, warnings })
+        let (events, warnings) = self.each(self.search, |_| {}).await?;
+        Ok(Figures { of: events, events, warnings })
     }
 
     /// How often a field has which values. An event that has a value several times has it once.
@@ -103,12 +103,17 @@ impl Reader<'_> {
         let clause = json!({"bool": {"filter": [self.search.clause, has.clause]}});
         let search = Search { clause, ..self.search.clone() };
         let mut tally = Tally::default();
-        let (events, warnings) = self
-            .each(&search, |event| {
-                let values: BTreeSet<String> = names.iter().flat_map(|name| event.values(name)).collect();
-                tally.add(values);
-            })
-            .await?;
+        let is_id = names.iter().any(|name| ["@request_id", "@trace_id"].contains(&name.as_str()));
+        let mut events = 0;
+        let take = |event: &Event| {
+            let values = names.iter().flat_map(|name| event.values(name));
+            // An id is the same in capitals, and may be there under several names.
+            let values: BTreeSet<String> =
+                if is_id { values.map(|id| id.to_lowercase()).collect() } else { values.collect() };
+            events += u64::from(!values.is_empty());
+            tally.add(values);
+        };
+        let (_, warnings) = self.each(&search, take).await?;
         Ok(Figures { of: tally, events, warnings })
     }
 
@@ -134,17 +139,19 @@ impl Reader<'_> {
         Ok(Figures { of: found, events, warnings })
     }
 
-    /// How many events happened when, in intervals of so many milliseconds that begin at multiples of it from `origin` on.
+    /// How many events happened when.
     ///
     /// # Errors
     /// Those of [`Self::count`].
-    pub async fn histogram(&self, times: Times) -> Result<Figures<Vec<Bucket>>, NotCounted> {
-        let mut buckets = times.buckets(self.search);
+    pub async fn histogram(&self, times: &Times) -> Result<Figures<Vec<Bucket>>, NotCounted> {
+        let mut buckets = times.buckets();
+        let mut warnings = Vec::new();
         if self.search.verdict.is_none() {
-            let (answer, warnings) = self.search.figures(&times.aggregation(), self.domain).await?;
+            let (answer, missing) = self.search.figures(&times.aggregation(), self.domain).await?;
             let told = answer.pointer("/aggregations/times/buckets").and_then(Value::as_array);
             for told in told.ok_or_else(|| self.domain.no_engine())? {
-                let at = told["key"].as_i64().and_then(|at| times.number(at, &buckets));
+                #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]
+                let at = told["from"].as_f64().and_then(|at| times.number(at as i64));
                 let Some(bucket) = at.and_then(|at| buckets.get_mut(at)) else { continue };
                 bucket.count = told["doc_count"].as_u64().unwrap_or_default();
                 for level in told["levels"]["buckets"].as_array().into_iter().flatten() {
@@ -153,21 +160,19 @@ impl Reader<'_> {
                     }
                 }
             }
-            let events = buckets.iter().map(|bucket| bucket.count).sum();
-            return Ok(Figures { of: buckets, events, warnings });
-        }
-        let mut counted = buckets.clone();
-        let (events, warnings) = self
-            .each(self.search, |event| {
-                let at = times.number(event.time.as_millisecond(), &buckets);
-                let Some(bucket) = at.and_then(|at| counted.get_mut(at)) else { return };
+            warnings = missing;
+        } else {
+            let take = |event: &Event| {
+                let at = times.number(event.time.as_millisecond());
+                let Some(bucket) = at.and_then(|at| buckets.get_mut(at)) else { return };
                 bucket.count += 1;
                 if let Some(level) = &event.level {
                     *bucket.levels.entry(level.clone()).or_default() += 1;
                 }
-            })
-            .await?;
-        buckets = counted;
+            };
+            warnings.extend(self.each(self.search, take).await?.1);
+        }
+        let events = buckets.iter().map(|bucket| bucket.count).sum();
         Ok(Figures { of: buckets, events, warnings })
     }
 
@@ -237,13 +242,13 @@ impl Tally {
     }
 }
 
-/// Intervals of a histogram, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Intervals of a histogram.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Times {
     /// How long one is.
-    pub interval: i64,
-    /// One begins at this, and at any multiple of the interval from there.
-    pub origin: i64,
+    pub interval: SignedDuration,
+    /// When each begins, in milliseconds, and when the last one ends.
+    edges: Vec<i64>,
 }
 
 /// Events of an interval.
@@ -278,59 +283,101 @@ impl Times {
         SignedDuration::from_hours(24 * 7),
     ];
 
-    /// The shortest that cut a range into no more than `most`, days and hours beginning where those of the zone do.
+    /// The shortest that cut a range into about `most`.
     #[must_use]
-    pub fn of(range: &std::ops::Range<Timestamp>, most: usize, offset: SignedDuration) -> Self {
+    pub fn of(range: &Range<Timestamp>, most: i32, zone: &TimeZone) -> Self {
         let whole = range.end.duration_since(range.start);
-        let most = i32::try_from(most.max(1)).unwrap_or(i32::MAX);
         let fits = |interval: &&SignedDuration| whole <= **interval * most;
-        let longest =
-            SignedDuration::from_millis(i64::try_from(whole.as_millis()).unwrap_or(i64::MAX) / i64::from(most) + 1);
-        Self::every(Self::NICE.iter().find(fits).copied().unwrap_or(longest), offset)
+        let interval = Self::NICE.iter().find(fits).copied().unwrap_or(whole / most);
+        Self::every(interval, range, zone)
     }
 
-    /// Intervals of this length.
+    /// How many intervals of this length cut a range.
     #[must_use]
-    pub fn every(interval: SignedDuration, offset: SignedDuration) -> Self {
-        let milliseconds = |time: SignedDuration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        Self { interval: milliseconds(interval).max(1), origin: -milliseconds(offset) }
+    pub fn number_of(interval: SignedDuration, range: &Range<Timestamp>) -> i128 {
+        range.end.duration_since(range.start).as_millis() / interval.as_millis().max(1) + 1
     }
 
-    fn begin(self, at: i64) -> i64 {
-        at - (at - self.origin).rem_euclid(self.interval)
-    }
-
-    /// How many cut a range.
+    /// Intervals of this length. Those of whole days begin with a day of the zone, whatever its clocks do; others at multiples of their
+    /// length after its midnight.
     #[must_use]
-    pub fn number_of(self, range: &std::ops::Range<Timestamp>) -> i64 {
-        (range.end.as_millisecond() - self.begin(range.start.as_millisecond())).div_euclid(self.interval) + 1
-    }
-
-    /// All of a range, empty.
-    fn buckets(self, search: &Search) -> Vec<Bucket> {
-        let (mut at, end) = (self.begin(search.range.start.as_millisecond()), search.range.end.as_millisecond());
-        let mut buckets = Vec::new();
-        while at < end {
-            buckets.push(Bucket { time: from_milliseconds(at), count: 0, levels: BTreeMap::new() });
-            at += self.interval;
+    pub fn every(interval: SignedDuration, range: &Range<Timestamp>, zone: &TimeZone) -> Self {
+        const DAY: i128 = 86_400_000;
+        let milliseconds = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
+        let (start, end) = (range.start.as_millisecond(), range.end.as_millisecond());
+        let midnight = |at: Timestamp| at.to_zoned_datetime(zone.clone()).start_of_day().ok();
+        let mut edges = Vec::new();
+        match midnight(range.start) {
+            Some(first) if interval.as_millis() % DAY == 0 => {
+                let days = i64::try_from(interval.as_millis() / DAY).unwrap_or(1).max(1);
+                let mut next = Some(first);
+                while let Some(begin) = next {
+                    edges.push(begin.timestamp().as_millisecond());
+                    let is_last = begin.timestamp().as_millisecond() >= end;
+                    next = begin.checked_add(Span::new().days(days)).ok().filter(|_| !is_last);
+                }
+            }
+            first => {
+                let first = first.map_or(0, |first| first.timestamp().as_millisecond());
+                let mut at = start - (start - first).rem_euclid(milliseconds);
+                while at < end {
+                    edges.push(at);
+                    at = at.saturating_add(milliseconds);
+                }
+                edges.push(at);
+            }
         }
-        buckets
+        Self { interval, edges }
+    }
+
+    /// All of them, empty.
+    fn buckets(&self) -> Vec<Bucket> {
+        let empty = |edges: &[i64]| Bucket { time: from_milliseconds(edges[0]), count: 0, levels: BTreeMap::new() };
+        self.edges.windows(2).map(empty).collect()
     }
 
     /// The number of the one that a time is in.
-    fn number(self, at: i64, buckets: &[Bucket]) -> Option<usize> {
-        let first = buckets.first()?.time.as_millisecond();
-        usize::try_from((at - first).div_euclid(self.interval)).ok()
+    fn number(&self, at: i64) -> Option<usize> {
+        self.edges.partition_point(|begin| *begin <= at).checked_sub(1)
     }
 
-    fn aggregation(self) -> Value {
-        let offset = self.origin.rem_euclid(self.interval);
+    fn aggregation(&self) -> Value {
+        let range = |edges: &[i64]| json!({"from": edges[0], "to": edges[1]});
+        let ranges: Vec<Value> = self.edges.windows(2).map(range).collect();
         json!({"times": {
-            "date_histogram": {
-                "field": "@timestamp", "fixed_interval": format!("{}ms", self.interval), "offset": format!("{offset}ms"),
-                "min_doc_count": 1,
-            },
+            "date_range": {"field": "@timestamp", "format": "epoch_millis", "ranges": ranges},
             "aggs": {"levels": {"terms": {"field": "@level", "size": 20}}},
         }})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_begin_where_those_of_the_zone_do() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        // Clocks go back in the night to the 25th of October.
+        let range = at("2026-10-23T10:00:00Z")..at("2026-10-27T10:00:00Z");
+        let times = Times::every(SignedDuration::from_hours(24), &range, &zone);
+        let begins: Vec<String> = times.buckets().iter().map(|bucket| bucket.time.to_string()).collect();
+        let expected = ["22T22", "23T22", "24T22", "25T23", "26T23"].map(|at| format!("2026-10-{at}:00:00Z"));
+        assert_eq!(begins, expected);
+        assert_eq!(times.number(at("2026-10-25T22:59:59Z").as_millisecond()), Some(2));
+        let range = at("2026-11-27T00:10:00Z")..at("2026-11-27T01:00:00Z");
+        let times = Times::of(&range, 30, &zone);
+        assert_eq!((times.interval, times.buckets().len()), (SignedDuration::from_mins(5), 10));
+        assert_eq!(times.buckets()[0].time, range.start);
+    }
+
+    #[test]
+    fn values_beyond_what_is_held_are_counted_as_others() {
+        let mut tally = Tally { bytes: MOST_BYTES - 3, ..Tally::default() };
+        for value in ["ab", "cd", "ab"] {
+            tally.add(BTreeSet::from([value.to_owned()]));
+        }
+        assert_eq!((tally.values, tally.others), (HashMap::from([("ab".to_owned(), 2)]), 1));
     }
 }

@@ -210,7 +210,7 @@ impl Search {
             }
         }
         if self.verdict.is_some() {
-            found.total_is_at_least = !at_end || found.events.len() > self.limit;
+            found.total_is_at_least = !at_end;
             found.total = found.events.len() as u64;
             found.events.truncate(self.limit);
         }

@@ -6,6 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use logctl_core::{
     fields::{self, known::Known},
+    ids,
     level::Level,
 };
 use serde::Serialize;
@@ -73,7 +74,7 @@ pub async fn read(
     let mut next: Vec<String> =
         typed.iter().map(|id| id.to_lowercase()).filter(|id| known.insert(id.clone())).collect();
     let mut seen: HashSet<(String, String)> = HashSet::new();
-    for depth in 0..=depth {
+    for step in 0..=depth {
         let asked = stream::iter(std::mem::take(&mut next)).map(|id| async {
             let found = of_id(search, &id).run(domain).await;
             (id, found)
@@ -84,13 +85,14 @@ pub async fn read(
             let found = found?;
             progress.step();
             let crowded = found.total > MOST_OF_AN_ID as u64;
-            let at_least = found.total_is_at_least && found.warnings.is_empty();
-            traced.ids.push(TracedId { id, depth, events: found.total, at_least, crowded });
+            let at_least = found.total_is_at_least;
+            traced.ids.push(TracedId { id, depth: step, events: found.total, at_least, crowded });
             traced.warnings.extend(found.warnings);
-            if crowded && depth > 0 {
+            if crowded && step > 0 {
                 continue;
             }
-            for event in found.events {
+            let newest = found.events.len().saturating_sub(MOST_OF_AN_ID);
+            for event in found.events.into_iter().skip(newest) {
                 if !crowded {
                     related.extend(ids_of(&event));
                 }
@@ -100,6 +102,9 @@ pub async fn read(
             }
         }
         drop(asked);
+        if step == depth {
+            break;
+        }
         next = related.into_iter().filter(|id| known.insert(id.clone())).collect();
         let room = MOST_IDS.saturating_sub(traced.ids.len());
         if next.len() > room {
@@ -126,27 +131,34 @@ pub async fn read(
 }
 
 fn of_id(search: &Search, id: &str) -> Search {
-    let compiled = dsl::compile(&Query::Text(Value { text: id.to_owned(), quoted: false }));
+    let compiled = dsl::compile(&Query::Text(Value::quoted(id)));
     let clause = serde_json::json!({"bool": {"filter": [compiled.clause, search.clause]}});
-    Search { clause, verdict: compiled.verdict, limit: MOST_OF_AN_ID, ..search.clone() }
+    Search { clause, verdict: compiled.verdict, limit: MOST_OF_AN_ID + 1, ..search.clone() }
 }
 
-/// The ids of the requests and the trace of an event: an event of a function may tell that of who called it, and its own.
+/// The ids of the requests and the trace of an event: an event of a function may tell that of who called it, and its own. What
+/// does not look like an id is none, whatever its field is called: `undefined`, `-`.
 fn ids_of(event: &Event) -> Vec<String> {
-    const SHORTEST: usize = 8;
-    let mut ids: Vec<String> = [&event.request_id, &event.trace_id].into_iter().flatten().cloned().collect();
+    let mut values: Vec<String> = [&event.request_id, &event.trace_id].into_iter().flatten().cloned().collect();
     fields::walk(&event.fields, &mut |path, value| {
-        let is_known = [Known::RequestId, Known::TraceId].into_iter().any(|known| known.names().contains(&path));
-        if is_known && value.len() >= SHORTEST {
-            ids.push(value);
+        if matches!(Known::find(path), Some((Known::RequestId | Known::TraceId, _))) {
+            values.push(value);
         }
     });
-    ids.iter().map(|id| id.to_lowercase()).collect()
+    let mut ids = Vec::new();
+    for value in &values {
+        let mut first = None;
+        ids::scan(value, |id| first = first.take().or_else(|| Some(id.to_lowercase())));
+        ids.extend(first.filter(|id| id.chars().any(|c| c.is_ascii_alphanumeric() && c != '0')));
+    }
+    ids
 }
 
 /// Where the events of a group stand in a timeline.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Lane {
+    /// The account.
+    pub account: String,
     /// The log group.
     pub group: String,
     /// What people call it.
@@ -164,6 +176,12 @@ pub struct Lane {
     /// How long its requests have taken, as its lines tell, in milliseconds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub durations_ms: Vec<f64>,
+}
+
+impl Lane {
+    fn is_of(&self, event: &Event) -> bool {
+        self.group == event.group && self.account == event.account
+    }
 }
 
 /// A time in which nothing was said.
@@ -202,11 +220,11 @@ impl Timeline {
     pub fn new(events: &[Event]) -> Self {
         let mut lanes: Vec<Lane> = Vec::new();
         for event in events {
-            let at = lanes.iter().position(|lane| lane.group == event.group).unwrap_or_else(|| {
+            let at = lanes.iter().position(|lane| lane.is_of(event)).unwrap_or_else(|| {
                 let name = event.service.clone().unwrap_or_else(|| event.group.clone());
                 let (first, last) = (event.time, event.time);
-                let group = event.group.clone();
-                lanes.push(Lane { group, name, events: 0, errors: 0, first, last, durations_ms: Vec::new() });
+                let (account, group) = (event.account.clone(), event.group.clone());
+                lanes.push(Lane { account, group, name, events: 0, errors: 0, first, last, durations_ms: Vec::new() });
                 lanes.len() - 1
             });
             let lane = &mut lanes[at];
@@ -215,11 +233,13 @@ impl Timeline {
             lane.last = event.time;
             lane.durations_ms.extend(duration_ms(event));
         }
-        // Two groups of one service are told apart by their own names.
-        for at in 0..lanes.len() {
-            if lanes.iter().filter(|lane| lane.name == lanes[at].name).count() > 1 {
-                let same = lanes[at].name.clone();
-                lanes.iter_mut().filter(|lane| lane.name == same).for_each(|lane| lane.name = lane.group.clone());
+        // Two groups of one service are told apart by their own names, and those of two accounts by these.
+        for name in [|lane: &Lane| lane.group.clone(), |lane: &Lane| format!("{} {}", lane.account, lane.group)] {
+            let names: Vec<String> = lanes.iter().map(|lane| lane.name.clone()).collect();
+            for lane in &mut lanes {
+                if names.iter().filter(|name| **name == lane.name).count() > 1 {
+                    lane.name = name(lane);
+                }
             }
         }
         let whole = match events {
@@ -236,7 +256,7 @@ impl Timeline {
     /// The number of the lane of an event.
     #[must_use]
     pub fn lane(&self, event: &Event) -> usize {
-        self.lanes.iter().position(|lane| lane.group == event.group).unwrap_or_default()
+        self.lanes.iter().position(|lane| lane.is_of(event)).unwrap_or_default()
     }
 }
 

@@ -102,3 +102,63 @@ fn a_long_answer_is_written_in_order_and_in_every_form() {
     sandbox.logctl("search --all --cursor 17").exits(2).says("a cursor is");
     sandbox.shell(sandbox.home(), "$LOGCTL search --all > /dev/full").exits(1).says("cannot write the answer");
 }
+
+/// A million events, written in pieces: each run is interrupted and gone on with, events of the same time range arrive meanwhile,
+/// and one of three nodes is killed.
+pub(super) fn a_million() -> String {
+    const EVENTS: usize = 1_000_000;
+    let sandbox = Sandbox::up_with_nodes(3);
+    sandbox.logctl("bootstrap --yes").ok();
+    let begin = fill(&sandbox, "/app", EVENTS, 10);
+    let folder = sandbox.home().to_owned();
+    let until = jiff::Timestamp::from_millisecond(begin + 600_000).unwrap();
+    let mut options = format!("--since {} --until {until}", jiff::Timestamp::from_millisecond(begin - 1).unwrap());
+    let (mut interrupted, mut arrived) = (0, 0);
+    loop {
+        // What is written by now decides when it is interrupted.
+        let enough = 60_000_000 * (interrupted + 1);
+        let line = format!(
+            r#"$LOGCTL search --all --to all.jsonl {options} & pid=$!
+            until [ "$(stat -c %s all.jsonl.part 2>/dev/null || echo 0)" -gt {enough} ] || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
+            kill -INT $pid 2>/dev/null; wait $pid; echo "ended $?""#
+        );
+        let run = sandbox.shell(&folder, &line).ok();
+        if folder.join("all.jsonl").exists() {
+            run.prints("ended 0");
+            break;
+        }
+        let run = run.prints("ended 130");
+        interrupted += 1;
+        let go_on = run.stderr.lines().find_map(|line| line.split_once("the same command, ")).unwrap();
+        options = go_on.1.to_string();
+        // These are of a time that has been read, and of one that has not.
+        for at in [begin + 1, begin + 99_999] {
+            arrived += 1;
+            let document = json!({
+                "@timestamp": at, "@ingested": now(), "@log_group": "/app", "@log_stream": "s", "@owner": "000000000000",
+                "@region": "us-east-1", "@message": "late", "order": EVENTS + arrived,
+            });
+            let body = format!("{{\"create\":{{\"_id\":\"late{arrived}\"}}}}\n{document}\n");
+            assert_eq!(
+                sandbox.engine_text(Method::Post, "/logctl-2026.01.01/_bulk?refresh=true", body)["errors"],
+                false
+            );
+        }
+        if interrupted == 2 {
+            sandbox.stop_node(3);
+        }
+    }
+    let written = numbers(&std::fs::read_to_string(folder.join("all.jsonl")).unwrap());
+    let each: BTreeSet<u64> = written.iter().copied().collect();
+    assert_eq!(each.len(), written.len(), "an event is there twice");
+    let all = u64::try_from(EVENTS).unwrap();
+    assert!((0..all).all(|event| each.contains(&event)), "of {all} there are {}", each.range(..all).count());
+    // What came where nothing had been read yet is there: the last two of each pair.
+    let late = each.range(all..).count();
+    assert!(late >= interrupted, "{late} of {arrived} late events");
+    format!(
+        "{EVENTS} events written out in {} runs, each but the last interrupted, while {arrived} others arrived, of which {late} were yet to \
+         come, and one of three nodes was killed: each written once",
+        interrupted + 1
+    )
+}

@@ -21,7 +21,8 @@ pub(super) struct Feed<'s> {
     sandbox: &'s Sandbox,
     /// When each of them happened.
     pub(super) events: Vec<i64>,
-    replayed: u64,
+    /// How many of an hour ago there are.
+    pub(super) replayed: u64,
 }
 
 impl<'s> Feed<'s> {

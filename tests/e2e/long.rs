@@ -15,7 +15,7 @@ use super::{
     function::Function,
     proxy::{Fault, Proxy},
     random_queries, random_text, real_logs,
-    sandbox::{Sandbox, now},
+    sandbox::{Run, Sandbox, now},
 };
 
 /// What the row in `tests/LONG.md` says.
@@ -193,6 +193,56 @@ fn cluster() {
         "{} events, one of three nodes killed after 15 s, {dead} dead letters on the way, none lost",
         sent.ids.len()
     ));
+}
+
+/// Five minutes of live events, some of them late, beside a replay, while a node is killed and the domain is out of reach.
+#[test]
+#[ignore = "make test-long PART=follow"]
+fn follow() {
+    const SECONDS: u64 = 300;
+    let sandbox = Sandbox::up_with_nodes(3);
+    let proxy = Proxy::start(sandbox.endpoint());
+    sandbox.logctl("bootstrap --yes").ok();
+    let mut feed = super::follows::Feed::new(&sandbox);
+    let arguments = format!("tail -o jsonl --duration {}s --endpoint {}", SECONDS + 40, proxy.url);
+    let tail = sandbox.start_logctl(&arguments, &[]);
+    let reading = std::thread::spawn(move || tail.wait_with_output().unwrap());
+    std::thread::sleep(Duration::from_secs(2));
+    let begun = Instant::now();
+    let (mut killed, mut ticks) = (false, 0);
+    while begun.elapsed() < Duration::from_secs(SECONDS) {
+        ticks += 1;
+        feed.live(100);
+        if ticks % 5 == 0 && feed.replayed < 50_000 {
+            feed.replay(250);
+        }
+        let second = begun.elapsed().as_secs();
+        if second > 100 && !killed {
+            sandbox.stop_node(3);
+            killed = true;
+        }
+        match second {
+            150..170 => proxy.always("_search", Fault::Answer(503, "application/json", "{}")),
+            _ => proxy.heal(),
+        }
+        std::thread::sleep((begun + Duration::from_millis(200 * ticks)).saturating_duration_since(Instant::now()));
+    }
+    let run = Run::of(&reading.join().unwrap()).ok();
+    feed.check(&run);
+    run.says("trying again").says("the domain answers again after");
+    report(&format!(
+        "{} live events in five minutes and {} of a replay, one of three nodes killed, the domain out of reach for 20 s: each live \
+         event shown once, those on time in order, none of the replay",
+        feed.events.len(),
+        feed.replayed
+    ));
+}
+
+/// A million events written out, interrupted and gone on with, while events arrive and a node is killed.
+#[test]
+#[ignore = "make test-long PART=export"]
+fn export() {
+    report(&super::exports::a_million());
 }
 
 /// A replay that is killed again and again.

@@ -1,7 +1,5 @@
 //! Numbers for a terminal, a pipe and a script.
 
-use std::collections::BTreeMap;
-
 use anstyle::Style;
 use serde::Serialize;
 use serde_json::Value;
@@ -18,15 +16,16 @@ use crate::{
 
 /// How many events.
 #[derive(Debug, Serialize)]
-pub struct Counted {
+pub struct Counted<'a> {
     #[serde(flatten)]
     pub place: Place,
     pub range: Value,
     pub count: u64,
     pub relation: &'static str,
+    pub warnings: &'a [String],
 }
 
-impl Counted {
+impl Counted<'_> {
     /// Writes it: the number alone, but for a script that wants more.
     pub fn show(&self, ui: &mut Ui) -> Result<(), Error> {
         match ui.look.format {
@@ -50,6 +49,7 @@ pub struct Values<'a> {
     pub different: usize,
     /// A value that is not among those that were counted is there so often at most.
     pub error_bound: u64,
+    pub warnings: &'a [String],
     pub rows: Vec<Row>,
 }
 
@@ -84,12 +84,13 @@ impl Show for Values<'_> {
 
 /// Which fields events have.
 #[derive(Debug, Serialize)]
-pub struct Fields {
+pub struct Fields<'a> {
     #[serde(flatten)]
     pub place: Place,
     pub range: Value,
     /// Events that were looked at.
     pub events: u64,
+    pub warnings: &'a [String],
     pub rows: Vec<FieldRow>,
 }
 
@@ -101,7 +102,7 @@ pub struct FieldRow {
     pub example: String,
 }
 
-impl Show for Fields {
+impl Show for Fields<'_> {
     const SCHEMA: &'static str = "logctl.fields/v1";
 
     fn grid(&self) -> Grid {
@@ -123,19 +124,20 @@ impl Show for Fields {
 
 /// When events happened.
 #[derive(Debug, Serialize)]
-pub struct Histogram {
+pub struct Histogram<'a> {
     #[serde(flatten)]
     pub place: Place,
     pub range: Value,
-    pub interval_ms: i64,
+    pub interval_ms: i128,
     pub count: u64,
+    pub warnings: &'a [String],
     pub buckets: Vec<Bucket>,
 }
 
-/// What a bar is drawn of, the worst last: levels, what they look like, and the sign where there is no colour.
+/// What a bar is drawn of, the worst last: levels, and the sign where there is no colour.
 const PARTS: [(&[&str], char); 3] = [(&[], '█'), (&["warn"], '▒'), (&["error", "fatal"], '▓')];
 
-impl Histogram {
+impl Histogram<'_> {
     const SCHEMA: &'static str = "logctl.hist/v1";
 
     /// Writes it: as bars for people.
@@ -171,18 +173,19 @@ impl Histogram {
     }
 
     fn time(&self, bucket: &Bucket, look: &Look) -> String {
-        const DAY: i64 = 86_400_000;
+        const DAY: i128 = 86_400_000;
         let days = match (self.buckets.first(), self.buckets.last()) {
             (Some(first), Some(last)) => crate::time::spans_days(&(first.time..last.time), &look.time_zone),
             _ => false,
         };
-        let form = match self.interval_ms {
-            DAY.. => "%Y-%m-%d",
-            60_000.. if days => "%m-%d %H:%M",
-            60_000.. => "%H:%M",
-            1_000.. if days => "%m-%d %H:%M:%S",
-            1_000.. => "%H:%M:%S",
-            _ => "%H:%M:%S.%3f",
+        let whole = |unit: i128| self.interval_ms % unit == 0;
+        let form = match () {
+            () if whole(DAY) => "%Y-%m-%d",
+            () if whole(60_000) && days => "%m-%d %H:%M",
+            () if whole(60_000) => "%H:%M",
+            () if whole(1_000) && days => "%m-%d %H:%M:%S",
+            () if whole(1_000) => "%H:%M:%S",
+            () => "%H:%M:%S.%3f",
         };
         bucket.time.to_zoned_datetime(look.time_zone.clone()).strftime(form).to_string()
     }
@@ -217,8 +220,8 @@ fn bar(bucket: &Bucket, most: u64, room: usize, look: &Look) -> String {
 
 /// A line for other programs: when, how many, and of which levels.
 fn text(bucket: &Bucket) -> String {
-    let levels: BTreeMap<&String, &u64> = bucket.levels.iter().collect();
-    let levels: Vec<String> = levels.iter().map(|(level, count)| format!("{}={count}", one_line(level))).collect();
+    let levels: Vec<String> =
+        bucket.levels.iter().map(|(level, count)| format!("{}={count}", one_line(level))).collect();
     format!("{}\t{}\t{}", rfc3339(bucket.time), bucket.count, levels.join(" "))
 }
 
@@ -243,7 +246,7 @@ mod tests {
             bucket(3, 1, &[("error", 1)]),
         ];
         let (place, range) = (Place::default(), Value::Null);
-        let histogram = Histogram { place, range, interval_ms: 60_000, count: 15_001, buckets };
+        let histogram = Histogram { place, range, interval_ms: 60_000, count: 15_001, warnings: &[], buckets };
         let lines = histogram.bars(&Look::plain(60));
         assert!(lines.iter().all(|line| crate::ui::width(line) <= 60), "{lines:#?}");
         assert_snapshot!(lines.join("\n"), @r"

@@ -33,7 +33,7 @@ pub struct Which {
 /// When events happened.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct When {
-    /// Only events since this moment: 15m, 2h30m, yesterday 14:30, 2026-11-23 10:05 [default: 1h before --until]
+    /// Only events since this moment: 15m, 2h30m, yesterday 14:30, 2026-11-23 10:05 [default: 1h before --until; of trace a day ago, of tail now]
     #[arg(long, short, value_name = "TIME", allow_hyphen_values = true)]
     pub since: Option<Moment>,
     /// Only events before this moment [default: now]

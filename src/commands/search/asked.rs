@@ -20,7 +20,7 @@ use crate::{
 
 /// CloudWatch Logs takes no event of a time further ahead:
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>.
-const AHEAD: SignedDuration = SignedDuration::from_hours(2);
+pub const AHEAD: SignedDuration = SignedDuration::from_hours(2);
 
 /// What is asked for.
 pub struct Asked {

@@ -2,17 +2,24 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use regex::Regex;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{MAX_LIMIT, SearchArgs, asked::Asked, connect, connect::Connected, unknown_groups};
+use super::{
+    MAX_LIMIT, SearchArgs,
+    asked::{AHEAD, Asked},
+    connect,
+    connect::Connected,
+    of_query, unknown_groups,
+};
 use crate::{
     commands::printer::{self, Output, Shown},
     context::Context,
     domain::DomainError,
+    env::Environment,
     error::{Error, Kind},
-    events::{Event, Follow, LATE, Look},
+    events::{Event, Follow, Found, LATE, Look, Search},
     query,
     time::{self, rfc3339, rough},
     ui::Ui,
@@ -64,6 +71,7 @@ impl FollowArgs {
             ("--all", args.export.all),
             ("--to", args.export.to.is_some()),
             ("--pager", args.printing.pager),
+            ("--exit-status", args.exit_status),
         ];
         if let Some((flag, _)) = without_end.iter().find(|(_, typed)| *typed) {
             return wrong(&format!("{flag} is for an answer that has an end"), "leave it out, or do not follow");
@@ -72,7 +80,7 @@ impl FollowArgs {
             return wrong("one object with all events has no end while they come", "one object a line: -o jsonl");
         }
         if args.limit > MAX_LIMIT {
-            return wrong("the events before those that come are held in memory", "leave out --limit");
+            return wrong("--limit is at most 10,000 with -f", "leave it out, or write all events before: --all");
         }
         Ok(())
     }
@@ -83,15 +91,14 @@ struct Tail<'a> {
     args: &'a SearchArgs,
     output: Output,
     marks: Option<Regex>,
-    /// Whether it goes on over midnight.
+    /// Whether it begins on another day.
     dated: bool,
     name_width: usize,
     /// Events that were shown.
     shown: u64,
-    begun: Instant,
-    now: Timestamp,
-    /// What is wrong at the moment, and since when.
-    trouble: Option<(String, Timestamp)>,
+    env: &'a Environment,
+    /// What is wrong at the moment, all that was said of it, and since when.
+    trouble: Option<(Vec<String>, Timestamp)>,
     /// Whether it was said that older events are being indexed.
     older: bool,
     /// Whether something was left out.
@@ -122,27 +129,20 @@ pub async fn run(
         dated: time::spans_days(&search.range, &ui.look.time_zone),
         name_width: 0,
         shown: 0,
-        begun: Instant::now(),
-        now: cx.env.now,
+        env: cx.env,
         trouble: None,
         older: false,
         gaps: false,
     };
-    let deadline = args.following.duration.map(|duration| tail.begun + duration);
-    let mut follow = Follow::new(search, &domain.client, tail.now()).await?;
-    if search.range.end > search.range.start {
-        let found = search.run(&domain.client).await?;
-        if let Some(unknown) = unknown_groups(&found, search, &args.which.selection, &domain.client).await? {
-            ui.warning(format_args!("{}; it is waited for", unknown.error.message));
-        }
-        found.warnings.iter().for_each(|warning| ui.warning(warning));
-        follow.know(&found.events);
-        if found.total_is_at_least || found.total > found.events.len() as u64 {
-            let total = if found.total_is_at_least { "more than " } else { "" };
-            let shown = count(found.events.len(), "event");
-            ui.status(format_args!("the newest {shown} of {total}{}, then what comes", grouped(found.total)));
-        }
-        tail.print(&found.events, ui)?;
+    let deadline = args.following.duration.map(|duration| Instant::now() + duration);
+    let mut follow = Follow::new(search, &domain.client, cx.env.clock()).await?;
+    for note in &asked.notes {
+        ui.status(note);
+    }
+    let before = before(args, search, &domain, cx, ui).await?;
+    follow.know(&before);
+    if tail.ends(&mut { before }, ui)? {
+        return tail.close(&domain, ui, Ok(()));
     }
     if ui.look.interactive && !ui.look.quiet {
         ui.status(format_args!("following {}; Ctrl-C ends it", domain.place));
@@ -151,7 +151,7 @@ pub async fn run(
     let mut pause = PAUSE;
     let ended = loop {
         let look = tokio::select! {
-            look = follow.look(&domain.client, tail.now()) => look,
+            look = follow.look(&domain.client, cx.env.clock()) => look,
             () = cx.interrupt.set() => break Err(Error::shown(Kind::Interrupted)),
             () = at(deadline) => break Ok(()),
         };
@@ -175,7 +175,7 @@ pub async fn run(
             }
         }
         pause = if new.is_empty() && !follow.holds_some() { (pause * 2).min(LONGEST_PAUSE) } else { PAUSE };
-        new = follow.in_order(new, tail.now());
+        new = follow.in_order(new, cx.env.clock());
         if tail.ends(&mut new, ui)? {
             return tail.close(&domain, ui, Ok(()));
         }
@@ -185,7 +185,14 @@ pub async fn run(
             () = at(deadline) => break Ok(()),
         }
     };
-    if tail.ends(&mut follow.rest(), ui)? {
+    let mut last = follow.rest();
+    if ended.is_ok()
+        && let Ok(Ok(look)) = tokio::time::timeout(PAUSE, follow.look(&domain.client, cx.env.clock())).await
+    {
+        last = [last, tail.seen(look, ui)].concat(); // What came since the last look.
+        last.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+    }
+    if tail.ends(&mut last, ui)? {
         return tail.close(&domain, ui, Ok(()));
     }
     let ended = match ended {
@@ -197,6 +204,36 @@ pub async fn run(
     tail.close(&domain, ui, ended)
 }
 
+/// The events that are there, where they are wanted, and what is said of them.
+async fn before(
+    args: &SearchArgs,
+    search: &Search,
+    domain: &Connected,
+    cx: &Context<'_>,
+    ui: &mut Ui,
+) -> Result<Vec<Event>, Error> {
+    let only_new = search.range.end == search.range.start;
+    // What has come since the run began is known by now, and shown with the others.
+    let all = Search { range: search.range.start..cx.env.clock() + AHEAD, ..search.clone() };
+    let found = if only_new {
+        Found::default()
+    } else {
+        all.run(&domain.client).await.map_err(|error| of_query(error, args.which.lang))?
+    };
+    if let Some(unknown) = unknown_groups(&found, search, &args.which.selection, &domain.client).await? {
+        ui.warning(format_args!("{}: waiting for it", unknown.error.message));
+    }
+    for warning in &found.warnings {
+        ui.warning(warning);
+    }
+    if !only_new && (found.total_is_at_least || found.total > found.events.len() as u64) {
+        let more = if found.total_is_at_least { "more than " } else { "" };
+        let shown = count(found.events.len(), "event");
+        ui.status(format_args!("the newest {shown} of {more}{}, then what comes", grouped(found.total)));
+    }
+    Ok(found.events)
+}
+
 /// Waits for a time, or for ever.
 async fn at(time: Option<Instant>) {
     match time {
@@ -206,13 +243,9 @@ async fn at(time: Option<Instant>) {
 }
 
 impl Tail<'_> {
-    fn now(&self) -> Timestamp {
-        SignedDuration::try_from(self.begun.elapsed()).map_or(self.now, |since| self.now + since)
-    }
-
     /// Says what a look has told beside its events, and gives these.
     fn seen(&mut self, look: Look, ui: &mut Ui) -> Vec<Event> {
-        let now = self.now();
+        let now = self.env.clock();
         match look.missing.first() {
             Some(missing) => self.troubled(&Error::failed(missing.clone()), ui),
             None => {
@@ -225,8 +258,8 @@ impl Tail<'_> {
         if look.skipped > 0 {
             self.gaps = true;
             let events = count(look.skipped, "event");
-            ui.warning(format_args!("{events} came faster than they can be shown, and are left out here"));
-            ui.hint(format_args!("read them with --since {} --all in place of -f", rfc3339(now - LATE)));
+            ui.warning(format_args!("at least {events} too many to be shown as they come: left out"));
+            ui.hint(format_args!("read them with: logctl search --all --since {}", rfc3339(now - LATE)));
         }
         if look.older > 0 && !self.older {
             let before = (now - LATE).to_zoned_datetime(ui.look.time_zone.clone()).strftime("%H:%M:%S").to_string();
@@ -241,13 +274,13 @@ impl Tail<'_> {
     /// Says what is wrong, once.
     fn troubled(&mut self, error: &Error, ui: &mut Ui) {
         let text = error.one_line();
-        if self.trouble.as_ref().is_some_and(|(said, _)| *said == text) {
+        let (said, _) = self.trouble.get_or_insert_with(|| (Vec::new(), self.env.clock()));
+        if said.contains(&text) {
             return;
         }
+        said.push(text.clone());
         ui.warning(format_args!("{text}; trying again"));
         error.hints.iter().filter(|_| error.kind.exit() == Kind::Denied.exit()).for_each(|hint| ui.hint(hint));
-        let since = self.trouble.take().map_or_else(|| self.now(), |(_, since)| since);
-        self.trouble = Some((text, since));
     }
 
     /// Shows events, up to the one that was waited for. Tells whether it has come.
@@ -282,12 +315,13 @@ impl Tail<'_> {
         if ui.look.interactive && matches!(&ended, Err(error) if error.kind == Kind::Interrupted) {
             ui.status(""); // Behind the ^C of the terminal.
         }
-        let (events, time) = (count(self.shown, "event"), rough(self.now().duration_since(self.now)));
+        let (events, time) = (count(self.shown, "event"), rough(self.env.clock().duration_since(self.env.now)));
         ui.status(format_args!("{events} in {time}, {}", domain.place));
         let missing = match &self.trouble {
             Some((what, since)) => {
                 let since = rfc3339(*since);
-                Err(Error::new(Kind::Incomplete, format!("nothing was seen since {since}")).because(what))
+                let error = Error::new(Kind::Incomplete, format!("not everything was seen since {since}"));
+                Err(what.iter().fold(error, Error::because))
             }
             None if self.gaps => Err(Error::shown(Kind::Incomplete)),
             None => Ok(()),

@@ -12,7 +12,7 @@ use crate::{
         Event,
         trace::{self, Lane},
     },
-    time::{self, rfc3339},
+    time,
     words::count,
 };
 
@@ -53,14 +53,11 @@ fn page(report: &Report<'_>) -> String {
 fn silent(report: &Report<'_>) -> String {
     let mut section = String::new();
     for silent in &report.unstreamed.groups {
-        let _ = writeln!(
-            section,
-            "<p class=\"silent\"><b>{}</b> holds it, and is not streamed (its state is {}): {}, the first at {}.</p>",
-            xml(&silent.group),
-            silent.state,
-            count(silent.events, "event"),
-            rfc3339(silent.first),
-        );
+        let (group, said) = (xml(&silent.group), xml(&silent.said()));
+        let _ = writeln!(section, "<p class=\"silent\"><b>{group}</b> {said}.</p>");
+    }
+    if let Some(unasked) = report.unasked() {
+        let _ = writeln!(section, "<p class=\"dim\">{}.</p>", xml(&unasked));
     }
     if let Some(why) = &report.unstreamed.unknown {
         let _ = writeln!(
@@ -170,7 +167,8 @@ fn ids(report: &Report<'_>) -> String {
         };
         let more = if id.at_least { "more than " } else { "" };
         let events = count(id.events, "event");
+        let events = if id.crowded { format!("{events}, too many to be followed") } else { events };
         let _ = writeln!(rows, "<tr><td class=\"name\">{}</td><td>{how}</td><td>{more}{events}</td></tr>", xml(&id.id));
     }
-    format!("<details><summary>Ids that were followed</summary>\n<table><tbody>\n{rows}</tbody></table></details>\n")
+    format!("<details><summary>Ids</summary>\n<table><tbody>\n{rows}</tbody></table></details>\n")
 }

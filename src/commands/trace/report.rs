@@ -1,13 +1,13 @@
 //! A timeline for a terminal, a pipe and a script.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, fmt::Write as _, ops::Range};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
-    TraceArgs, TraceFormat,
+    TraceFormat,
     unstreamed::{Silent, Unstreamed},
 };
 use crate::{
@@ -41,7 +41,10 @@ pub struct Report<'a> {
     pub(super) unstreamed: Unstreamed,
     pub(super) place: Place,
     warnings: &'a [String],
-    range: std::ops::Range<Timestamp>,
+    range: Range<Timestamp>,
+    searched: Range<Timestamp>,
+    /// Why there is nothing, where there is not.
+    nothing: Option<Nothing>,
 }
 
 /// An event with its place in the timeline.
@@ -58,6 +61,7 @@ struct Document<'a> {
     #[serde(flatten)]
     place: &'a Place,
     ids: &'a [TracedId],
+    searched: Value,
     range: Value,
     duration_ms: i128,
     lanes: &'a [Lane],
@@ -67,32 +71,19 @@ struct Document<'a> {
     unstreamed_unknown: Option<&'a str>,
     unstreamed_unasked: usize,
     warnings: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nothing: Option<&'a Nothing>,
     events: Vec<Placed<'a>>,
 }
 
-/// The document of a trace that found nothing.
-///
-/// # Errors
-/// When stdout cannot be written.
-pub fn nothing(
-    args: &TraceArgs,
-    search: &Search,
-    nothing: Option<&Nothing>,
-    place: &Place,
-    ui: &mut Ui,
-) -> Result<(), Error> {
-    let ids: Vec<Value> = args.ids.iter().map(|id| json!({"id": id, "depth": 0, "events": 0})).collect();
-    let mut document =
-        json!({"ids": ids, "range": trace::as_json(&search.range), "lanes": [], "gaps": [], "events": []});
-    if let (Some(nothing), Ok(place)) = (nothing, serde_json::to_value(place)) {
-        document["nothing"] = json!(nothing);
-        document.as_object_mut().into_iter().for_each(|all| all.extend(place.as_object().cloned().unwrap_or_default()));
-    }
-    ui.json(SCHEMA, &document)
-}
-
 impl<'a> Report<'a> {
-    pub fn new(traced: &'a Traced, search: &Search, unstreamed: Unstreamed, place: &Place) -> Self {
+    pub fn new(
+        traced: &'a Traced,
+        search: &Search,
+        unstreamed: Unstreamed,
+        nothing: Option<Nothing>,
+        place: &Place,
+    ) -> Self {
         Self {
             events: &traced.events,
             ids: &traced.ids,
@@ -101,6 +92,8 @@ impl<'a> Report<'a> {
             place: place.of(&traced.events),
             warnings: &traced.warnings,
             range: trace::range(&traced.events, search),
+            searched: search.range.clone(),
+            nothing,
         }
     }
 
@@ -137,6 +130,7 @@ impl<'a> Report<'a> {
         Document {
             place: &self.place,
             ids: self.ids,
+            searched: trace::as_json(&self.searched),
             range: trace::as_json(&self.range),
             duration_ms: self.length().as_millis(),
             lanes: &self.timeline.lanes,
@@ -145,6 +139,7 @@ impl<'a> Report<'a> {
             unstreamed_unknown: self.unstreamed.unknown.as_deref(),
             unstreamed_unasked: self.unstreamed.unasked,
             warnings: self.warnings,
+            nothing: self.nothing.as_ref(),
             events: self.events.iter().map(placed).collect(),
         }
     }
@@ -170,8 +165,11 @@ impl<'a> Report<'a> {
         for (lane, name) in self.timeline.lanes.iter().zip(&names) {
             lines.push(lane_line(lane, name, name_width, look));
         }
-        lines.push(String::new());
         let columns = self.timeline.lanes.len().min((look.width / LANES).max(1));
+        if columns < self.timeline.lanes.len() {
+            lines.push(paint(look.dim(), format!("from the {columns}th on they share a column")));
+        }
+        lines.push(String::new());
         let mut gaps = self.timeline.gaps.iter().peekable();
         for (number, event) in self.events.iter().enumerate() {
             let at = self.timeline.lane(event);
@@ -210,37 +208,48 @@ impl<'a> Report<'a> {
 
     /// Says what there is, and what is missing.
     pub fn close(&self, ui: &mut Ui) {
-        let errors: usize = self.timeline.lanes.iter().map(|lane| lane.errors).sum();
-        let errors = if errors > 0 { format!(", {}", count(errors, "error")) } else { String::new() };
-        let groups = count(self.timeline.lanes.len(), "log group");
-        let (events, range) = (count(self.events.len(), "event"), time::describe(&self.range, &ui.look.time_zone));
-        ui.status(format_args!(
-            "{events} of {groups} in {}{errors}, from {range}, {}",
-            length(self.length()),
-            self.place
-        ));
+        let zone = ui.look.time_zone.clone();
+        if self.events.is_empty() {
+            let ids = if self.ids.len() == 1 { "this id" } else { "these ids" };
+            let range = time::describe(&self.searched, &zone);
+            ui.status(format_args!("nothing in the index carries {ids}, from {range}, {}", self.place));
+        } else {
+            let errors: usize = self.timeline.lanes.iter().map(|lane| lane.errors).sum();
+            let errors = if errors > 0 { format!(", {}", count(errors, "error")) } else { String::new() };
+            let groups = count(self.timeline.lanes.len(), "log group");
+            let (events, range) = (count(self.events.len(), "event"), time::describe(&self.range, &zone));
+            let length = length(self.length());
+            ui.status(format_args!("{events} of {groups} in {length}{errors}, from {range}, {}", self.place));
+        }
         let followed = self.ids.iter().filter(|id| id.depth > 0 && !id.crowded).count();
         if followed > 0 {
-            ui.status(format_args!("found by what was typed and {} of the same requests", count(followed, "id")));
+            ui.status(format_args!("{} of the same requests followed", count(followed, "more id")));
         }
-        for Silent { group, state, events, first } in &self.unstreamed.groups {
-            let first = rfc3339(*first);
-            let events = count(*events, "event");
-            ui.warning(format_args!(
-                "{group} holds it, and is not streamed (its state is {state}): {events}, the first at {first}"
-            ));
+        for silent in &self.unstreamed.groups {
+            ui.warning(format_args!("{} {}", silent.group, silent.said()));
         }
         if let Some(silent) = self.unstreamed.groups.first() {
             ui.hint(format_args!("see why, and what to do: logctl why {}", silent.group));
+        } else if let Some(nothing) = &self.nothing {
+            ui.status(&nothing.detail);
+            nothing.suggestion.iter().for_each(|suggestion| ui.hint(suggestion));
         }
-        if self.unstreamed.unasked > 0 {
-            let groups = count(self.unstreamed.unasked, "log group");
-            ui.status(format_args!("{groups} that are not streamed were not asked whether they hold it"));
+        if let Some(unasked) = self.unasked() {
+            ui.status(unasked);
         }
         if let Some(why) = &self.unstreamed.unknown {
             ui.status(format_args!("whether a log group that is not streamed holds it is not known: {why}"));
         }
-        self.warnings.iter().for_each(|warning| ui.warning(warning));
+        for warning in self.warnings {
+            ui.warning(warning);
+        }
+    }
+
+    /// What of the groups that are not streamed is not known.
+    pub(super) fn unasked(&self) -> Option<String> {
+        let groups = count(self.unstreamed.unasked, "log group");
+        (self.unstreamed.unasked > 0)
+            .then(|| format!("{groups} that are not streamed were not asked whether they hold it"))
     }
 }
 
@@ -306,7 +315,7 @@ pub(super) fn milliseconds(length: f64) -> String {
         clippy::cast_sign_loss,
         reason = "whole seconds of a time that was not negative"
     )]
-    let seconds = (length / 1_000.0).max(0.0) as u64;
+    let seconds = (length.round() / 1_000.0).max(0.0) as u64;
     match seconds {
         0 => format!("{length:.0} ms"),
         1..120 => format!("{:.3} s", length / 1_000.0),

@@ -14,10 +14,14 @@ use crate::{
     context::Context,
     deploy::DeployedStack,
     error::Error,
-    events::trace::Traced,
+    events::{
+        Search,
+        trace::{self, Traced},
+    },
     inventory::{self, Cache, Depth, Entry, Reading},
     progress::Progress,
-    time::as_rfc3339,
+    time::{as_rfc3339, rfc3339},
+    words::count,
 };
 
 /// How long the states of the groups may take, and how long the groups themselves.
@@ -49,17 +53,30 @@ pub struct Silent {
     pub state: State,
     /// Events that hold one of the ids, of the first page that CloudWatch Logs gives.
     pub events: usize,
+    /// Whether there may be more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
     /// When the first of them happened.
     #[serde(serialize_with = "as_rfc3339")]
     pub first: Timestamp,
+}
+
+impl Silent {
+    /// What is said of it.
+    pub fn said(&self) -> String {
+        let events = count(self.events, "event");
+        let more = if self.at_least { "at least " } else { "" };
+        let (state, first) = (self.state, rfc3339(self.first));
+        format!("holds it, and is not streamed (its state is {state}): {more}{events}, the first at {first}")
+    }
 }
 
 impl Unstreamed {
     /// Asks the account which groups are not streamed, and those which of them hold an id that was typed.
     pub async fn find(
         domain: &Connected,
-        traced: &Traced,
-        selection: &GroupSelection,
+        (traced, search): (&Traced, &Search),
+        (typed, selection): (&[String], &GroupSelection),
         cx: &Context<'_>,
         progress: &dyn Progress,
     ) -> Self {
@@ -76,8 +93,8 @@ impl Unstreamed {
         let spoken: BTreeSet<&str> = traced.events.iter().map(|event| event.group.as_str()).collect();
         silent.retain(|(group, _)| !spoken.contains(group.as_str()));
         silent.sort_by_key(|(group, _)| std::cmp::Reverse(spoken.iter().map(|other| alike(group, other)).max()));
-        let range = around(traced);
-        let forms = forms(traced);
+        let range = around(traced, search);
+        let forms = forms(typed);
         let asked = silent.iter().take(MOST).map(|(group, state)| holding(aws, group, *state, &range, &forms));
         let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
         let mut found = Self { unasked: silent.len(), ..Self::default() };
@@ -125,17 +142,16 @@ fn alike(a: &str, b: &str) -> usize {
     a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
 }
 
-fn around(traced: &Traced) -> Range<Timestamp> {
-    let [first, last] =
-        [traced.events.first(), traced.events.last()].map(|event| event.map_or(Timestamp::UNIX_EPOCH, |it| it.time));
-    first - AROUND..last + AROUND
+fn around(traced: &Traced, search: &Search) -> Range<Timestamp> {
+    let range = trace::range(&traced.events, search);
+    let [since, until] = [range.start.checked_sub(AROUND), range.end.checked_add(AROUND)];
+    since.unwrap_or(range.start)..until.unwrap_or(range.end)
 }
 
 /// The ids that were typed, as they may be written: CloudWatch Logs looks for them sign by sign.
-fn forms(traced: &Traced) -> Vec<String> {
-    let typed = traced.ids.iter().filter(|id| id.depth == 0);
-    let forms: BTreeSet<String> = typed.flat_map(|id| [id.id.clone(), id.id.to_uppercase()]).collect();
-    forms.into_iter().collect()
+fn forms(typed: &[String]) -> Vec<String> {
+    let forms = typed.iter().flat_map(|id| [id.clone(), id.to_lowercase(), id.to_uppercase()]);
+    forms.collect::<BTreeSet<String>>().into_iter().collect()
 }
 
 async fn holding(
@@ -148,7 +164,8 @@ async fn holding(
     for form in forms {
         let held = past::holding(aws, group, range, form).await?;
         if let Some(first) = held.iter().map(|event| event.time).min() {
-            return Ok(Some(Silent { group: group.to_owned(), state, events: held.len(), first }));
+            let (events, at_least) = (held.len(), held.len() >= past::MOST.into());
+            return Ok(Some(Silent { group: group.to_owned(), state, events, at_least, first }));
         }
     }
     Ok(None)
