@@ -21,6 +21,8 @@ use crate::domain::{DomainClient, DomainError};
 const OVERLAP: SignedDuration = SignedDuration::from_secs(130 + 300);
 /// A part of the index that does not answer is waited for so long; then what it has is left out.
 const LONGEST_OVERLAP: SignedDuration = SignedDuration::from_hours(1);
+/// By how much a copy of an index may be behind another one.
+const BEHIND: SignedDuration = SignedDuration::from_mins(1);
 /// How late an event may come and still be shown.
 pub const LATE: SignedDuration = SignedDuration::from_mins(10);
 /// Events are shown in the order of their time where they come within this.
@@ -182,10 +184,10 @@ impl Follow {
         let is_new = |(place, event): (Place, Event)| (!self.known.contains_key(&place)).then_some(event);
         look.events = read.events.into_iter().filter_map(is_new).collect();
         if wanted == Wanted::All {
-            self.known = read.there;
-        } else {
-            self.known.extend(read.there);
+            // Another copy of the index may be asked now, which shows the last of it a little later.
+            self.known = self.known.split_off(&((now - BEHIND).as_millisecond(), 0));
         }
+        self.known.extend(read.there);
         if let Some(floor) = read.floor {
             self.floor = floor;
             look.skipped = match wanted {
@@ -229,7 +231,7 @@ impl Follow {
             "query": {"bool": {"filter": [self.indexed(), self.search.clause]}},
             "aggs": {"older": {"filter": {"bool": {"must_not": [self.live()]}}}},
         });
-        let answer = domain.send(Method::POST, &self.search.path(Indices::Open), Some(&body)).await?;
+        let answer = domain.send(Method::POST, &self.path(), Some(&body)).await?;
         let all = answer.pointer("/hits/total/value").and_then(Value::as_u64).ok_or_else(|| domain.no_engine())?;
         let older = answer.pointer("/aggregations/older/doc_count").and_then(Value::as_u64).unwrap_or_default();
         let live = usize::try_from(all.saturating_sub(older)).unwrap_or(usize::MAX);
@@ -292,7 +294,7 @@ impl Follow {
         }
         loop {
             body["size"] = size.into();
-            let mut answer = match domain.send(Method::POST, &self.search.path(Indices::Open), Some(&body)).await {
+            let mut answer = match domain.send(Method::POST, &self.path(), Some(&body)).await {
                 Err(DomainError::TooLong { .. }) if size > 1 => {
                     size /= 2;
                     continue;
@@ -305,6 +307,11 @@ impl Follow {
             };
             return Ok(Page { at_end: hits.len() < size, hits, missing });
         }
+    }
+
+    /// One copy of each index is asked, since each is renewed at its own time.
+    fn path(&self) -> String {
+        format!("{}&preference=logctl", self.search.path(Indices::Open))
     }
 
     fn indexed(&self) -> Value {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     faults::{Rig, from, well},
     questions::midday,
+    sandbox::{Sandbox, now},
 };
 
 const MINUTE: i64 = 60_000;
@@ -154,4 +155,41 @@ fn they_equal_what_the_messages_say() {
             assert!(expected.is_empty(), "{engine:?}: {expected:?}");
         }
     }
+}
+
+/// What is mistyped is no zero; what cannot be counted is refused; values stand in an order that there is.
+#[test]
+fn a_slip_of_the_pen_is_no_zero() {
+    let sandbox = Sandbox::up(None);
+    sandbox.logctl("bootstrap --yes").ok();
+    let mut lines = String::new();
+    for number in 0..300 {
+        let size = [number.to_string(), format!("{number}a"), "nan".to_owned()][number % 3].clone();
+        let id = ["8F5E0A2C-3F1E-4B7D-9C55-0A1B2C3D4E5F", "8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f"][number % 2];
+        let document = json!({
+            "@timestamp": now(), "@ingested": now(), "@log_group": "/app", "@log_stream": "s", "@owner": "000000000000",
+            "@region": "us-east-1", "@message": format!("order {number}"), "size": size, "requestId": id,
+            "@kvk": ["size", "requestId"],
+        });
+        lines += &format!("{{\"create\":{{}}}}\n{document}\n");
+    }
+    let put = sandbox.engine_text(opensearch::http::Method::Post, "/logctl-2026.01.01/_bulk?refresh=true", lines);
+    assert_eq!(put["errors"], false);
+    for command in ["count", "values size", "hist", "fields"] {
+        sandbox.logctl(&format!("{command} -g /nope")).exits(5).says("the nearest is /app");
+    }
+    sandbox.logctl("count color=red").ok().prints("0").says("no event in this range has a field color");
+    for own in ["@message", "@timestamp", "@ids"] {
+        sandbox.logctl(&format!("top {own}")).exits(2).says("is not counted by its values");
+    }
+    sandbox.logctl("hist --interval 1s --since 3d").exits(2).says("longer --interval");
+    let values = sandbox.logctl("values size").ok().stdout;
+    let values: Vec<&str> = values.lines().map(|line| line.split_once('\t').unwrap().1).collect();
+    assert_eq!(values.len(), 201, "{values:?}");
+    let (numbers, texts) = values.split_at(100);
+    let numbers: Vec<u32> = numbers.iter().map(|number| number.parse().unwrap()).collect();
+    assert!(numbers.is_sorted() && texts.is_sorted() && texts.len() == 101, "{values:?}");
+    sandbox.logctl("top requestId").ok().prints("300\t8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f");
+    // Events are read where they are verified here, and those that match are counted.
+    sandbox.logctl("fields message=~/order.29/ -o json").ok().says("of the newest 11 events, of 10,000 that may match");
 }

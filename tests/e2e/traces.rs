@@ -104,10 +104,30 @@ fn a_request_is_one_timeline_over_twelve_groups() {
 /// An id that nothing carries, one that is none, and one that thousands of events carry.
 fn nothing_and_too_much(sandbox: &Sandbox) {
     let unknown = "99999999-ea42-4b16-af37-70d5a4f47fd9";
-    let run = sandbox.logctl(&format!("trace {unknown} -o json")).ok().says("nothing carries this id");
+    let run = sandbox.logctl(&format!("trace {unknown} -o json")).ok().says("nothing in the index carries this id");
     assert_eq!(run.json()["events"], Value::Array(Vec::new()));
     sandbox.logctl(&format!("trace {unknown} --exit-status")).exits(8);
-    sandbox.logctl("trace ---").exits(2);
+    // What only a log group holds that is not streamed is named all the same, however it is written there.
+    sandbox.put_events("/shop/12-forgotten", &["has Foo-BAR-id-4466 here".to_owned()]);
+    let run = sandbox.logctl("trace Foo-BAR-id-4466 --stack logctl -o json").ok();
+    assert_eq!(run.json()["unstreamed"][0]["group"], "/shop/12-forgotten", "{}", run.stderr);
+    // What does not look like an id is not followed.
+    let event = |message: &str, id: &str| {
+        let document = serde_json::json!({
+            "@timestamp": now(), "@ingested": now(), "@log_group": "/shop/00", "@log_stream": "s", "@owner": "000000000000",
+            "@region": "us-east-1", "@message": message, "@request_id": id,
+        });
+        format!("{{\"create\":{{}}}}\n{document}\n")
+    };
+    let odd = event("order TRQ-0001 starts", "????????") + &event("order TRQ-0001 goes on", "undefined");
+    let put = sandbox.engine_text(
+        opensearch::http::Method::Post,
+        "/logctl-2026.01.01/_bulk?refresh=true",
+        odd + &event("the price is undefined", "another"),
+    );
+    assert_eq!(put["errors"], false);
+    let json = sandbox.logctl("trace TRQ-0001 -o json").ok().json();
+    assert_eq!((json["events"].as_array().unwrap().len(), json["ids"].as_array().unwrap().len()), (2, 1));
     sandbox.logctl("trace '::'").exits(2).says("no letter and no digit");
     let mut lines = String::new();
     for event in 0..2_500 {
