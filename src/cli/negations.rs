@@ -4,6 +4,21 @@ use std::ffi::OsString;
 
 use clap::{Arg, Command};
 
+/// The command that was typed, and where, if its arguments are a query.
+fn asking<'c>(arguments: &[OsString], cli: &'c Command) -> Option<(&'c Command, usize)> {
+    let flags: Vec<&Arg> = cli.get_arguments().collect();
+    let mut is_value = false;
+    for (at, argument) in arguments.iter().enumerate().skip(1) {
+        let text = argument.to_str().unwrap_or_default();
+        if !is_value && !text.starts_with('-') {
+            let command = cli.find_subcommand(text)?;
+            return command.get_arguments().any(|arg| arg.get_id() == "query").then_some((command, at));
+        }
+        is_value = !is_value && takes_value(text, &flags);
+    }
+    None
+}
+
 /// Tells negated words of a query from flags: `search error -timeout` looks for errors that are no time-outs, where clap
 /// alone would read `-t imeout`.
 ///
@@ -11,27 +26,22 @@ use clap::{Arg, Command};
 /// and is no flag; a short flag takes its value as an argument of its own, or as digits right behind it.
 #[must_use]
 pub fn separate_negations(arguments: &[OsString], cli: &Command) -> Vec<OsString> {
-    let Some(search) = cli.find_subcommand("search") else { return arguments.to_vec() };
-    let flags: Vec<&Arg> = cli.get_arguments().chain(search.get_arguments()).collect();
-    let mut separated = Vec::new();
-    let (mut in_search, mut in_query, mut is_value) = (false, false, false);
-    for (at, argument) in arguments.iter().enumerate() {
+    let Some((command, begin)) = asking(arguments, cli) else { return arguments.to_vec() };
+    let flags: Vec<&Arg> = cli.get_arguments().chain(command.get_arguments()).collect();
+    let (before, words) = arguments.split_at(begin + 1);
+    let mut separated = before.to_vec();
+    let (mut in_query, mut is_value) = (false, false);
+    for (at, argument) in words.iter().enumerate() {
         let text = argument.to_str().unwrap_or_default();
         if text == "--" {
-            separated.extend_from_slice(&arguments[at..]);
+            separated.extend_from_slice(&words[at..]);
             break;
         }
         match negated(text, &flags).filter(|_| in_query && !is_value) {
             Some(word) => separated.push(format!("!{word}").into()),
             None => separated.push(argument.clone()),
         }
-        if at > 0 && !is_value && !text.starts_with('-') {
-            in_query |= in_search;
-            in_search |= text == "search";
-            if !in_search {
-                return arguments.to_vec(); // Another command.
-            }
-        }
+        in_query |= !is_value && !text.starts_with('-');
         is_value = !is_value && takes_value(text, &flags);
     }
     separated
@@ -42,12 +52,9 @@ pub fn separate_negations(arguments: &[OsString], cli: &Command) -> Vec<OsString
 /// # Errors
 /// What to type.
 pub fn first_word(arguments: &[OsString], cli: &Command) -> Result<(), String> {
-    let Some(search) = cli.find_subcommand("search") else { return Ok(()) };
-    let flags: Vec<&Arg> = cli.get_arguments().chain(search.get_arguments()).collect();
-    let mut words = arguments.iter().map(|argument| argument.to_str().unwrap_or_default()).skip(1);
-    if words.next() != Some("search") {
-        return Ok(());
-    }
+    let Some((command, begin)) = asking(arguments, cli) else { return Ok(()) };
+    let flags: Vec<&Arg> = cli.get_arguments().chain(command.get_arguments()).collect();
+    let words = arguments.iter().map(|argument| argument.to_str().unwrap_or_default()).skip(begin + 1);
     let mut is_value = false;
     for text in words.take_while(|text| *text != "--") {
         if is_value {
@@ -56,9 +63,10 @@ pub fn first_word(arguments: &[OsString], cli: &Command) -> Result<(), String> {
         }
         if let Some(word) = negated(text, &flags) {
             let is_long = |flag: &&&Arg| flag.get_long() == Some(word);
+            let instead = format!("logctl {} NOT {word}", command.get_name());
             return Err(match flags.iter().find(is_long) {
-                Some(_) => format!("the option is -{text}; to leave out the word: logctl search NOT {word}"),
-                None => format!("to leave out a word first, write: logctl search NOT {word}"),
+                Some(_) => format!("the option is -{text}; to leave out the word: {instead}"),
+                None => format!("to leave out a word first, write: {instead}"),
             });
         }
         if !text.starts_with('-') {
@@ -108,6 +116,7 @@ mod tests {
     #[test_case("search -n50 x -timeout", None; "an option before the query")]
     #[test_case("search -s 2h x", None; "an option with its value")]
     #[test_case("audit -timeout", None; "another command, at the beginning")]
+    #[test_case("count -nginx", Some("to leave out a word first, write: logctl count NOT nginx"); "a word that is counted")]
     fn beginnings(typed: &str, expected: Option<&str>) {
         let words: Vec<OsString> = ["logctl"].into_iter().chain(typed.split(' ')).map(Into::into).collect();
         assert_eq!(first_word(&words, &Cli::command()).err().as_deref(), expected);
@@ -123,6 +132,8 @@ mod tests {
     #[test_case("search error --since 1h -x1", "search error --since 1h -x1"; "long flags")]
     #[test_case("search a -- -timeout", "search a -- -timeout"; "behind the two dashes")]
     #[test_case("audit -timeout", "audit -timeout"; "another command")]
+    #[test_case("tail error -timeout", "tail error !timeout"; "a query that is followed")]
+    #[test_case("top status error -service=pay", "top status error !service=pay"; "a query behind a field")]
     #[test_case("search error -vvv", "search error -vvv"; "verbosity")]
     #[test_case("--stack search search a -timeout", "--stack search search a !timeout"; "a value that is called like the command")]
     #[test_case("search a --quiet -timeout", "search a --quiet !timeout"; "a flag without a value")]
