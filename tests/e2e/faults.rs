@@ -152,7 +152,7 @@ impl Rig {
 
 /// The metrics of its last invocation.
 pub fn metrics(function: &Function) -> Value {
-    serde_json::from_str(&function.last_line()).unwrap()
+    serde_json::from_str(&function.last_line_with("\"_aws\"")).unwrap()
 }
 
 /// LogsForwarder as it is shipped.

@@ -124,6 +124,18 @@ impl Function {
         panic!("the invocation has logged nothing");
     }
 
+    /// The last line of its last invocation that holds this; else the last of all.
+    pub fn last_line_with(&self, text: &str) -> String {
+        for _ in 0..100 {
+            let line = self.last_line();
+            if line.contains(text) {
+                return line;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.last_line()
+    }
+
     /// The most memory it has held, in bytes.
     pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
