@@ -108,6 +108,14 @@ impl Error {
         Self::new(kind, "")
     }
 
+    /// How an answer ends that lacks something, as was said of it: it is incomplete, unless that is allowed.
+    ///
+    /// # Errors
+    /// Incomplete.
+    pub fn unless_whole(lacks: &[String], allowed: bool) -> Result<(), Self> {
+        if lacks.is_empty() || allowed { Ok(()) } else { Err(Self::shown(Kind::Incomplete)) }
+    }
+
     /// The one of `results` that the run ends with.
     ///
     /// # Errors

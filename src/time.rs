@@ -166,7 +166,21 @@ pub fn rfc3339(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
-/// The same for a serializer.
+/// A range as JSON carries it.
+#[must_use]
+pub fn range_json(range: &Range<Timestamp>) -> serde_json::Value {
+    serde_json::json!({"since": rfc3339(range.start), "until": rfc3339(range.end)})
+}
+
+/// How long something lasts, as it is typed: `90s`, `1h30m`, `1d`; a millisecond at least.
+#[must_use]
+pub fn length(text: &str) -> Option<SignedDuration> {
+    let span: Span = text.parse().ok()?;
+    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
+    Some(length).filter(|length| *length >= SignedDuration::from_millis(1))
+}
+
+/// A time as JSON carries it, for a serializer.
 ///
 /// # Errors
 /// Those of the serializer.

@@ -1,17 +1,17 @@
 //! `logctl context`: what stands around an event.
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::{
-    printer::{self, Output, OutputArgs, Shown},
-    search::{self, DomainArgs, Language, When, Which},
+    printer::{self, Common, Output, OutputArgs, Record, Shown},
+    search::{self, DomainArgs, Language, Place, When, Which},
 };
 use crate::{
     args::GroupSelection,
     context::Context,
     error::{Error, Kind},
     events::context::{Reference, around, find},
-    time::rfc3339,
+    time::{rfc3339, spans_days},
     ui::Ui,
     words::count,
 };
@@ -61,6 +61,19 @@ pub struct ContextArgs {
     pub domain: DomainArgs,
 }
 
+/// The answer as one object.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    place: Place,
+    event: &'a str,
+    before: usize,
+    warnings: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    common: Option<Common<'a>>,
+    events: Vec<Record<'a>>,
+}
+
 impl ContextArgs {
     /// How many events before and after are shown: one side that was typed is the only one.
     fn sides(&self) -> (usize, usize) {
@@ -103,16 +116,12 @@ pub async fn run(args: &ContextArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<()
     }
     let shown = if output == Output::Json {
         let (common, events) = printer::document(&around.events, &args.printing);
-        let place = domain.place.of(&around.events);
-        let document = json!({
-            "account": place.account, "region": place.region, "event": middle.id, "before": around.before,
-            "warnings": around.warnings, "common": common, "events": events,
-        });
-        ui.json("logctl.context/v1", &without_nulls(document))
+        let (place, before, warnings) = (domain.place.of(&around.events), around.before, &around.warnings);
+        ui.json("logctl.context/v1", &Document { place, event: &middle.id, before, warnings, common, events })
     } else {
         let ends = around.events.first().zip(around.events.last());
         let range = ends.map(|(first, last)| first.time..last.time);
-        let dated = range.is_some_and(|range| crate::time::spans_days(&range, &ui.look.time_zone));
+        let dated = range.is_some_and(|range| spans_days(&range, &ui.look.time_zone));
         let shown = Shown { dated, pointed: Some(&middle.id), ..Shown::default() };
         printer::print(&around.events, &args.printing, output, shown, ui)
     };
@@ -127,14 +136,5 @@ pub async fn run(args: &ContextArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<()
     for warning in &around.warnings {
         ui.warning(warning);
     }
-    let whole = around.warnings.is_empty() || args.allow_partial;
-    Error::worst([shown, if whole { Ok(()) } else { Err(Error::shown(Kind::Incomplete)) }])
-}
-
-/// What is not there is left out.
-fn without_nulls(mut document: serde_json::Value) -> serde_json::Value {
-    if let Some(members) = document.as_object_mut() {
-        members.retain(|_, value| !value.is_null());
-    }
-    document
+    Error::worst([shown, Error::unless_whole(&around.warnings, args.allow_partial)])
 }

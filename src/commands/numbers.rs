@@ -4,7 +4,7 @@ mod report;
 
 use jiff::SignedDuration;
 
-use self::report::{Counted, FieldRow, Fields, Histogram, Row, Values};
+use self::report::{Counted, FieldRow, Fields, Histogram, Of, Row, Values};
 use super::search::{self, Asked, Connected, DomainArgs, Language, Which};
 use crate::{
     args::ReportFormat,
@@ -12,10 +12,10 @@ use crate::{
     error::{Error, Kind},
     events::{
         Cut, Found, Search,
-        numbers::{Figures, NotCounted, Reader, Times},
+        numbers::{FieldTold, Figures, NotCounted, Reader, Times},
     },
     query::{self, Field, Query},
-    time::{self, rfc3339},
+    time,
     ui::Ui,
     words::{count, grouped},
 };
@@ -109,10 +109,7 @@ pub struct HistArgs {
 }
 
 fn interval(text: &str) -> Result<SignedDuration, String> {
-    let wrong = || "an interval looks like 10s, 5m or 1d".to_owned();
-    let span: jiff::Span = text.parse().map_err(|_| wrong())?;
-    let span = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
-    if span >= SignedDuration::from_millis(1) { Ok(span) } else { Err(wrong()) }
+    time::length(text).ok_or_else(|| "an interval looks like 10s, 5m or 1d".to_owned())
 }
 
 /// What is asked, and whom.
@@ -169,8 +166,7 @@ impl Counting {
                 nothing.suggestion.iter().for_each(|suggestion| ui.hint(suggestion));
             }
         }
-        let whole = warnings.is_empty() || self.allow_partial;
-        Error::worst([shown, if whole { Ok(()) } else { Err(Error::shown(Kind::Incomplete)) }])
+        Error::worst([shown, Error::unless_whole(warnings, self.allow_partial)])
     }
 }
 
@@ -194,9 +190,9 @@ impl Asking {
         })
     }
 
-    fn range(&self) -> serde_json::Value {
-        let range = &self.search.range;
-        serde_json::json!({"since": rfc3339(range.start), "until": rfc3339(range.end)})
+    /// What an answer is of.
+    fn of<'a>(&self, warnings: &'a [String]) -> Of<'a> {
+        Of { place: self.domain.place.clone(), range: time::range_json(&self.search.range), warnings }
     }
 }
 
@@ -209,11 +205,10 @@ pub async fn count_events(args: &CountArgs, cx: &Context<'_>, ui: &mut Ui) -> Re
     let figures = asking.counted(cx, ui, async |reader| reader.count().await).await?;
     // What could not be looked at may hold more.
     let relation = if figures.warnings.is_empty() { "eq" } else { "gte" };
-    let (place, range, warnings) = (asking.domain.place.clone(), asking.range(), &figures.warnings);
-    let report = Counted { place, range, count: figures.of, relation, warnings };
+    let report = Counted { of: asking.of(&figures.warnings), count: figures.events, relation };
     let shown = report.show(ui);
-    let said = count(figures.of, "event");
-    args.counting.close(shown, (&said, figures.of, warnings), &asking, cx, ui).await
+    let said = count(figures.events, "event");
+    args.counting.close(shown, (&said, figures.events, &figures.warnings), &asking, cx, ui).await
 }
 
 /// Each event has others of these, or they are no values.
@@ -275,9 +270,8 @@ async fn values_of(
     rows.sort_by(order);
     let all = rows.len();
     rows.truncate(limit);
-    let (place, range) = (asking.domain.place.clone(), asking.range());
     let error_bound = tally.others;
-    let report = Values { place, range, field: name, events, different: all, error_bound, warnings: &warnings, rows };
+    let report = Values { of: asking.of(&warnings), field: name, events, different: all, error_bound, rows };
     let shown = ui.show(&report);
     let with = format!("{} with {name}", count(events, "event"));
     let said = if all > limit {
@@ -305,11 +299,7 @@ pub async fn fields(args: &FieldsArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
     let asking = args.counting.ask(cx, ui).await?;
     let Figures { of, events, warnings } =
         asking.counted(cx, ui, async |reader| reader.fields(args.limit).await).await?;
-    let row = |(name, told): (String, crate::events::numbers::FieldTold)| FieldRow {
-        name,
-        events: told.events,
-        example: told.example,
-    };
+    let row = |(name, told): (String, FieldTold)| FieldRow { name, events: told.events, example: told.example };
     let mut rows: Vec<FieldRow> = of.into_iter().map(row).collect();
     rows.sort_by(|a, b| b.events.cmp(&a.events).then_with(|| a.name.cmp(&b.name)));
     // What is verified here is known only of those that were read.
@@ -319,8 +309,7 @@ pub async fn fields(args: &FieldsArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<
         String::new()
     };
     let said = format!("{} of the newest {}{may}", count(rows.len(), "field"), count(events, "event"));
-    let (place, range) = (asking.domain.place.clone(), asking.range());
-    let report = Fields { place, range, events, warnings: &warnings, rows };
+    let report = Fields { of: asking.of(&warnings), events, rows };
     let shown = ui.show(&report);
     args.counting.close(shown, (&said, events, &warnings), &asking, cx, ui).await
 }
@@ -345,8 +334,8 @@ pub async fn hist(args: &HistArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     };
     let Figures { of: buckets, events, warnings } =
         asking.counted(cx, ui, async |reader| reader.histogram(&times).await).await?;
-    let (place, range, interval_ms) = (asking.domain.place.clone(), asking.range(), times.interval.as_millis());
-    let report = Histogram { place, range, interval_ms, count: events, warnings: &warnings, buckets };
+    let interval_ms = times.interval.as_millis();
+    let report = Histogram { of: asking.of(&warnings), interval_ms, count: events, buckets };
     let shown = report.show(ui);
     args.counting.close(shown, (&count(events, "event"), events, &warnings), &asking, cx, ui).await
 }

@@ -125,8 +125,7 @@ pub async fn run(args: &TraceArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     if let Some(path) = args.html.as_deref().filter(|_| written.is_ok()) {
         ui.status(format_args!("the page is {}", path.display()));
     }
-    let whole = traced.warnings.is_empty() || args.allow_partial;
-    let missing = if whole { Ok(()) } else { Err(Error::shown(Kind::Incomplete)) };
+    let missing = Error::unless_whole(&traced.warnings, args.allow_partial);
     let unmet = args.exit_status && traced.events.is_empty();
     let found = if unmet { Err(Error::shown(Kind::Unmet)) } else { Ok(()) };
     Error::worst([shown, written, missing, found])

@@ -1,5 +1,7 @@
 //! An event as the index returns it.
 
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 use logctl_core::{event::LogEvent, event_id::event_id, fields, normalise::normalise, pairs};
 use serde::Serialize;
@@ -88,6 +90,12 @@ impl Event {
 }
 
 impl Event {
+    /// The order in which events are shown: by their time, then by their ids.
+    #[must_use]
+    pub fn order(&self, other: &Self) -> Ordering {
+        (self.time, &self.id).cmp(&(other.time, &other.id))
+    }
+
     /// About how many bytes it takes.
     #[must_use]
     pub fn weight(&self) -> usize {

@@ -347,7 +347,7 @@ fn number(id: &str) -> u64 {
 /// In the order of their time.
 fn sorted(held: Vec<(Timestamp, Event)>) -> Vec<Event> {
     let mut events: Vec<Event> = held.into_iter().map(|(_, event)| event).collect();
-    events.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+    events.sort_by(Event::order);
     events
 }
 

@@ -14,7 +14,7 @@ use logctl_core::fields;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Cut, Event, Hit, Plan, Search};
+use super::{Cut, Hit, Plan, Search};
 use crate::{
     domain::DomainClient,
     interrupt::Interrupt,
@@ -63,29 +63,28 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// When the domain cannot be asked, or somebody presses Ctrl-C.
-    pub async fn count(&self) -> Result<Figures<u64>, NotCounted> {
+    pub async fn count(&self) -> Result<Figures<()>, NotCounted> {
         if self.search.verdict.is_none() {
             let (answer, warnings) = self.search.figures(&json!({}), self.domain).await?;
             let events = total(&answer).ok_or_else(|| self.domain.no_engine())?;
-            return Ok(Figures { of: events, events, warnings });
+            return Ok(Figures { of: (), events, warnings });
         }
         let (events, warnings) = self.each(self.search, |_| {}).await?;
-        Ok(Figures { of: events, events, warnings })
+        Ok(Figures { of: (), events, warnings })
     }
 
-    /// How often a field has which values. An event that has a value several times has it once.
+    /// How often a field has which values. An event that has a value several times is counted once for it.
     ///
     /// # Errors
     /// Those of [`Self::count`].
     pub async fn values(&self, field: &Field) -> Result<Figures<Tally>, NotCounted> {
         let mut names = query::names(field);
         // What each event has, under a name of ours, is read from nowhere else.
-        if names.first().is_some_and(|name| COLUMNS.contains(&name.as_str())) {
+        let column = names.first().filter(|name| COLUMNS.contains(&name.as_str())).cloned();
+        if column.is_some() {
             names.truncate(1);
         }
-        if let ([name], None) = (names.as_slice(), &self.search.verdict)
-            && COLUMNS.contains(&name.as_str())
-        {
+        if let (Some(name), None) = (column, &self.search.verdict) {
             let terms = json!({"values": {"terms": {"field": name, "size": MOST_BUCKETS}}});
             let (answer, warnings) = self.search.figures(&terms, self.domain).await?;
             let values = &answer["aggregations"]["values"];
@@ -105,7 +104,8 @@ impl Reader<'_> {
         let mut tally = Tally::default();
         let is_id = names.iter().any(|name| ["@request_id", "@trace_id"].contains(&name.as_str()));
         let mut events = 0;
-        let take = |event: &Event| {
+        let take = |hit: &Hit<'_>| {
+            let event = hit.event();
             let values = names.iter().flat_map(|name| event.values(name));
             // An id is the same in capitals, and may be there under several names.
             let values: BTreeSet<String> =
@@ -125,7 +125,8 @@ impl Reader<'_> {
         let mut found: BTreeMap<String, FieldTold> = BTreeMap::new();
         let plan = Plan::new(self.search, self.domain).await?;
         let (events, warnings) = self
-            .read(self.search, plan.newest(newest), |event| {
+            .read(self.search, plan.newest(newest), |hit| {
+                let event = hit.event();
                 let mut here: BTreeMap<String, String> = BTreeMap::new();
                 fields::walk(&event.fields, &mut |path, value| _ = here.entry(path.to_owned()).or_insert(value));
                 for name in ["@log_group", "@log_stream", "@service", "@level", "@request_id", "@trace_id"] {
@@ -162,12 +163,13 @@ impl Reader<'_> {
             }
             warnings = missing;
         } else {
-            let take = |event: &Event| {
+            let take = |hit: &Hit<'_>| {
+                let event = hit.event();
                 let at = times.number(event.time.as_millisecond());
                 let Some(bucket) = at.and_then(|at| buckets.get_mut(at)) else { return };
                 bucket.count += 1;
-                if let Some(level) = &event.level {
-                    *bucket.levels.entry(level.clone()).or_default() += 1;
+                if let Some(level) = event.level {
+                    *bucket.levels.entry(level).or_default() += 1;
                 }
             };
             warnings.extend(self.each(self.search, take).await?.1);
@@ -177,7 +179,7 @@ impl Reader<'_> {
     }
 
     /// Reads all events that are meant. Gives how many these are, and what was not looked at.
-    async fn each(&self, search: &Search, take: impl FnMut(&Event)) -> Result<(u64, Vec<String>), NotCounted> {
+    async fn each(&self, search: &Search, take: impl FnMut(&Hit<'_>)) -> Result<(u64, Vec<String>), NotCounted> {
         let plan = Plan::new(search, self.domain).await?;
         self.read(search, plan, take).await
     }
@@ -186,14 +188,12 @@ impl Reader<'_> {
         &self,
         search: &Search,
         mut plan: Plan,
-        mut take: impl FnMut(&Event),
+        mut take: impl FnMut(&Hit<'_>),
     ) -> Result<(u64, Vec<String>), NotCounted> {
         self.progress.total(usize::try_from(plan.total).unwrap_or(usize::MAX));
         let mut events = 0;
         plan.read(search, self.domain, None, self.interrupt, |hits: &[Hit<'_>]| {
-            for hit in hits {
-                take(&hit.event());
-            }
+            hits.iter().for_each(&mut take);
             events += hits.len() as u64;
             self.progress.steps(hits.len());
             Ok::<_, Infallible>(())

@@ -192,7 +192,7 @@ impl Plan {
         self
     }
 
-    /// Reads the events, the oldest first, and hands them over page by page: those of a page, and how many were looked at so far.
+    /// Reads the events, the oldest first, and hands them over page by page.
     ///
     /// # Errors
     /// When the domain does not answer, the taker fails, or somebody presses Ctrl-C. Everything up to there was handed over.

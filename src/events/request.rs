@@ -83,7 +83,7 @@ impl Found {
             [&self, &other].into_iter().all(|part| !part.total_is_at_least && part.events.len() as u64 == part.total);
         let most = self.total.max(other.total);
         let mut events = [self.events, other.events].concat();
-        events.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+        events.sort_by(Event::order);
         events.dedup_by(|a, b| a.id == b.id);
         let total = most.max(events.len() as u64);
         events.drain(..events.len().saturating_sub(limit));
@@ -126,21 +126,26 @@ impl Search {
     /// # Errors
     /// When the domain cannot be asked. An answer that lacks a part is no error but has a warning.
     pub async fn run(&self, domain: &DomainClient) -> Result<Found, DomainError> {
-        let (found, odd) = tokio::join!(self.pages(domain, Indices::All), gaps::odd(self, domain));
-        let mut found = match found {
+        let (found, odd) = tokio::join!(self.open_or_said(domain), gaps::odd(self, domain));
+        let mut found = found?;
+        found.warnings.extend(odd);
+        found.warnings = each_once(found.warnings);
+        found.total_is_at_least |= !found.warnings.is_empty();
+        Ok(found)
+    }
+
+    /// The same without a look at how the indices were made, for who asks many times.
+    pub(super) async fn open_or_said(&self, domain: &DomainClient) -> Result<Found, DomainError> {
+        match self.pages(domain, Indices::All).await {
             Err(DomainError::Refused { reason, .. }) if gaps::is_closed(&reason) => {
                 let (found, closed) = tokio::join!(self.pages(domain, Indices::Open), gaps::closed(self, domain));
                 let mut found = found?;
                 found.no_index &= closed.is_none();
                 found.warnings.extend(closed);
-                found
+                Ok(found)
             }
-            found => found?,
-        };
-        found.warnings.extend(odd);
-        found.warnings = each_once(found.warnings);
-        found.total_is_at_least |= !found.warnings.is_empty();
-        Ok(found)
+            found => found,
+        }
     }
 
     /// Asks several that each find a part of one answer.

@@ -11,12 +11,12 @@ use logctl_core::{
 };
 use serde::Serialize;
 
-use super::{Event, Search};
+use super::{Event, Search, gaps};
 use crate::{
     domain::{DomainClient, DomainError},
     progress::Progress,
     query::{Query, Value, dsl},
-    time::{as_rfc3339, rfc3339},
+    time::as_rfc3339,
     words::{count, grouped},
 };
 
@@ -69,14 +69,14 @@ pub async fn read(
     domain: &DomainClient,
     progress: &dyn Progress,
 ) -> Result<Traced, DomainError> {
-    let mut traced = Traced::default();
+    let mut traced = Traced { warnings: gaps::odd(search, domain).await.into_iter().collect(), ..Traced::default() };
     let mut known: HashSet<String> = HashSet::new();
     let mut next: Vec<String> =
         typed.iter().map(|id| id.to_lowercase()).filter(|id| known.insert(id.clone())).collect();
     let mut seen: HashSet<(String, String)> = HashSet::new();
     for step in 0..=depth {
         let asked = stream::iter(std::mem::take(&mut next)).map(|id| async {
-            let found = of_id(search, &id).run(domain).await;
+            let found = of_id(search, &id).open_or_said(domain).await;
             (id, found)
         });
         let mut asked = asked.buffered(AT_ONCE);
@@ -85,7 +85,7 @@ pub async fn read(
             let found = found?;
             progress.step();
             let crowded = found.total > MOST_OF_AN_ID as u64;
-            let at_least = found.total_is_at_least;
+            let at_least = found.total_is_at_least || !found.warnings.is_empty();
             traced.ids.push(TracedId { id, depth: step, events: found.total, at_least, crowded });
             traced.warnings.extend(found.warnings);
             if crowded && step > 0 {
@@ -126,7 +126,7 @@ pub async fn read(
         });
     }
     traced.warnings = super::request::each_once(std::mem::take(&mut traced.warnings));
-    traced.events.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+    traced.events.sort_by(Event::order);
     Ok(traced)
 }
 
@@ -314,12 +314,6 @@ pub fn range(events: &[Event], search: &Search) -> Range<Timestamp> {
         [only] => only.time..only.time,
         [] => search.range.clone(),
     }
-}
-
-/// The range as JSON has it.
-#[must_use]
-pub fn as_json(range: &Range<Timestamp>) -> serde_json::Value {
-    serde_json::json!({"since": rfc3339(range.start), "until": rfc3339(range.end)})
 }
 
 #[cfg(test)]

@@ -14,15 +14,22 @@ use crate::{
     words::grouped,
 };
 
+/// What an answer is of, and what it lacks.
+#[derive(Debug, Serialize)]
+pub struct Of<'a> {
+    #[serde(flatten)]
+    pub place: Place,
+    pub range: Value,
+    pub warnings: &'a [String],
+}
+
 /// How many events.
 #[derive(Debug, Serialize)]
 pub struct Counted<'a> {
     #[serde(flatten)]
-    pub place: Place,
-    pub range: Value,
+    pub of: Of<'a>,
     pub count: u64,
     pub relation: &'static str,
-    pub warnings: &'a [String],
 }
 
 impl Counted<'_> {
@@ -40,8 +47,7 @@ impl Counted<'_> {
 #[derive(Debug, Serialize)]
 pub struct Values<'a> {
     #[serde(flatten)]
-    pub place: Place,
-    pub range: Value,
+    pub of: Of<'a>,
     pub field: &'a str,
     /// Events that have the field.
     pub events: u64,
@@ -49,7 +55,6 @@ pub struct Values<'a> {
     pub different: usize,
     /// A value that is not among those that were counted is there so often at most.
     pub error_bound: u64,
-    pub warnings: &'a [String],
     pub rows: Vec<Row>,
 }
 
@@ -86,11 +91,9 @@ impl Show for Values<'_> {
 #[derive(Debug, Serialize)]
 pub struct Fields<'a> {
     #[serde(flatten)]
-    pub place: Place,
-    pub range: Value,
+    pub of: Of<'a>,
     /// Events that were looked at.
     pub events: u64,
-    pub warnings: &'a [String],
     pub rows: Vec<FieldRow>,
 }
 
@@ -126,11 +129,9 @@ impl Show for Fields<'_> {
 #[derive(Debug, Serialize)]
 pub struct Histogram<'a> {
     #[serde(flatten)]
-    pub place: Place,
-    pub range: Value,
+    pub of: Of<'a>,
     pub interval_ms: i128,
     pub count: u64,
-    pub warnings: &'a [String],
     pub buckets: Vec<Bucket>,
 }
 
@@ -245,8 +246,8 @@ mod tests {
             bucket(2, 5_000, &[("error", 2_000), ("fatal", 500), ("warn", 1_000)]),
             bucket(3, 1, &[("error", 1)]),
         ];
-        let (place, range) = (Place::default(), Value::Null);
-        let histogram = Histogram { place, range, interval_ms: 60_000, count: 15_001, warnings: &[], buckets };
+        let of = Of { place: Place::default(), range: Value::Null, warnings: &[] };
+        let histogram = Histogram { of, interval_ms: 60_000, count: 15_001, buckets };
         let lines = histogram.bars(&Look::plain(60));
         assert!(lines.iter().all(|line| crate::ui::width(line) <= 60), "{lines:#?}");
         assert_snapshot!(lines.join("\n"), @r"

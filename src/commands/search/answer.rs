@@ -1,7 +1,6 @@
 //! What was found, and what is said about it.
 
 use serde::Serialize;
-use serde_json::json;
 
 use super::{Language, MAX_LIMIT, SearchArgs, connect::Place};
 use crate::{
@@ -9,7 +8,7 @@ use crate::{
     error::{Error, Kind},
     events::{Found, Nothing, Search},
     query::{self, Query},
-    time::{self, rfc3339},
+    time,
     ui::Ui,
     words::{count, grouped},
 };
@@ -84,7 +83,7 @@ impl Answer {
         Document {
             place: place.of(&found.events),
             query: args.which.query.join(" "),
-            range: json!({"since": rfc3339(search.range.start), "until": rfc3339(search.range.end)}),
+            range: time::range_json(&search.range),
             total: found.total,
             total_relation: if found.total_is_at_least { Some("gte") } else { whole.then_some("eq") },
             shown: Some(found.events.len()).filter(|shown| whole || *shown as u64 != found.total),

@@ -45,10 +45,8 @@ pub struct FollowArgs {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "a time looks like 90s, 10m or 1h30m".to_owned();
-    let span: jiff::Span = text.parse().map_err(|_| wrong())?;
-    let span = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
-    Duration::try_from(span).ok().filter(|span| !span.is_zero()).ok_or_else(wrong)
+    let length = time::length(text).and_then(|length| Duration::try_from(length).ok());
+    length.ok_or_else(|| "a time looks like 90s, 10m or 1h30m".to_owned())
 }
 
 impl FollowArgs {
@@ -190,7 +188,7 @@ pub async fn run(
         && let Ok(Ok(look)) = tokio::time::timeout(PAUSE, follow.look(&domain.client, cx.env.clock())).await
     {
         last = [last, tail.seen(look, ui)].concat(); // What came since the last look.
-        last.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+        last.sort_by(Event::order);
     }
     if tail.ends(&mut last, ui)? {
         return tail.close(&domain, ui, Ok(()));

@@ -29,7 +29,6 @@ pub fn write(report: &Report<'_>, path: &Path) -> Result<(), Error> {
 fn page(report: &Report<'_>) -> String {
     let typed: Vec<&str> = report.ids.iter().filter(|id| id.depth == 0).map(|id| id.id.as_str()).collect();
     let mut page = page::head(&format!("Trace of {}", typed.join(", ")), STYLE);
-    let range = report.first()..report.events.last().map_or(report.first(), |event| event.time);
     let errors: usize = report.timeline.lanes.iter().map(|lane| lane.errors).sum();
     let _ = writeln!(
         page,
@@ -39,7 +38,7 @@ fn page(report: &Report<'_>) -> String {
         length(report.length()),
         if errors > 0 { "bad" } else { "dim" },
         count(errors, "error"),
-        xml(&time::describe(&range, &TimeZone::UTC)),
+        xml(&time::describe(&report.range, &TimeZone::UTC)),
         xml(&report.place.to_string()),
     );
     page += &silent(report);
@@ -66,7 +65,7 @@ fn silent(report: &Report<'_>) -> String {
             xml(why)
         );
     }
-    for warning in report.warnings() {
+    for warning in report.warnings {
         let _ = writeln!(section, "<p class=\"warning\">{}</p>", xml(warning));
     }
     section
@@ -77,14 +76,18 @@ fn lanes(report: &Report<'_>) -> String {
     let mut rows = String::new();
     let whole = report.length().as_secs_f64().max(1e-9);
     let place = |at: Timestamp| (at.duration_since(report.first()).as_secs_f64() / whole * 100.0).clamp(0.0, 100.0);
-    for (number, lane) in report.timeline.lanes.iter().enumerate() {
+    let mut events: Vec<Vec<&Event>> = vec![Vec::new(); report.timeline.lanes.len()];
+    for event in report.events {
+        events[report.timeline.lane(event)].push(event);
+    }
+    for (lane, events) in report.timeline.lanes.iter().zip(events) {
         let Lane { first, last, .. } = lane;
         let mut marks = format!(
             "<i class=\"span\" style=\"left:{:.2}%;width:{:.2}%\"></i>",
             place(*first),
             place(*last) - place(*first)
         );
-        for event in report.events.iter().filter(|event| report.timeline.lane(event) == number) {
+        for event in &events {
             if let Some(took) = trace::duration_ms(event) {
                 // What is reported at the end has begun before.
                 let end = place(event.time);
@@ -92,7 +95,7 @@ fn lanes(report: &Report<'_>) -> String {
                 let _ = write!(marks, "<i class=\"took\" style=\"left:{:.2}%;width:{wide:.2}%\"></i>", end - wide);
             }
         }
-        for event in report.events.iter().filter(|event| report.timeline.lane(event) == number) {
+        for event in &events {
             let class = class(event);
             let _ = write!(marks, "<i class=\"dot {class}\" style=\"left:{:.2}%\"></i>", place(event.time));
         }

@@ -40,8 +40,8 @@ pub struct Report<'a> {
     pub(super) timeline: Timeline,
     pub(super) unstreamed: Unstreamed,
     pub(super) place: Place,
-    warnings: &'a [String],
-    range: Range<Timestamp>,
+    pub(super) warnings: &'a [String],
+    pub(super) range: Range<Timestamp>,
     searched: Range<Timestamp>,
     /// Why there is nothing, where there is not.
     nothing: Option<Nothing>,
@@ -97,11 +97,6 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// What the answer lacks.
-    pub(super) fn warnings(&self) -> &[String] {
-        self.warnings
-    }
-
     /// When the first event happened.
     pub(super) fn first(&self) -> Timestamp {
         self.range.start
@@ -130,8 +125,8 @@ impl<'a> Report<'a> {
         Document {
             place: &self.place,
             ids: self.ids,
-            searched: trace::as_json(&self.searched),
-            range: trace::as_json(&self.range),
+            searched: time::range_json(&self.searched),
+            range: time::range_json(&self.range),
             duration_ms: self.length().as_millis(),
             lanes: &self.timeline.lanes,
             gaps: &self.timeline.gaps,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     args::GroupSelection,
     aws::{Aws, past},
-    commands::search::Connected,
+    commands::{asking_all, search::Connected},
     context::Context,
     deploy::DeployedStack,
     error::Error,
@@ -18,7 +18,7 @@ use crate::{
         Search,
         trace::{self, Traced},
     },
-    inventory::{self, Cache, Depth, Entry, Reading},
+    inventory::{self, Entry, Reading},
     progress::Progress,
     time::{as_rfc3339, rfc3339},
     words::count,
@@ -121,16 +121,7 @@ async fn silent(
     cx: &Context<'_>,
     progress: &dyn Progress,
 ) -> Result<Vec<(String, State)>, Error> {
-    let reading = Reading {
-        selection,
-        narrowing: None,
-        made_until: None,
-        fresh: false,
-        one_of_several: true,
-        depth: Depth::States,
-        cache: Cache::new(cx.env.cache(aws.hosts.all.is_some()).as_deref()),
-        time_zone: &cx.env.time_zone,
-    };
+    let reading = Reading { fresh: false, one_of_several: true, ..asking_all(aws, selection, cx) };
     let inventory = Box::pin(inventory::take(aws, Some(stack), &reading, aws.time(cx.env.now), progress)).await?;
     let is_silent = |entry: &&Entry| !entry.decision.state.delivers() && entry.decision.state != State::Own;
     let groups = inventory.groups.iter().filter(is_silent);
