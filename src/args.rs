@@ -88,6 +88,10 @@ pub struct Global {
     /// Which account and Region.
     #[command(flatten)]
     pub aws: AwsOptions,
+    /// Work in this environment, a table of the settings [env: LOGCTL_ENV]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(help_heading = "Global options")]
+    pub env: Option<String>,
     /// Name of the forwarding stack [env: LOGCTL_STACK] [default: logctl]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub stack: Option<StackName>,
@@ -100,6 +104,9 @@ pub struct Global {
     /// Tell what happens; twice for more
     #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub verbose: u8,
+    /// What files say where nothing was typed.
+    #[arg(skip)]
+    pub files: OfFiles,
 }
 
 /// When to colour.
@@ -157,6 +164,25 @@ pub struct AwsOptions {
     /// Refuse to work in any other account than this one
     #[arg(long, global = true, value_name = "ID", value_parser = account_id, help_heading = "Global options")]
     pub expect_account: Option<String>,
+}
+
+/// What files of settings say of where a run goes, and what was typed of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OfFiles {
+    /// Whether the environment was typed: then it comes before variables.
+    pub comes_first: bool,
+    /// Whether stack, profile, Region or account were typed.
+    pub target_is_typed: bool,
+    /// Where the profile stands.
+    pub profile: Option<String>,
+    /// A variable of AWS that says something else.
+    pub contradiction: Option<String>,
+    /// Where the domain answers.
+    pub endpoint: Option<String>,
+    /// How requests to it are authenticated.
+    pub auth: Option<String>,
+    /// What the names of its indices begin with.
+    pub index_prefix: Option<String>,
 }
 
 fn account_id(text: &str) -> Result<String, String> {

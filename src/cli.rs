@@ -1,25 +1,30 @@
 //! The command line as a whole: how it is read, on which runtime a command runs, and what Ctrl-C means to it.
 
 mod negations;
+mod settings;
 
 use std::{ffi::OsString, future::Future, pin::pin};
 
 use clap::{
-    CommandFactory as _, FromArgMatches as _, Parser,
+    ArgMatches, CommandFactory as _, FromArgMatches as _, Parser,
     error::{ContextKind, ContextValue},
 };
 use tracing_subscriber::EnvFilter;
 
+use self::{
+    negations::{first_word, separate_negations},
+    settings::Added,
+};
 use crate::{
     args::Global,
     commands::Command,
+    config::{self, Settings},
     context::Context,
     env::Environment,
     error::{Error, Kind},
     interrupt::Interrupt,
     ui::{Ui, notice},
 };
-use negations::{first_word, separate_negations};
 
 /// What the manual and `--help` say about every command.
 const MORE: &str = include_str!("cli/more.txt");
@@ -38,6 +43,21 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// What files of settings say, or why they cannot be read.
+    #[arg(skip = Ok(Box::default()))]
+    pub files: Result<Box<Files>, Error>,
+    /// What was typed of the options of every command.
+    #[arg(skip)]
+    typed: Option<Global>,
+}
+
+/// What files of settings say.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// All of it.
+    pub settings: Settings,
+    /// What of it narrows this run.
+    pub notes: Vec<String>,
 }
 
 impl Cli {
@@ -54,9 +74,60 @@ impl Cli {
             Some("always") => clap::ColorChoice::Always,
             _ => clap::ColorChoice::Auto,
         };
-        let cli =
-            command.color(colour).try_get_matches_from(arguments).and_then(|matches| Self::from_arg_matches(&matches));
-        cli.unwrap_or_else(|error| without_password(error).exit())
+        let command = command.color(colour);
+        let read = |command: clap::Command| {
+            command.try_get_matches_from(&arguments).unwrap_or_else(|error| without_password(error).exit())
+        };
+        let matches = read(command.clone());
+        let cli = |matches: &ArgMatches| {
+            Self::from_arg_matches(matches).unwrap_or_else(|error| without_password(error).exit())
+        };
+        match Self::with_files(command, &matches, env, read) {
+            Ok((matches, files, query)) => {
+                let mut cli = cli(&matches);
+                cli.typed = Some(cli.global.clone());
+                config::aim(&mut cli.global, &files.settings, env);
+                if let (Some(query), Some(which)) = (query, cli.command.which()) {
+                    which.query = query;
+                }
+                if let (Command::Search(args), Some((name, typed))) = (&mut cli.command, matches.subcommand())
+                    && let Some(definition) = Self::command().find_subcommand(name)
+                {
+                    args.kept = settings::to_keep(definition, typed);
+                }
+                cli.files = Ok(Box::new(files));
+                cli
+            }
+            Err(error) => Self { files: Err(error), ..cli(&matches) },
+        }
+    }
+
+    /// What was typed of the options of every command.
+    #[must_use]
+    pub fn typed(&self) -> &Global {
+        self.typed.as_ref().unwrap_or(&self.global)
+    }
+
+    /// The command line with the defaults that files give, and the query of a saved search.
+    fn with_files(
+        command: clap::Command,
+        matches: &ArgMatches,
+        env: &Environment,
+        read: impl Fn(clap::Command) -> ArgMatches,
+    ) -> Result<(ArgMatches, Files, Option<Vec<String>>), Error> {
+        let environment = matches.get_one::<String>("env").map(String::as_str);
+        let mut settings = Settings::read(env, &command, environment)?;
+        if matches.get_one::<String>("profile").is_some() && environment.is_none() {
+            settings.environment = None; // The environment of a file is not what was meant.
+        }
+        let (name, typed) = matches.subcommand().unwrap_or(("", matches));
+        let Some(definition) = command.find_subcommand(name) else {
+            return Ok((matches.clone(), Files::default(), None));
+        };
+        let added = Added::new(&settings, definition, typed)?;
+        let command = added.to(settings::of_all(&settings, command), name);
+        let matches = if settings.files.is_empty() { matches.clone() } else { read(command) };
+        Ok((matches, Files { settings, notes: added.notes }, added.query))
     }
 }
 
@@ -87,9 +158,16 @@ fn without_password(mut error: clap::Error) -> clap::Error {
 /// What it ends with; the error's kind gives the exit code.
 pub fn run(cli: &Cli, env: &Environment, ui: &mut Ui) -> Result<(), Error> {
     trace(cli.global.verbose, env, ui.look.stderr_colour);
+    if !cli.command.needs_no_files() {
+        let files = cli.files.as_ref().map_err(Clone::clone)?;
+        files.settings.warnings.iter().for_each(|warning| ui.warning(warning));
+        files.notes.iter().for_each(|note| ui.status(note));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::failed("cannot start").because(error))?;
     let mut cx = Context::new(&cli.global, env)?;
+    cx.typed = cli.typed();
+    cx.settings = cli.files.as_ref().ok().map(|files| &files.settings);
     if !cli.global.quiet {
         cx.notice = notice;
     }

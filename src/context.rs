@@ -4,12 +4,22 @@ use std::str::FromStr;
 
 use logctl_core::names::StackName;
 
-use crate::{args::Global, env::Environment, error::Error, interrupt::Interrupt};
+use crate::{
+    args::{Global, OfFiles},
+    config::Settings,
+    env::Environment,
+    error::{Error, Kind},
+    interrupt::Interrupt,
+};
 
 /// What every command is handed.
 pub struct Context<'a> {
-    /// Options of every command.
+    /// Options of every command, with what files say where nothing was typed.
     pub global: &'a Global,
+    /// Those that were typed.
+    pub typed: &'a Global,
+    /// What files say.
+    pub settings: Option<&'a Settings>,
     /// Name of the forwarding stack.
     pub stack: StackName,
     /// The world outside.
@@ -30,7 +40,7 @@ impl<'a> Context<'a> {
             Some(stack) => stack.clone(),
             None => env.parsed("LOGCTL_STACK")?.unwrap_or_default(),
         };
-        Ok(Self { global, stack, env, interrupt: Interrupt::default(), notice: |_| {} })
+        Ok(Self { global, typed: global, settings: None, stack, env, interrupt: Interrupt::default(), notice: |_| {} })
     }
 
     /// What a variable says, as long as nothing was typed that says where to go: what was typed never loses to a variable.
@@ -41,10 +51,25 @@ impl<'a> Context<'a> {
     where
         T::Err: ToString,
     {
-        let Global { aws, stack, .. } = self.global;
-        if stack.is_some() || aws.profile.is_some() || aws.region.is_some() || aws.expect_account.is_some() {
+        let OfFiles { target_is_typed, comes_first, .. } = self.global.files;
+        if target_is_typed || comes_first { Ok(None) } else { self.env.parsed(name) }
+    }
+
+    /// The same, else what a file says.
+    ///
+    /// # Errors
+    /// Wrong usage where it cannot be read.
+    pub fn variable_or<T: FromStr>(&self, name: &str, of_file: Option<&str>) -> Result<Option<T>, Error>
+    where
+        T::Err: ToString,
+    {
+        if self.global.files.target_is_typed {
             return Ok(None);
         }
-        self.env.parsed(name)
+        let parse = |text: &str| text.parse().map_err(|error: T::Err| Error::new(Kind::Usage, error.to_string()));
+        match self.variable(name)? {
+            None => of_file.map(parse).transpose(),
+            found => Ok(found),
+        }
     }
 }

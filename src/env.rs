@@ -13,6 +13,8 @@ pub struct Environment {
     pub now: Timestamp,
     /// Where its user is.
     pub time_zone: TimeZone,
+    /// The folder that it was started in.
+    pub folder: Option<PathBuf>,
     variables: HashMap<String, String>,
     arguments: Vec<OsString>,
     /// By how much `now` is ahead of the clock.
@@ -29,7 +31,8 @@ impl Environment {
         let clock = Timestamp::now();
         let now = variables.get("LOGCTL_NOW").and_then(|now| now.parse().ok()).unwrap_or(clock);
         let (time_zone, arguments) = (TimeZone::system(), std::env::args_os().collect());
-        Self { now, time_zone, variables, arguments, ahead: now.duration_since(clock) }
+        let folder = std::env::current_dir().ok();
+        Self { now, time_zone, folder, variables, arguments, ahead: now.duration_since(clock) }
     }
 
     /// What the clock says, for who goes on for long: a machine may sleep meanwhile.

@@ -8,6 +8,7 @@ pub mod changes;
 pub mod checks;
 pub mod cli;
 pub mod commands;
+pub mod config;
 pub mod context;
 pub mod deploy;
 pub mod domain;

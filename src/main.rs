@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
-use clap_complete::CompleteEnv;
+use clap_complete::{CompleteEnv, env::Shells};
 use logctl::{
     cli::{self, Cli},
     commands::completion,
@@ -14,12 +14,16 @@ use logctl::{
 fn main() -> ExitCode {
     let environment = Environment::from_process();
     let asked = || completion::completing(Cli::command(), &environment);
-    CompleteEnv::with_factory(asked).var("LOGCTL_COMPLETE").complete(); // Leaves here when the shell asked.
+    let shells = completion::shells(&environment);
+    let shells = shells.each_ref().map(|shell| &**shell);
+    // Leaves here when the shell asked.
+    CompleteEnv::with_factory(asked).shells(Shells(&shells)).var("LOGCTL_COMPLETE").complete();
     environment.drop_empty();
     let cli = Cli::read(&environment);
     let mut ui = Ui::stdio(Look::from_terminal(&cli.global, cli.command.format(), &environment));
-    ui.typed =
-        Typed::new(&cli.global, || Cli::command().get_subcommands().map(|it| it.get_name().to_owned()).collect());
+    ui.typed = Typed::new(cli.typed(), &cli.global, || {
+        Cli::command().get_subcommands().map(|it| it.get_name().to_owned()).collect()
+    });
     let result = cli::run(&cli, &environment, &mut ui);
     ui.finish(result)
 }

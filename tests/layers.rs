@@ -13,9 +13,10 @@ use std::{
 use test_case::test_case;
 
 /// The ground: known to every room, and knows only what stands here.
-const GROUND: [(&str, &[&str]); 9] = [
+const GROUND: [(&str, &[&str]); 10] = [
     ("args", &["error", "time"]),
-    ("context", &["args", "env", "error", "interrupt"]),
+    ("config", &["args", "env", "error"]),
+    ("context", &["args", "config", "env", "error", "interrupt"]),
     ("env", &["error"]),
     ("error", &[]),
     ("interrupt", &["error"]),

@@ -8,6 +8,7 @@
 
 mod corpus;
 mod equality;
+mod export;
 mod ours;
 mod peer;
 mod redaction;
@@ -38,6 +39,7 @@ fn main() {
         Some("profile") => return profile(),
         Some("redaction") => return redact(&mut Report::default()),
         Some("terminal") => return waits(root),
+        Some("export") => return exports(root),
         _ => {}
     }
     let mut report = Report::default();
@@ -71,6 +73,7 @@ fn main() {
         ));
         assert_eq!((ours, rows.lost.0), (0, 0), "a document was lost");
         runtime.block_on(terminal::search(root, &engine, &mut report));
+        runtime.block_on(export::run(root, &engine, export::EVENTS, &mut report));
     }
     let text = report.finish();
     std::fs::write(root.join("benches/RESULTS.md"), &text).expect("the report is written");
@@ -88,6 +91,14 @@ fn waits(root: &Path) {
     let runtime = runtime();
     let engine = runtime.block_on(Engine::start(root)).expect("an engine starts");
     runtime.block_on(terminal::search(root, &engine, &mut report));
+}
+
+/// Exports beside their peers, and nothing else: `export [EVENTS]`.
+fn exports(root: &Path) {
+    let events = std::env::args().nth(2).map_or(export::EVENTS, |events| events.parse().expect("a number of events"));
+    let runtime = runtime();
+    let engine = runtime.block_on(Engine::start(root)).expect("an engine starts");
+    runtime.block_on(export::run(root, &engine, events, &mut Report::default()));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]

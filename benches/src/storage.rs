@@ -64,7 +64,12 @@ impl Drop for Engine<'_> {
 impl<'a> Engine<'a> {
     /// Starts one with our template; `None` where none can be started.
     pub async fn start(root: &'a Path) -> Option<Self> {
-        let up = Command::new(root.join("sandbox/sandbox")).args(["up", "--name", SANDBOX]).output().ok()?;
+        // As fast as a domain: the sandbox of the tests compiles less, to start sooner.
+        let up = Command::new(root.join("sandbox/sandbox"))
+            .args(["up", "--name", SANDBOX])
+            .envs([("SANDBOX_FULL_SPEED", "1"), ("SANDBOX_HEAP", "2g")])
+            .output()
+            .ok()?;
         let env = String::from_utf8(up.stdout).ok()?;
         let url = env.lines().find_map(|line| line.strip_prefix("export OPENSEARCH_URL="))?;
         let http = HttpClient::new(None).ok()?;
@@ -77,10 +82,16 @@ impl<'a> Engine<'a> {
         Some(engine)
     }
 
-    async fn ask(&self, method: Method, path: &str, body: &Value) -> Value {
+    pub async fn ask(&self, method: Method, path: &str, body: &Value) -> Value {
+        serde_json::from_slice(&self.bytes(method, path, body).await).unwrap_or_default()
+    }
+
+    /// The answer as it is.
+    pub async fn bytes(&self, method: Method, path: &str, body: &Value) -> Bytes {
         let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
-        let answer = self.domain.send(method, path, body, Duration::from_mins(5)).await.expect("the engine answers");
-        serde_json::from_slice(&answer.body).unwrap_or_default()
+        let answer = self.domain.send(method, path, body, Duration::from_mins(20)).await.expect("the engine answers");
+        assert!(answer.status.is_success() || answer.status == 404, "{path}: {}", answer.excerpt());
+        answer.body
     }
 
     /// Bytes and documents of an index, merged into one segment.
@@ -121,7 +132,7 @@ impl Engine<'_> {
     }
 
     /// Indexes all events of the payloads, for somebody who searches the indices of this prefix.
-    pub async fn fill(&self, prefix: &str, payloads: &[Payload]) {
+    pub async fn fill(&self, prefix: &str, payloads: &[Payload]) -> IndexName {
         let index = outliers(prefix);
         let (mappings, mut letters) = (Mutex::new(Mappings::default()), Letters::default());
         for payload in payloads {
@@ -133,6 +144,7 @@ impl Engine<'_> {
         }
         assert_eq!(letters.count(LetterKind::Outage), 0);
         self.ask(Method::POST, &format!("/{index}/_refresh"), &Value::Null).await;
+        index
     }
 
     /// Indexes events as the forwarder does.

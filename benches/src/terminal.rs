@@ -26,7 +26,7 @@ const WARMING: usize = 10;
 const PREFIX: &str = "searched";
 
 /// The command as it is shipped, without any setting of who measures.
-fn logctl(root: &Path) -> Command {
+pub fn logctl(root: &Path) -> Command {
     let mut command = Command::new(root.join("target/dist/logctl"));
     command.env_clear();
     command
@@ -141,7 +141,7 @@ fn milliseconds(begun: Instant) -> f64 {
     begun.elapsed().as_secs_f64() * 1_000.0
 }
 
-fn median(times: impl Iterator<Item = f64>) -> f64 {
+pub fn median(times: impl Iterator<Item = f64>) -> f64 {
     let mut times: Vec<f64> = times.collect();
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]

@@ -53,11 +53,15 @@ pub struct Connection {
 /// Wrong usage where no Region is known or the profile does not exist; denied where half of a key is there.
 pub async fn load(options: &AwsOptions, cx: &Context<'_>) -> Result<Connection, Error> {
     let env = cx.env;
+    if let Some(contradiction) = &cx.global.files.contradiction {
+        return Err(Error::new(Kind::Usage, contradiction)
+            .hint("say which one is meant: --env NAME, or --profile NAME and --region REGION"));
+    }
     check_key(options, env)?;
     let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None)
         .await
         .map_err(|error| Error::new(Kind::Usage, "the AWS configuration cannot be read").because(error))?;
-    check_profile(options, env, &profiles)?;
+    check_profile(options, cx, &profiles)?;
     let keys = options.profile.is_none() && missing_of_key(env) == [None, None];
     let profile =
         options.profile.as_deref().or(env.var("AWS_PROFILE")).or(profiles.get_profile("default").map(Profile::name));
@@ -156,10 +160,11 @@ fn missing_of_key(env: &Environment) -> [Option<&'static str>; 2] {
 }
 
 /// The SDK would take a profile that does not exist for one without credentials, and go on.
-fn check_profile(options: &AwsOptions, env: &Environment, profiles: &ProfileSet) -> Result<(), Error> {
+fn check_profile(options: &AwsOptions, cx: &Context<'_>, profiles: &ProfileSet) -> Result<(), Error> {
+    let env = cx.env;
     let keys = missing_of_key(env) == [None, None];
     let (name, source) = match (&options.profile, env.var("AWS_PROFILE")) {
-        (Some(name), _) => (name.as_str(), "--profile"),
+        (Some(name), _) => (name.as_str(), cx.global.files.profile.as_deref().unwrap_or("--profile")),
         (None, Some(name)) if !keys => (name, "AWS_PROFILE"),
         (None, _) => return Ok(()),
     };

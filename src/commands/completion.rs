@@ -1,16 +1,26 @@
-//! `logctl completion`: the line that turns it on.
+//! `logctl completion`: the line that turns it on, and what is answered then.
+
+mod asking;
+mod shells;
 
 use std::ffi::OsStr;
 
 use clap::ValueEnum;
-use clap_complete::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::{
+    ArgValueCompleter, CompletionCandidate,
+    env::{self, EnvCompleter},
+};
+use logctl_core::level::Level;
+use strum::VariantNames as _;
 
-use crate::{env::Environment, error::Error, inventory::Cache, ui::Ui};
+use self::asking::Asking;
+use crate::{aws::ALWAYS_ENABLED, env::Environment, error::Error, ui::Ui};
 
 /// Print the line that turns on completion in a shell
 ///
-/// Completions are answered by logctl itself, so they are those of the version that runs; log groups are those of the account that
-/// was looked at last. Put the line into the shell's start-up file.
+/// Completions are answered by logctl itself, so they are those of the version that runs. Log groups are those of the account that
+/// was looked at last; names and values of fields are the domain's that was searched last, which is asked for a quarter of a second.
+/// Put the line into the shell's start-up file.
 #[derive(Debug, clap::Args)]
 pub struct CompletionArgs {
     /// The shell
@@ -47,29 +57,117 @@ pub fn run(args: &CompletionArgs, ui: &mut Ui) -> Result<(), Error> {
 }
 
 /// Arguments that name log groups.
-const OF_GROUPS: [&str; 3] = ["globs", "explain", "group"];
+const OF_GROUPS: [&str; 2] = ["explain", "group"];
+/// Moments and lengths of time as people type them.
+const MOMENTS: [&str; 10] = ["15m", "1h", "3h", "12h", "24h", "3d", "7d", "today", "yesterday", "now"];
+const LENGTHS: [&str; 5] = ["30s", "90s", "5m", "10m", "1h"];
+/// Names of fields that every query knows.
+const FIELDS: [&str; 9] =
+    ["level", "service", "group", "stream", "request_id", "trace_id", "message", "account", "region"];
+/// Fields that are offered where nothing was typed.
+const MOST_UNASKED: usize = 40;
 
-/// The command line as a shell asks it: with the log groups that were there when somebody looked last. Nothing is asked of AWS.
-#[must_use]
-pub fn completing(command: clap::Command, env: &Environment) -> clap::Command {
-    let cache = Cache::new(env.cache(env.var("AWS_ENDPOINT_URL").is_some()).as_deref());
-    command.mut_subcommands(|subcommand| {
-        let cache = &cache;
-        subcommand.mut_args(|arg| {
-            if !OF_GROUPS.contains(&arg.get_id().as_str()) {
-                return arg;
-            }
-            let cache = cache.clone();
-            arg.add(ArgValueCompleter::new(move |typed: &OsStr| groups(&cache, typed)))
-        })
+/// Who answers what is asked for an argument.
+type Answer = fn(&Asking, &str) -> Vec<String>;
+
+/// Who answers for this argument of a command, where its definition alone does not.
+fn answer(arg: &clap::Arg) -> Option<Answer> {
+    Some(match (arg.get_id().as_str(), arg.get_long()) {
+        (id, None) if OF_GROUPS.contains(&id) => |asking, typed| groups(asking, typed),
+        ("query", None) => query,
+        ("field", None) => |asking, _| names(asking),
+        (_, Some("group" | "explain")) => groups,
+        (_, Some("fields")) => list,
+        (_, Some("since" | "until" | "made-since" | "made-until")) => |_, _| owned(&MOMENTS),
+        (_, Some("duration" | "interval")) => |_, _| owned(&LENGTHS),
+        (_, Some("tz")) => |_, _| jiff::tz::db().available().map(|name| name.to_string()).collect(),
+        (_, Some("profile")) => |asking, _| asking.profiles(),
+        (_, Some("region")) => |_, _| owned(&ALWAYS_ENABLED),
+        (_, Some("regions")) => |_, _| ["all"].into_iter().chain(ALWAYS_ENABLED).map(str::to_owned).collect(),
+        (_, Some("env")) => |asking, _| asking.settings().environments().map(str::to_owned).collect(),
+        _ => return None,
     })
 }
 
-/// Names of log groups that begin as is typed, or globs that leave them out.
-fn groups(cache: &Cache, typed: &OsStr) -> Vec<CompletionCandidate> {
-    let typed = typed.to_string_lossy();
-    let (not, begin) = typed.strip_prefix('!').map_or(("", &*typed), |rest| ("!", rest));
-    let mut names: Vec<String> = cache.names().into_iter().filter(|name| name.starts_with(begin)).collect();
+/// The command line as a shell asks it: with what the account and the domain had when somebody looked last, or have now.
+#[must_use]
+pub fn completing(command: clap::Command, env: &Environment) -> clap::Command {
+    let asking = Asking::new(command.clone(), env);
+    let answered = |arg: clap::Arg| {
+        let Some(answer) = answer(&arg) else { return arg };
+        let asking = asking.clone();
+        arg.add(ArgValueCompleter::new(move |typed: &OsStr| {
+            let typed = typed.to_string_lossy();
+            let found = answer(&asking, &typed).into_iter().filter(|word| word.starts_with(&*typed));
+            found.map(CompletionCandidate::new).collect::<Vec<_>>()
+        }))
+    };
+    command.mut_args(answered).mut_subcommands(|subcommand| subcommand.mut_args(answered))
+}
+
+/// The shells that may ask.
+#[must_use]
+pub fn shells(env: &Environment) -> [Box<dyn EnvCompleter>; 5] {
+    let index = env.var(shells::INDEX).and_then(|index| index.parse().ok()).unwrap_or_default();
+    [
+        Box::new(shells::Bash { index }),
+        Box::new(shells::Zsh),
+        Box::new(env::Fish),
+        Box::new(env::Elvish),
+        Box::new(env::Powershell),
+    ]
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// Names of log groups, or globs that leave them out.
+fn groups(asking: &Asking, typed: &str) -> Vec<String> {
+    let not = if typed.starts_with('!') { "!" } else { "" };
+    let mut names = asking.groups();
     names.sort_unstable();
-    names.into_iter().map(|name| CompletionCandidate::new(format!("{not}{name}"))).collect()
+    names.into_iter().map(|name| format!("{not}{name}")).collect()
+}
+
+/// Names of fields: those that every query knows, then those of the newest events.
+fn names(asking: &Asking) -> Vec<String> {
+    let mut names = owned(&FIELDS);
+    names.extend(asking.field_names().into_iter().filter(|name| !FIELDS.contains(&name.as_str())));
+    names
+}
+
+/// A list of names, of which the last one is typed.
+fn list(asking: &Asking, typed: &str) -> Vec<String> {
+    let before = typed.rfind(',').map_or("", |at| &typed[..=at]);
+    names(asking).into_iter().chain(["time".to_owned()]).map(|name| format!("{before}{name}")).collect()
+}
+
+/// A word of a query: a saved search, the name of a field, or a value of it.
+fn query(asking: &Asking, typed: &str) -> Vec<String> {
+    if typed.starts_with('@') {
+        let settings = asking.settings();
+        return settings.files.iter().flat_map(|file| file.searches.keys()).map(|name| format!("@{name}")).collect();
+    }
+    let (not, word) = typed.strip_prefix('!').map_or(("", typed), |word| ("!", word));
+    let Some(at) = word.find(['=', '>', '<', '!', ':']) else {
+        let most = if word.is_empty() { MOST_UNASKED } else { usize::MAX };
+        return names(asking).into_iter().take(most).map(|name| format!("{not}{name}=")).collect();
+    };
+    let sign: String = word[at..].chars().take_while(|c| "=<>!:".contains(*c)).collect();
+    let name = &word[..at];
+    let values = if name == "level" { owned(Level::VARIANTS) } else { asking.values(name) };
+    values.into_iter().map(|value| format!("{not}{name}{sign}{value}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{self, Moment};
+
+    #[test]
+    fn times_that_are_offered_can_be_typed() {
+        assert!(MOMENTS.iter().all(|text| text.parse::<Moment>().is_ok()));
+        assert!(LENGTHS.iter().all(|text| time::length(text).is_some()));
+    }
 }

@@ -1,10 +1,12 @@
 //! `logctl context`: what stands around an event.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{
     printer::{self, Common, Output, OutputArgs, Record, Shown},
-    search::{self, DomainArgs, Language, Place, When, Which},
+    search::{self, DomainArgs, Language, Place, SidesArgs, When, Which},
 };
 use crate::{
     args::GroupSelection,
@@ -18,8 +20,6 @@ use crate::{
 
 /// Events on each side where nobody says how many.
 const SIDE: usize = 10;
-/// Events on each side at most: they are held in memory.
-const MOST: u64 = 5_000;
 
 /// Show the events around one
 ///
@@ -32,15 +32,9 @@ pub struct ContextArgs {
     /// The event
     #[arg(value_name = "EVENT")]
     pub event: Reference,
-    /// Show so many events before it
-    #[arg(long, short = 'B', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MOST))]
-    pub before: Option<u64>,
-    /// Show so many events after it
-    #[arg(long, short = 'A', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MOST))]
-    pub after: Option<u64>,
-    /// Show so many events on each side [default: 10]
-    #[arg(long, short = 'C', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MOST))]
-    pub context: Option<u64>,
+    /// How many events around it.
+    #[command(flatten)]
+    pub sides: SidesArgs,
     /// Show the events of all log groups, or of those that -g takes, and not only of its stream
     #[arg(long)]
     pub everywhere: bool,
@@ -74,16 +68,6 @@ struct Document<'a> {
     events: Vec<Record<'a>>,
 }
 
-impl ContextArgs {
-    /// How many events before and after are shown: one side that was typed is the only one.
-    fn sides(&self) -> (usize, usize) {
-        let size = |side: u64| usize::try_from(side).unwrap_or(usize::MAX);
-        let alone = self.before.is_some() || self.after.is_some();
-        let other = self.context.map_or(if alone { 0 } else { SIDE }, size);
-        (self.before.map_or(other, size), self.after.map_or(other, size))
-    }
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -109,20 +93,23 @@ pub async fn run(args: &ContextArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<()
         return Err(error.hint("an event is named by its \"id\" or its \"cursor\", as search -o json shows them"));
     };
     let middle = found.event.clone();
-    let around = around(&search, found, args.sides(), args.everywhere, &domain.client).await?;
+    let around =
+        around(&search, found, args.sides.around(Some(SIDE)).unwrap_or_default(), args.everywhere, &domain.client)
+            .await?;
     args.printing.say_missing(&around.events, ui);
     if args.printing.pager {
         ui.page()?;
     }
+    let pointed = BTreeSet::from([middle.id.as_str()]);
     let shown = if output == Output::Json {
-        let (common, events) = printer::document(&around.events, &args.printing);
+        let (common, events) = printer::document(&around.events, &args.printing, Some(&pointed));
         let (place, before, warnings) = (domain.place.of(&around.events), around.before, &around.warnings);
         ui.json("logctl.context/v1", &Document { place, event: &middle.id, before, warnings, common, events })
     } else {
         let ends = around.events.first().zip(around.events.last());
         let range = ends.map(|(first, last)| first.time..last.time);
         let dated = range.is_some_and(|range| spans_days(&range, &ui.look.time_zone));
-        let shown = Shown { dated, pointed: Some(&middle.id), ..Shown::default() };
+        let shown = Shown { dated, pointed: Some(&pointed), ..Shown::default() };
         printer::print(&around.events, &args.printing, output, shown, ui)
     };
     let after = around.events.len() - around.before - 1;

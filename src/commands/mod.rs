@@ -4,8 +4,10 @@ pub mod audit;
 pub mod backfill;
 pub mod bootstrap;
 pub mod completion;
+pub mod config;
 pub mod context;
 pub mod doctor;
+mod flags;
 mod group_report;
 pub mod groups;
 pub mod man;
@@ -22,11 +24,13 @@ pub mod why;
 
 use clap::Subcommand;
 
+pub use self::flags::may_be_set;
 use self::{
     audit::{AuditArgs, AuditFormat},
     backfill::BackfillArgs,
     bootstrap::BootstrapArgs,
     completion::CompletionArgs,
+    config::{ConfigArgs, ConfigCommand},
     context::ContextArgs,
     doctor::DoctorArgs,
     groups::{GroupsArgs, GroupsFormat},
@@ -34,7 +38,7 @@ use self::{
     numbers::{CountArgs, FieldsArgs, HistArgs, TopArgs, ValuesArgs},
     printer::Output,
     replay::ReplayArgs,
-    search::{SearchArgs, TailArgs},
+    search::{SearchArgs, TailArgs, Which},
     stack::StackArgs,
     teardown::TeardownArgs,
     trace::{TraceArgs, TraceFormat},
@@ -72,6 +76,7 @@ pub enum Command {
     Groups(GroupsArgs),
     Teardown(TeardownArgs),
     Stack(StackArgs),
+    Config(ConfigArgs),
     Completion(CompletionArgs),
     Man(ManArgs),
 }
@@ -99,7 +104,27 @@ impl Command {
             Self::Values(args) => args.counting.format.output,
             Self::Fields(args) => args.counting.format.output,
             Self::Hist(args) => args.counting.format.output,
+            Self::Config(ConfigArgs { command: ConfigCommand::Show(args) }) => args.format.output,
             Self::Stack(_) | Self::Completion(_) | Self::Man(_) => None,
+        }
+    }
+
+    /// Whether it is the same whatever files say.
+    #[must_use]
+    pub const fn needs_no_files(&self) -> bool {
+        matches!(self, Self::Completion(_) | Self::Man(_))
+    }
+
+    /// Which events it asks for, where its query may be a saved search.
+    pub fn which(&mut self) -> Option<&mut Which> {
+        match self {
+            Self::Search(args) | Self::Tail(TailArgs { search: args }) => Some(&mut args.which),
+            Self::Count(args) => Some(&mut args.counting.which),
+            Self::Top(args) => Some(&mut args.counting.which),
+            Self::Values(args) => Some(&mut args.counting.which),
+            Self::Fields(args) => Some(&mut args.counting.which),
+            Self::Hist(args) => Some(&mut args.counting.which),
+            _ => None,
         }
     }
 
@@ -127,6 +152,7 @@ impl Command {
             Self::Replay(args) => Box::pin(replay::run(args, cx, ui)).await,
             Self::Teardown(args) => Box::pin(teardown::run(args, cx, ui)).await,
             Self::Stack(args) => Box::pin(stack::run(args, cx, ui)).await,
+            Self::Config(args) => config::run(args, cx, ui),
             Self::Completion(args) => completion::run(args, ui),
             Self::Man(args) => man::run(args, ui),
         }

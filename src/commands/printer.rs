@@ -5,9 +5,12 @@ mod json;
 mod pretty;
 mod template;
 
+use std::collections::BTreeSet;
+
 use clap::ValueEnum;
 use regex::Regex;
 
+use self::json::Written;
 pub use self::{
     columns::Columns,
     json::{Common, Record, document},
@@ -146,8 +149,8 @@ pub struct Shown<'a> {
     pub headless: bool,
     /// Columns that the names of sources have taken so far.
     pub name_width: usize,
-    /// The id of an event that is pointed at.
-    pub pointed: Option<&'a str>,
+    /// The ids of the events that are pointed at, where others stand around them.
+    pub pointed: Option<&'a BTreeSet<&'a str>>,
 }
 
 /// Writes events. One object with all of them is for the command to write.
@@ -187,9 +190,9 @@ pub fn print(events: &[Event], args: &OutputArgs, output: Output, shown: Shown<'
             if args.compact && args.fields.is_none() && !events.is_empty() {
                 ui.json("logctl.common/v1", &json::common(events))?;
             }
-            json::records(events, args).iter().try_for_each(|record| match record {
-                Record::Compact(event) => ui.record(event),
-                record => ui.json("logctl.event/v1", record),
+            json::records(events, args, shown.pointed).iter().try_for_each(|record| match record.event {
+                Written::Compact(_) => ui.record(record),
+                _ => ui.json("logctl.event/v1", record),
             })
         }
         Output::Json => Ok(()),
@@ -291,7 +294,7 @@ mod tests {
         for names in ["order.items.sku", "order.items.s*"] {
             let columns: Columns = names.parse().unwrap();
             let args = OutputArgs { fields: Some(columns), ..OutputArgs::default() };
-            let (_, records) = document(std::slice::from_ref(&event), &args);
+            let (_, records) = document(std::slice::from_ref(&event), &args, None);
             let expected = json!([{"fields": {"order": {"items": [{"sku": "hat"}, {"sku": "boots"}]}}}]);
             assert_eq!(serde_json::to_value(records).unwrap(), expected, "{names}");
         }
@@ -316,7 +319,7 @@ mod tests {
     #[test]
     fn a_compact_document_names_each_group_once() {
         let events = events();
-        let (common, records) = document(&events, &OutputArgs { compact: true, ..OutputArgs::default() });
+        let (common, records) = document(&events, &OutputArgs { compact: true, ..OutputArgs::default() }, None);
         assert_eq!(serde_json::to_value(common).unwrap(), json!({"stream": "s", "groups": ["/cart", "/pay"]}));
         let records = serde_json::to_value(records).unwrap();
         assert_eq!((&records[0]["in"], &records[1]["in"], records[0].get("group")), (&json!(1), &json!(0), None));

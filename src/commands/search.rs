@@ -17,20 +17,21 @@ use jiff::Timestamp;
 
 use self::{account::Account, answer::Answer, export::ExportArgs, follow::FollowArgs};
 pub(super) use self::{
-    args::{DomainArgs, Language, When, Which, zone},
+    args::{DomainArgs, Language, SidesArgs, When, Which, zone},
     asked::Asked,
-    connect::{Connected, Place, connect},
+    connect::{Connected, Place, connect, known_domain},
 };
 use super::printer::OutputArgs;
 use crate::{
     args::GroupSelection,
+    config,
     context::Context,
     domain::{DomainClient, DomainError},
     error::{Error, Kind},
-    events::{Empty, Found, Nothing, Search, WhyNothing, groups},
+    events::{Empty, Found, Nothing, Search, WhyNothing, context::around_each, groups},
     query,
     ui::Ui,
-    words::count,
+    words::{count, grouped},
 };
 
 /// Events that are held in memory until the oldest of them is known; more are written as they are read.
@@ -59,6 +60,9 @@ pub struct SearchArgs {
     #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 100)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
+    /// How many events around each of them.
+    #[command(flatten)]
+    pub sides: SidesArgs,
     /// Whether all of them are written, and where.
     #[command(flatten)]
     pub export: ExportArgs,
@@ -77,9 +81,21 @@ pub struct SearchArgs {
     /// Print how the query was read, the request, and the query for other tools, and send nothing
     #[arg(long)]
     pub explain: bool,
+    /// Keep this query and its flags as @NAME, and send nothing; what it is to ask for is left open as {id}
+    #[arg(long, value_name = "NAME", value_parser = saved_name)]
+    pub save: Option<String>,
+    /// The flags that are kept with it.
+    #[arg(skip)]
+    pub kept: Vec<(String, Vec<String>)>,
     /// Which domain.
     #[command(flatten)]
     pub domain: DomainArgs,
+}
+
+fn saved_name(text: &str) -> Result<String, String> {
+    let name = text.strip_prefix('@').unwrap_or(text);
+    let wrong = "a name has up to 64 letters, digits, `-`, `_` and `.`";
+    if config::is_name(name) { Ok(name.to_owned()) } else { Err(wrong.to_owned()) }
 }
 
 /// Show events as they come
@@ -113,6 +129,10 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let output = export::output(args, ui, cx.global.color);
     args.printing.check(output)?;
     args.following.check(args, output)?;
+    let sides = sides(args)?;
+    if let Some(name) = &args.save {
+        return save(name, args, cx, ui).await;
+    }
     let asked = ask(&args.which, args.following.follow, cx, ui).await?;
     if args.explain {
         return explain::show(args, &asked, ui);
@@ -140,7 +160,7 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let progress = ui.progress("searching", Some(searches.len()).filter(|searches| *searches > 1));
     let found = Search::run_all(&searches, &domain.client, &progress).await;
     drop(progress);
-    let found = found.map_err(|error| of_query(error, args.which.lang))?;
+    let mut found = found.map_err(|error| of_query(error, args.which.lang))?;
     if let Some(why) =
         found.warnings.iter().find(|why| args.which.lang.is_of_engine() && why.contains("Failed to parse query"))
     {
@@ -154,9 +174,60 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         say_unleveled(&asked, &search, &args.which.selection, &domain.client, ui).await;
     }
     let (nothing, place) = why_nothing(&found, &asked, &search, &domain, &args.which, cx.env.now).await?;
+    let around = match sides.filter(|_| !found.events.is_empty()) {
+        None => None,
+        Some(sides) => {
+            let progress = ui.progress("reading what stands around", Some(found.events.len()));
+            let (around, warnings) = around_each(&search, &found.events, sides, &domain.client, &progress).await?;
+            found.warnings.extend(warnings);
+            Some(around)
+        }
+    };
     let echoes = asked.notes.is_empty(); // The values of a list are nobody's to see.
-    let answer = Answer { found, nothing, query: asked.query, search, place, echoes };
+    let answer = Answer { found, around, nothing, query: asked.query, search, place, echoes };
     Error::worst([answer.show(args, output, ui), answer.close(args, ui)])
+}
+
+/// Keeps a search that can be read.
+async fn save(name: &str, args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
+    // What is left open stands for any value.
+    let filled = |word: &String| {
+        let open: Vec<String> = config::names(word).map(|name| format!("{{{name}}}")).collect();
+        open.iter().fold(word.clone(), |word, open| word.replace(open, "1"))
+    };
+    let query: Vec<String> = args.which.query.iter().map(filled).collect();
+    ask(&Which { query, ..args.which.clone() }, false, cx, ui).await?;
+    let Some((settings, path)) = cx.settings.and_then(|settings| Some((settings, settings.searches.as_ref()?))) else {
+        return Err(
+            Error::new(Kind::Usage, "there is no folder for saved searches").hint("set HOME or XDG_CONFIG_HOME")
+        );
+    };
+    if let Ok(saved) = settings.search(name) {
+        return Err(Error::new(Kind::Usage, format!("@{name} is there already: {}", saved.place))
+            .hint("take another name, or delete it there"));
+    }
+    config::keep(path, name, &args.which.query, &args.kept)?;
+    ui.status(format_args!("kept as @{name} in {}", path.display()));
+    let open: BTreeSet<&str> = args.which.query.iter().flat_map(|word| config::names(word)).collect();
+    let open = open.iter().map(|name| format!("{name}=…"));
+    let words: Vec<String> = std::iter::once(format!("@{name}")).chain(open).collect();
+    ui.hint(format_args!("send it with: logctl search {}", words.join(" ")));
+    Ok(())
+}
+
+/// How many events around each are shown, where somebody wants to see some.
+fn sides(args: &SearchArgs) -> Result<Option<(usize, usize)>, Error> {
+    let Some((before, after)) = args.sides.around(None) else { return Ok(None) };
+    let wrong = |what: &str, hint: &str| Err(Error::new(Kind::Usage, what).hint(hint));
+    if args.following.follow || export::is_wanted(args) {
+        let hint = "leave them out, or look at one event afterwards: logctl context EVENT";
+        return wrong("-A, -B and -C are for an answer that is shown at once", hint);
+    }
+    if args.limit.saturating_mul((before + after + 1) as u64) > MAX_LIMIT {
+        let what = format!("that many events and those around each would be more than {}", grouped(MAX_LIMIT));
+        return wrong(&what, "ask for fewer: --limit, -A, -B, -C");
+    }
+    Ok(Some((before, after)))
 }
 
 /// Reads what is asked for. A list may come from stdin, and is waited for as long as nobody presses Ctrl-C.

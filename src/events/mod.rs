@@ -9,6 +9,7 @@ mod nothing;
 pub mod numbers;
 mod reader;
 mod request;
+pub mod suggestions;
 pub mod trace;
 
 pub use event::Event;

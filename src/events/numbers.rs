@@ -24,7 +24,8 @@ use crate::{
 };
 
 /// Fields of ours of which the engine keeps columns; an event has one value of each.
-const COLUMNS: [&str; 7] = ["@level", "@log_group", "@log_stream", "@service", "@owner", "@region", "@degraded"];
+pub(super) const COLUMNS: [&str; 7] =
+    ["@level", "@log_group", "@log_stream", "@service", "@owner", "@region", "@degraded"];
 /// Values that the engine counts at once.
 const MOST_BUCKETS: usize = 10_000;
 /// Values that are counted here, and the bytes that they may take.

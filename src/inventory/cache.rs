@@ -10,7 +10,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use logctl_core::coverage::{Change, Filter, Filters};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 
 use super::{
     Health,
@@ -253,6 +253,19 @@ impl Cache {
         self.save(target, &facts)
     }
 
+    /// What was kept under a name, where it can be read.
+    #[must_use]
+    pub fn recall<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        serde_json::from_slice(&read_own(&self.0.as_ref()?.join(name)).ok()?).ok()
+    }
+
+    /// Keeps what is worth as little as the time to ask for it again: where it cannot be written, nothing is lost.
+    pub fn keep(&self, name: &str, what: &impl Serialize) {
+        if let Some(folder) = &self.0 {
+            let _ = write(&folder.join(name), what);
+        }
+    }
+
     /// Keeps what is known, whole or not at all.
     ///
     /// # Errors
@@ -282,7 +295,7 @@ fn read_own(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path)
 }
 
-fn write(path: &Path, facts: &Facts) -> io::Result<()> {
+fn write(path: &Path, facts: &impl Serialize) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     create_private(folder)?;
     // Names of log groups are nobody else's business: the file that comes of it is its owner's alone.

@@ -16,24 +16,25 @@ pub struct Typed {
 }
 
 impl Typed {
-    /// Of a command line, with the names of all commands.
+    /// Of a command line, with the options that it `goes` by, which files may have added, and the names of all commands.
     #[must_use]
-    pub fn new(global: &Global, commands: fn() -> Vec<String>) -> Self {
-        let Global { aws, stack, .. } = global;
+    pub fn new(typed: &Global, goes: &Global, commands: fn() -> Vec<String>) -> Self {
         let option = |name: &'static str, value: Option<&str>| Some((name, value?.to_owned()));
-        let theirs: Vec<_> = [option("--profile", aws.profile.as_deref()), option("--region", aws.region.as_deref())]
-            .into_iter()
-            .flatten()
-            .collect();
-        let stack = option("--stack", stack.as_ref().map(StackName::as_str));
-        let ours: Vec<String> = theirs.iter().chain(&stack).map(|(name, value)| format!(" {name} {value}")).collect();
-        Self { ours: ours.concat(), theirs, commands: Some(commands) }
+        let of_aws = |Global { aws, .. }: &Global| -> Vec<_> {
+            let options = [option("--profile", aws.profile.as_deref()), option("--region", aws.region.as_deref())];
+            options.into_iter().flatten().collect()
+        };
+        let environment = option("--env", typed.env.as_deref());
+        let stack = option("--stack", typed.stack.as_ref().map(StackName::as_str));
+        let ours = environment.into_iter().chain(of_aws(typed)).chain(stack);
+        let ours: Vec<String> = ours.map(|(name, value)| format!(" {name} {value}")).collect();
+        Self { ours: ours.concat(), theirs: of_aws(goes), commands: Some(commands) }
     }
 
     /// A hint whose commands go the same way.
     #[must_use]
     pub fn follow(&self, hint: &str) -> String {
-        if self.ours.is_empty() {
+        if self.ours.is_empty() && self.theirs.is_empty() {
             return hint.to_owned();
         }
         let commands = self.commands.map(|names| names()).unwrap_or_default();
@@ -86,11 +87,12 @@ mod tests {
     #[test_case("--stack s", "use the logctl that deployed it, or a newer one", "use the logctl that deployed it, or a newer one"; "no command")]
     #[test_case("--profile p --region r", "see its log: aws logs tail /a", "see its log: aws --profile p --region r logs tail /a"; "the cli of aws")]
     #[test_case("--profile p --region r", "give it back: aws lambda add-permission --region r", "give it back: aws --profile p lambda add-permission --region r"; "with its region")]
+    #[test_case("--env prod", "logctl backfill", "logctl backfill --env prod"; "an environment")]
     #[test_case("--stack s", "logctl backfill; then: logctl audit", "logctl backfill --stack s; then: logctl audit --stack s"; "two")]
     fn hints_go_where_the_run_went(typed: &str, hint: &str, expected: &str) {
         let command = Global::augment_args(Command::new("logctl").no_binary_name(true));
         let global = Global::from_arg_matches(&command.get_matches_from(typed.split_whitespace())).unwrap();
-        let typed = Typed::new(&global, || ["backfill", "bootstrap", "audit"].map(str::to_owned).into());
+        let typed = Typed::new(&global, &global, || ["backfill", "bootstrap", "audit"].map(str::to_owned).into());
         assert_eq!(typed.follow(hint), expected);
         assert_eq!(typed.follow(expected), expected, "once is enough");
     }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod settings;
+
 use std::{
     process::{Command, Output},
     time::{Duration, Instant},
@@ -166,7 +168,7 @@ fn a_profile_that_does_not_exist_is_named_with_the_nearest() {
 }
 
 /// Every variable that logctl or the SDK reads.
-const VARIABLES: [&str; 54] = [
+const VARIABLES: [&str; 56] = [
     "ALL_PROXY",
     "AWS_ACCESS_KEY_ID",
     "AWS_CA_BUNDLE",
@@ -210,7 +212,9 @@ const VARIABLES: [&str; 54] = [
     "HTTPS_PROXY",
     "LOGCTL_CACHE",
     "LOGCTL_COMPLETE",
+    "LOGCTL_CONFIG",
     "LOGCTL_ENDPOINT",
+    "LOGCTL_ENV",
     "LOGCTL_FUNCTIONS",
     "LOGCTL_INDEX_PREFIX",
     "LOGCTL_LOG",
@@ -311,7 +315,7 @@ fn completions_know_the_log_groups_that_were_there() {
             ("_CLAP_IFS", "\n"),
         ];
         let arguments: Vec<&str> = ["--"].iter().chain(words).copied().collect();
-        String::from_utf8(logctl(&arguments, &variables).stdout).unwrap()
+        String::from_utf8(logctl(&arguments, &variables).stdout).unwrap().trim_end().to_owned()
     };
     assert_eq!(complete(&["logctl", "audit", "-g", "/aws"]), "");
     std::fs::create_dir(cache.path().join("facts")).unwrap();

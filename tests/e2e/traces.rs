@@ -184,4 +184,20 @@ fn an_event_is_shown_among_others() {
     sandbox.logctl("context e00150 -g /shop/0").exits(2).says("add --everywhere");
     let shown = sandbox.in_terminal("context e00150 -C 1", "").stdout;
     assert!(shown.contains(" ▶") && shown.matches('▶').count() == 1, "{shown}");
+
+    // Around what a search finds: two of one stream share an event, and one is of another.
+    let found = "search number=150 OR number=156 OR number=151 -g /shop/0 --since 2h";
+    let run = sandbox.logctl(&format!("{found} -C 1 -o json")).ok();
+    assert_eq!(numbers(&run), [147, 150, 153, 156, 159, 148, 151, 154]);
+    let matched = |json: &serde_json::Value| json["matched"].as_bool().unwrap();
+    let events = run.json()["events"].as_array().unwrap().clone();
+    assert_eq!(events.iter().map(matched).collect::<Vec<_>>(), [false, true, false, true, false, false, true, false]);
+    assert_eq!((&run.json()["shown"], &run.json()["total"]), (&3.into(), &3.into()));
+    assert_eq!(numbers(&sandbox.logctl(&format!("{found} -B 1 -o json")).ok()), [147, 150, 148, 151, 153, 156]);
+    let shown = sandbox.in_terminal(&format!("{found} -A 1"), "").stdout;
+    assert_eq!((shown.matches('▶').count(), shown.matches("--\r\n").count()), (3, 2), "{shown}");
+    let lines = sandbox.logctl("search number=150 --since 2h -C 2 -o jsonl --compact").ok().stdout;
+    assert_eq!(lines.matches(r#""matched":true"#).count(), 1, "{lines}");
+    sandbox.logctl("search x -C 200").exits(2).says("more than 10,000");
+    sandbox.logctl("search x -C 2 --all").exits(2).says("logctl context EVENT");
 }

@@ -14,8 +14,18 @@ use crate::{events::Event, time::rfc3339};
 
 /// An event as it is written.
 #[derive(Debug, Serialize)]
+pub struct Record<'e> {
+    #[serde(flatten)]
+    pub(super) event: Written<'e>,
+    /// Whether it is one of those that were looked for, where others stand around them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched: Option<bool>,
+}
+
+/// What of an event is written.
+#[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Record<'e> {
+pub(super) enum Written<'e> {
     /// All of it.
     Whole(&'e Event),
     /// Some fields.
@@ -91,8 +101,12 @@ pub fn common(events: &[Event]) -> Common<'_> {
 
 /// The events of one document, and what they share beside the place that the document names.
 #[must_use]
-pub fn document<'e>(events: &'e [Event], args: &OutputArgs) -> (Option<Common<'e>>, Vec<Record<'e>>) {
-    let mut records = records(events, args);
+pub fn document<'e>(
+    events: &'e [Event],
+    args: &OutputArgs,
+    pointed: Option<&BTreeSet<&str>>,
+) -> (Option<Common<'e>>, Vec<Record<'e>>) {
+    let mut records = records(events, args, pointed);
     if !args.compact || args.fields.is_some() {
         return (None, records);
     }
@@ -101,7 +115,7 @@ pub fn document<'e>(events: &'e [Event], args: &OutputArgs) -> (Option<Common<'e
         let groups: BTreeSet<&str> = events.iter().map(|event| event.group.as_str()).collect();
         shared.groups = groups.into_iter().collect();
         for record in &mut records {
-            if let Record::Compact(event) = record {
+            if let Written::Compact(event) = &mut record.event {
                 event.r#in = event.own.group.take().and_then(|group| shared.groups.binary_search(&group).ok());
             }
         }
@@ -110,15 +124,15 @@ pub fn document<'e>(events: &'e [Event], args: &OutputArgs) -> (Option<Common<'e
 }
 
 /// The events as they are written.
-pub(super) fn records<'e>(events: &'e [Event], args: &OutputArgs) -> Vec<Record<'e>> {
-    if let Some(columns) = &args.fields {
-        return events.iter().map(|event| Record::Chosen(chosen(event, columns))).collect();
-    }
-    if args.compact {
-        let shared = common(events);
-        return events.iter().map(|event| Record::Compact(Box::new(compact(event, &shared)))).collect();
-    }
-    events.iter().map(Record::Whole).collect()
+pub(super) fn records<'e>(events: &'e [Event], args: &OutputArgs, pointed: Option<&BTreeSet<&str>>) -> Vec<Record<'e>> {
+    let shared = common(events);
+    let written = |event| match &args.fields {
+        Some(columns) => Written::Chosen(chosen(event, columns)),
+        None if args.compact => Written::Compact(Box::new(compact(event, &shared))),
+        None => Written::Whole(event),
+    };
+    let matched = |event: &Event| pointed.map(|pointed| pointed.contains(event.id.as_str()));
+    events.iter().map(|event| Record { event: written(event), matched: matched(event) }).collect()
 }
 
 /// The fields of an event that were asked for: its own in their places, the others by their names.

@@ -37,7 +37,7 @@ pub(super) struct Rows<'a> {
     marks: Option<&'a Regex>,
     look: &'a Look,
     dated: bool,
-    pointed: Option<&'a str>,
+    pointed: Option<&'a BTreeSet<&'a str>>,
     /// What each source of events is called.
     names: BTreeMap<Source<'a>, String>,
     name_width: usize,
@@ -128,7 +128,8 @@ impl<'a> Rows<'a> {
         let stream = if look.width < WIDE { String::new() } else { format!("{:<STREAM$}  ", tail(&event.stream)) };
         let padding = " ".repeat(self.name_width - width(name));
         let used = width(&time) + 2 + level.len().max(5) + 2 + self.name_width + 2 + width(&stream);
-        let pointer = if self.pointed == Some(&event.id) { " ▶" } else { "  " };
+        let is_pointed_at = self.pointed.is_some_and(|pointed| pointed.contains(event.id.as_str()));
+        let pointer = if is_pointed_at { " ▶" } else { "  " };
         let mut row = format!(
             "{}{}{}{}  {}{padding}  {}",
             paint(look.dim(), &time),

@@ -1,12 +1,14 @@
 //! What was found, and what is said about it.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{Language, MAX_LIMIT, SearchArgs, connect::Place};
 use crate::{
     commands::printer::{self, Output, Record, Shown},
     error::{Error, Kind},
-    events::{Found, Nothing, Search},
+    events::{Event, Found, Nothing, Search, context::Blocks},
     query::{self, Query},
     time,
     ui::Ui,
@@ -19,6 +21,8 @@ const MOST_ECHOED: usize = 400;
 /// What was found, or why nothing was.
 pub struct Answer {
     pub found: Found,
+    /// What was found and what stands around it, where that was asked for.
+    pub around: Option<Blocks>,
     pub nothing: Option<Nothing>,
     pub query: Query,
     pub search: Search,
@@ -58,27 +62,55 @@ impl Answer {
     /// # Errors
     /// When stdout cannot be written.
     pub fn show(&self, args: &SearchArgs, output: Output, ui: &mut Ui) -> Result<(), Error> {
-        args.printing.say_missing(&self.found.events, ui);
+        args.printing.say_missing(self.shown(), ui);
         if args.printing.pager {
             ui.page()?;
         }
         if output == Output::Json {
             return ui.json("logctl.search/v1", &self.document(args));
         }
-        let dated = time::spans_days(&self.search.range, &ui.look.time_zone);
-        let marks = query::marks(&self.query);
-        printer::print(
-            &self.found.events,
-            &args.printing,
-            output,
-            Shown { marks: marks.as_ref(), dated, ..Shown::default() },
-            ui,
-        )
+        let (events, found, marks) = (self.shown(), self.ids(), query::marks(&self.query));
+        let shown = Shown {
+            marks: marks.as_ref(),
+            dated: self.is_of_days(ui),
+            name_width: printer::name_width(events),
+            pointed: self.around.is_some().then_some(&found),
+            headless: false,
+        };
+        match self.around.as_ref().filter(|_| output == Output::Pretty) {
+            None => printer::print(events, &args.printing, output, shown, ui),
+            Some(around) => around.iter().enumerate().try_for_each(|(nth, block)| {
+                if nth > 0 {
+                    ui.line("--")?;
+                }
+                printer::print(block, &args.printing, output, shown, ui)
+            }),
+        }
+    }
+
+    /// The events that are shown.
+    fn shown(&self) -> &[Event] {
+        self.around.as_ref().map_or(&self.found.events, |around| &around.events)
+    }
+
+    /// Whether they may be of several days.
+    fn is_of_days(&self, ui: &Ui) -> bool {
+        let range = &self.search.range;
+        let times = || self.shown().iter().map(|event| event.time);
+        let first = times().min().map_or(range.start, |first| first.min(range.start));
+        let last = times().max().map_or(range.end, |last| last.max(range.end));
+        time::spans_days(&(first..last), &ui.look.time_zone)
+    }
+
+    /// The ids of what was found.
+    fn ids(&self) -> BTreeSet<&str> {
+        self.found.events.iter().map(|event| event.id.as_str()).collect()
     }
 
     fn document(&self, args: &SearchArgs) -> Document<'_> {
         let Self { found, nothing, search, place, .. } = self;
-        let (common, events) = printer::document(&found.events, &args.printing);
+        let ids = self.ids();
+        let (common, events) = printer::document(self.shown(), &args.printing, self.around.is_some().then_some(&ids));
         let whole = !args.printing.compact;
         Document {
             place: place.of(&found.events),
@@ -109,7 +141,7 @@ impl Answer {
     /// # Errors
     /// Incomplete where a part is missing; unmet where something had to be found.
     pub fn close(&self, args: &SearchArgs, ui: &mut Ui) -> Result<(), Error> {
-        let Self { found, nothing, query, search, place, echoes } = self;
+        let Self { found, nothing, query, search, place, echoes, .. } = self;
         let range = time::describe(&search.range, &ui.look.time_zone);
         let place = place.of(&found.events);
         let shown = found.events.len();

@@ -61,6 +61,34 @@ pub fn zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| "a zone looks like Europe/Berlin or UTC".to_owned())
 }
 
+/// Events on each side at most: they are held in memory.
+const MOST_BESIDE: u64 = 5_000;
+
+/// How many events around one are shown.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct SidesArgs {
+    /// Show so many events before it
+    #[arg(long, short = 'B', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MOST_BESIDE))]
+    pub before: Option<u64>,
+    /// Show so many events after it
+    #[arg(long, short = 'A', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MOST_BESIDE))]
+    pub after: Option<u64>,
+    /// Show so many events on each side
+    #[arg(long, short = 'C', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MOST_BESIDE))]
+    pub context: Option<u64>,
+}
+
+impl SidesArgs {
+    /// How many events before and after are shown: one side that was typed is the only one, and where none was, `default` on both.
+    #[must_use]
+    pub fn around(&self, default: Option<usize>) -> Option<(usize, usize)> {
+        let size = |side: u64| usize::try_from(side).unwrap_or(usize::MAX);
+        let alone = self.before.is_some() || self.after.is_some();
+        let other = self.context.map(size).or(if alone { Some(0) } else { default })?;
+        Some((self.before.map_or(other, size), self.after.map_or(other, size)))
+    }
+}
+
 /// A language of queries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Language {

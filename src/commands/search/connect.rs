@@ -1,6 +1,10 @@
 //! The domain that is asked, and whose it is.
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use logctl_core::{
@@ -21,6 +25,7 @@ use crate::{
     domain::DomainClient,
     error::{Error, Kind},
     events::{Event, Redaction},
+    inventory::Cache,
     network::Network,
 };
 
@@ -121,18 +126,10 @@ impl fmt::Display for Place {
 /// # Errors
 /// Not found where there is no stack that names a domain; denied where there is nothing to be admitted with.
 pub async fn connect(args: &DomainArgs, cx: &Context<'_>) -> Result<Connected, Error> {
-    let timeout = Duration::from_secs(args.timeout);
-    let endpoint = match &args.endpoint {
-        Some(endpoint) => Some(endpoint.clone()),
-        None => cx.variable("LOGCTL_ENDPOINT")?,
-    };
-    let prefix: Option<IndexPrefix> = match &args.index_prefix {
-        Some(prefix) => Some(prefix.clone()),
-        None => cx.variable("LOGCTL_INDEX_PREFIX")?,
-    };
-    if let Some(endpoint) = endpoint {
-        return by_endpoint(endpoint, prefix.unwrap_or_default(), timeout, args, cx).await;
+    if let Some(named) = by_name(args, cx).await? {
+        return Ok(named);
     }
+    let prefix = prefix(args, cx)?;
     let aws: Aws = Aws::connect(cx).await?;
     let stack = DeployedStack::find(&aws, &cx.stack).await?;
     let Some((stack, mut domain)) = stack.and_then(|stack| Some((stack.clone(), stack.settings.domain()?))) else {
@@ -155,12 +152,79 @@ pub async fn connect(args: &DomainArgs, cx: &Context<'_>) -> Result<Connected, E
         region: Some(aws.target.region.clone()),
         text: aws.target.to_string(),
     };
-    Ok(Connected {
-        client: domain.client(&aws, timeout).await?,
-        prefix: prefix.unwrap_or_else(|| stack.settings.prefix.clone()),
-        place,
-        stack: Some((aws, stack)),
-    })
+    let prefix = prefix.unwrap_or_else(|| stack.settings.prefix.clone());
+    if domain.secret.is_none() && domain.authority.is_none() {
+        remember(&domain.endpoint, domain.auth, &prefix, cx);
+    }
+    let client = domain.client(&aws, Duration::from_secs(args.timeout)).await?;
+    Ok(Connected { client, prefix, place, stack: Some((aws, stack)) })
+}
+
+/// The domain that was typed, or that a variable or a file names.
+async fn by_name(args: &DomainArgs, cx: &Context<'_>) -> Result<Option<Connected>, Error> {
+    let files = &cx.global.files;
+    let (endpoint, of_file) = match &args.endpoint {
+        Some(endpoint) => (Some(endpoint.clone()), None),
+        None => (cx.variable_or("LOGCTL_ENDPOINT", files.endpoint.as_deref())?, files.auth.as_deref()),
+    };
+    let Some(endpoint) = endpoint else { return Ok(None) };
+    let auth = args.auth.or_else(|| of_file.and_then(|auth| auth.parse().ok()));
+    let prefix = prefix(args, cx)?.unwrap_or_default();
+    by_endpoint(endpoint, prefix, auth, Duration::from_secs(args.timeout), cx).await.map(Some)
+}
+
+fn prefix(args: &DomainArgs, cx: &Context<'_>) -> Result<Option<IndexPrefix>, Error> {
+    match &args.index_prefix {
+        Some(prefix) => Ok(Some(prefix.clone())),
+        None => cx.variable_or("LOGCTL_INDEX_PREFIX", cx.global.files.index_prefix.as_deref()),
+    }
+}
+
+/// Where domains are remembered, and how many.
+const DOMAINS: &str = "domains.json";
+const MOST_DOMAINS: usize = 50;
+
+/// The domain of a stack as it was found: endpoint, authentication, prefix; by what was typed and set when it was found.
+type Remembered = BTreeMap<String, (String, String, String)>;
+
+/// What decides in which account a stack is looked for.
+fn whose(cx: &Context<'_>) -> String {
+    let aws = &cx.global.aws;
+    let or = |typed: &Option<String>, variables: &[&str]| {
+        let variable = || variables.iter().find_map(|name| cx.env.var(name)).unwrap_or_default().to_owned();
+        typed.clone().unwrap_or_else(variable)
+    };
+    let key = if aws.profile.is_none() { cx.env.var("AWS_ACCESS_KEY_ID").unwrap_or_default() } else { "" };
+    let (profile, region) =
+        (or(&aws.profile, &["AWS_PROFILE"]), or(&aws.region, &["AWS_REGION", "AWS_DEFAULT_REGION"]));
+    [cx.stack.as_str(), &profile, &region, key].join(" ")
+}
+
+/// Keeps where a stack sends its events, for who completes words and has no time to look.
+fn remember(endpoint: &Endpoint, auth: AuthMode, prefix: &IndexPrefix, cx: &Context<'_>) {
+    let cache = Cache::new(cx.env.cache(cx.env.var("AWS_ENDPOINT_URL").is_some()).as_deref());
+    let mut known: Remembered = cache.recall(DOMAINS).unwrap_or_default();
+    let domain = (endpoint.to_string(), auth.to_string(), prefix.to_string());
+    if known.get(&whose(cx)) == Some(&domain) {
+        return;
+    }
+    if known.len() >= MOST_DOMAINS {
+        known.clear();
+    }
+    known.insert(whose(cx), domain);
+    cache.keep(DOMAINS, &known);
+}
+
+/// The domain that is named, or that the stack had when it was asked last. Nobody is asked.
+pub async fn known_domain(args: &DomainArgs, cx: &Context<'_>, cache: &Cache) -> Option<Connected> {
+    if let Ok(Some(named)) = by_name(args, cx).await {
+        return Some(named);
+    }
+    let known: Remembered = cache.recall(DOMAINS)?;
+    let (endpoint, auth, of_stack) = known.get(&whose(cx))?;
+    let prefix = prefix(args, cx).ok()?.or_else(|| of_stack.parse().ok())?;
+    let timeout = Duration::from_secs(args.timeout);
+    by_endpoint(endpoint.parse().ok()?, prefix, auth.parse().ok(), timeout, cx).await.ok()
 }
 
 /// The other Regions in which the stack is, as far as that is known soon.
@@ -182,14 +246,14 @@ async fn regions_with(aws: &Aws, stack: &StackName) -> Vec<String> {
 async fn by_endpoint(
     endpoint: Endpoint,
     prefix: IndexPrefix,
+    auth: Option<AuthMode>,
     timeout: Duration,
-    args: &DomainArgs,
     cx: &Context<'_>,
 ) -> Result<Connected, Error> {
     if cx.global.aws.expect_account.is_some() {
         Aws::connect(cx).await?;
     }
-    let auth = match args.auth.unwrap_or_else(|| endpoint.auth()) {
+    let auth = match auth.unwrap_or_else(|| endpoint.auth()) {
         AuthMode::None => Auth::None,
         AuthMode::SigV4 => {
             // The Region is the host's, whatever the profile says.

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    args::{AwsOptions, ColorChoice, Global},
+    args::{AwsOptions, ColorChoice, Global, OfFiles},
     aws::{
         filters::AT_ONCE,
         mocked::{Account, Answer, refused},
@@ -51,7 +51,8 @@ async fn teardown_with(answers: &[Answer<'_>], ignore_unread: bool) -> (Result<(
     let account = Account::new(&answers.iter().copied().chain(listed).collect::<Vec<_>>()).await;
     let aws = AwsOptions { profile: None, region: None, expect_account: None };
     let stack = Some("logctl".parse().unwrap());
-    let global = Global { aws, stack, color: ColorChoice::Never, quiet: true, verbose: 0 };
+    let files = OfFiles::default();
+    let global = Global { aws, env: None, stack, color: ColorChoice::Never, quiet: true, verbose: 0, files };
     let env = Environment::from_process();
     let cx = Context::new(&global, &env).unwrap();
     let args = TeardownArgs {

@@ -1,0 +1,230 @@
+//! An export in the order of time beside what else can make one: the engine's own paging, with its bytes thrown away,
+//! `opensearch-py` and `elasticdump`.
+//!
+//! Wall times, in turns: engine and client share the machine.
+
+use std::{
+    io::Read as _,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use hyper::Method;
+use memchr::{memchr_iter, memmem};
+use serde_json::{Value, json};
+
+use crate::{
+    Report, corpus, ratio,
+    storage::Engine,
+    terminal::{logctl, median},
+};
+
+/// Events that are exported.
+pub const EVENTS: u64 = 1_000_000;
+const ROUNDS: usize = 3;
+/// What the index is called that the copies are made of, and those that are exported.
+const ONCE: &str = "searchedonce";
+const PREFIX: &str = "searchedall";
+const INDICES: &str = "searchedall-2*";
+/// The corpus is of the days before this; a copy of it is of earlier days.
+const END: i64 = 1_795_392_000_000;
+const DAY: i64 = 86_400_000;
+const DAYS: i64 = 13;
+/// Hits of one page.
+const PAGE: usize = 5_000;
+
+/// Indexes the corpus until there are so many events, exports them in turns with the peers, and writes the rows.
+pub async fn run(root: &Path, engine: &Engine<'_>, events: u64, report: &mut Report) {
+    let events = fill(engine, events).await;
+    let range = (END - (DAYS + 7) * DAY, END);
+    let Some(peers) = Peers::install(root) else {
+        report.missing("export in the order of time", "npm or pip cannot install the peers", "");
+        return;
+    };
+    let ours = || {
+        let mut command = logctl(root);
+        command.args(["search", "--all", "-o", "jsonl", "--since", &iso(range.0), "--until", &iso(range.1)]);
+        command.args(["--endpoint", &engine.url, "--index-prefix", PREFIX]);
+        command
+    };
+    // Slices of the whole range, of which one is enough to find their best number.
+    let tenth = (range.1 - (range.1 - range.0) / 5, range.1);
+    let mut slices = (0, f64::MAX);
+    for number in [1, 2, 3, 4] {
+        paging(engine, tenth, number).await;
+        let begun = Instant::now();
+        paging(engine, tenth, number).await;
+        let time = begun.elapsed().as_secs_f64();
+        slices = if time < slices.1 { (number, time) } else { slices };
+    }
+    let mut rounds = Vec::new();
+    let mut most = 0;
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        assert_eq!(paging(engine, range, slices.0).await, events, "the engine's own paging");
+        let own = begun.elapsed().as_secs_f64();
+        let (time, memory) = until_end(&mut ours(), events);
+        most = most.max(memory);
+        let (python, _) = until_end(&mut peers.scan(root, &engine.url, range), events);
+        let (dump, _) = until_end(&mut peers.dump(&engine.url, range), events);
+        println!("own {own:.1} s, logctl {time:.1} s, opensearch-py {python:.1} s, elasticdump {dump:.1} s");
+        rounds.push([own / time, python / time, dump / time, time]);
+    }
+    let [own, python, dump, time] = [0, 1, 2, 3].map(|which| median(rounds.iter().map(|round| round[which])));
+    let best = format!("export, of the engine's own paging in {} slices", slices.0);
+    report.row(&best, own, own >= 0.85, "≥ 0.85x", "≥ 0.95x");
+    report.row("export, of `opensearch-py` scan in the order of time", python, python >= 3.0, "≥ 3x", "");
+    report.row("export, of `elasticdump` in the order of time", dump, dump >= 5.0, "≥ 5x", "");
+    let megabytes = ratio(most, 1 << 20);
+    report.row("most memory of an export, in MB", megabytes, megabytes <= 64.0, "≤ 64", "");
+    report.note(&format!("The export is of {events} events in {DAYS} indices, and took {time:.0} s."));
+}
+
+/// Copies of the corpus, on each day as many.
+async fn fill(engine: &Engine<'_>, events: u64) -> u64 {
+    let source = engine.fill(ONCE, &corpus::payloads()).await;
+    let mut total = 0;
+    for copy in 0.. {
+        let (day, nth) = (copy % DAYS, copy / DAYS);
+        let index =
+            iso(END - (day + 1) * DAY).split('T').next().map(|date| format!("{PREFIX}-{}", date.replace('-', ".")));
+        // Copies of one day lie a minute apart.
+        let shift = day * DAY + nth * 60_000;
+        let script = json!({
+            "lang": "painless",
+            "source": "ctx._id = params.copy + ctx._id; ctx._source['@timestamp'] -= params.shift",
+            "params": {"copy": format!("{copy:04}"), "shift": shift},
+        });
+        let body =
+            json!({"source": {"index": source.as_str(), "size": PAGE}, "dest": {"index": index}, "script": script});
+        let answer = engine.ask(Method::POST, "/_reindex?refresh=true", &body).await;
+        assert_eq!(answer["failures"], json!([]), "{answer}");
+        total += answer["created"].as_u64().expect("a number");
+        if total >= events {
+            break;
+        }
+    }
+    total
+}
+
+/// Pages by point in time and `search_after`, in so many parts of the range at once, and counts the events.
+async fn paging(engine: &Engine<'_>, (begin, end): (i64, i64), slices: i64) -> u64 {
+    let path = format!("/{INDICES}/_search/point_in_time?keep_alive=5m");
+    let opened = engine.ask(Method::POST, &path, &Value::Null).await;
+    let point = &opened["pit_id"];
+    let slice = async |nth: i64| {
+        let bound = |nth: i64| begin + (end - begin) * nth / slices;
+        let range = json!({"gte": bound(nth), "lt": bound(nth + 1), "format": "epoch_millis"});
+        let mut body = json!({
+            "size": PAGE,
+            "track_total_hits": false,
+            "pit": {"id": point, "keep_alive": "5m"},
+            "query": {"range": {"@timestamp": range}},
+            "sort": [{"@timestamp": "asc"}, {"_shard_doc": "asc"}],
+        });
+        let mut events = 0;
+        loop {
+            let page = engine.bytes(Method::POST, "/_search", &body).await;
+            let hits = memmem::find_iter(&page, br#"{"_index":""#).count();
+            events += hits as u64;
+            if hits < PAGE {
+                return events;
+            }
+            let sort = memmem::rfind(&page, br#""sort":["#).expect("hits are sorted") + r#""sort":"#.len();
+            let mut values = serde_json::Deserializer::from_slice(&page[sort..]).into_iter::<Value>();
+            body["search_after"] = values.next().expect("a value").expect("JSON");
+        }
+    };
+    let events = join_all((0..slices).map(slice)).await.iter().sum();
+    engine.ask(Method::DELETE, "/_search/point_in_time", &json!({"pit_id": [point]})).await;
+    events
+}
+
+/// Seconds until it has written so many lines and ended, and the most memory it held meanwhile, in bytes.
+fn until_end(command: &mut Command, events: u64) -> (f64, u64) {
+    let begun = Instant::now();
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut output = child.stdout.take().expect("a pipe");
+    let status = format!("/proc/{}/status", child.id());
+    let (mut buffer, mut lines, mut memory, mut looked) = (vec![0; 1 << 20], 0, 0, begun);
+    loop {
+        let length = output.read(&mut buffer).expect("it writes");
+        if length == 0 {
+            break;
+        }
+        lines += memchr_iter(b'\n', &buffer[..length]).count() as u64;
+        if looked.elapsed() > Duration::from_millis(200) {
+            looked = Instant::now();
+            memory = most_memory(&status).unwrap_or(memory);
+        }
+    }
+    let status = child.wait().expect("it ends");
+    assert!(status.success(), "{command:?}: {status}");
+    assert_eq!(lines, events, "{command:?}");
+    (begun.elapsed().as_secs_f64(), memory)
+}
+
+fn most_memory(status: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(status).ok()?;
+    let line = text.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok().map(|kilobytes: u64| kilobytes * 1024)
+}
+
+/// The other programs.
+struct Peers {
+    python: std::path::PathBuf,
+    dump: std::path::PathBuf,
+}
+
+impl Peers {
+    /// Installs them once.
+    fn install(root: &Path) -> Option<Self> {
+        let folder = root.join("target/peer");
+        let peers = Self {
+            python: folder.join("python/bin/python"),
+            dump: folder.join("dump/node_modules/elasticdump/bin/elasticdump"),
+        };
+        let run = |program: &Path, arguments: &[&str]| {
+            let status = Command::new(program).args(arguments).stdout(Stdio::null()).status();
+            status.ok()?.success().then_some(())
+        };
+        if !peers.python.exists() {
+            run(Path::new("python3"), &["-m", "venv", folder.join("python").to_str()?])?;
+            run(&peers.python, &["-m", "pip", "install", "--quiet", "opensearch-py==3.2.0"])?;
+        }
+        if !peers.dump.exists() {
+            let install = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "elasticdump@6.125.1"];
+            let prefix = folder.join("dump");
+            std::fs::create_dir_all(&prefix).ok()?;
+            run(Path::new("npm"), &[&install[..], &["--prefix", prefix.to_str()?]].concat())?;
+        }
+        Some(peers)
+    }
+
+    fn scan(&self, root: &Path, url: &str, (begin, end): (i64, i64)) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg(root.join("benches/scan.py")).args([url, INDICES, &begin.to_string(), &end.to_string()]);
+        command
+    }
+
+    fn dump(&self, url: &str, (begin, end): (i64, i64)) -> Command {
+        let range = json!({"range": {"@timestamp": {"gte": begin, "lt": end, "format": "epoch_millis"}}});
+        let query = json!({"query": range, "sort": [{"@timestamp": "asc"}]});
+        let mut command = Command::new("node");
+        command.arg(&self.dump).args(["--type=data", "--output=$", "--sourceOnly=true", "--noRefresh", "--quiet"]);
+        command.args([
+            &format!("--limit={PAGE}"),
+            &format!("--input={url}/{INDICES}"),
+            &format!("--searchBody={query}"),
+        ]);
+        command
+    }
+}
+
+/// A time for the command line.
+fn iso(milliseconds: i64) -> String {
+    jiff::Timestamp::from_millisecond(milliseconds).expect("a time").to_string()
+}
