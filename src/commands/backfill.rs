@@ -16,7 +16,7 @@ use crate::{
     context::Context,
     deploy::DeployedStack,
     error::{Error, Kind},
-    inventory::Inventory,
+    inventory::{Inventory, NotStreamed},
     ui::Ui,
     words::count,
 };
@@ -90,6 +90,9 @@ pub async fn run(args: &BackfillArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(
             facts.change(&step.group, &step.change, forwarder, inventory.taken_at + since);
         }
     });
+    if !outcome.changed.is_empty() {
+        NotStreamed::forget(&reading.cache, &aws.target, &stack.name);
+    }
     if let Err(why) = kept {
         ui.warning(format_args!("what was done and learned cannot be kept for the next audit: {why}"));
     }

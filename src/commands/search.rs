@@ -184,7 +184,8 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         }
     };
     let echoes = asked.notes.is_empty(); // The values of a list are nobody's to see.
-    let answer = Answer { found, around, nothing, query: asked.query, search, place, echoes };
+    let not_streamed = domain.not_streamed(&args.which.selection, cx);
+    let answer = Answer { found, around, not_streamed, nothing, query: asked.query, search, place, echoes };
     Error::worst([answer.show(args, output, ui), answer.close(args, ui)])
 }
 

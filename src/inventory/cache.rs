@@ -266,6 +266,13 @@ impl Cache {
         }
     }
 
+    /// Deletes what was kept under a name.
+    pub fn forget(&self, name: &str) {
+        if let Some(folder) = &self.0 {
+            let _ = fs::remove_file(folder.join(name));
+        }
+    }
+
     /// Keeps what is known, whole or not at all.
     ///
     /// # Errors

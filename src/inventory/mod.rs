@@ -7,6 +7,7 @@ mod destinations;
 mod details;
 mod documents;
 pub mod evidence;
+mod not_streamed;
 mod past;
 mod rates;
 mod take;
@@ -30,6 +31,7 @@ use crate::{
 
 pub use cache::Cache;
 pub use evidence::Source;
+pub use not_streamed::NotStreamed;
 pub use rates::Rate;
 pub use take::{Depth, Reading, take};
 

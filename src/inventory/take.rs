@@ -12,7 +12,7 @@ use logctl_core::coverage::{self, AccountFacts, AccountPolicy, Chain, Filters, G
 use tokio::time::Instant;
 
 use super::{
-    Entry, FEW, Inventory, Note,
+    Entry, FEW, Inventory, NotStreamed, Note,
     cache::{Cache, Facts},
     chains::Chains,
     deliveries, destinations,
@@ -128,6 +128,12 @@ pub async fn take(
         take.complete(entry, &account);
         let rule = rules().find(|rule| rule.fill(&entry.facts.name) == Some(true));
         entry.copied_by = rule.map(|rule| rule.rule.as_str().into());
+    }
+    let narrows = reading.narrowing.is_some_and(|it| !it.is_empty())
+        || !reading.selection.globs.is_empty()
+        || reading.made_until.is_some();
+    if let Some(stack) = stack.filter(|_| !narrows) {
+        NotStreamed::of(&entries, now).keep(&reading.cache, &aws.target, &stack.name);
     }
     if let Some(stack) = stack.filter(|_| reading.depth == Depth::Arrivals) {
         let mut notes = Vec::new();

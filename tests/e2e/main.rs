@@ -33,6 +33,7 @@ mod random_text;
 mod real_logs;
 mod sandbox;
 mod search_trouble;
+mod shells;
 mod spellings;
 mod story;
 mod traces;

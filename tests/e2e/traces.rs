@@ -99,6 +99,25 @@ fn a_request_is_one_timeline_over_twelve_groups() {
         "{page}"
     );
     nothing_and_too_much(&sandbox);
+    searches_know_what_is_not_streamed(&sandbox);
+}
+
+/// After an audit the closing line of a search says which log groups it cannot have looked at.
+fn searches_know_what_is_not_streamed(sandbox: &Sandbox) {
+    let cache = sandbox.home().join("known");
+    let kept = [("LOGCTL_CACHE", cache.to_str().unwrap())];
+    let run = |line: &str| sandbox.run(&line.split(' ').collect::<Vec<_>>(), &kept);
+    let search = "search starts OR x --stack logctl --since 1h -o json";
+    assert_eq!(run(search).ok().json().get("not_streamed"), None, "nobody has looked");
+    run("audit --group /shop/0*").ok();
+    assert_eq!(run(search).ok().json().get("not_streamed"), None, "that was not all of them");
+    run("audit").ok();
+    let says = "log group is not streamed, and what /shop/12-forgotten";
+    assert_eq!(run(search).ok().says(says).json()["not_streamed"]["groups"][0], "/shop/12-forgotten");
+    run("search x --all -o jsonl --stack logctl --since 1h").ok().says(says);
+    assert_eq!(run(&format!("{search} -g /shop/0*")).ok().json().get("not_streamed"), None);
+    sandbox.run(&["backfill", "--yes"], &kept).ok();
+    assert_eq!(run(search).ok().json().get("not_streamed"), None, "it is subscribed");
 }
 
 /// An id that nothing carries, one that is none, and one that thousands of events carry.

@@ -4,11 +4,15 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Language, MAX_LIMIT, SearchArgs, connect::Place};
+use super::{
+    Language, MAX_LIMIT, SearchArgs,
+    connect::{Place, say_not_streamed},
+};
 use crate::{
     commands::printer::{self, Output, Record, Shown},
     error::{Error, Kind},
     events::{Event, Found, Nothing, Search, context::Blocks},
+    inventory::NotStreamed,
     query::{self, Query},
     time,
     ui::Ui,
@@ -27,6 +31,8 @@ pub struct Answer {
     pub query: Query,
     pub search: Search,
     pub place: Place,
+    /// Log groups that are meant and not streamed.
+    pub not_streamed: Option<NotStreamed>,
     /// Whether it is said how the query was read.
     pub echoes: bool,
 }
@@ -47,6 +53,9 @@ struct Document<'a> {
     cursor: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     warnings: Option<Vec<String>>,
+    /// Log groups that are meant and not streamed, as far as that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_streamed: Option<&'a NotStreamed>,
     /// Why nothing was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     nothing: Option<&'a Nothing>,
@@ -121,6 +130,7 @@ impl Answer {
             shown: Some(found.events.len()).filter(|shown| whole || *shown as u64 != found.total),
             cursor: found.events.first().map(|event| event.cursor.as_str()).filter(|_| whole),
             warnings: Some(self.warnings()).filter(|warnings| whole || !warnings.is_empty()),
+            not_streamed: self.not_streamed.as_ref(),
             nothing: nothing.as_ref().filter(|_| found.events.is_empty()),
             common,
             events,
@@ -168,6 +178,7 @@ impl Answer {
             }
             _ => ui.status(format_args!("all {} from {range}, {place}", count(shown, "event"))),
         }
+        say_not_streamed(self.not_streamed.as_ref(), ui);
         match args.which.lang {
             Language::Logctl | Language::Dql => {
                 if let Some(read) = query::understood(query, &args.which.query).filter(|_| *echoes) {

@@ -18,15 +18,18 @@ use serde::Serialize;
 
 use super::{Account, args::DomainArgs};
 use crate::{
-    args::AwsOptions,
+    args::{AwsOptions, GroupSelection},
     aws::{self, ALWAYS_ENABLED, Aws},
     context::Context,
     deploy::DeployedStack,
     domain::DomainClient,
     error::{Error, Kind},
     events::{Event, Redaction},
-    inventory::Cache,
+    inventory::{Cache, NotStreamed},
     network::Network,
+    time::rfc3339,
+    ui::Ui,
+    words::count,
 };
 
 /// A domain that is asked.
@@ -68,6 +71,14 @@ impl Connected {
         self.stack.as_ref().map(|(aws, stack)| (aws, stack))
     }
 
+    /// Log groups that are meant and whose events are not here, as far as somebody has looked lately.
+    #[must_use]
+    pub fn not_streamed(&self, selection: &GroupSelection, cx: &Context<'_>) -> Option<NotStreamed> {
+        let (aws, stack) = self.stack.as_ref()?;
+        let cache = Cache::new(cx.env.cache(aws.hosts.all.is_some()).as_deref());
+        NotStreamed::recall(&cache, (&aws.target, &stack.name), selection, cx.env.now)
+    }
+
     /// What redacts events before they are indexed.
     #[must_use]
     pub fn redaction(&self) -> Redaction {
@@ -76,6 +87,19 @@ impl Connected {
         };
         self.stack.as_ref().and_then(of_stack).map_or(Redaction::Unknown, Redaction::Known)
     }
+}
+
+/// Says which log groups are not streamed.
+pub fn say_not_streamed(known: Option<&NotStreamed>, ui: &mut Ui) {
+    const NAMED: usize = 3;
+    let Some(NotStreamed { as_of, groups }) = known else { return };
+    let named = groups.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let more = if groups.len() > NAMED { format!(" and {} more", groups.len() - NAMED) } else { String::new() };
+    let (number, are) = (count(groups.len(), "log group"), if groups.len() == 1 { "is" } else { "are" });
+    ui.status(format_args!(
+        "{number} {are} not streamed, and what {named}{more} say is not here, as of {}: logctl audit",
+        rfc3339(*as_of)
+    ));
 }
 
 impl Place {

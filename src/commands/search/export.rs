@@ -8,7 +8,11 @@ use std::{
 
 use regex::Regex;
 
-use super::{MAX_LIMIT, SearchArgs, asked::Asked, connect::Connected};
+use super::{
+    MAX_LIMIT, SearchArgs,
+    asked::Asked,
+    connect::{Connected, say_not_streamed},
+};
 use crate::{
     args::ColorChoice,
     commands::printer::{self, Output, Shown},
@@ -232,6 +236,7 @@ pub async fn run(
     ui.flush()?;
     printer::say_missing(&writer.missing.take().unwrap_or_default(), ui);
     close(args, search, domain, &plan, &written, ui);
+    say_not_streamed(domain.not_streamed(&args.which.selection, cx).as_ref(), ui);
     part.map(Part::complete).transpose()?;
     if !plan.warnings.is_empty() && !args.allow_partial {
         return Err(Error::new(Kind::Incomplete, "part of the answer is missing")
