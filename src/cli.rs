@@ -17,7 +17,10 @@ use self::{
 };
 use crate::{
     args::Global,
-    commands::Command,
+    commands::{
+        Command,
+        search::{Kept, TailArgs},
+    },
     config::{self, Settings},
     context::Context,
     env::Environment,
@@ -58,6 +61,8 @@ pub struct Files {
     pub settings: Settings,
     /// What of it narrows this run.
     pub notes: Vec<String>,
+    /// The flags that are kept where the search is.
+    kept: Kept,
 }
 
 impl Cli {
@@ -83,17 +88,15 @@ impl Cli {
             Self::from_arg_matches(matches).unwrap_or_else(|error| without_password(error).exit())
         };
         match Self::with_files(command, &matches, env, read) {
-            Ok((matches, files, query)) => {
+            Ok((matches, mut files, query)) => {
                 let mut cli = cli(&matches);
                 cli.typed = Some(cli.global.clone());
                 config::aim(&mut cli.global, &files.settings, env);
                 if let (Some(query), Some(which)) = (query, cli.command.which()) {
                     which.query = query;
                 }
-                if let (Command::Search(args), Some((name, typed))) = (&mut cli.command, matches.subcommand())
-                    && let Some(definition) = Self::command().find_subcommand(name)
-                {
-                    args.kept = settings::to_keep(definition, typed);
+                if let Command::Search(args) | Command::Tail(TailArgs { search: args }) = &mut cli.command {
+                    args.kept = std::mem::take(&mut files.kept);
                 }
                 cli.files = Ok(Box::new(files));
                 cli
@@ -115,19 +118,17 @@ impl Cli {
         env: &Environment,
         read: impl Fn(clap::Command) -> ArgMatches,
     ) -> Result<(ArgMatches, Files, Option<Vec<String>>), Error> {
-        let environment = matches.get_one::<String>("env").map(String::as_str);
-        let mut settings = Settings::read(env, &command, environment)?;
-        if matches.get_one::<String>("profile").is_some() && environment.is_none() {
-            settings.environment = None; // The environment of a file is not what was meant.
-        }
         let (name, typed) = matches.subcommand().unwrap_or(("", matches));
-        let Some(definition) = command.find_subcommand(name) else {
-            return Ok((matches.clone(), Files::default(), None));
-        };
+        let definition = command.find_subcommand(name).filter(|_| !["completion", "man"].contains(&name));
+        let Some(definition) = definition else { return Ok((matches.clone(), Files::default(), None)) };
+        let environment = matches.get_one::<String>("env").map(String::as_str);
+        let profile = matches.get_one::<String>("profile").is_some();
+        let settings = Settings::read(env, &command, (environment, profile))?;
         let added = Added::new(&settings, definition, typed)?;
-        let command = added.to(settings::of_all(&settings, command), name);
+        let kept = added.to_keep(definition, typed);
+        let command = added.with_defaults(settings::global_defaults(&settings, command), name);
         let matches = if settings.files.is_empty() { matches.clone() } else { read(command) };
-        Ok((matches, Files { settings, notes: added.notes }, added.query))
+        Ok((matches, Files { settings, notes: added.notes, kept }, added.query))
     }
 }
 
@@ -158,11 +159,9 @@ fn without_password(mut error: clap::Error) -> clap::Error {
 /// What it ends with; the error's kind gives the exit code.
 pub fn run(cli: &Cli, env: &Environment, ui: &mut Ui) -> Result<(), Error> {
     trace(cli.global.verbose, env, ui.look.stderr_colour);
-    if !cli.command.needs_no_files() {
-        let files = cli.files.as_ref().map_err(Clone::clone)?;
-        files.settings.warnings.iter().for_each(|warning| ui.warning(warning));
-        files.notes.iter().for_each(|note| ui.status(note));
-    }
+    let files = cli.files.as_ref().map_err(Clone::clone)?;
+    files.settings.warnings.iter().for_each(|warning| ui.warning(warning));
+    files.notes.iter().for_each(|note| ui.status(note));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::failed("cannot start").because(error))?;
     let mut cx = Context::new(&cli.global, env)?;

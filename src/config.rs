@@ -9,14 +9,15 @@ mod saved;
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
 pub use self::{
     aim::aim,
     file::{COMMANDS, File, Flags, OWN, Place, Saved, Table, Value, Values, is_name},
-    saved::{Filled, fill, keep, name_of, names},
+    saved::{fill, is_list, keep, name_of, open_names},
 };
 use crate::{
     args::nearest,
@@ -49,21 +50,26 @@ pub struct Settings {
     pub environment: Option<(String, Choice)>,
     /// Where searches are kept.
     pub searches: Option<PathBuf>,
+    /// Why these cannot be read.
+    broken: Option<Error>,
     /// What means nothing in them, and what was passed over.
     pub warnings: Vec<String>,
 }
 
 impl Settings {
-    /// Reads the files. `flags` says which there are, `typed` which environment was typed.
+    /// Reads the files. `flags` says which there are, `typed` which environment was typed, and whether a profile was: that says where
+    /// to go, and no environment is meant that was not typed.
     ///
     /// # Errors
     /// Wrong usage: a file that cannot be read, with line and column, or an environment that is in none of them.
-    pub fn read(env: &Environment, flags: &dyn Flags, typed: Option<&str>) -> Result<Self, Error> {
+    pub fn read(env: &Environment, flags: &dyn Flags, (typed, profile): (Option<&str>, bool)) -> Result<Self, Error> {
         let mut settings = Self::default();
         if let Some(path) = project(env) {
-            match foreign(&path) {
-                Some(why) => settings.warnings.push(format!("{} was passed over: {why}", path.display())),
-                None => settings.add(&path, env, flags, Reader::Settings)?,
+            if let Some(why) = foreign(&path) {
+                settings.warnings.push(format!("{} was passed over: {why}", path.display()));
+            } else {
+                settings.add(&path, env, flags, true)?;
+                settings.files.iter_mut().for_each(|file| file.is_of_project = true);
             }
         }
         let named = env.var("LOGCTL_CONFIG").map(PathBuf::from);
@@ -73,28 +79,37 @@ impl Settings {
                 let what = format!("the variable LOGCTL_CONFIG is wrong: there is no file {}", path.display());
                 return Err(Error::new(Kind::Usage, what));
             }
-            settings.add(&path, env, flags, Reader::Settings)?;
+            settings.add(&path, env, flags, true)?;
             let searches = path.with_file_name("searches.toml");
-            settings.add(&searches, env, flags, Reader::Searches)?;
+            if searches != path {
+                // What cannot be read there is nobody's loss who asks for none of it.
+                settings.broken = settings.add(&searches, env, flags, false).err();
+            }
             settings.searches = Some(searches);
         }
-        settings.choose(env, typed)?;
+        if typed.is_some() || !profile {
+            settings.choose(env, typed)?;
+        }
         Ok(settings)
     }
 
-    fn add(&mut self, path: &Path, env: &Environment, flags: &dyn Flags, reader: Reader) -> Result<(), Error> {
+    /// Reads a file; one that holds searches alone is not of `settings`.
+    fn add(&mut self, path: &Path, env: &Environment, flags: &dyn Flags, settings: bool) -> Result<(), Error> {
         let name = shown(path, env);
         let failed = |why: &dyn std::fmt::Display| Error::new(Kind::Usage, format!("cannot read {name}")).because(why);
-        let text = match fs::metadata(path) {
+        let mut text = String::new();
+        let is_other = |meta: fs::Metadata| !meta.is_file() && path != Path::new("/dev/null");
+        if fs::metadata(path).is_ok_and(is_other) {
+            return Err(failed(&"it is no file"));
+        }
+        match fs::File::open(path).and_then(|file| file.take(MOST + 1).read_to_string(&mut text)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Ok(file) if file.len() > MOST => return Err(failed(&"it is longer than 1 MiB")),
-            _ => fs::read_to_string(path).map_err(|error| failed(&error))?,
-        };
-        let read = file::Reader::new(&text, &name, flags);
-        let mut file = match reader {
-            Reader::Settings => read.settings(path)?,
-            Reader::Searches => read.searches(path)?,
-        };
+            Err(error) => return Err(failed(&error)),
+            Ok(length) if length as u64 > MOST => return Err(failed(&"it is longer than 1 MiB")),
+            Ok(_) => {}
+        }
+        let reader = file::Reader::new(&text, &name, flags);
+        let mut file = if settings { reader.settings(path)? } else { reader.searches(path)? };
         self.warnings.append(&mut file.warnings);
         self.files.push(file);
         Ok(())
@@ -119,10 +134,18 @@ impl Settings {
             };
             let error = Error::new(Kind::Usage, format!("{by}: there is no environment {name}"));
             return Err(match nearest(&name, known.iter().copied()) {
-                Some(near) => error.hint(format!("the nearest is {near}; they are: {}", known.join(", "))),
+                Some(near) => {
+                    error.hint(format!("the nearest is {near}; they are: {}", known[..known.len().min(20)].join(", ")))
+                }
                 None => error
                     .hint(format!("write it down as a table of {PROJECT} or of config.toml: [environments.{name}]")),
             });
+        }
+        let holders = self.files.iter().filter(|file| file.environments.contains_key(&name)).count();
+        if holders > 1 {
+            self.warnings.push(format!(
+                "the environment {name} is that of config.toml; what {PROJECT} says of it is passed over"
+            ));
         }
         self.environment = Some((name, choice));
         Ok(())
@@ -138,8 +161,9 @@ impl Settings {
     /// The tables, the first before the others: those of the environment, then those that hold for all.
     fn tables(&self) -> impl Iterator<Item = (&Table, bool)> {
         let name = self.environment.as_ref().map(|(name, _)| name);
-        let of_environment = self.files.iter().filter_map(move |file| file.environments.get(name?));
-        of_environment.map(|table| (table, true)).chain(self.files.iter().map(|file| (&file.top, false)))
+        // It is of one file, and of the user's where that has it: a project does not change where another one goes.
+        let of_environment = self.files.iter().rev().find_map(move |file| file.environments.get(name?));
+        of_environment.into_iter().map(|table| (table, true)).chain(self.files.iter().map(|file| (&file.top, false)))
     }
 
     /// A setting of no command, and whether it is the environment's.
@@ -173,6 +197,9 @@ impl Settings {
     /// Wrong usage where there is none.
     pub fn search(&self, name: &str) -> Result<&Saved, Error> {
         let found = self.files.iter().find_map(|file| file.searches.get(name));
+        if let (None, Some(error)) = (found, &self.broken) {
+            return Err(error.clone());
+        }
         found.ok_or_else(|| {
             let known = self.files.iter().flat_map(|file| file.searches.keys()).map(String::as_str);
             let error = Error::new(Kind::Usage, format!("there is no saved search @{name}"));
@@ -185,13 +212,6 @@ impl Settings {
     }
 }
 
-/// How a file is read.
-#[derive(Clone, Copy)]
-enum Reader {
-    Settings,
-    Searches,
-}
-
 /// The user's file: <https://specifications.freedesktop.org/basedir-spec/latest/>.
 fn user(env: &Environment) -> Option<PathBuf> {
     let folder = env.var("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
@@ -201,9 +221,9 @@ fn user(env: &Environment) -> Option<PathBuf> {
 
 /// The nearest project's file, in this folder or above it, as far as its repository or the user's home goes.
 fn project(env: &Environment) -> Option<PathBuf> {
-    let home = env.var("HOME").map(Path::new);
+    let home = env.var("HOME").and_then(|home| fs::canonicalize(home).ok());
     for folder in env.folder.as_deref()?.ancestors() {
-        if Some(folder) == home {
+        if Some(folder) == home.as_deref() {
             return None;
         }
         let path = folder.join(PROJECT);
@@ -217,7 +237,7 @@ fn project(env: &Environment) -> Option<PathBuf> {
     None
 }
 
-/// Why a file of a project is not one that its user wrote.
+/// Why a file of a project may have been written by somebody else who works here.
 #[cfg(unix)]
 fn foreign(path: &Path) -> Option<&'static str> {
     use std::os::unix::fs::MetadataExt as _;
@@ -225,7 +245,7 @@ fn foreign(path: &Path) -> Option<&'static str> {
     if ![0, rustix::process::geteuid().as_raw()].contains(&file.uid()) {
         return Some("it belongs to another user");
     }
-    (file.mode() & 0o002 != 0).then_some("anybody may write to it")
+    (file.mode() & 0o022 != 0).then_some("others may write to it")
 }
 
 #[cfg(not(unix))]

@@ -43,6 +43,16 @@ impl<'a> Context<'a> {
         Ok(Self { global, typed: global, settings: None, stack, env, interrupt: Interrupt::default(), notice: |_| {} })
     }
 
+    /// Checks that it is known where the run is to go.
+    ///
+    /// # Errors
+    /// Wrong usage where a variable and an environment that was not typed disagree.
+    pub fn check_target(&self) -> Result<(), Error> {
+        let Some(contradiction) = &self.global.files.contradiction else { return Ok(()) };
+        Err(Error::new(Kind::Usage, contradiction)
+            .hint("say which one is meant: --env NAME, or --profile NAME and --region REGION; or unset the variable"))
+    }
+
     /// What a variable says, as long as nothing was typed that says where to go: what was typed never loses to a variable.
     ///
     /// # Errors
@@ -55,21 +65,15 @@ impl<'a> Context<'a> {
         if target_is_typed || comes_first { Ok(None) } else { self.env.parsed(name) }
     }
 
-    /// The same, else what a file says.
+    /// What a file says, as long as nothing was typed that says where to go.
     ///
     /// # Errors
     /// Wrong usage where it cannot be read.
-    pub fn variable_or<T: FromStr>(&self, name: &str, of_file: Option<&str>) -> Result<Option<T>, Error>
+    pub fn of_file<T: FromStr>(&self, text: Option<&str>) -> Result<Option<T>, Error>
     where
         T::Err: ToString,
     {
-        if self.global.files.target_is_typed {
-            return Ok(None);
-        }
         let parse = |text: &str| text.parse().map_err(|error: T::Err| Error::new(Kind::Usage, error.to_string()));
-        match self.variable(name)? {
-            None => of_file.map(parse).transpose(),
-            found => Ok(found),
-        }
+        text.filter(|_| !self.global.files.target_is_typed).map(parse).transpose()
     }
 }

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let shells = completion::shells(&environment);
     let shells = shells.each_ref().map(|shell| &**shell);
     // Leaves here when the shell asked.
-    CompleteEnv::with_factory(asked).shells(Shells(&shells)).var("LOGCTL_COMPLETE").complete();
+    CompleteEnv::with_factory(asked).shells(Shells(&shells)).var(completion::VARIABLE).complete();
     environment.drop_empty();
     let cli = Cli::read(&environment);
     let mut ui = Ui::stdio(Look::from_terminal(&cli.global, cli.command.format(), &environment));

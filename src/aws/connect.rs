@@ -53,10 +53,7 @@ pub struct Connection {
 /// Wrong usage where no Region is known or the profile does not exist; denied where half of a key is there.
 pub async fn load(options: &AwsOptions, cx: &Context<'_>) -> Result<Connection, Error> {
     let env = cx.env;
-    if let Some(contradiction) = &cx.global.files.contradiction {
-        return Err(Error::new(Kind::Usage, contradiction)
-            .hint("say which one is meant: --env NAME, or --profile NAME and --region REGION"));
-    }
+    cx.check_target()?;
     check_key(options, env)?;
     let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None)
         .await

@@ -3,7 +3,7 @@
 mod asking;
 mod shells;
 
-use std::ffi::OsStr;
+use std::{ffi::OsStr, sync::Arc};
 
 use clap::ValueEnum;
 use clap_complete::{
@@ -56,6 +56,8 @@ pub fn run(args: &CompletionArgs, ui: &mut Ui) -> Result<(), Error> {
     })
 }
 
+/// By what a shell asks.
+pub const VARIABLE: &str = "LOGCTL_COMPLETE";
 /// Arguments that name log groups.
 const OF_GROUPS: [&str; 2] = ["explain", "group"];
 /// Moments and lengths of time as people type them.
@@ -92,10 +94,12 @@ fn answer(arg: &clap::Arg) -> Option<Answer> {
 /// The command line as a shell asks it: with what the account and the domain had when somebody looked last, or have now.
 #[must_use]
 pub fn completing(command: clap::Command, env: &Environment) -> clap::Command {
-    let asking = Asking::new(command.clone(), env);
+    let words = env.arguments().iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
+    let words = if env.var(VARIABLE) == Some("bash") { shells::joined(words, shells::index(env)).0 } else { words };
+    let asking = Arc::new(Asking::new(command.clone(), env, words));
     let answered = |arg: clap::Arg| {
         let Some(answer) = answer(&arg) else { return arg };
-        let asking = asking.clone();
+        let asking = Arc::clone(&asking);
         arg.add(ArgValueCompleter::new(move |typed: &OsStr| {
             let typed = typed.to_string_lossy();
             let found = answer(&asking, &typed).into_iter().filter(|word| word.starts_with(&*typed));
@@ -108,9 +112,8 @@ pub fn completing(command: clap::Command, env: &Environment) -> clap::Command {
 /// The shells that may ask.
 #[must_use]
 pub fn shells(env: &Environment) -> [Box<dyn EnvCompleter>; 5] {
-    let index = env.var(shells::INDEX).and_then(|index| index.parse().ok()).unwrap_or_default();
     [
-        Box::new(shells::Bash { index }),
+        Box::new(shells::Bash { index: shells::index(env) }),
         Box::new(shells::Zsh),
         Box::new(env::Fish),
         Box::new(env::Elvish),
@@ -145,6 +148,9 @@ fn list(asking: &Asking, typed: &str) -> Vec<String> {
 
 /// A word of a query: a saved search, the name of a field, or a value of it.
 fn query(asking: &Asking, typed: &str) -> Vec<String> {
+    if typed.starts_with('-') {
+        return Vec::new();
+    }
     if typed.starts_with('@') {
         let settings = asking.settings();
         return settings.files.iter().flat_map(|file| file.searches.keys()).map(|name| format!("@{name}")).collect();

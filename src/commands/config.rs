@@ -15,8 +15,8 @@ use crate::{
 
 /// Show the settings of files
 ///
-/// They are read from config.toml and searches.toml in ~/.config/logctl, or the folder that XDG_CONFIG_HOME or LOGCTL_CONFIG says,
-/// and from .logctl.toml in this folder or one above it.
+/// They are read from config.toml in ~/.config/logctl, or below XDG_CONFIG_HOME, or from the file that LOGCTL_CONFIG names; from
+/// searches.toml beside it; and from .logctl.toml in this folder or one above it.
 #[derive(Debug, clap::Args)]
 pub struct ConfigArgs {
     /// What to do.
@@ -221,7 +221,7 @@ fn own(settings: &Settings, cx: &Context<'_>) -> Vec<Setting> {
 /// Defaults of flags of single commands.
 fn of_commands(settings: &Settings) -> impl Iterator<Item = Setting> {
     config::COMMANDS.into_iter().flat_map(move |command| {
-        let is_of_table = |(name, _): &(&str, &Value)| !config::OWN.iter().any(|(own, _)| own == name);
+        let is_of_table = |(name, value): &(&str, &Value)| settings.own(name).is_none_or(|(own, _)| own != *value);
         settings.defaults(command).into_iter().filter(is_of_table).map(move |(name, value)| Setting {
             name: format!("{command}.{name}"),
             value: Some(texts(value)),

@@ -4,21 +4,32 @@ use clap::{Arg, ArgAction, Command, error::ErrorKind};
 
 use crate::config::Flags;
 
-/// Flags that say what one run is about, and those that would let an answer pass that lacks something.
-const TYPED_ONLY: [&str; 16] = [
+/// Flags that say what one run is about, those that do not go with every other, and those that would let an answer pass that lacks
+/// something.
+const TYPED_ONLY: [&str; 26] = [
+    "accounts",
+    "after",
     "all",
     "allow-partial",
     "auth",
+    "before",
+    "compact",
+    "context",
     "cursor",
     "diff",
+    "duration",
     "endpoint",
+    "exit-status",
+    "expand",
     "explain",
     "follow",
     "fresh",
-    "help",
     "html",
     "index-prefix",
+    "pager",
     "probe",
+    "regions",
+    "role",
     "save",
     "to",
     "until-match",
@@ -36,7 +47,14 @@ impl Flags for Command {
     fn names(&self, command: &str) -> Vec<&str> {
         let definition = self.find_subcommand(command);
         let flags = definition.into_iter().flat_map(Command::get_arguments).filter(|arg| may_be_set(arg));
-        flags.filter_map(Arg::get_long).collect()
+        // What surrounds an event is of one stream.
+        let names = flags.filter_map(Arg::get_long).filter(|name| (command, *name) != ("context", "group"));
+        names.collect()
+    }
+
+    fn has(&self, command: &str, flag: &str) -> bool {
+        let definition = self.find_subcommand(command);
+        definition.into_iter().chain([self]).flat_map(Command::get_arguments).any(|arg| arg.get_long() == Some(flag))
     }
 
     fn check(&self, command: &str, flag: &str, texts: &[String]) -> Result<(), String> {
@@ -45,7 +63,7 @@ impl Flags for Command {
         let (Some(definition), Some(arg)) = (definition, arg) else { return Ok(()) };
         if matches!(arg.get_action(), ArgAction::SetTrue) {
             let is = matches!(texts, [text] if text == "true" || text == "false");
-            return if is { Ok(()) } else { Err(format!("{flag} is true or false")) };
+            return if is { Ok(()) } else { Err(format!("true or false is expected for {flag}")) };
         }
         if texts.len() != 1 && !matches!(arg.get_action(), ArgAction::Append) && arg.get_value_delimiter().is_none() {
             return Err(format!("{flag} has one value"));
@@ -55,9 +73,43 @@ impl Flags for Command {
             let Err(error) = definition.clone().try_get_matches_from(typed) else { continue };
             if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::NoEquals) {
                 let why = error.to_string();
-                return Err(why.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned());
+                let why = why.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                // A URL may have a password in it.
+                return Err(if text.contains("://") { why.replace(text.as_str(), "…") } else { why.to_owned() });
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::{cli::Cli, config::COMMANDS};
+
+    #[test]
+    fn what_a_file_may_set() {
+        let cli = Cli::command();
+        let all =
+            |name: &str| cli.get_subcommands().flat_map(Command::get_arguments).any(|arg| arg.get_long() == Some(name));
+        assert!(TYPED_ONLY.iter().all(|name| all(name)), "each is there");
+        let lines = COMMANDS.map(|command| format!("{command}: {}", cli.names(command).join(" ")));
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        search: group level since until tz lang limit output fields format timeout
+        tail: group level since until tz lang limit output fields format timeout
+        trace: group since until tz depth output timeout
+        context: everywhere tz output fields format timeout
+        count: group level since until tz lang output timeout
+        top: limit group level since until tz lang output timeout
+        values: limit group level since until tz lang output timeout
+        fields: limit group level since until tz lang output timeout
+        hist: interval group level since until tz lang output timeout
+        audit: group matching tag class retention made-since made-until state columns sort fail-on max-missing arrivals rate output
+        groups: group matching tag class retention made-since made-until rate output
+        doctor: wait drift output
+        why: rate output
+        ");
     }
 }

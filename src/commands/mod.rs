@@ -109,12 +109,6 @@ impl Command {
         }
     }
 
-    /// Whether it is the same whatever files say.
-    #[must_use]
-    pub const fn needs_no_files(&self) -> bool {
-        matches!(self, Self::Completion(_) | Self::Man(_))
-    }
-
     /// Which events it asks for, where its query may be a saved search.
     pub fn which(&mut self) -> Option<&mut Which> {
         match self {

@@ -10,18 +10,20 @@ mod export;
 mod follow;
 mod lists;
 mod shell;
+mod times;
 
 use std::{collections::BTreeSet, time::Duration};
 
+use clap::ValueEnum as _;
 use jiff::Timestamp;
 
 use self::{account::Account, answer::Answer, export::ExportArgs, follow::FollowArgs};
 pub(super) use self::{
     args::{DomainArgs, Language, SidesArgs, When, Which, zone},
     asked::Asked,
-    connect::{Connected, Place, connect, known_domain},
+    connect::{Connected, KnownDomain, Place, connect},
 };
-use super::printer::OutputArgs;
+use super::printer::{Output, OutputArgs};
 use crate::{
     args::GroupSelection,
     config,
@@ -36,6 +38,9 @@ use crate::{
 
 /// Events that are held in memory until the oldest of them is known; more are written as they are read.
 const MAX_LIMIT: u64 = 10_000;
+
+/// Events that are shown with those around them.
+const MAX_SHOWN: usize = 10_000;
 
 /// What a search looks like.
 const EXAMPLES: &str = include_str!("search/examples.txt");
@@ -81,15 +86,24 @@ pub struct SearchArgs {
     /// Print how the query was read, the request, and the query for other tools, and send nothing
     #[arg(long)]
     pub explain: bool,
-    /// Keep this query and its flags as @NAME, and send nothing; what it is to ask for is left open as {id}
+    /// Keep this query and its flags, and send nothing: 'user={id}' --save NAME is sent by: search @NAME id=5
     #[arg(long, value_name = "NAME", value_parser = saved_name)]
     pub save: Option<String>,
     /// The flags that are kept with it.
     #[arg(skip)]
-    pub kept: Vec<(String, Vec<String>)>,
+    pub kept: Kept,
     /// Which domain.
     #[command(flatten)]
     pub domain: DomainArgs,
+}
+
+/// The flags of a search that is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Those that are kept, with their values.
+    pub flags: Vec<(String, Vec<String>)>,
+    /// Those that are not.
+    pub left_out: Vec<String>,
 }
 
 fn saved_name(text: &str) -> Result<String, String> {
@@ -158,7 +172,15 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         return Ok(());
     }
     let progress = ui.progress("searching", Some(searches.len()).filter(|searches| *searches > 1));
-    let found = Search::run_all(&searches, &domain.client, &progress).await;
+    let drawn = async {
+        let somebody_looks = output == Output::Pretty && ui.look.stdout_is_terminal && !ui.look.quiet;
+        if somebody_looks {
+            times::draw(&searches, &domain.client, &cx.interrupt, &ui.look.time_zone).await
+        } else {
+            None
+        }
+    };
+    let (found, drawn) = tokio::join!(Search::run_all(&searches, &domain.client, &progress), drawn);
     drop(progress);
     let mut found = found.map_err(|error| of_query(error, args.which.lang))?;
     if let Some(why) =
@@ -177,6 +199,14 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let around = match sides.filter(|_| !found.events.is_empty()) {
         None => None,
         Some(sides) => {
+            if found.events.len().saturating_mul(sides.0 + sides.1 + 1) > MAX_SHOWN {
+                let what = format!(
+                    "{} and those around each would be more than {}",
+                    count(found.events.len(), "event"),
+                    grouped(MAX_SHOWN as u64)
+                );
+                return Err(Error::new(Kind::Usage, what).hint("ask for fewer: --limit, -A, -B, -C"));
+            }
             let progress = ui.progress("reading what stands around", Some(found.events.len()));
             let (around, warnings) = around_each(&search, &found.events, sides, &domain.client, &progress).await?;
             found.warnings.extend(warnings);
@@ -185,31 +215,44 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     };
     let echoes = asked.notes.is_empty(); // The values of a list are nobody's to see.
     let not_streamed = domain.not_streamed(&args.which.selection, cx);
-    let answer = Answer { found, around, not_streamed, nothing, query: asked.query, search, place, echoes };
+    let answer = Answer { found, around, drawn, not_streamed, nothing, query: asked.query, search, place, echoes };
     Error::worst([answer.show(args, output, ui), answer.close(args, ui)])
 }
 
 /// Keeps a search that can be read.
 async fn save(name: &str, args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), Error> {
+    let wrong = |what: String, hint: &str| Err(Error::new(Kind::Usage, what).hint(hint));
+    let query = &args.which.query;
+    if query.iter().any(|word| config::is_list(word)) {
+        return wrong(
+            "a file of values is typed, and not kept".to_owned(),
+            "leave it open, and narrow the search with it",
+        );
+    }
     // What is left open stands for any value.
     let filled = |word: &String| {
-        let open: Vec<String> = config::names(word).map(|name| format!("{{{name}}}")).collect();
-        open.iter().fold(word.clone(), |word, open| word.replace(open, "1"))
+        config::open_names(word).fold(word.clone(), |filled, name| filled.replace(&format!("{{{name}}}"), "1"))
     };
-    let query: Vec<String> = args.which.query.iter().map(filled).collect();
-    ask(&Which { query, ..args.which.clone() }, false, cx, ui).await?;
+    let which = Which { query: query.iter().map(filled).collect(), ..args.which.clone() };
+    ask(&which, true, cx, ui).await?;
     let Some((settings, path)) = cx.settings.and_then(|settings| Some((settings, settings.searches.as_ref()?))) else {
-        return Err(
-            Error::new(Kind::Usage, "there is no folder for saved searches").hint("set HOME or XDG_CONFIG_HOME")
-        );
+        return wrong("there is no folder for saved searches".to_owned(), "set HOME or XDG_CONFIG_HOME");
     };
     if let Ok(saved) = settings.search(name) {
-        return Err(Error::new(Kind::Usage, format!("@{name} is there already: {}", saved.place))
-            .hint("take another name, or delete it there"));
+        return wrong(format!("@{name} is there already: {}", saved.place), "take another name, or delete it there");
     }
-    config::keep(path, name, &args.which.query, &args.kept)?;
+    // What a file sets today is none of it tomorrow.
+    let mut flags = args.kept.flags.clone();
+    if !flags.iter().any(|(flag, _)| flag == "lang") {
+        let lang = args.which.lang.to_possible_value().map(|lang| lang.get_name().to_owned());
+        flags.extend(lang.map(|lang| ("lang".to_owned(), vec![lang])));
+    }
+    config::keep(path, name, query, &flags)?;
     ui.status(format_args!("kept as @{name} in {}", path.display()));
-    let open: BTreeSet<&str> = args.which.query.iter().flat_map(|word| config::names(word)).collect();
+    if !args.kept.left_out.is_empty() {
+        ui.warning(format_args!("not kept: {}", args.kept.left_out.join(", ")));
+    }
+    let open: BTreeSet<&str> = query.iter().flat_map(|word| config::open_names(word)).collect();
     let open = open.iter().map(|name| format!("{name}=…"));
     let words: Vec<String> = std::iter::once(format!("@{name}")).chain(open).collect();
     ui.hint(format_args!("send it with: logctl search {}", words.join(" ")));
@@ -218,17 +261,13 @@ async fn save(name: &str, args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> R
 
 /// How many events around each are shown, where somebody wants to see some.
 fn sides(args: &SearchArgs) -> Result<Option<(usize, usize)>, Error> {
-    let Some((before, after)) = args.sides.around(None) else { return Ok(None) };
+    let Some(sides) = args.sides.around(None) else { return Ok(None) };
     let wrong = |what: &str, hint: &str| Err(Error::new(Kind::Usage, what).hint(hint));
     if args.following.follow || export::is_wanted(args) {
         let hint = "leave them out, or look at one event afterwards: logctl context EVENT";
         return wrong("-A, -B and -C are for an answer that is shown at once", hint);
     }
-    if args.limit.saturating_mul((before + after + 1) as u64) > MAX_LIMIT {
-        let what = format!("that many events and those around each would be more than {}", grouped(MAX_LIMIT));
-        return wrong(&what, "ask for fewer: --limit, -A, -B, -C");
-    }
-    Ok(Some((before, after)))
+    Ok(Some(sides))
 }
 
 /// Reads what is asked for. A list may come from stdin, and is waited for as long as nobody presses Ctrl-C.

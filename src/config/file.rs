@@ -1,6 +1,7 @@
 //! One file of settings: what it says, and where each value stands in it.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
@@ -17,8 +18,8 @@ use crate::{
     error::{Error, Kind},
 };
 
-/// Settings that stand in no table of a command, each with the command whose flag it is the default of; those of no command are
-/// of all.
+/// Settings that stand in no table of a command, each with a command that has such a flag, by which its value is checked; the
+/// options of every command are of `""`.
 pub const OWN: [(&str, &str); 12] = [
     ("region", ""),
     ("profile", ""),
@@ -40,10 +41,18 @@ pub const COMMANDS: [&str; 13] = [
     "why",
 ];
 
+/// Names that mean nothing of which each is told.
+const MOST_WARNINGS: usize = 10;
+/// How much two names look alike of which one is offered for the other: <https://en.wikipedia.org/wiki/Jaro–Winkler_distance>.
+const NEAR: f64 = 0.8;
+
 /// Which flags there are.
 pub trait Flags {
     /// The flags of a command whose defaults a file may give.
     fn names(&self, command: &str) -> Vec<&str>;
+
+    /// Whether a command has a flag, whoever may set it.
+    fn has(&self, command: &str, flag: &str) -> bool;
 
     /// Checks that a flag of a command, or of all where that is `""`, could be typed with these values.
     ///
@@ -53,7 +62,7 @@ pub trait Flags {
 }
 
 /// A place in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place {
     /// The file, as people read it.
     pub file: Arc<str>,
@@ -84,6 +93,14 @@ pub struct Value {
     pub place: Place,
 }
 
+impl Value {
+    /// The text of a setting that has one.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.texts.concat()
+    }
+}
+
 /// Names with their values.
 pub type Values = BTreeMap<String, Value>;
 
@@ -112,6 +129,8 @@ pub struct Saved {
 pub struct File {
     /// Where it is.
     pub path: PathBuf,
+    /// Whether it is a project's, which somebody else may have written.
+    pub is_of_project: bool,
     /// What holds wherever a run goes.
     pub top: Table,
     /// The environment that is meant where none is named.
@@ -137,13 +156,16 @@ pub struct Reader<'a> {
     /// What it is called.
     file: Arc<str>,
     known: &'a dyn Flags,
+    /// Where each line begins.
+    lines: Vec<usize>,
     warnings: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of a text.
     pub fn new(text: &'a str, name: &str, known: &'a dyn Flags) -> Self {
-        Self { text, file: name.into(), known, warnings: Vec::new() }
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, file: name.into(), known, lines, warnings: Vec::new() }
     }
 
     /// Reads settings.
@@ -155,6 +177,9 @@ impl<'a> Reader<'a> {
         let table = self.table()?;
         for (name, value) in table.get_ref() {
             match (name.get_ref().as_ref(), value.get_ref()) {
+                ("environments" | "searches", other) if !other.is_table() => {
+                    return Err(self.place(value.span().start).error("a table is expected here"));
+                }
                 ("environments", DeValue::Table(table)) => {
                     for (name, value) in table {
                         let own = self.name(name)?;
@@ -168,7 +193,13 @@ impl<'a> Reader<'a> {
                 ("env", DeValue::Table(_)) => {
                     return Err(self.place(name.span().start).error("an environment is a table [environments.NAME]"));
                 }
-                ("env", _) => file.environment = Some(self.value(value)?),
+                ("env", _) => {
+                    let value = self.value(value)?;
+                    if value.texts.len() != 1 {
+                        return Err(value.place.error("one environment is meant where none is named"));
+                    }
+                    file.environment = Some(value);
+                }
                 ("searches", DeValue::Table(table)) => file.searches = self.all_searches(table)?,
                 _ => self.setting(name, value, &mut file.top, false)?,
             }
@@ -195,9 +226,9 @@ impl<'a> Reader<'a> {
     }
 
     fn place(&self, at: usize) -> Place {
-        let before = &self.text[..self.text.floor_char_boundary(at)];
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Place { file: self.file.clone(), line: before.matches('\n').count() + 1, column }
+        let line = self.lines.partition_point(|begin| *begin <= at).max(1);
+        let before = &self.text[self.lines[line - 1]..self.text.floor_char_boundary(at)];
+        Place { file: self.file.clone(), line, column: before.chars().count() + 1 }
     }
 
     fn members<'v>(&self, value: &'v Spanned<DeValue<'a>>) -> Result<&'v DeTable<'a>, Error> {
@@ -205,7 +236,7 @@ impl<'a> Reader<'a> {
         value.get_ref().as_table().ok_or_else(wrong)
     }
 
-    fn name(&self, name: &Spanned<std::borrow::Cow<'a, str>>) -> Result<String, Error> {
+    fn name(&self, name: &Spanned<Cow<'a, str>>) -> Result<String, Error> {
         let text = name.get_ref();
         if is_name(text) {
             return Ok(text.to_string());
@@ -216,7 +247,7 @@ impl<'a> Reader<'a> {
     /// One setting, or the table of a command.
     fn setting(
         &mut self,
-        name: &Spanned<std::borrow::Cow<'a, str>>,
+        name: &Spanned<Cow<'a, str>>,
         value: &Spanned<DeValue<'a>>,
         into: &mut Table,
         of_environment: bool,
@@ -231,7 +262,7 @@ impl<'a> Reader<'a> {
         } else {
             let more = if of_environment { &[][..] } else { &["env", "environments", "searches"] };
             let known = OWN.iter().map(|(own, _)| *own).chain(COMMANDS).chain(more.iter().copied());
-            self.unknown(name, known);
+            self.unknown(name, "", known);
         }
         Ok(())
     }
@@ -246,7 +277,7 @@ impl<'a> Reader<'a> {
                 let value = self.checked(command, text, value)?;
                 flags.insert(text.to_owned(), value);
             } else {
-                self.unknown(name, known.iter().copied());
+                self.unknown(name, command, known.iter().copied());
             }
         }
         Ok(flags)
@@ -268,11 +299,25 @@ impl<'a> Reader<'a> {
         Ok(searches)
     }
 
-    fn unknown<'k>(&mut self, name: &Spanned<std::borrow::Cow<'a, str>>, known: impl Iterator<Item = &'k str>) {
+    /// Warns of a name that means nothing here, or may not stand here.
+    fn unknown<'k>(&mut self, name: &Spanned<Cow<'a, str>>, command: &str, known: impl Iterator<Item = &'k str>) {
         let place = self.place(name.span().start);
         let text: String = name.get_ref().chars().take(64).collect();
-        let near = nearest(&text, known).map_or(String::new(), |near| format!("; the nearest is {near}"));
-        self.warnings.push(format!("{place}: there is no setting {text} here{near}"));
+        let is_own = OWN.iter().any(|(own, _)| *own == text);
+        let what = if is_own {
+            format!("{text} stands outside of [{command}]")
+        } else if self.known.has(command, &text) {
+            format!("{text} is only typed, and not set")
+        } else {
+            let near = nearest(&text, known).filter(|near| strsim::jaro_winkler(near, &text) > NEAR);
+            let near = near.map_or(String::new(), |near| format!("; the nearest is {near}"));
+            format!("there is no setting {text} here{near}")
+        };
+        match self.warnings.len() {
+            0..MOST_WARNINGS => self.warnings.push(format!("{place}: {what}")),
+            MOST_WARNINGS => self.warnings.push(format!("{place} and below: more names that mean nothing")),
+            _ => {}
+        }
     }
 
     /// A value, as it would be typed.
@@ -286,23 +331,23 @@ impl<'a> Reader<'a> {
             DeValue::Datetime(time) => Some(time.to_string()),
             _ => None,
         };
-        let texts = match value.get_ref() {
+        let texts: Option<Vec<String>> = match value.get_ref() {
             DeValue::Array(values) => values.iter().map(|value| one(value.get_ref())).collect(),
             value => one(value).map(|text| vec![text]),
         };
         match texts {
+            Some(texts) if texts.is_empty() || texts.iter().any(String::is_empty) => {
+                Err(place.error("a value is expected here, and not nothing"))
+            }
             Some(texts) => Ok(Value { texts, place }),
-            None => Err(place.error("a text, a number, true, false or a list of such is expected here")),
+            None => Err(place.error("a text, a decimal number, true, false or a list of such is expected here")),
         }
     }
 
     /// The value of a flag, which must be one that could be typed.
     fn checked(&self, command: &str, flag: &str, value: &Spanned<DeValue<'a>>) -> Result<Value, Error> {
         let value = self.value(value)?;
-        // What a saved search leaves open can be anything.
-        if !value.texts.iter().any(|text| super::saved::names(text).next().is_some()) {
-            self.known.check(command, flag, &value.texts).map_err(|why| value.place.error(why))?;
-        }
+        self.known.check(command, flag, &value.texts).map_err(|why| value.place.error(why))?;
         Ok(value)
     }
 }

@@ -7,7 +7,10 @@ use hyper::Method;
 use logctl_core::event_id::document_id;
 use serde_json::{Value, json};
 
-use super::{Cursor, Event, Indices, Search, gaps, request::each_once};
+use super::{
+    Cursor, Event, Indices, Search, gaps,
+    request::{MOST_HELD, each_once},
+};
 use crate::{
     domain::{DomainClient, DomainError},
     progress::Progress,
@@ -68,6 +71,30 @@ pub struct Blocks {
 }
 
 impl Blocks {
+    /// Of what stands around single events, in the order of these: what overlaps is one block.
+    fn of(around: Vec<Vec<Event>>) -> Self {
+        let mut streams: BTreeMap<[String; 4], Vec<Vec<Event>>> = BTreeMap::new();
+        for events in around {
+            let first = &events[0];
+            let stream = [&first.account, &first.region, &first.group, &first.stream].map(String::clone);
+            let of_stream = streams.entry(stream).or_default();
+            let shared = |block: &Vec<Event>| block.iter().rposition(|event| event.id == first.id);
+            let overlap = of_stream.iter_mut().rev().find_map(|block| Some((shared(block)?, block)));
+            match overlap {
+                Some((from, block)) => {
+                    let is_new = |event: &Event| !block[from..].iter().any(|known| known.id == event.id);
+                    let new: Vec<Event> = events.iter().filter(|event| is_new(event)).cloned().collect();
+                    block.extend(new);
+                }
+                None => of_stream.push(events),
+            }
+        }
+        let mut blocks: Vec<Vec<Event>> = streams.into_values().flatten().collect();
+        blocks.sort_by(|a, b| a[0].order(&b[0]));
+        let lengths = blocks.iter().map(Vec::len).collect();
+        Self { events: blocks.into_iter().flatten().collect(), lengths }
+    }
+
     /// Block by block.
     pub fn iter(&self) -> impl Iterator<Item = &[Event]> {
         let mut rest = self.events.as_slice();
@@ -89,7 +116,7 @@ pub async fn find(
     domain: &DomainClient,
 ) -> Result<(Option<Found>, Vec<String>), DomainError> {
     const MOST: usize = 10;
-    let (hits, warnings) = hits(search, &ids(&[&reference.id]), None, MOST, "asc", domain).await?;
+    let (hits, warnings) = hits(search, &ids(&[&reference.id]), None, MOST, ("asc", true), domain).await?;
     let is_it = |found: &Found| {
         let place = reference.place.as_ref();
         found.event.id == reference.id && place.is_none_or(|place| place.at == found.event.time)
@@ -128,7 +155,7 @@ pub async fn around(
     domain: &DomainClient,
 ) -> Result<Around, DomainError> {
     let query = if everywhere { search.clause.clone() } else { of_stream(&found.event) };
-    let read = |size, order| hits(search, &query, Some(&found.sort), size, order, domain);
+    let read = |size, order| hits(search, &query, Some(&found.sort), size, (order, true), domain);
     let (earlier, later) = tokio::join!(read(before, "desc"), read(after, "asc"));
     let ((earlier, mut warnings), (later, more)) = (earlier?, later?);
     warnings.extend(more);
@@ -151,39 +178,33 @@ pub async fn around_each(
     domain: &DomainClient,
     progress: &dyn Progress,
 ) -> Result<(Blocks, Vec<String>), DomainError> {
-    let (mut blocks, mut warnings): (BTreeMap<_, Vec<Vec<Event>>>, _) = (BTreeMap::new(), Vec::new());
+    let (mut blocks, mut warnings, mut held) = (Vec::new(), Vec::new(), 0);
     for part in events.chunks(TOGETHER) {
         let names: Vec<&str> = part.iter().map(|event| event.id.as_str()).collect();
-        let (found, missing) = hits(search, &ids(&names), None, 2 * TOGETHER, "asc", domain).await?;
+        // Only their places are not known.
+        let (places, missing) = hits(search, &ids(&names), None, 2 * TOGETHER, ("asc", false), domain).await?;
         warnings.extend(missing);
-        let is_meant =
-            |found: &Found| part.iter().any(|event| event.id == found.event.id && event.index == found.event.index);
-        let known: Vec<&Event> = found.iter().filter(|found| is_meant(found)).map(|found| &found.event).collect();
-        let is_gone = |event: &&Event| !known.iter().any(|known| known.id == event.id);
-        let gone: Vec<Event> = part.iter().filter(is_gone).cloned().collect();
-        let read = found.into_iter().filter(is_meant).map(|found| around(search, found, sides, false, domain));
-        let read = stream::iter(read).buffered(AT_ONCE).inspect_ok(|_| progress.step());
-        let alone = gone.into_iter().map(|event| Around { events: vec![event], ..Around::default() });
-        for around in read.try_collect::<Vec<_>>().await?.into_iter().chain(alone) {
+        let place = |event: &Event| {
+            let it = places.iter().find(|found| found.event.id == event.id && found.event.index == event.index)?;
+            Some(Found { event: event.clone(), sort: it.sort.clone() })
+        };
+        let read = part.iter().map(async |event| match place(event) {
+            Some(found) => around(search, found, sides, false, domain).await,
+            None => Ok(Around { events: vec![event.clone()], ..Around::default() }),
+        });
+        let mut read = stream::iter(read).buffered(AT_ONCE);
+        while let Some(around) = read.try_next().await? {
+            progress.step();
             warnings.extend(around.warnings);
-            let first = &around.events[0];
-            let stream = [&first.account, &first.region, &first.group, &first.stream].map(String::clone);
-            let of_stream = blocks.entry(stream).or_default();
-            let shared = of_stream.last().and_then(|last| last.iter().rposition(|event| event.id == first.id));
-            match (of_stream.last_mut(), shared) {
-                (Some(last), Some(from)) => {
-                    let is_new = |event: &Event| !last[from..].iter().any(|known| known.id == event.id);
-                    let new: Vec<Event> = around.events.into_iter().filter(is_new).collect();
-                    last.extend(new);
-                }
-                _ => of_stream.push(around.events),
+            held += around.events.iter().map(Event::weight).sum::<usize>();
+            blocks.push(around.events);
+            if held > MOST_HELD {
+                warnings.push("not all that stands around fits into memory".to_owned());
+                return Ok((Blocks::of(blocks), each_once(warnings)));
             }
         }
     }
-    let mut blocks: Vec<Vec<Event>> = blocks.into_values().flatten().collect();
-    blocks.sort_by(|a, b| a[0].order(&b[0]));
-    let lengths = blocks.iter().map(Vec::len).collect();
-    Ok((Blocks { events: blocks.concat(), lengths }, each_once(warnings)))
+    Ok((Blocks::of(blocks), each_once(warnings)))
 }
 
 async fn hits(
@@ -191,7 +212,7 @@ async fn hits(
     query: &Value,
     beyond: Option<&Value>,
     size: usize,
-    order: &str,
+    (order, whole): (&str, bool),
     domain: &DomainClient,
 ) -> Result<(Vec<Found>, Vec<String>), DomainError> {
     if size == 0 {
@@ -199,7 +220,7 @@ async fn hits(
     }
     let mut body = json!({
         "size": size, "track_total_hits": false, "query": {"bool": {"filter": [query]}},
-        "_source": {"excludes": ["@kvk", "@kvn"]},
+        "_source": if whole { json!({"excludes": ["@kvk", "@kvn"]}) } else { json!(false) },
         "sort": [
             {"@timestamp": {"order": order, "unmapped_type": "date"}},
             {"_seq_no": {"order": order}},
@@ -218,6 +239,24 @@ async fn hits(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_overlaps_is_one_block() {
+        let event = |stream: &str, at: i64| {
+            let source = json!({"@timestamp": at, "@log_stream": stream});
+            Event::from_hit(&json!({"_id": format!("{stream}{at}"), "_source": source}))
+        };
+        let around = |stream: &str, times: &[i64]| times.iter().map(|at| event(stream, *at)).collect::<Vec<_>>();
+        let blocks = Blocks::of(vec![
+            around("a", &[1, 2, 3]),
+            around("b", &[2, 3]),
+            around("a", &[3, 4, 5]),
+            around("a", &[4, 5, 6]),
+            around("a", &[8, 9]),
+        ]);
+        let ids = |block: &[Event]| block.iter().map(|event| event.id.clone()).collect::<Vec<_>>().join(" ");
+        assert_eq!(blocks.iter().map(ids).collect::<Vec<_>>(), ["a1 a2 a3 a4 a5 a6", "b2 b3", "a8 a9"]);
+    }
 
     #[test]
     fn an_event_is_named_by_its_id_or_its_place() {

@@ -23,7 +23,7 @@ const MOST_GROUPS: usize = 50_000;
 /// Beyond this many hits the engine counts no further.
 const COUNTED: usize = 10_000;
 /// Bytes that the events of an answer may take.
-const MOST_HELD: usize = 256 << 20;
+pub(super) const MOST_HELD: usize = 256 << 20;
 /// Events that are verified here at most.
 const MOST_VERIFIED: usize = 100_000;
 

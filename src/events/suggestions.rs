@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use hyper::Method;
 use logctl_core::fields;
 use serde_json::{Value, json};
 
-use super::{Search, numbers::COLUMNS};
+use super::{Indices, Search, numbers::COLUMNS};
 use crate::{
     domain::{DomainClient, DomainError},
     query::{Facts as _, Field, Query, dsl, names},
@@ -30,15 +31,19 @@ pub async fn field_names(search: &Search, domain: &DomainClient) -> Result<Vec<S
 }
 
 /// The values of a field, the most frequent first: of all events where the engine keeps columns of it, else of the newest that
-/// have it. None where it has so many that they are no choice.
+/// have it, and no value where these have so many that they are no choice.
 ///
 /// # Errors
 /// When the domain cannot be asked.
 pub async fn values(search: &Search, field: &Field, domain: &DomainClient) -> Result<Vec<String>, DomainError> {
     let names = names(field);
     if let Some(column) = names.first().filter(|name| COLUMNS.contains(&name.as_str())) {
-        let terms = json!({"values": {"terms": {"field": column, "size": MOST}}});
-        let (answer, _) = search.figures(&terms, domain).await?;
+        let body = json!({
+            "size": 0, "track_total_hits": false, "timeout": "200ms",
+            "query": {"bool": {"filter": [search.bounds(), search.clause]}},
+            "aggs": {"values": {"terms": {"field": column, "size": MOST}}},
+        });
+        let answer = domain.send(Method::POST, &search.path(Indices::Open), Some(&body)).await?;
         let buckets = answer.pointer("/aggregations/values/buckets").and_then(Value::as_array);
         let buckets = buckets.ok_or_else(|| domain.no_engine())?;
         return Ok(buckets.iter().filter_map(|bucket| bucket["key"].as_str()).map(str::to_owned).collect());

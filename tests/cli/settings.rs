@@ -119,12 +119,25 @@ fn what_wins() {
 fn an_environment_and_a_variable_of_aws_that_disagree() {
     let user = "env = 'dev'\n[environments.dev]\nprofile = 'shop-dev'\nregion = 'eu-west-1'\n";
     let world = World::new(&[(USER, user), (".aws/config", "[profile other]\nregion = eu-north-1\n")]);
-    let says = "says other, and the environment dev shop-dev (~/.config/logctl/config.toml, line 3)";
+    let says =
+        "AWS_PROFILE is other, and the environment dev has the profile shop-dev (~/.config/logctl/config.toml, line 3)";
     world.run(&["audit"], &[("AWS_PROFILE", "other")]).says(2, says);
     world.run(&["audit"], &[("AWS_PROFILE", "other")]).says(2, "--env NAME, or --profile NAME");
     let keys = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
-    world.run(&["audit"], &keys).says(2, "AWS_ACCESS_KEY_ID says another identity");
-    world.run(&["audit"], &[("AWS_REGION", "us-east-1")]).says(2, "AWS_REGION says us-east-1");
+    world.run(&["audit"], &keys).says(2, "AWS_ACCESS_KEY_ID is set, and the environment dev has the profile");
+    world.run(&["audit"], &[("AWS_REGION", "us-east-1")]).says(2, "AWS_REGION is us-east-1");
+    let both = [keys[0], keys[1], ("AWS_PROFILE", "shop-dev")];
+    world.run(&["audit"], &both).says(2, "AWS_ACCESS_KEY_ID is set");
+    world.run(&["audit"], &[("AWS_WEB_IDENTITY_TOKEN_FILE", "/t")]).says(2, "AWS_WEB_IDENTITY_TOKEN_FILE is set");
+    let with_domain = format!("{user}endpoint = 'http://127.0.0.1:7'\n");
+    world.write(USER, &with_domain);
+    world.run(&["search", "x"], &[("AWS_PROFILE", "other")]).says(2, "AWS_PROFILE is other");
+    world.run(&["search", "x"], &[("LOGCTL_ENDPOINT", "http://127.0.0.1:9")]).says(2, "LOGCTL_ENDPOINT is http");
+    world.run(&["search", "x"], &[]).says(1, "http://127.0.0.1:7");
+    // A project does not change where an environment of the user goes.
+    world.write(PROJECT, "[environments.dev]\nprofile = 'evil'\nendpoint = 'http://127.0.0.1:8'\n");
+    world.run(&["search", "x"], &[]).says(1, "http://127.0.0.1:7");
+    world.run(&["search", "x"], &[]).says(1, "what .logctl.toml says of it is passed over");
     // What was typed is meant.
     world
         .run(&["audit", "--env", "dev"], &[("AWS_PROFILE", "other")])
@@ -135,7 +148,12 @@ fn an_environment_and_a_variable_of_aws_that_disagree() {
 #[test_case("stack = 'a'\nregion = ", "config.toml, line 2, column 10"; "a value that is missing")]
 #[test_case("[search]\nlimit = 'many'", "config.toml, line 2, column 9: invalid value 'many' for '--limit <NUMBER>'"; "a value of another kind")]
 #[test_case("[search]\nlimit = [1, 2]", "limit has one value"; "a list")]
-#[test_case("[search]\nexpand = 'yes'", "expand is true or false"; "a flag")]
+#[test_case("quiet = 'yes'", "true or false is expected for quiet"; "a flag")]
+#[test_case("[search]\nlimit = []", "a value is expected here, and not nothing"; "an empty list")]
+#[test_case("env = ['a', 'b']", "one environment is meant"; "two environments")]
+#[test_case("environments = 1", "a table is expected here"; "no environments")]
+#[test_case("[search]\nsince = '{x}'", "invalid value"; "what only a saved search leaves open")]
+#[test_case("endpoint = 'https://me:hunter2@x.example'", "column 12: invalid value '…'"; "a password")]
 #[test_case("stack = 'a b'", "column 9: invalid value 'a b' for '--stack <NAME>'"; "a name of a stack")]
 #[test_case("env = 'prod'", "line 1: there is no environment prod"; "an environment that there is not")]
 #[test_case("[env.prod]\nregion = 'r'", "an environment is a table [environments.NAME]"; "an environment under another name")]
@@ -155,9 +173,15 @@ fn names_that_mean_nothing_are_said() {
     let text = "regoin = 'r'\nyes = true\n[search]\nlimti = 5\nallow-partial = true\n[environments.a]\nenv = 'b'\n[bootstrap]\nredact = ''\n";
     let run = World::new(&[(USER, text)]).run(&["search", "x", "--explain"], &[]);
     run.says(0, "line 1: there is no setting regoin here; the nearest is region");
-    for (line, name) in [(2, "yes"), (4, "limti"), (5, "allow-partial"), (7, "env"), (8, "bootstrap")] {
+    for (line, name) in [(2, "yes"), (4, "limti"), (8, "bootstrap")] {
         run.says(0, &format!("line {line}: there is no setting {name} here"));
     }
+    run.says(0, "line 7: env is only typed, and not set");
+    run.says(0, "line 5: allow-partial is only typed, and not set");
+    let many: String = (0..50_000).map(|number| format!("a{number} = 1\n")).collect();
+    let run = World::new(&[(USER, &many)]).run(&["search", "x", "--explain"], &[]);
+    run.says(0, "and below: more names that mean nothing");
+    assert_eq!(run.2.lines().filter(|line| line.starts_with("warning: ")).count(), 11);
 }
 
 #[cfg(unix)]
@@ -167,7 +191,7 @@ fn a_file_of_somebody_else_is_passed_over() {
     let world = World::new(&[(PROJECT, "stack = 'of-project'")]);
     fs::set_permissions(world.path(PROJECT), fs::Permissions::from_mode(0o666)).unwrap();
     let run = world.run(&["config", "show"], &[]);
-    run.says(0, "was passed over: anybody may write to it");
+    run.says(0, "was passed over: others may write to it");
     assert!(!run.1.contains("of-project"));
 }
 
@@ -192,18 +216,20 @@ fn defaults_of_flags() {
 fn saved_searches() {
     let world = World::new(&[]);
     let query = ["search", "requestId={id}", "\"took {ms} ms\"", "-l", "warn", "-g", "/aws/*", "--since", "2h"];
-    let run = world.run(&[&query[..], &["--expand", "--save", "@slow"]].concat(), &[]);
+    let run = world.run(&[&query[..], &["--format", "{time}", "--expand", "--all", "--save", "@slow"]].concat(), &[]);
+    run.says(2, "cannot be used with");
+    let run = world.run(&[&query[..], &["--format", "{time}", "--all", "--save", "@slow"]].concat(), &[]);
     run.says(0, "logctl search @slow id=… ms=…");
+    run.says(0, "not kept: --all");
     let kept = fs::read_to_string(world.path(SEARCHES)).unwrap();
-    let expected = "[slow]\nquery = [\"requestId={id}\", '\"took {ms} ms\"']\ngroup = \"/aws/*\"\nlevel = \"warn\"\nsince = \"2h\"\nexpand = true\n";
+    let expected = "[slow]\nquery = [\"requestId={id}\", '\"took {ms} ms\"']\ngroup = \"/aws/*\"\nlevel = \"warn\"\nsince = \"2h\"\nformat = \"{time}\"\nlang = \"logctl\"\n";
     assert_eq!(kept, expected);
     let explained = |line: &[&str]| {
         let run = world.run(&[&["search"], line, &["--explain"]].concat(), &[]);
         assert_eq!(run.0, 0, "{}{}", run.1, run.2);
         run.1 + &run.2
     };
-    let same =
-        ["requestId=\"a\\\" OR b\"", "\"took 5\\\" ms\"", "-l", "warn", "-g", "/aws/*", "--since", "2h", "--expand"];
+    let same = ["requestId=\"a\\\" OR b\"", "\"took 5\\\" ms\"", "-l", "warn", "-g", "/aws/*", "--since", "2h"];
     assert_eq!(explained(&["@slow", "id=a\" OR b", "ms=5\""]), explained(&same));
     let more = explained(&["@slow", "id=4711", "ms=5", "status=500", "-l", "error"]);
     assert!(more.contains("field status = 500") && more.contains("(error or fatal)"), "{more}");
@@ -218,13 +244,32 @@ fn saved_searches() {
     world.run(&["search", "second", "--save", "b.2"], &[]).says(0, "kept as @b.2");
     assert!(explained(&["@b.2"]).contains("second"));
     // Other commands send it, too, with the flags that they have.
-    let project = "[searches.mine]\nquery = 'status>=500'\nlimit = 3\n";
+    let project = "[searches.mine]\nquery = 'status>=500'\nlimit = 3\noutput = 'jsonl'\n";
     world.write(PROJECT, project);
     world.run(&["count", "@mine", "--endpoint", "http://127.0.0.1:9"], &[]).says(1, "http://127.0.0.1:9");
     let shown = world.run(&["config", "show", "-o", "json"], &[]).json();
     let names: Vec<&str> =
         shown["searches"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["mine", "b.2", "slow"]);
+    let rest = ["tail", "y", "-l", "error", "--save", "of-tail"];
+    world.run(&rest, &[]).says(0, "kept as @of-tail");
+    world.run(&["search", "@of-tail", "z", "--save", "third"], &[]).says(0, "kept as @third");
+    let kept = fs::read_to_string(world.path(SEARCHES)).unwrap();
+    assert_eq!(kept.matches("level = \"error\"").count(), 2, "{kept}");
+    // Many at once: each is kept.
+    let names: Vec<String> = (0..12).map(|number| format!("n{number}")).collect();
+    std::thread::scope(|scope| {
+        for name in &names {
+            scope.spawn(|| world.run(&["search", "x", "--save", name], &[]).says(0, "kept as"));
+        }
+    });
+    let kept = fs::read_to_string(world.path(SEARCHES)).unwrap();
+    assert!(names.iter().all(|name| kept.contains(&format!("[{name}]"))), "{kept}");
+    // A file that is broken is in nobody's way who asks for none of it.
+    world.write(SEARCHES, "[slow]\nquery = \n");
+    world.run(&["search", "x", "--explain"], &[]).says(0, "");
+    world.run(&["search", "@slow", "--explain"], &[]).says(2, "searches.toml, line 2");
+    world.run(&["search", "x", "--save", "more"], &[]).says(2, "cannot be read");
     world.write(SEARCHES, "[slow]\nquery = 'x'\nlmit = 3\n");
     world
         .run(&["search", "@slow", "--explain"], &[])

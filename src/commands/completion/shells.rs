@@ -7,16 +7,21 @@ use clap_complete::{
     env::{EnvCompleter, Zsh as Builtin},
 };
 
+use crate::env::Environment;
+
 const BASH: &str = include_str!("bash.sh");
 const ZSH: &str = include_str!("zsh.sh");
 
-/// The variable that says which word is completed.
-pub const INDEX: &str = "_CLAP_COMPLETE_INDEX";
+/// Which word is completed, as the script says.
+#[must_use]
+pub fn index(env: &Environment) -> usize {
+    env.var("_CLAP_COMPLETE_INDEX").and_then(|index| index.parse().ok()).unwrap_or_default()
+}
 
 /// A script with names filled in.
 fn script(text: &str, var: &str, bin: &str, completer: &str) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
-    text.replace("COMPLETER", &quoted(completer)).replace("BIN", &quoted(bin)).replace("VAR", var)
+    text.replace("VAR", var).replace("BIN", &quoted(bin)).replace("COMPLETER", &quoted(completer))
 }
 
 /// Bash, which takes `=` and `:` for words of their own.
@@ -52,7 +57,7 @@ impl EnvCompleter for Bash {
         folder: Option<&Path>,
         out: &mut dyn io::Write,
     ) -> Result<(), io::Error> {
-        let (words, index, there) = joined(&args, self.index);
+        let (words, index, there) = joined(args, self.index);
         for candidate in engine::complete(cmd, words, index, folder)? {
             let text = candidate.get_value().to_string_lossy().into_owned();
             // What stands before the last sign is there already.
@@ -65,11 +70,11 @@ impl EnvCompleter for Bash {
 
 /// The words as they were typed, which of them is completed, and what of that one stands before the word that bash would replace.
 #[must_use]
-pub fn joined(parts: &[OsString], index: usize) -> (Vec<OsString>, usize, String) {
-    let is_sign = |text: &str| text == "=" || text == ":";
+pub fn joined(parts: Vec<OsString>, index: usize) -> (Vec<OsString>, usize, String) {
+    let is_sign = |text: &str| !text.is_empty() && text.chars().all(|c| "=:".contains(c));
     let (mut words, mut at, mut there): (Vec<String>, usize, String) = (Vec::new(), index, String::new());
     let mut goes_on = false;
-    for (nth, part) in parts.iter().enumerate().take(index + 1) {
+    for (nth, part) in parts.into_iter().enumerate().take(index + 1) {
         let part = part.to_string_lossy();
         let begins_with_sign = is_sign(&part) && nth > 1;
         if let Some(word) = words.last_mut().filter(|_| goes_on || begins_with_sign) {
@@ -134,6 +139,6 @@ mod tests {
     fn bash_cuts_words(parts: &[&str], words: &[&str], there: &str) {
         let parts: Vec<OsString> = parts.iter().map(Into::into).collect();
         let expected: Vec<OsString> = words.iter().map(Into::into).collect();
-        assert_eq!(joined(&parts, parts.len() - 1), (expected, words.len() - 1, there.to_owned()));
+        assert_eq!(joined(parts.clone(), parts.len() - 1), (expected, words.len() - 1, there.to_owned()));
     }
 }

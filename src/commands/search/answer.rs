@@ -27,6 +27,8 @@ pub struct Answer {
     pub found: Found,
     /// What was found and what stands around it, where that was asked for.
     pub around: Option<Blocks>,
+    /// When all that match happened, drawn.
+    pub drawn: Option<String>,
     pub nothing: Option<Nothing>,
     pub query: Query,
     pub search: Search,
@@ -167,6 +169,7 @@ impl Answer {
                 let part = if found.warnings.is_empty() { "" } else { " that could be looked at" };
                 let total = total(found);
                 ui.status(format_args!("the newest {} of {total}{part}, from {range}, {place}", count(shown, "event")));
+                self.drawn.iter().for_each(|line| ui.status(line));
                 // All of them, where that is known and not too many.
                 let all = if found.total_is_at_least { u64::MAX } else { found.total };
                 let more = (args.limit * 10).min(MAX_LIMIT).min(all);

@@ -150,10 +150,14 @@ impl fmt::Display for Place {
 /// # Errors
 /// Not found where there is no stack that names a domain; denied where there is nothing to be admitted with.
 pub async fn connect(args: &DomainArgs, cx: &Context<'_>) -> Result<Connected, Error> {
-    if let Some(named) = by_name(args, cx).await? {
-        return Ok(named);
-    }
     let prefix = prefix(args, cx)?;
+    let timeout = Duration::from_secs(args.timeout);
+    if let Some((endpoint, auth)) = named(args, cx)? {
+        if cx.global.aws.expect_account.is_some() {
+            Aws::connect(cx).await?;
+        }
+        return by_endpoint(endpoint, prefix.unwrap_or_default(), auth, timeout, cx).await;
+    }
     let aws: Aws = Aws::connect(cx).await?;
     let stack = DeployedStack::find(&aws, &cx.stack).await?;
     let Some((stack, mut domain)) = stack.and_then(|stack| Some((stack.clone(), stack.settings.domain()?))) else {
@@ -170,6 +174,9 @@ pub async fn connect(args: &DomainArgs, cx: &Context<'_>) -> Result<Connected, E
             .hint("name the domain with --endpoint, or deploy the stack with: logctl bootstrap")
             .hint("another account is chosen with --profile"));
     };
+    if domain.secret.is_none() && domain.authority.is_none() {
+        remember(&domain.endpoint, domain.auth, &stack.settings.prefix, cx);
+    }
     domain.auth = args.auth.unwrap_or(domain.auth);
     let place = Place {
         account: Some(aws.target.account.clone()),
@@ -177,30 +184,36 @@ pub async fn connect(args: &DomainArgs, cx: &Context<'_>) -> Result<Connected, E
         text: aws.target.to_string(),
     };
     let prefix = prefix.unwrap_or_else(|| stack.settings.prefix.clone());
-    if domain.secret.is_none() && domain.authority.is_none() {
-        remember(&domain.endpoint, domain.auth, &prefix, cx);
-    }
-    let client = domain.client(&aws, Duration::from_secs(args.timeout)).await?;
+    let client = domain.client(&aws, timeout).await?;
     Ok(Connected { client, prefix, place, stack: Some((aws, stack)) })
 }
 
-/// The domain that was typed, or that a variable or a file names.
-async fn by_name(args: &DomainArgs, cx: &Context<'_>) -> Result<Option<Connected>, Error> {
+/// The domain that was typed, or that a variable or a file names, and how requests to it are authenticated.
+fn named(args: &DomainArgs, cx: &Context<'_>) -> Result<Option<(Endpoint, Option<AuthMode>)>, Error> {
     let files = &cx.global.files;
-    let (endpoint, of_file) = match &args.endpoint {
-        Some(endpoint) => (Some(endpoint.clone()), None),
-        None => (cx.variable_or("LOGCTL_ENDPOINT", files.endpoint.as_deref())?, files.auth.as_deref()),
+    if let Some(endpoint) = &args.endpoint {
+        return Ok(Some((endpoint.clone(), args.auth)));
+    }
+    cx.check_target()?;
+    let variable: Option<Endpoint> = cx.variable("LOGCTL_ENDPOINT")?;
+    let is_of_file = variable.is_none();
+    let endpoint = match variable {
+        Some(endpoint) => Some(endpoint),
+        None => cx.of_file(files.endpoint.as_deref())?,
     };
-    let Some(endpoint) = endpoint else { return Ok(None) };
-    let auth = args.auth.or_else(|| of_file.and_then(|auth| auth.parse().ok()));
-    let prefix = prefix(args, cx)?.unwrap_or_default();
-    by_endpoint(endpoint, prefix, auth, Duration::from_secs(args.timeout), cx).await.map(Some)
+    let of_file = files.auth.as_deref().filter(|_| is_of_file).and_then(|auth| auth.parse().ok());
+    Ok(endpoint.map(|endpoint| (endpoint, args.auth.or(of_file))))
 }
 
 fn prefix(args: &DomainArgs, cx: &Context<'_>) -> Result<Option<IndexPrefix>, Error> {
     match &args.index_prefix {
         Some(prefix) => Ok(Some(prefix.clone())),
-        None => cx.variable_or("LOGCTL_INDEX_PREFIX", cx.global.files.index_prefix.as_deref()),
+        None => match cx.variable("LOGCTL_INDEX_PREFIX")? {
+            // It is the one of the file's domain.
+            None if args.endpoint.is_some() || cx.env.var("LOGCTL_ENDPOINT").is_some() => Ok(None),
+            None => cx.of_file(cx.global.files.index_prefix.as_deref()),
+            variable => Ok(variable),
+        },
     }
 }
 
@@ -239,16 +252,41 @@ fn remember(endpoint: &Endpoint, auth: AuthMode, prefix: &IndexPrefix, cx: &Cont
     cache.keep(DOMAINS, &known);
 }
 
-/// The domain that is named, or that the stack had when it was asked last. Nobody is asked.
-pub async fn known_domain(args: &DomainArgs, cx: &Context<'_>, cache: &Cache) -> Option<Connected> {
-    if let Ok(Some(named)) = by_name(args, cx).await {
-        return Some(named);
+/// A domain that can be asked without asking anybody else first: the one that is named, or that the stack had when it was asked last.
+pub struct KnownDomain {
+    endpoint: Endpoint,
+    auth: Option<AuthMode>,
+    /// What the names of its indices begin with.
+    pub prefix: IndexPrefix,
+}
+
+impl KnownDomain {
+    /// Finds it. A project's file may be somebody else's, and names none.
+    pub fn find(args: &DomainArgs, cx: &Context<'_>, cache: &Cache) -> Option<Self> {
+        let typed = prefix(args, cx).ok()?;
+        if let Some((endpoint, auth)) = named(args, cx).ok()? {
+            return Some(Self { endpoint, auth, prefix: typed.unwrap_or_default() });
+        }
+        let known: Remembered = cache.recall(DOMAINS)?;
+        let (endpoint, auth, prefix) = known.get(&whose(cx))?;
+        let prefix = typed.or_else(|| prefix.parse().ok())?;
+        Some(Self { endpoint: endpoint.parse().ok()?, auth: auth.parse().ok(), prefix })
     }
-    let known: Remembered = cache.recall(DOMAINS)?;
-    let (endpoint, auth, of_stack) = known.get(&whose(cx))?;
-    let prefix = prefix(args, cx).ok()?.or_else(|| of_stack.parse().ok())?;
-    let timeout = Duration::from_secs(args.timeout);
-    by_endpoint(endpoint.parse().ok()?, prefix, auth.parse().ok(), timeout, cx).await.ok()
+
+    /// Names it, and for whom.
+    pub fn key(&self, cx: &Context<'_>) -> String {
+        format!("{} {} {}", self.endpoint, self.prefix, whose(cx))
+    }
+
+    /// The way there.
+    ///
+    /// # Errors
+    /// Denied where there is nothing to be admitted with.
+    pub async fn client(&self, cx: &Context<'_>) -> Result<DomainClient, Error> {
+        const TIMEOUT: Duration = Duration::from_secs(5);
+        let (endpoint, prefix) = (self.endpoint.clone(), self.prefix.clone());
+        Ok(by_endpoint(endpoint, prefix, self.auth, TIMEOUT, cx).await?.client)
+    }
 }
 
 /// The other Regions in which the stack is, as far as that is known soon.
@@ -274,9 +312,6 @@ async fn by_endpoint(
     timeout: Duration,
     cx: &Context<'_>,
 ) -> Result<Connected, Error> {
-    if cx.global.aws.expect_account.is_some() {
-        Aws::connect(cx).await?;
-    }
     let auth = match auth.unwrap_or_else(|| endpoint.auth()) {
         AuthMode::None => Auth::None,
         AuthMode::SigV4 => {
