@@ -178,7 +178,7 @@ fn names_that_mean_nothing_are_said() {
     }
     run.says(0, "line 7: env is only typed, and not set");
     run.says(0, "line 5: allow-partial is only typed, and not set");
-    let many: String = (0..50_000).map(|number| format!("a{number} = 1\n")).collect();
+    let many = (0..50_000).map(|number| format!("a{number} = 1\n")).collect::<Vec<_>>().concat();
     let run = World::new(&[(USER, &many)]).run(&["search", "x", "--explain"], &[]);
     run.says(0, "and below: more names that mean nothing");
     assert_eq!(run.2.lines().filter(|line| line.starts_with("warning: ")).count(), 11);
