@@ -7,7 +7,7 @@ use std::{
     io::Read as _,
     path::Path,
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use futures_util::future::join_all;
@@ -37,25 +37,22 @@ const PAGE: usize = 5_000;
 
 /// Indexes the corpus until there are so many events, exports them in turns with the peers, and writes the rows.
 pub async fn run(root: &Path, engine: &Engine<'_>, events: u64, report: &mut Report) {
+    let peers = Peers::install(root);
     let events = fill(engine, events).await;
     let range = (END - (DAYS + 7) * DAY, END);
-    let Some(peers) = Peers::install(root) else {
-        report.missing("export in the order of time", "npm or pip cannot install the peers", "");
-        return;
-    };
     let ours = || {
         let mut command = logctl(root);
         command.args(["search", "--all", "-o", "jsonl", "--since", &iso(range.0), "--until", &iso(range.1)]);
         command.args(["--endpoint", &engine.url, "--index-prefix", PREFIX]);
         command
     };
-    // Slices of the whole range, of which one is enough to find their best number.
-    let tenth = (range.1 - (range.1 - range.0) / 5, range.1);
+    // A part of the range is enough to find the best number of slices; the first time of each warms up.
+    let part = (range.1 - (range.1 - range.0) / 5, range.1);
     let mut slices = (0, f64::MAX);
     for number in [1, 2, 3, 4] {
-        paging(engine, tenth, number).await;
+        paging(engine, part, number).await;
         let begun = Instant::now();
-        paging(engine, tenth, number).await;
+        paging(engine, part, number).await;
         let time = begun.elapsed().as_secs_f64();
         slices = if time < slices.1 { (number, time) } else { slices };
     }
@@ -67,23 +64,40 @@ pub async fn run(root: &Path, engine: &Engine<'_>, events: u64, report: &mut Rep
         let own = begun.elapsed().as_secs_f64();
         let (time, memory) = until_end(&mut ours(), events);
         most = most.max(memory);
-        let (python, _) = until_end(&mut peers.scan(root, &engine.url, range), events);
-        let (dump, _) = until_end(&mut peers.dump(&engine.url, range), events);
+        let [python, dump] = match &peers {
+            Some(peers) => [peers.scan(root, &engine.url, range), peers.dump(&engine.url, range)]
+                .map(|mut peer| until_end(&mut peer, events).0),
+            None => [f64::NAN; 2],
+        };
         println!("own {own:.1} s, logctl {time:.1} s, opensearch-py {python:.1} s, elasticdump {dump:.1} s");
         rounds.push([own / time, python / time, dump / time, time]);
     }
     let [own, python, dump, time] = [0, 1, 2, 3].map(|which| median(rounds.iter().map(|round| round[which])));
     let best = format!("export, of the engine's own paging in {} slices", slices.0);
     report.row(&best, own, own >= 0.85, "≥ 0.85x", "≥ 0.95x");
-    report.row("export, of `opensearch-py` scan in the order of time", python, python >= 3.0, "≥ 3x", "");
-    report.row("export, of `elasticdump` in the order of time", dump, dump >= 5.0, "≥ 5x", "");
+    let of_peers = [("`opensearch-py` scan", python, 3.0), ("`elasticdump`", dump, 5.0)];
+    for (peer, figure, must) in of_peers {
+        let what = format!("export, of {peer} in the order of time");
+        let limit = format!("≥ {must}x");
+        if peers.is_some() {
+            report.row(&what, figure, figure >= must, &limit, "");
+        } else {
+            report.missing(&what, "npm or pip cannot install it", &limit);
+        }
+    }
     let megabytes = ratio(most, 1 << 20);
     report.row("most memory of an export, in MB", megabytes, megabytes <= 64.0, "≤ 64", "");
-    report.note(&format!("The export is of {events} events in {DAYS} indices, and took {time:.0} s."));
+    report.note(&format!(
+        "The export is of {events} events in {DAYS} indices, and took {time:.0} s, as wall time of engine and client on one machine. \
+         Events that do not lie side by side the engine unpacks one by one, and that is where the time of all four goes: \
+         `opensearch-py` and `elasticdump` have it do so on one core after the other."
+    ));
 }
 
 /// Copies of the corpus, on each day as many.
 async fn fill(engine: &Engine<'_>, events: u64) -> u64 {
+    // An engine that is there from before may hold some.
+    engine.ask(Method::DELETE, &format!("/{PREFIX}-*"), &Value::Null).await;
     let source = engine.fill(ONCE, &corpus::payloads()).await;
     let mut total = 0;
     for copy in 0.. {
@@ -149,17 +163,14 @@ fn until_end(command: &mut Command, events: u64) -> (f64, u64) {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
     let mut output = child.stdout.take().expect("a pipe");
     let status = format!("/proc/{}/status", child.id());
-    let (mut buffer, mut lines, mut memory, mut looked) = (vec![0; 1 << 20], 0, 0, begun);
+    let (mut buffer, mut lines, mut memory) = (vec![0; 1 << 20], 0, 0);
     loop {
         let length = output.read(&mut buffer).expect("it writes");
         if length == 0 {
             break;
         }
         lines += memchr_iter(b'\n', &buffer[..length]).count() as u64;
-        if looked.elapsed() > Duration::from_millis(200) {
-            looked = Instant::now();
-            memory = most_memory(&status).unwrap_or(memory);
-        }
+        memory = most_memory(&status).unwrap_or(memory);
     }
     let status = child.wait().expect("it ends");
     assert!(status.success(), "{command:?}: {status}");

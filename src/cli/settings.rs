@@ -17,7 +17,7 @@ const OF_EVENTS: [&str; 7] = ["group", "lang", "level", "since", "timeout", "tz"
 const ONE_FIELD: [&str; 2] = ["raw", "id"];
 
 /// Flags that say how an answer looks, and not what is in it.
-const LOOKS: [&str; 10] = ["color", "columns", "fields", "format", "output", "sort", "timeout", "tz", "rate", "depth"];
+const LOOKS: [&str; 9] = ["color", "columns", "fields", "format", "output", "rate", "sort", "timeout", "tz"];
 
 /// What files add to a command line.
 #[derive(Debug, Clone, Default)]

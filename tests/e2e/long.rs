@@ -209,7 +209,7 @@ fn follow() {
     let reading = std::thread::spawn(move || tail.wait_with_output().unwrap());
     std::thread::sleep(Duration::from_secs(2));
     let begun = Instant::now();
-    let (mut killed, mut ticks) = (false, 0);
+    let (mut killed, mut restarted, mut ticks) = (false, false, 0);
     while begun.elapsed() < Duration::from_secs(SECONDS) {
         ticks += 1;
         feed.live(100);
@@ -221,6 +221,12 @@ fn follow() {
             sandbox.stop_node(3);
             killed = true;
         }
+        if second > 200 && !restarted {
+            // The one that is asked; nothing is indexed until it is back.
+            sandbox.restart_node(1, Duration::from_secs(5));
+            restarted = true;
+            ticks = begun.elapsed().as_secs() * 5;
+        }
         match second {
             150..170 => proxy.always("_search", Fault::Answer(503, "application/json", "{}")),
             _ => proxy.heal(),
@@ -231,7 +237,7 @@ fn follow() {
     feed.check(&run);
     run.says("trying again").says("the domain answers again after");
     report(&format!(
-        "{} live events in five minutes and {} of a replay, one of three nodes killed, the domain out of reach for 20 s: each live \
+        "{} live events in five minutes and {} of a replay, one of three nodes killed, another one restarted, the domain out of reach for 20 s: each live \
          event shown once, those on time in order, none of the replay",
         feed.events.len(),
         feed.replayed

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -531,6 +532,35 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         let text = std::fs::read_to_string(pid).unwrap();
         let pid = text.split_whitespace().next().unwrap();
         assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
+    }
+
+    /// Ends a node as a power cut would, and starts it again with what it had, a while later.
+    #[expect(clippy::zombie_processes, reason = "the sandbox ends it")]
+    pub fn restart_node(&self, number: usize, after: Duration) {
+        let file = root().join(".sandbox").join(&self.name).join(format!("engine/node{number}.pid"));
+        let text = std::fs::read_to_string(&file).unwrap();
+        let folder = format!("/proc/{}", text.split_whitespace().next().unwrap());
+        let words = |name: &str| -> Vec<String> {
+            let text = String::from_utf8(std::fs::read(format!("{folder}/{name}")).unwrap()).unwrap();
+            text.split_terminator('\0').map(str::to_owned).collect()
+        };
+        let (line, variables) = (words("cmdline"), words("environ"));
+        let mut command = Command::new(&line[0]);
+        command.args(&line[1..]).current_dir(std::fs::read_link(format!("{folder}/cwd")).unwrap()).env_clear();
+        command.envs(variables.iter().filter_map(|variable| variable.split_once('=')));
+        self.stop_node(number);
+        std::thread::sleep(after);
+        // Of a group of its own, as the sandbox ends it.
+        command.process_group(0);
+        let node = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // With the time of its start, as the sandbox writes it.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", node.id())).unwrap();
+        let started = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap();
+        std::fs::write(file, format!("{} {started}", node.id())).unwrap();
+        let health = format!("{}/_cluster/health?wait_for_status=yellow&timeout=3s", self.endpoint());
+        let answers =
+            || Command::new("curl").args(["-sf", "--noproxy", "*", &health]).output().unwrap().status.success();
+        Self::eventually("the node answers again", answers);
     }
 
     /// Asks the engine itself.

@@ -95,7 +95,10 @@ fn lanes(report: &Report<'_>) -> String {
                 let _ = write!(marks, "<i class=\"took\" style=\"left:{:.2}%;width:{wide:.2}%\"></i>", end - wide);
             }
         }
-        for event in &events {
+        // What is worse lies above.
+        let mut dots = events.clone();
+        dots.sort_by_key(|event| ["", "warning", "bad"].iter().position(|it| *it == class(event)));
+        for event in dots {
             let class = class(event);
             let _ = write!(marks, "<i class=\"dot {class}\" style=\"left:{:.2}%\"></i>", place(event.time));
         }
