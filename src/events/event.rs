@@ -149,7 +149,7 @@ impl Facts for Event {
 
 /// The fields of an event, whether its index types them or not: those that it does not are read from the message once more,
 /// or from their pairs where they do not stand there.
-fn fields_of(source: &Value) -> Map<String, Value> {
+pub(super) fn fields_of(source: &Value) -> Map<String, Value> {
     let members = source.as_object().into_iter().flatten();
     let typed = members.filter(|(name, _)| !name.starts_with('@')).map(|(name, value)| (name.clone(), value.clone()));
     let Some(pairs) = source["@kv"].as_array() else { return typed.collect() };

@@ -10,7 +10,7 @@ use serde::{
 };
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::Event;
+use super::{Event, event::fields_of};
 use crate::time::{from_milliseconds, rfc3339};
 
 /// An answer of the engine.
@@ -168,6 +168,15 @@ impl Hit<'_> {
             self.source.members().map(|(name, raw)| (name.to_owned(), value(raw))).collect();
         Event::from_hit(&json!({"_id": self.document, "_index": self.index, "sort": [self.sort.0], "_source": source}))
     }
+
+    /// Its fields, where the index does not type all of them: those are in the message.
+    fn fields(&self) -> Map<String, Value> {
+        let value = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or_default();
+        let is_concerned = |name: &str| !name.starts_with('@') || name == "@kv" || name == "@message";
+        let members = self.source.members().filter(|(name, _)| is_concerned(name));
+        let source: Map<String, Value> = members.map(|(name, raw)| (name.to_owned(), value(raw))).collect();
+        fields_of(&Value::Object(source))
+    }
 }
 
 fn number(raw: &RawValue) -> Option<i64> {
@@ -192,13 +201,6 @@ impl Lines {
     /// Adds an event after its schema, the same as [`Event`] is written.
     pub fn add(&mut self, schema: &str, hit: &Hit<'_>) {
         self.put(&["{\"schema\":\"", schema, "\","]);
-        if hit.source.untyped.is_some() {
-            // Fields that the index does not type are in the message.
-            let whole = serde_json::to_vec(&hit.event()).unwrap_or_default();
-            self.text.extend_from_slice(whole.get(1..).unwrap_or_default());
-            self.text.push(b'\n');
-            return;
-        }
         self.put(&["\"id\":"]);
         self.string(&hit.id());
         self.put(&[",\"time\":"]);
@@ -212,13 +214,20 @@ impl Lines {
                 self.put(&[",\"", called, "\":", text]);
             }
         }
-        for (number, (name, value)) in hit.source.fields.iter().enumerate() {
-            self.put(&[if number == 0 { ",\"fields\":{" } else { "," }]);
-            self.string(name);
-            self.put(&[":", value.get()]);
-        }
-        if !hit.source.fields.is_empty() {
-            self.put(&["}"]);
+        if hit.source.untyped.is_some() {
+            let fields = hit.fields();
+            if !fields.is_empty() {
+                self.put(&[",\"fields\":", &serde_json::to_string(&fields).unwrap_or_default()]);
+            }
+        } else {
+            for (number, (name, value)) in hit.source.fields.iter().enumerate() {
+                self.put(&[if number == 0 { ",\"fields\":{" } else { "," }]);
+                self.string(name);
+                self.put(&[":", value.get()]);
+            }
+            if !hit.source.fields.is_empty() {
+                self.put(&["}"]);
+            }
         }
         if let Some(degraded) = text(hit.source.degraded) {
             self.put(&[",\"degraded\":", degraded]);
