@@ -125,9 +125,13 @@ impl Cli {
         let profile = matches.get_one::<String>("profile").is_some();
         let settings = Settings::read(env, &command, (environment, profile))?;
         let added = Added::new(&settings, definition, typed)?;
-        let kept = added.to_keep(definition, typed);
-        let command = added.with_defaults(settings::global_defaults(&settings, command), name);
-        let matches = if settings.files.is_empty() { matches.clone() } else { read(command) };
+        let saves = matches!(typed.try_get_one::<String>("save"), Ok(Some(_)));
+        let kept = if saves { added.to_keep(definition, typed) } else { Kept::default() };
+        let matches = if settings.files.is_empty() {
+            matches.clone()
+        } else {
+            read(added.with_defaults(settings::global_defaults(&settings, command), name))
+        };
         Ok((matches, Files { settings, notes: added.notes, kept }, added.query))
     }
 }

@@ -25,6 +25,12 @@ pub fn all(things: &[String]) -> String {
     }
 }
 
+/// A text as it stands between quotes.
+#[must_use]
+pub fn quote(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 /// Signs of a page that are quoted.
 const MOST_OF_A_PAGE: usize = 80;
 

@@ -15,7 +15,7 @@ use test_case::test_case;
 /// The ground: known to every room, and knows only what stands here.
 const GROUND: [(&str, &[&str]); 10] = [
     ("args", &["error", "time"]),
-    ("config", &["args", "env", "error"]),
+    ("config", &["args", "env", "error", "words"]),
     ("context", &["args", "config", "env", "error", "interrupt"]),
     ("env", &["error"]),
     ("error", &[]),

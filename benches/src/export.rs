@@ -16,7 +16,7 @@ use memchr::{memchr_iter, memmem};
 use serde_json::{Value, json};
 
 use crate::{
-    Report, corpus, ratio,
+    Report, corpus, most_memory, ratio,
     storage::Engine,
     terminal::{logctl, median},
 };
@@ -174,12 +174,6 @@ fn until_end(command: &mut Command, events: u64) -> (f64, u64) {
     assert!(status.success(), "{command:?}: {status}");
     assert_eq!(lines, events, "{command:?}");
     (begun.elapsed().as_secs_f64(), memory)
-}
-
-fn most_memory(status: &str) -> Option<u64> {
-    let text = std::fs::read_to_string(status).ok()?;
-    let line = text.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok().map(|kilobytes: u64| kilobytes * 1024)
 }
 
 /// The other programs.

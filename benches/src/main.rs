@@ -230,10 +230,14 @@ fn once() {
     std::io::stdin().read_to_string(&mut data).expect("a payload");
     let sent = Ours::new().invoke(&data);
     assert!(sent > 0);
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells the memory");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("the peak");
-    let kilobytes: u64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
-    println!("{}", kilobytes * 1024);
+    println!("{}", most_memory("/proc/self/status").expect("Linux tells the memory"));
+}
+
+/// The most memory that a process has held, in bytes; nothing where it has ended.
+fn most_memory(status: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(status).ok()?;
+    let line = text.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok().map(|kilobytes: u64| kilobytes * 1024)
 }
 
 /// Works on the payloads of a kind for a while, for a profiler to look at: `profile KIND plain|whole|invoke`; the kind `real` is

@@ -19,7 +19,7 @@ use crate::{aws::ALWAYS_ENABLED, env::Environment, error::Error, ui::Ui};
 /// Print the line that turns on completion in a shell
 ///
 /// Completions are answered by logctl itself, so they are those of the version that runs. Log groups are those of the account that
-/// was looked at last; names and values of fields are the domain's that was searched last, which is asked for a quarter of a second.
+/// was looked at last; names and values of fields are the domain's that was searched last, which is waited for a fifth of a second.
 /// Put the line into the shell's start-up file.
 #[derive(Debug, clap::Args)]
 pub struct CompletionArgs {
@@ -58,8 +58,6 @@ pub fn run(args: &CompletionArgs, ui: &mut Ui) -> Result<(), Error> {
 
 /// By what a shell asks.
 pub const VARIABLE: &str = "LOGCTL_COMPLETE";
-/// Arguments that name log groups.
-const OF_GROUPS: [&str; 2] = ["explain", "group"];
 /// Moments and lengths of time as people type them.
 const MOMENTS: [&str; 10] = ["15m", "1h", "3h", "12h", "24h", "3d", "7d", "today", "yesterday", "now"];
 const LENGTHS: [&str; 5] = ["30s", "90s", "5m", "10m", "1h"];
@@ -75,10 +73,9 @@ type Answer = fn(&Asking, &str) -> Vec<String>;
 /// Who answers for this argument of a command, where its definition alone does not.
 fn answer(arg: &clap::Arg) -> Option<Answer> {
     Some(match (arg.get_id().as_str(), arg.get_long()) {
-        (id, None) if OF_GROUPS.contains(&id) => |asking, typed| groups(asking, typed),
         ("query", None) => query,
         ("field", None) => |asking, _| names(asking),
-        (_, Some("group" | "explain")) => groups,
+        ("group", None) | (_, Some("group" | "explain")) => groups,
         (_, Some("fields")) => list,
         (_, Some("since" | "until" | "made-since" | "made-until")) => |_, _| owned(&MOMENTS),
         (_, Some("duration" | "interval")) => |_, _| owned(&LENGTHS),
@@ -113,8 +110,8 @@ pub fn completing(command: clap::Command, env: &Environment) -> clap::Command {
 #[must_use]
 pub fn shells(env: &Environment) -> [Box<dyn EnvCompleter>; 5] {
     [
-        Box::new(shells::Bash { index: shells::index(env) }),
-        Box::new(shells::Zsh),
+        Box::new(shells::Ours::bash(env)),
+        Box::new(shells::Ours::zsh()),
         Box::new(env::Fish),
         Box::new(env::Elvish),
         Box::new(env::Powershell),

@@ -4,6 +4,7 @@ mod report;
 
 use jiff::SignedDuration;
 
+pub(super) use self::report::parts;
 use self::report::{Counted, FieldRow, Fields, Histogram, Of, Row, Values};
 use super::search::{self, Asked, Connected, DomainArgs, Language, Which};
 use crate::{

@@ -172,15 +172,7 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
         return Ok(());
     }
     let progress = ui.progress("searching", Some(searches.len()).filter(|searches| *searches > 1));
-    let drawn = async {
-        let somebody_looks = output == Output::Pretty && ui.look.stdout_is_terminal && !ui.look.quiet;
-        if somebody_looks {
-            times::draw(&searches, &domain.client, &cx.interrupt, &ui.look.time_zone).await
-        } else {
-            None
-        }
-    };
-    let (found, drawn) = tokio::join!(Search::run_all(&searches, &domain.client, &progress), drawn);
+    let found = Search::run_all(&searches, &domain.client, &progress).await;
     drop(progress);
     let mut found = found.map_err(|error| of_query(error, args.which.lang))?;
     if let Some(why) =
@@ -191,6 +183,7 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     for note in &asked.notes {
         ui.status(note);
     }
+    let is_whole_query = searches.len() == 1;
     let search = searches.into_iter().next().unwrap_or_default();
     if args.which.level.is_some() {
         say_unleveled(&asked, &search, &args.which.selection, &domain.client, ui).await;
@@ -215,8 +208,14 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     };
     let echoes = asked.notes.is_empty(); // The values of a list are nobody's to see.
     let not_streamed = domain.not_streamed(&args.which.selection, cx);
-    let answer = Answer { found, around, drawn, not_streamed, nothing, query: asked.query, search, place, echoes };
-    Error::worst([answer.show(args, output, ui), answer.close(args, ui)])
+    let mut answer =
+        Answer { found, around, drawn: None, not_streamed, nothing, query: asked.query, search, place, echoes };
+    let shown = answer.show(args, output, ui).and_then(|()| ui.flush());
+    let somebody_looks = output == Output::Pretty && ui.look.stdout_is_terminal && !ui.look.quiet;
+    if somebody_looks && is_whole_query && answer.is_a_part() {
+        answer.drawn = times::draw(&answer.search, &domain.client, &cx.interrupt, &ui.look.time_zone).await;
+    }
+    Error::worst([shown, answer.close(args, ui)])
 }
 
 /// Keeps a search that can be read.

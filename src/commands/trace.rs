@@ -18,8 +18,8 @@ use crate::{
     context::Context,
     error::{Error, Kind},
     events::{Found, trace},
-    query,
     ui::Ui,
+    words::quote,
 };
 
 /// What a trace looks like.
@@ -99,7 +99,7 @@ pub async fn run(args: &TraceArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     if when.since.is_none() && when.until.is_none() {
         when.since = "1d".parse().ok();
     }
-    let query = args.ids.iter().map(|id| query::quote(id)).collect::<Vec<_>>().join(" OR ");
+    let query = args.ids.iter().map(|id| quote(id)).collect::<Vec<_>>().join(" OR ");
     let which =
         Which { query: vec![query], selection: args.selection.clone(), level: None, when, lang: Language::Logctl };
     let asked = search::ask(&which, false, cx, ui).await?;

@@ -10,7 +10,10 @@ use std::{
 use toml::de::DeTable;
 
 use super::file::{Saved, Value, is_name};
-use crate::error::{Error, Kind};
+use crate::{
+    error::{Error, Kind},
+    words::quote,
+};
 
 /// The name of a saved search, where a query begins with one, and not with a test of a field of that name.
 #[must_use]
@@ -68,10 +71,10 @@ pub fn fill(name: &str, saved: &Saved, words: &[String]) -> Result<Vec<String>, 
         );
     }
     let lang = saved.flags.get("lang").map_or("logctl".to_owned(), Value::text);
-    // Others read the words as one text.
-    let words = if lang == "logctl" { saved.query.clone() } else { vec![saved.query.join(" ")] };
-    let query: Vec<String> = words.iter().map(|word| filled(word, &values, &lang)).collect::<Result<_, _>>()?;
     let is_ours = lang == "logctl";
+    // Others read the words as one text.
+    let words = if is_ours { saved.query.clone() } else { vec![saved.query.join(" ")] };
+    let query: Vec<String> = words.iter().map(|word| filled(word, &values, &lang)).collect::<Result<_, _>>()?;
     match (more.is_empty(), query.len()) {
         (false, _) if !is_ours => wrong(
             format!("@{name} is in another language, and takes no more words"),
@@ -118,11 +121,7 @@ fn written(value: &str, before: &str, behind: &str, lang: &str) -> Result<String
     let other_quotes = before.contains(['\'', '“', '”', '‘', '’', '`']);
     let is_alone = (before.is_empty() || before.ends_with(['=', '<', '>', ':', '(', ',']))
         && (behind.is_empty() || behind.starts_with([')', ',', '}', ' ', ']']));
-    let text = if lang == "dsl" {
-        serde_json::Value::from(value).to_string()
-    } else {
-        format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
-    };
+    let text = if lang == "dsl" { serde_json::Value::from(value).to_string() } else { quote(value) };
     match quotes % 2 == 1 {
         _ if is_pattern || other_quotes => {}
         true => return Ok(text[1..text.len() - 1].to_owned()),

@@ -2,10 +2,10 @@
 
 use super::{
     aliases,
-    parser::quote,
     shown::line,
     tree::{Field, Query, Value},
 };
+use crate::words::quote;
 
 /// How a query was read, where that is not what was typed.
 #[must_use]

@@ -26,7 +26,7 @@ pub use explained::{tree, understood};
 pub use marks::marks;
 pub use moments::{at, window};
 pub use needles::{Needle, is_needles, needles};
-pub use parser::{parse, quote, signs_alone};
+pub use parser::{parse, signs_alone};
 pub use shown::line;
 pub use text::Facts;
 pub use translated::{to_dql, to_insights};

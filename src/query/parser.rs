@@ -26,7 +26,7 @@ use super::{
 };
 use crate::error::{Error, Kind};
 
-pub use arguments::{parse, quote, signs_alone};
+pub use arguments::{parse, signs_alone};
 pub(super) use sense::nonsense;
 
 /// Brackets may be nested this deep.

@@ -1,9 +1,7 @@
 //! A query as the arguments that it can be typed as: read again, they are the same query.
 
-use super::{
-    parser::quote,
-    tree::{Bound, Field, Pattern, Query, Value},
-};
+use super::tree::{Bound, Field, Pattern, Query, Value};
+use crate::words::quote;
 
 /// The arguments of a query.
 #[must_use]

@@ -4,10 +4,10 @@ use logctl_core::{level::Level, pairs::escape as escape_name};
 
 use super::{
     aliases, dsl,
-    parser::quote,
     tree::{Bound, Comparison, Field, Query, Value},
     units,
 };
+use crate::words::quote;
 
 /// A part of a query as a language writes it, or why it cannot.
 type Written = Result<String, String>;

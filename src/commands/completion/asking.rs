@@ -125,6 +125,7 @@ impl Asking {
         let mut global = Global::from_arg_matches(&typed).ok()?;
         let meant = (global.env.clone(), global.aws.profile.is_some());
         let mut settings = Settings::read(&self.env, &self.command, (meant.0.as_deref(), meant.1)).ok()?;
+        // Nobody is asked by a file that somebody else may have written.
         settings.files.retain(|file| !file.is_of_project);
         aim(&mut global, &settings, &self.env);
         let cx = Context::new(&global, &self.env).ok()?;

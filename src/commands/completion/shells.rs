@@ -4,13 +4,10 @@ use std::{ffi::OsString, io, path::Path};
 
 use clap_complete::{
     engine,
-    env::{EnvCompleter, Zsh as Builtin},
+    env::{EnvCompleter, Zsh},
 };
 
 use crate::env::Environment;
-
-const BASH: &str = include_str!("bash.sh");
-const ZSH: &str = include_str!("zsh.sh");
 
 /// Which word is completed, as the script says.
 #[must_use]
@@ -24,19 +21,36 @@ fn script(text: &str, var: &str, bin: &str, completer: &str) -> String {
     text.replace("VAR", var).replace("BIN", &quoted(bin)).replace("COMPLETER", &quoted(completer))
 }
 
-/// Bash, which takes `=` and `:` for words of their own.
-pub struct Bash {
-    /// Which of the words is completed.
-    pub index: usize,
+/// A shell with a script of ours: bash, which takes `=` and `:` for words of their own, and zsh, whose own completion may not be there
+/// yet, or at all.
+pub struct Ours {
+    name: &'static str,
+    script: &'static str,
+    /// Which of the words is completed, where they have to be joined first.
+    index: Option<usize>,
 }
 
-impl EnvCompleter for Bash {
+impl Ours {
+    /// Bash.
+    #[must_use]
+    pub fn bash(env: &Environment) -> Self {
+        Self { name: "bash", script: include_str!("bash.sh"), index: Some(index(env)) }
+    }
+
+    /// Zsh.
+    #[must_use]
+    pub const fn zsh() -> Self {
+        Self { name: "zsh", script: include_str!("zsh.sh"), index: None }
+    }
+}
+
+impl EnvCompleter for Ours {
     fn name(&self) -> &'static str {
-        "bash"
+        self.name
     }
 
     fn is(&self, name: &str) -> bool {
-        name == "bash"
+        name == self.name
     }
 
     fn write_registration(
@@ -47,7 +61,7 @@ impl EnvCompleter for Bash {
         completer: &str,
         out: &mut dyn io::Write,
     ) -> Result<(), io::Error> {
-        out.write_all(script(BASH, var, bin, completer).as_bytes())
+        out.write_all(script(self.script, var, bin, completer).as_bytes())
     }
 
     fn write_complete(
@@ -57,7 +71,8 @@ impl EnvCompleter for Bash {
         folder: Option<&Path>,
         out: &mut dyn io::Write,
     ) -> Result<(), io::Error> {
-        let (words, index, there) = joined(args, self.index);
+        let Some(index) = self.index else { return Zsh.write_complete(cmd, args, folder, out) };
+        let (words, index, there) = joined(args, index);
         for candidate in engine::complete(cmd, words, index, folder)? {
             let text = candidate.get_value().to_string_lossy().into_owned();
             // What stands before the last sign is there already.
@@ -88,40 +103,6 @@ pub fn joined(parts: Vec<OsString>, index: usize) -> (Vec<OsString>, usize, Stri
         at = words.len() - 1;
     }
     (words.into_iter().map(OsString::from).collect(), at, there)
-}
-
-/// Zsh, whose own completion may not be there yet, or at all.
-pub struct Zsh;
-
-impl EnvCompleter for Zsh {
-    fn name(&self) -> &'static str {
-        "zsh"
-    }
-
-    fn is(&self, name: &str) -> bool {
-        name == "zsh"
-    }
-
-    fn write_registration(
-        &self,
-        var: &str,
-        _: &str,
-        bin: &str,
-        completer: &str,
-        out: &mut dyn io::Write,
-    ) -> Result<(), io::Error> {
-        out.write_all(script(ZSH, var, bin, completer).as_bytes())
-    }
-
-    fn write_complete(
-        &self,
-        cmd: &mut clap::Command,
-        args: Vec<OsString>,
-        folder: Option<&Path>,
-        out: &mut dyn io::Write,
-    ) -> Result<(), io::Error> {
-        Builtin.write_complete(cmd, args, folder, out)
-    }
 }
 
 #[cfg(test)]

@@ -193,7 +193,7 @@ impl Histogram<'_> {
 }
 
 /// Events of levels that a part of a bar stands for.
-fn parts(bucket: &Bucket) -> [u64; 3] {
+pub fn parts(bucket: &Bucket) -> [u64; 3] {
     let of = |levels: &[&str]| levels.iter().filter_map(|level| bucket.levels.get(*level)).sum::<u64>();
     let (warnings, errors) = (of(PARTS[1].0), of(PARTS[2].0));
     [bucket.count.saturating_sub(warnings + errors), warnings, errors]

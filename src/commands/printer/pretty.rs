@@ -12,9 +12,8 @@ use regex::Regex;
 use super::{Columns, OutputArgs, Shown, columns};
 use crate::{
     events::Event,
-    query::quote,
     ui::{Look, cut, escaped, one_line, paint, painted, width, without_colours},
-    words::count,
+    words::{count, quote},
 };
 
 /// Fields that repeat when the event happened.

@@ -99,6 +99,12 @@ impl Answer {
         }
     }
 
+    /// Whether more events match than were found, or may.
+    #[must_use]
+    pub fn is_a_part(&self) -> bool {
+        (self.found.events.len() as u64) < self.found.total || self.found.total_is_at_least
+    }
+
     /// The events that are shown.
     fn shown(&self) -> &[Event] {
         self.around.as_ref().map_or(&self.found.events, |around| &around.events)
@@ -165,7 +171,7 @@ impl Answer {
                     nothing.suggestion.iter().for_each(|suggestion| ui.hint(suggestion));
                 }
             }
-            _ if (shown as u64) < found.total || found.total_is_at_least => {
+            _ if self.is_a_part() => {
                 let part = if found.warnings.is_empty() { "" } else { " that could be looked at" };
                 let total = total(found);
                 ui.status(format_args!("the newest {} of {total}{part}, from {range}, {place}", count(shown, "event")));

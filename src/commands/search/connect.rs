@@ -261,7 +261,7 @@ pub struct KnownDomain {
 }
 
 impl KnownDomain {
-    /// Finds it. A project's file may be somebody else's, and names none.
+    /// Finds it.
     pub fn find(args: &DomainArgs, cx: &Context<'_>, cache: &Cache) -> Option<Self> {
         let typed = prefix(args, cx).ok()?;
         if let Some((endpoint, auth)) = named(args, cx).ok()? {

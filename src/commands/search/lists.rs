@@ -4,9 +4,8 @@ use std::io::{IsTerminal as _, Read as _};
 
 use crate::{
     error::{Error, Kind},
-    query::quote,
     ui::notice,
-    words::count,
+    words::{count, quote},
 };
 
 /// Bytes of a query, lists out of files aside.

@@ -1,14 +1,15 @@
-//! When the events of an answer happened, in one line: asked beside the page, and not waited for long.
+//! When the events of an answer happened, in one line: asked once they are shown, and not waited for long.
 
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use crate::{
+    commands::numbers::parts,
     domain::DomainClient,
     events::{
         Search,
-        numbers::{Bucket, Reader, Times},
+        numbers::{Reader, Times},
     },
     interrupt::Interrupt,
     time::rough,
@@ -19,17 +20,9 @@ use crate::{
 const COLUMNS: i32 = 40;
 /// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Levels that are errors.
-const ERRORS: [&str; 2] = ["error", "fatal"];
 
 /// Draws when the events that match happened. Nothing where that takes long, or is not known without reading them all.
-pub async fn draw(
-    searches: &[Search],
-    domain: &DomainClient,
-    interrupt: &Interrupt,
-    zone: &TimeZone,
-) -> Option<String> {
-    let [search] = searches else { return None };
+pub async fn draw(search: &Search, domain: &DomainClient, interrupt: &Interrupt, zone: &TimeZone) -> Option<String> {
     if search.verdict.is_some() {
         return None;
     }
@@ -40,8 +33,7 @@ pub async fn draw(
     let first = buckets.first()?.time.to_zoned_datetime(zone.clone());
     let each = rough(times.interval);
     let all: Vec<u64> = buckets.iter().map(|bucket| bucket.count).collect();
-    let of_errors = |bucket: &Bucket| -> u64 { ERRORS.iter().filter_map(|level| bucket.levels.get(*level)).sum() };
-    let errors: Vec<u64> = buckets.iter().map(of_errors).collect();
+    let errors: Vec<u64> = buckets.iter().map(|bucket| parts(bucket)[2]).collect();
     let mut line = format!("each {each} from {}: {}", first.strftime("%m-%d %H:%M"), sparkline(&all));
     if errors.iter().any(|errors| *errors > 0) {
         line += &format!("  errors: {}", sparkline(&errors));

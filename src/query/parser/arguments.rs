@@ -9,6 +9,7 @@ use super::{MAX_DEPTH, Parser, Wrong, lexer, negates, refused, sense};
 use crate::{
     error::Error,
     query::tree::{Comparison, Field, Query, Value},
+    words::quote,
 };
 
 /// Parses the arguments of a search. An argument with a space in it and no operator is a phrase; several arguments are joined
@@ -107,12 +108,6 @@ fn joined(arguments: &[String]) -> (String, Vec<Range<usize>>) {
         ranges.push(start..text.len());
     }
     (text, ranges)
-}
-
-/// A text as it stands between quotes.
-#[must_use]
-pub fn quote(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Whether a name, a sign and a value stand in three arguments.
