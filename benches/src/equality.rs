@@ -2,7 +2,10 @@
 //!
 //! What is meant to differ is named here and counted; everything else is a failure.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
 use logctl_core::{event_id::event_id, pairs};
 use serde_json::{Map, Value};
@@ -66,7 +69,7 @@ pub fn compare(
 /// Names that are not typed, and what they say.
 struct Pairs<'a> {
     names: HashSet<&'a str>,
-    values: HashSet<(String, &'a str)>,
+    values: HashSet<(Cow<'a, str>, &'a str)>,
 }
 
 impl<'a> Pairs<'a> {

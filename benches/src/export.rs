@@ -24,10 +24,12 @@ use crate::{
 /// Events that are exported.
 pub const EVENTS: u64 = 1_000_000;
 const ROUNDS: usize = 3;
-/// What the index is called that the copies are made of, and those that are exported.
+/// What the index is called that the copies are made of.
 const ONCE: &str = "searchedonce";
-const PREFIX: &str = "searchedall";
-const INDICES: &str = "searchedall-2*";
+/// What those are called that are exported: packed as our template has it, as engines do by themselves, and many of them.
+const OURS: &str = "searchedall";
+const FAST: &str = "searchedfast";
+const MANY: &str = "searchedmany";
 /// The corpus is of the days before this; a copy of it is of earlier days.
 const END: i64 = 1_795_392_000_000;
 const DAY: i64 = 86_400_000;
@@ -35,24 +37,71 @@ const DAYS: i64 = 13;
 /// Hits of one page.
 const PAGE: usize = 5_000;
 
-/// Indexes the corpus until there are so many events, exports them in turns with the peers, and writes the rows.
+/// Indexes the corpus until there are so many events, exports them in turns with the peers, and writes the rows: as our template
+/// packs documents, and as engines do by themselves. Ten times as many are exported once.
 pub async fn run(root: &Path, engine: &Engine<'_>, events: u64, report: &mut Report) {
     let peers = Peers::install(root);
-    let events = fill(engine, events).await;
-    let range = (END - (DAYS + 7) * DAY, END);
-    let ours = || {
-        let mut command = logctl(root);
-        command.args(["search", "--all", "-o", "jsonl", "--since", &iso(range.0), "--until", &iso(range.1)]);
-        command.args(["--endpoint", &engine.url, "--index-prefix", PREFIX]);
-        command
+    let source = engine.fill(ONCE, &corpus::payloads()).await;
+    let fast = |template: &mut Value| {
+        template["priority"] = json!(1_000); // Ours fits these indices, too.
+        template["template"]["settings"]["index"]["codec"] = json!("default");
     };
+    engine.install(FAST, &[&format!("{FAST}-*")], fast).await;
+    let many = |template: &mut Value| {
+        fast(template);
+        // What is not searched by is not indexed: the answers are the same, and sooner there.
+        let times = json!({"@timestamp": template["template"]["mappings"]["properties"]["@timestamp"]});
+        template["template"]["mappings"] = json!({"dynamic": false, "properties": times});
+        template["template"]["settings"]["index"].as_object_mut().expect("settings").remove("sort");
+    };
+    engine.install(MANY, &[&format!("{MANY}-*")], many).await;
+    let mut most = 0;
+    for (prefix, packed) in [(OURS, ""), (FAST, ", packed as engines do by themselves")] {
+        let events = fill(engine, source.as_str(), prefix, events).await;
+        most = most.max(compare(root, engine, peers.as_ref(), (prefix, packed), events, report).await);
+        engine.ask(Method::DELETE, &format!("/{prefix}-*"), &Value::Null).await;
+    }
+    let events = fill(engine, source.as_str(), MANY, 10 * events).await;
+    let (time, memory) = until_end(&mut export(root, engine, MANY), events);
+    println!("{MANY}: {events} events in {time:.0} s");
+    for (what, memory) in [("an export", most), ("an export of ten times as many events", memory)] {
+        let megabytes = ratio(memory, 1 << 20);
+        report.row(&format!("most memory of {what}, in MB"), megabytes, megabytes <= 64.0, "≤ 64", "");
+    }
+}
+
+/// When the events happened that are exported.
+const fn range() -> (i64, i64) {
+    (END - (DAYS + 7) * DAY, END)
+}
+
+/// Our export of all of them.
+fn export(root: &Path, engine: &Engine<'_>, prefix: &str) -> Command {
+    let mut command = logctl(root);
+    let (since, until) = range();
+    command.args(["search", "--all", "-o", "jsonl", "--since", &iso(since), "--until", &iso(until)]);
+    command.args(["--endpoint", &engine.url, "--index-prefix", prefix]);
+    command
+}
+
+/// Exports the events in turns, writes the rows, and tells the most memory of ours, in bytes.
+async fn compare(
+    root: &Path,
+    engine: &Engine<'_>,
+    peers: Option<&Peers>,
+    (prefix, packed): (&str, &str),
+    events: u64,
+    report: &mut Report,
+) -> u64 {
+    let indices = format!("{prefix}-2*");
+    let range = range();
     // A part of the range is enough to find the best number of slices; the first time of each warms up.
     let part = (range.1 - (range.1 - range.0) / 5, range.1);
     let mut slices = (0, f64::MAX);
     for number in [1, 2, 3, 4] {
-        paging(engine, part, number).await;
+        paging(engine, &indices, part, number).await;
         let begun = Instant::now();
-        paging(engine, part, number).await;
+        paging(engine, &indices, part, number).await;
         let time = begun.elapsed().as_secs_f64();
         slices = if time < slices.1 { (number, time) } else { slices };
     }
@@ -60,24 +109,23 @@ pub async fn run(root: &Path, engine: &Engine<'_>, events: u64, report: &mut Rep
     let mut most = 0;
     for _ in 0..ROUNDS {
         let begun = Instant::now();
-        assert_eq!(paging(engine, range, slices.0).await, events, "the engine's own paging");
+        assert_eq!(paging(engine, &indices, range, slices.0).await, events, "the engine's own paging");
         let own = begun.elapsed().as_secs_f64();
-        let (time, memory) = until_end(&mut ours(), events);
+        let (time, memory) = until_end(&mut export(root, engine, prefix), events);
         most = most.max(memory);
-        let [python, dump] = match &peers {
-            Some(peers) => [peers.scan(root, &engine.url, range), peers.dump(&engine.url, range)]
+        let [python, dump] = match peers {
+            Some(peers) => [peers.scan(root, &engine.url, &indices, range), peers.dump(&engine.url, &indices, range)]
                 .map(|mut peer| until_end(&mut peer, events).0),
             None => [f64::NAN; 2],
         };
-        println!("own {own:.1} s, logctl {time:.1} s, opensearch-py {python:.1} s, elasticdump {dump:.1} s");
+        println!("{prefix}: own {own:.1} s, logctl {time:.1} s, opensearch-py {python:.1} s, elasticdump {dump:.1} s");
         rounds.push([own / time, python / time, dump / time, time]);
     }
     let [own, python, dump, time] = [0, 1, 2, 3].map(|which| median(rounds.iter().map(|round| round[which])));
-    let best = format!("export, of the engine's own paging in {} slices", slices.0);
+    let best = format!("export, of the engine's own paging in {} slices{packed}", slices.0);
     report.row(&best, own, own >= 0.85, "≥ 0.85x", "≥ 0.95x");
-    let of_peers = [("`opensearch-py` scan", python, 3.0), ("`elasticdump`", dump, 5.0)];
-    for (peer, figure, must) in of_peers {
-        let what = format!("export, of {peer} in the order of time");
+    for (peer, figure, must) in [("`opensearch-py` scan", python, 3.0), ("`elasticdump`", dump, 5.0)] {
+        let what = format!("export, of {peer} in the order of time{packed}");
         let limit = format!("≥ {must}x");
         if peers.is_some() {
             report.row(&what, figure, figure >= must, &limit, "");
@@ -85,23 +133,21 @@ pub async fn run(root: &Path, engine: &Engine<'_>, events: u64, report: &mut Rep
             report.missing(&what, "npm or pip cannot install it", &limit);
         }
     }
-    let megabytes = ratio(most, 1 << 20);
-    report.row("most memory of an export, in MB", megabytes, megabytes <= 64.0, "≤ 64", "");
     report.note(&format!(
-        "The export is of {events} events in {DAYS} indices, and took {time:.0} s: wall time, of engine and client on one machine."
+        "The export{packed} is of {events} events in {DAYS} indices, and took {time:.0} s: wall time, of engine and client on one machine."
     ));
+    most
 }
 
 /// Copies of the corpus, on each day as many.
-async fn fill(engine: &Engine<'_>, events: u64) -> u64 {
+async fn fill(engine: &Engine<'_>, source: &str, prefix: &str, events: u64) -> u64 {
     // An engine that is there from before may hold some.
-    engine.ask(Method::DELETE, &format!("/{PREFIX}-*"), &Value::Null).await;
-    let source = engine.fill(ONCE, &corpus::payloads()).await;
+    engine.ask(Method::DELETE, &format!("/{prefix}-*"), &Value::Null).await;
     let mut total = 0;
     for copy in 0.. {
         let (day, nth) = (copy % DAYS, copy / DAYS);
         let index =
-            iso(END - (day + 1) * DAY).split('T').next().map(|date| format!("{PREFIX}-{}", date.replace('-', ".")));
+            iso(END - (day + 1) * DAY).split('T').next().map(|date| format!("{prefix}-{}", date.replace('-', ".")));
         // Copies of one day lie a minute apart.
         let shift = day * DAY + nth * 60_000;
         let script = json!({
@@ -109,9 +155,8 @@ async fn fill(engine: &Engine<'_>, events: u64) -> u64 {
             "source": "ctx._id = params.copy + ctx._id; ctx._source['@timestamp'] -= params.shift",
             "params": {"copy": format!("{copy:04}"), "shift": shift},
         });
-        let body =
-            json!({"source": {"index": source.as_str(), "size": PAGE}, "dest": {"index": index}, "script": script});
-        let answer = engine.ask(Method::POST, "/_reindex?refresh=true", &body).await;
+        let body = json!({"source": {"index": source, "size": PAGE}, "dest": {"index": index}, "script": script});
+        let answer = engine.ask(Method::POST, "/_reindex?refresh=true&slices=2", &body).await;
         assert_eq!(answer["failures"], json!([]), "{answer}");
         total += answer["created"].as_u64().expect("a number");
         if total >= events {
@@ -122,8 +167,8 @@ async fn fill(engine: &Engine<'_>, events: u64) -> u64 {
 }
 
 /// Pages by point in time and `search_after`, in so many parts of the range at once, and counts the events.
-async fn paging(engine: &Engine<'_>, (begin, end): (i64, i64), slices: i64) -> u64 {
-    let path = format!("/{INDICES}/_search/point_in_time?keep_alive=5m");
+async fn paging(engine: &Engine<'_>, indices: &str, (begin, end): (i64, i64), slices: i64) -> u64 {
+    let path = format!("/{indices}/_search/point_in_time?keep_alive=5m");
     let opened = engine.ask(Method::POST, &path, &Value::Null).await;
     let point = &opened["pit_id"];
     let slice = async |nth: i64| {
@@ -207,20 +252,20 @@ impl Peers {
         Some(peers)
     }
 
-    fn scan(&self, root: &Path, url: &str, (begin, end): (i64, i64)) -> Command {
+    fn scan(&self, root: &Path, url: &str, indices: &str, (begin, end): (i64, i64)) -> Command {
         let mut command = Command::new(&self.python);
-        command.arg(root.join("benches/scan.py")).args([url, INDICES, &begin.to_string(), &end.to_string()]);
+        command.arg(root.join("benches/scan.py")).args([url, indices, &begin.to_string(), &end.to_string()]);
         command
     }
 
-    fn dump(&self, url: &str, (begin, end): (i64, i64)) -> Command {
+    fn dump(&self, url: &str, indices: &str, (begin, end): (i64, i64)) -> Command {
         let range = json!({"range": {"@timestamp": {"gte": begin, "lt": end, "format": "epoch_millis"}}});
         let query = json!({"query": range, "sort": [{"@timestamp": "asc"}]});
         let mut command = Command::new("node");
         command.arg(&self.dump).args(["--type=data", "--output=$", "--sourceOnly=true", "--noRefresh", "--quiet"]);
         command.args([
             &format!("--limit={PAGE}"),
-            &format!("--input={url}/{INDICES}"),
+            &format!("--input={url}/{indices}"),
             &format!("--searchBody={query}"),
         ]);
         command

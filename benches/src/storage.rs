@@ -74,12 +74,18 @@ impl<'a> Engine<'a> {
         let url = env.lines().find_map(|line| line.strip_prefix("export OPENSEARCH_URL="))?;
         let http = HttpClient::new(None).ok()?;
         let engine = Self { root, url: url.to_owned(), domain: Domain::new(http, url, Auth::None) };
-        let mut template: Value =
-            serde_json::from_slice(&std::fs::read(root.join("stack/index_template.json")).ok()?).ok()?;
-        template["index_patterns"] = json!(["turns*", "rows*", "alone*", "searched*"]);
-        let installed = engine.ask(Method::PUT, "/_index_template/ours", &template).await;
-        assert_eq!(installed["acknowledged"], true, "the newest engine takes the template: {installed}");
+        engine.install("ours", &["turns*", "rows*", "alone*", "searched*"], |_| ()).await;
         Some(engine)
+    }
+
+    /// Installs our template, changed, for the indices of these patterns. Of two that fit an index, the one of more priority counts.
+    pub async fn install(&self, name: &str, patterns: &[&str], change: impl FnOnce(&mut Value)) {
+        let template = std::fs::read(self.root.join("stack/index_template.json")).expect("our template");
+        let mut template: Value = serde_json::from_slice(&template).expect("JSON");
+        template["index_patterns"] = json!(patterns);
+        change(&mut template);
+        let installed = self.ask(Method::PUT, &format!("/_index_template/{name}"), &template).await;
+        assert_eq!(installed["acknowledged"], true, "the newest engine takes the template: {installed}");
     }
 
     pub async fn ask(&self, method: Method, path: &str, body: &Value) -> Value {

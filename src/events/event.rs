@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
-use logctl_core::{event::LogEvent, event_id::event_id, fields, normalise::normalise, pairs};
+use logctl_core::{document::told::names_of, event::LogEvent, event_id::event_id, fields, normalise::normalise, pairs};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -159,13 +159,14 @@ pub(super) fn fields_of(source: &Value) -> Map<String, Value> {
     for (name, value) in typed {
         all.entry(name).or_insert(value);
     }
+    let told = names_of(&all);
     let mut rest: Map<String, Value> = Map::new();
     for (name, value) in pairs.iter().filter_map(Value::as_str).filter_map(pairs::split) {
-        if fields::get(&all, &name).is_some() {
+        if told.contains(&*name) {
             continue;
         }
         match rest.get_mut(&*name) {
-            None => _ = rest.insert(name, value.into()),
+            None => _ = rest.insert(name.into_owned(), value.into()),
             Some(Value::Array(values)) => values.push(value.into()),
             Some(one) => *one = Value::Array(vec![one.take(), value.into()]),
         }
@@ -183,6 +184,7 @@ mod tests {
 
     #[test_case(&json!({"a": 1, "@message": "m"}), &json!({"a": 1}); "all typed")]
     #[test_case(&json!({"a": 1, "@kv": ["o.b=2"], "@message": r#"{"a":1,"o":{"b":2},"n":null}"#}), &json!({"a": 1, "o": {"b": 2}, "n": null}); "pairs that the message tells")]
+    #[test_case(&json!({"@kv": ["o.b=1", "o.b=2"], "@message": r#"{"o":[{"b":1},{"b":2}]}"#}), &json!({"o": [{"b": 1}, {"b": 2}]}); "pairs of a list")]
     #[test_case(&json!({"col": "x", "@kv": [r"a\=b=1=2", "l=1", "l=2", "l=3"], "@message": "x 1"}), &json!({"col": "x", "a=b": "1=2", "l": ["1", "2", "3"]}); "pairs that only columns told")]
     fn fields(source: &Value, expected: &Value) {
         let event = Event::from_hit(&json!({"_id": "1", "_source": source}));

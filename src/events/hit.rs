@@ -3,7 +3,11 @@
 use std::{borrow::Cow, fmt};
 
 use jiff::Timestamp;
-use logctl_core::event_id::event_id;
+use logctl_core::{
+    document::told::{Names, Told},
+    event_id::event_id,
+    pairs,
+};
 use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, Visitor},
@@ -86,6 +90,10 @@ impl<'a> Source<'a> {
             "@kv" => Some(&mut self.untyped),
             name => self.texts.iter_mut().zip(TEXTS).find(|(_, (text, ..))| *text == name).map(|(place, _)| place),
         }
+    }
+
+    fn message(&self) -> Option<&'a RawValue> {
+        self.texts.iter().zip(TEXTS).find(|(_, (name, ..))| *name == "@message").and_then(|(raw, _)| *raw)
     }
 
     /// All of them with their names.
@@ -187,13 +195,21 @@ fn text(raw: Option<&RawValue>) -> Option<&str> {
     raw.map(RawValue::get).filter(|text| text.starts_with('"'))
 }
 
-/// Writes events as JSON, one object a line. Times that follow one another have most in common.
+/// Writes events as JSON, one object a line.
 #[derive(Debug, Default)]
 pub struct Lines {
     /// What was written.
     pub text: Vec<u8>,
+    told: Told,
+    happened: Second,
+    ingested: Second,
+}
+
+/// The second of the time that was written last: times that follow one another have most in common.
+#[derive(Debug, Default)]
+struct Second {
     second: i64,
-    /// That second, with the point behind it.
+    /// With the point behind it.
     written: String,
 }
 
@@ -204,21 +220,18 @@ impl Lines {
         self.put(&["\"id\":"]);
         self.string(&hit.id());
         self.put(&[",\"time\":"]);
-        self.time(hit.milliseconds());
+        self.happened.write(hit.milliseconds(), &mut self.text);
         if let Some(ingested) = hit.source.ingested.and_then(number) {
             self.put(&[",\"ingested\":"]);
-            self.time(ingested);
+            self.ingested.write(ingested, &mut self.text);
         }
         for (raw, (_, called, always)) in hit.source.texts.iter().zip(TEXTS) {
             if let Some(text) = text(*raw).or(always.then_some("\"\"")) {
                 self.put(&[",\"", called, "\":", text]);
             }
         }
-        if hit.source.untyped.is_some() {
-            let fields = hit.fields();
-            if !fields.is_empty() {
-                self.put(&[",\"fields\":", &serde_json::to_string(&fields).unwrap_or_default()]);
-            }
+        if let Some(pairs) = hit.source.untyped {
+            self.untyped(hit, pairs);
         } else {
             for (number, (name, value)) in hit.source.fields.iter().enumerate() {
                 self.put(&[if number == 0 { ",\"fields\":{" } else { "," }]);
@@ -239,6 +252,26 @@ impl Lines {
         self.put(&["}\n"]);
     }
 
+    /// The fields of an event that the index does not type in full.
+    fn untyped(&mut self, hit: &Hit<'_>, pairs: &RawValue) {
+        let start = self.text.len();
+        self.put(&[",\"fields\":"]);
+        let message = text(hit.source.message()).map_or("", |text| &text[1..text.len() - 1]);
+        let is_all = |told: &Names| {
+            let pairs: Vec<Name<'_>> = serde_json::from_str(pairs.get()).unwrap_or_default();
+            let pairs = pairs.iter().filter_map(|Name(pair)| pairs::split(pair)).map(|(name, _)| name);
+            let typed = hit.source.fields.iter().map(|(name, _)| Cow::Borrowed(&**name));
+            typed.chain(pairs).all(|name| told.contains(&*name))
+        };
+        if self.told.append(message, is_all, &mut self.text) {
+            return;
+        }
+        match hit.fields() {
+            fields if fields.is_empty() => self.text.truncate(start),
+            fields => _ = serde_json::to_writer(&mut self.text, &fields), // Nothing fails in memory.
+        }
+    }
+
     fn put(&mut self, parts: &[&str]) {
         for part in parts {
             self.text.extend_from_slice(part.as_bytes());
@@ -252,8 +285,10 @@ impl Lines {
         }
         let _ = serde_json::to_writer(&mut self.text, text); // Nothing fails in memory.
     }
+}
 
-    fn time(&mut self, milliseconds: i64) {
+impl Second {
+    fn write(&mut self, milliseconds: i64, text: &mut Vec<u8>) {
         let second = milliseconds.div_euclid(1000);
         if second != self.second || self.written.is_empty() {
             let written = rfc3339(from_milliseconds(second * 1000));
@@ -261,10 +296,10 @@ impl Lines {
         }
         let thousandths = u16::try_from(milliseconds.rem_euclid(1000)).unwrap_or_default();
         let thousandths = [100, 10, 1].map(|unit| b'0' + u8::try_from(thousandths / unit % 10).unwrap_or_default());
-        self.text.push(b'"');
-        self.text.extend_from_slice(self.written.as_bytes());
-        self.text.extend_from_slice(&thousandths);
-        self.text.extend_from_slice(b"Z\"");
+        text.push(b'"');
+        text.extend_from_slice(self.written.as_bytes());
+        text.extend_from_slice(&thousandths);
+        text.extend_from_slice(b"Z\"");
     }
 }
 
@@ -277,7 +312,11 @@ mod tests {
     #[test_case(r#"{"@timestamp":1795428312345,"@ingested":1795428313000,"@owner":"1","@region":"r","@log_group":"/a","@log_stream":"s","@message":"m \" \u0041","@level":"warn","@service":"pay","@request_id":"R","@trace_id":"T","@ids":["R"],"order":{"id":1.50,"x":[1,null]},"a\"b":"c","@degraded":"why"}"#; "everything")]
     #[test_case(r#"{"@timestamp":5}"#; "nothing")]
     #[test_case(r#"{"@timestamp":"2026-11-23T10:05:12Z","@message":null,"@level":7,"n":1e40}"#; "what has another type")]
-    #[test_case(r#"{"@timestamp":5,"@message":"{\"a\":{\"b\":2}}","@kv":["a.b=2"]}"#; "untyped fields")]
+    #[test_case(r#"{"@timestamp":5,"a":{"c":1.50},"@message":"{\"a\":{\"b\":[{\"x\":2}],\"c\":1.50,\"n\":null}}","@kv":["a.b.x=2"]}"#; "untyped fields")]
+    #[test_case(r#"{"@timestamp":5,"t":7,"@message":"{\"a\":2}","@kv":["a=2"]}"#; "a typed column beside them")]
+    #[test_case(r#"{"@timestamp":5,"@message":"{\"a\":2}","@kv":["a=2","c=3"]}"#; "an untyped column beside them")]
+    #[test_case(r#"{"@timestamp":5,"@message":"level=info a=2","@kv":["a=2"]}"#; "untyped fields of a text")]
+    #[test_case(r#"{"@timestamp":5,"@message":"a text","@kv":[]}"#; "no fields")]
     fn is_written_as_the_event_is(source: &str) {
         let text = format!(r#"{{"_index":"i-1","_id":"7","_score":null,"_source":{source},"sort":[1795428312345,3]}}"#);
         let hit: Hit<'_> = serde_json::from_str(&text).unwrap();

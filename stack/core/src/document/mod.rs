@@ -4,6 +4,7 @@
 mod careful;
 mod own_fields;
 mod quick;
+pub mod told;
 
 use std::{borrow::Cow, cell::RefCell, rc::Rc};
 

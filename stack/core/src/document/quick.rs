@@ -234,7 +234,7 @@ impl<'a> Quick<'a> {
 }
 
 /// The message unescaped, where it is escaped at all.
-fn plain<'t>(message: &'t str, room: &'t mut Vec<u8>) -> Result<&'t str, Surprise> {
+pub(super) fn plain<'t>(message: &'t str, room: &'t mut Vec<u8>) -> Result<&'t str, Surprise> {
     if memchr::memchr(b'\\', message.as_bytes()).is_none() {
         return Ok(message);
     }
@@ -244,7 +244,7 @@ fn plain<'t>(message: &'t str, room: &'t mut Vec<u8>) -> Result<&'t str, Surpris
 }
 
 /// What stands before the object at the end of a message, and the object.
-fn split_prefix(message: &str) -> Result<(&str, &str), Surprise> {
+pub(super) fn split_prefix(message: &str) -> Result<(&str, &str), Surprise> {
     if message.starts_with('{') {
         return Ok(("", message));
     }
@@ -253,7 +253,7 @@ fn split_prefix(message: &str) -> Result<(&str, &str), Surprise> {
 }
 
 /// Appends members of an object; not `apart`, they are all that it has.
-fn append_members(object: &Clean<'_>, members: &[Member<'_>], apart: bool, body: &mut Vec<u8>) {
+pub(super) fn append_members(object: &Clean<'_>, members: &[Member<'_>], apart: bool, body: &mut Vec<u8>) {
     if members.is_empty() {
         return;
     }
