@@ -7,6 +7,7 @@ mod gaps;
 mod hit;
 mod nothing;
 pub mod numbers;
+mod pieces;
 mod reader;
 mod request;
 pub mod suggestions;

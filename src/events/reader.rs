@@ -5,7 +5,7 @@
 //! each request stands for itself, and one that fails is made again. Events that arrive
 //! meanwhile are found where their time has not been read yet.
 
-use std::{collections::VecDeque, ops::Range, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream::FuturesOrdered};
@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use super::{
     Event, Indices, Search, gaps,
     hit::{Answer, Hit},
+    pieces::{self, Piece},
 };
 use crate::{
     domain::{DomainClient, DomainError},
@@ -35,8 +36,6 @@ const TENTHS: usize = 9;
 /// Pieces that are asked for side by side, and those that are there or asked for while the first is waited for.
 const AT_ONCE: usize = 3;
 const AHEAD: usize = 4;
-/// Intervals that events are counted in.
-const BUCKETS: i64 = 2_000;
 /// How often a request is made again that the domain could not answer, and how long between two tries.
 const TRIES: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -64,13 +63,6 @@ impl std::str::FromStr for Cursor {
         let at = at.parse().ok().and_then(|at| Timestamp::from_millisecond(at).ok()).ok_or_else(wrong)?;
         if id.is_empty() { Err(wrong()) } else { Ok(Self { at, id: id.to_owned() }) }
     }
-}
-
-/// A part of the range, in milliseconds, and how many events were in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Piece {
-    range: Range<i64>,
-    events: u64,
 }
 
 /// How an answer is read.
@@ -146,25 +138,16 @@ impl Plan {
         let range = search.range.start.as_millisecond()..search.range.end.as_millisecond();
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]
         let time = |name: &str| answer["aggregations"][name]["value"].as_f64().map(|time| time as i64);
-        let (mut interval, mut counts) = (range.end - range.start, vec![(range.start, total)]);
-        match (time("first"), time("last")) {
-            (Some(first), Some(last)) if total > filled => {
-                interval = ((last - first) / BUCKETS).max(1);
-                let histogram = json!({"times": {"date_histogram": {
-                    "field": "@timestamp", "fixed_interval": format!("{interval}ms"), "offset": format!("{}ms", first.rem_euclid(interval)),
-                    "min_doc_count": 1,
-                }}});
-                let answer = asked(domain, &search.path(which), &query(0, histogram)).await?;
-                warnings.extend(gaps::incomplete(&answer));
-                let buckets = answer.pointer("/aggregations/times/buckets").and_then(Value::as_array);
-                let buckets = buckets.ok_or_else(|| domain.no_engine())?;
-                let bucket = |bucket: &Value| Some((bucket["key"].as_i64()?, bucket["doc_count"].as_u64()?));
-                counts = buckets.iter().filter_map(bucket).collect();
-            }
-            _ => {}
-        }
+        let extremes = (time("first").unwrap_or(range.start), time("last").unwrap_or(range.end));
+        let ask = async |aggregation: Value| {
+            let body = query(0, json!({"parts": aggregation}));
+            let answer = asked(domain, &search.path(which), &body).await?;
+            warnings.extend(gaps::incomplete(&answer));
+            let buckets = answer.pointer("/aggregations/parts/buckets").and_then(Value::as_array);
+            buckets.cloned().ok_or_else(|| domain.no_engine())
+        };
+        let pieces = pieces::cut(Piece { range, events: total }, extremes, filled, ask).await?;
         warnings.dedup();
-        let pieces = pieces(&range, &counts, interval, filled);
         Ok(Self { pieces, which, page, total, skip: 0, warnings })
     }
 
@@ -363,30 +346,6 @@ fn page_size(sample: &[Value]) -> usize {
     (PAGE_BYTES * sample.len()).checked_div(bytes).map_or(PAGE, |hits| hits.clamp(SAMPLE, PAGE))
 }
 
-/// Cuts a range into pieces of about a page, by the number of events in intervals that begin then. Together they are the range.
-fn pieces(range: &Range<i64>, counts: &[(i64, u64)], interval: i64, filled: u64) -> Vec<Piece> {
-    let mut pieces: Vec<Piece> = Vec::new();
-    let mut add = |start: i64, events: u64| match pieces.last_mut() {
-        Some(last) if last.events + events <= filled => last.events += events,
-        Some(last) if last.range.start < start => {
-            last.range.end = start;
-            pieces.push(Piece { range: start..range.end, events });
-        }
-        Some(last) => last.events += events,
-        None => pieces.push(Piece { range: range.clone(), events }),
-    };
-    for (start, events) in counts {
-        let parts = events.div_ceil(filled).max(1);
-        // What is too much for one piece is taken to be spread evenly.
-        for part in 0..parts {
-            let of = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
-            let begin = start + interval.saturating_mul(of(part)) / of(parts);
-            add(begin, events / parts + u64::from(part < events % parts));
-        }
-    }
-    pieces
-}
-
 impl Search {
     /// Whether a hit is meant, where the engine knows too little.
     fn means(&self, hit: &Hit<'_>) -> bool {
@@ -406,8 +365,6 @@ pub fn events(hits: &[Hit<'_>]) -> Vec<Event> {
 mod tests {
     use super::*;
 
-    const FILLED: u64 = 4_500;
-
     #[test]
     fn a_page_is_shorter_where_events_are_long() {
         let hits = |bytes: usize| vec![json!({"_source": {"@message": "x".repeat(bytes)}}); 3];
@@ -417,26 +374,9 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_the_whole_range_and_about_a_page_each() {
-        let counts = [(10, 100), (20, 4_000), (30, 900), (40, 13_500), (50, 1)];
-        let pieces = pieces(&(0..100), &counts, 10, FILLED);
-        assert_eq!(pieces.iter().map(|piece| piece.events).sum::<u64>(), 18_501);
-        assert_eq!((pieces[0].range.start, pieces.last().unwrap().range.end), (0, 100));
-        assert!(pieces.windows(2).all(|two| two[0].range.end == two[1].range.start), "{pieces:?}");
-        assert!(pieces.iter().all(|piece| piece.events <= FILLED && piece.range.start < piece.range.end), "{pieces:?}");
-        assert_eq!(super::pieces(&(0..100), &[(0, 3)], 100, FILLED), [Piece { range: 0..100, events: 3 }]);
-    }
-
-    #[test]
-    fn what_happens_in_one_millisecond_is_one_piece() {
-        let pieces = pieces(&(0..100), &[(7, 250_000), (8, 1)], 1, FILLED);
-        assert!(pieces.len() <= 3 && pieces.iter().map(|piece| piece.events).sum::<u64>() == 250_001, "{pieces:?}");
-        assert!(pieces.iter().all(|piece| piece.range.start < piece.range.end), "{pieces:?}");
-    }
-
-    #[test]
     fn the_newest_are_counted_from_the_end() {
-        let pieces = pieces(&(0..100), &[(10, 4_500), (20, 4_500), (30, 10)], 10, FILLED);
+        let piece = |range, events| Piece { range, events };
+        let pieces = vec![piece(0..20, 4_500), piece(20..30, 4_500), piece(30..100, 10)];
         let plan = Plan { pieces, which: Indices::All, page: PAGE, total: 9_010, skip: 0, warnings: Vec::new() };
         let newest = plan.newest(100);
         assert_eq!((newest.pieces.len(), newest.skip), (2, 4_410));

@@ -1,5 +1,5 @@
-//! What a message tells of the fields of its event, for who reads a document back: those that the index does not type stand
-//! there only.
+//! What a message tells of the fields of its event, for who reads a document back: what the index does not type stands only
+//! there.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,13 +10,13 @@ use super::quick::{append_members, plain, split_prefix};
 use crate::{
     fields::own::OwnFields,
     json::{Record, object::clean},
-    shape::{above, each_value},
+    shape::{above, each_value, is_too_long},
 };
 
-/// Shapes that are known at once.
-const MAX_SHAPES: usize = 1_000;
+/// Bytes of shapes, with their names, that are known at once.
+const MAX_KNOWN: usize = 4 << 20;
 
-/// Names that have a value, and all names above them.
+/// Names that have a value, and all names above them; but for those that are too long to be known.
 pub type Names = HashSet<String, RandomState>;
 
 /// The names of the fields of an event.
@@ -28,8 +28,13 @@ pub fn names_of(fields: &Map<String, Value>) -> Names {
 fn names(shape: &[u8]) -> Names {
     let mut names = Names::default();
     each_value(shape, |path, _| {
-        for name in above(path).chain([path]).filter(|name| !names.contains(*name)).collect::<Vec<_>>() {
-            names.insert(name.to_owned());
+        if is_too_long(path) {
+            return;
+        }
+        for name in above(path).chain([path]) {
+            if !names.contains(name) {
+                names.insert(name.to_owned());
+            }
         }
     });
     names
@@ -39,13 +44,15 @@ fn names(shape: &[u8]) -> Names {
 #[derive(Debug, Default)]
 pub struct Told {
     names: HashMap<Vec<u8>, Names, RandomState>,
+    /// Bytes of these.
+    known: usize,
     text: Vec<u8>,
     record: Record,
 }
 
 impl Told {
-    /// Appends the fields of a message, which stands escaped, as a JSON object without line breaks. Where anything about them has to be mended, or
-    /// the message does not tell all that `is_all` wants of their names, nothing is appended, and `false` returned.
+    /// Appends the fields of a message, which stands escaped, as a JSON object without line breaks. Where anything about them
+    /// has to be mended, or `is_all` misses a name among theirs, nothing is appended, and `false` returned.
     pub fn append(&mut self, message: &str, is_all: impl FnOnce(&Names) -> bool, json: &mut Vec<u8>) -> bool {
         let start = json.len();
         let mut members = Vec::new();
@@ -57,12 +64,16 @@ impl Told {
         });
         let Ok(record) = copied else { return false };
         self.record = record;
-        if self.names.len() >= MAX_SHAPES {
-            self.names.clear();
-        }
         let shape = &self.record.shape;
         if !self.names.contains_key(shape) {
-            self.names.insert(shape.clone(), names(shape));
+            let names = names(shape);
+            let bytes = shape.len() + names.iter().map(|name| size_of::<String>() + name.len()).sum::<usize>();
+            if self.known + bytes > MAX_KNOWN {
+                self.names.clear();
+                self.known = 0;
+            }
+            self.known += bytes;
+            self.names.insert(shape.clone(), names);
         }
         let is_all = self.names.get(shape).is_some_and(is_all);
         self.record.clear();
