@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 /// Intervals that events are counted in, and those that one of them is cut into that has too many.
 const INTERVALS: i64 = 2_000;
 const FINER: i64 = 64;
-/// Intervals that one request cuts: an engine gives no more than 65,535 of them.
-const AT_ONCE: usize = 500;
+/// Intervals that one request cuts: an answer is held in memory, as a tree of values.
+const AT_ONCE: usize = 50;
 
 /// A part of the range, in milliseconds, and how many events were in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,29 +35,24 @@ pub(super) async fn cut<E>(
     let mut counted = vec![all];
     let shorter = |interval: &i64| (*interval > 1).then(|| (interval / FINER).max(1));
     for interval in successors(Some(((last - first) / INTERVALS).max(1)), shorter) {
-        let (mut finer, mut asked) = (Vec::new(), Vec::new());
-        let too_much: Vec<_> = counted.iter().filter(|piece| piece.is_too_much(filled)).collect();
-        if too_much.is_empty() {
+        if !counted.iter().any(|piece| piece.is_too_much(filled)) {
             break;
         }
-        for pieces in too_much.chunks(AT_ONCE) {
-            asked.extend(ask(aggregation(pieces, interval, first)).await?);
-        }
-        let mut asked = asked.iter();
-        for piece in counted {
-            if piece.is_too_much(filled) {
-                finer.extend(asked.next().into_iter().flat_map(|bucket| intervals(bucket, &piece, interval)));
-            } else {
-                finer.push(piece);
+        let (too_much, mut finer): (Vec<_>, Vec<_>) = counted.into_iter().partition(|piece| piece.is_too_much(filled));
+        for all in too_much.chunks(AT_ONCE) {
+            let buckets = ask(aggregation(all, interval, first)).await?;
+            for (piece, bucket) in all.iter().zip(&buckets) {
+                finer.extend(pieces(piece.range.clone(), intervals(bucket, piece, interval), filled));
             }
         }
+        finer.sort_by_key(|piece| piece.range.start);
         counted = finer;
     }
     Ok(pieces(range, counted, filled))
 }
 
 /// Counts the events of each piece in intervals.
-fn aggregation(pieces: &[&Piece], interval: i64, first: i64) -> Value {
+fn aggregation(pieces: &[Piece], interval: i64, first: i64) -> Value {
     let of_times = |range: &Range<i64>| json!({"from": range.start.to_string(), "to": range.end.to_string()});
     json!({
         "date_range": {

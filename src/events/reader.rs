@@ -141,10 +141,12 @@ impl Plan {
         let extremes = (time("first").unwrap_or(range.start), time("last").unwrap_or(range.end));
         let ask = async |aggregation: Value| {
             let body = query(0, json!({"parts": aggregation}));
-            let answer = asked(domain, &search.path(which), &body).await?;
+            let mut answer = asked(domain, &search.path(which), &body).await?;
             warnings.extend(gaps::incomplete(&answer));
-            let buckets = answer.pointer("/aggregations/parts/buckets").and_then(Value::as_array);
-            buckets.cloned().ok_or_else(|| domain.no_engine())
+            match answer.pointer_mut("/aggregations/parts/buckets").map(Value::take) {
+                Some(Value::Array(buckets)) => Ok(buckets),
+                _ => Err(domain.no_engine()),
+            }
         };
         let pieces = pieces::cut(Piece { range, events: total }, extremes, filled, ask).await?;
         warnings.dedup();
