@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
-use logctl_core::{document::told::names_of, event::LogEvent, event_id::event_id, fields, normalise::normalise, pairs};
+use logctl_core::{event::LogEvent, event_id::event_id, fields, normalise::normalise, pairs};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -159,10 +159,9 @@ pub(super) fn fields_of(source: &Value) -> Map<String, Value> {
     for (name, value) in typed {
         all.entry(name).or_insert(value);
     }
-    let told = names_of(&all);
     let mut rest: Map<String, Value> = Map::new();
     for (name, value) in pairs.iter().filter_map(Value::as_str).filter_map(pairs::split) {
-        if told.contains(&*name) {
+        if fields::has(&all, &name) {
             continue;
         }
         match rest.get_mut(&*name) {

@@ -171,19 +171,20 @@ impl Hit<'_> {
     /// The event, understood.
     #[must_use]
     pub fn event(&self) -> Event {
-        let value = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or_default();
-        let source: Map<String, Value> =
-            self.source.members().map(|(name, raw)| (name.to_owned(), value(raw))).collect();
+        let source = self.source(|_| true);
         Event::from_hit(&json!({"_id": self.document, "_index": self.index, "sort": [self.sort.0], "_source": source}))
     }
 
     /// Its fields, where the index does not type all of them: those are in the message.
     fn fields(&self) -> Map<String, Value> {
+        fields_of(&self.source(|name| !name.starts_with('@') || name == "@kv" || name == "@message"))
+    }
+
+    /// The members of its document with these names.
+    fn source(&self, wanted: impl Fn(&str) -> bool) -> Value {
         let value = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or_default();
-        let is_concerned = |name: &str| !name.starts_with('@') || name == "@kv" || name == "@message";
-        let members = self.source.members().filter(|(name, _)| is_concerned(name));
-        let source: Map<String, Value> = members.map(|(name, raw)| (name.to_owned(), value(raw))).collect();
-        fields_of(&Value::Object(source))
+        let members = self.source.members().filter(|(name, _)| wanted(name));
+        Value::Object(members.map(|(name, raw)| (name.to_owned(), value(raw))).collect())
     }
 }
 

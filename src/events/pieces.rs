@@ -35,18 +35,18 @@ pub(super) async fn cut<E>(
     let mut counted = vec![all];
     let shorter = |interval: &i64| (*interval > 1).then(|| (interval / FINER).max(1));
     for interval in successors(Some(((last - first) / INTERVALS).max(1)), shorter) {
-        if !counted.iter().any(|piece| piece.is_too_much(filled)) {
+        let (too_much, fine): (Vec<_>, Vec<_>) = counted.into_iter().partition(|piece| piece.is_too_much(filled));
+        counted = fine;
+        if too_much.is_empty() {
             break;
         }
-        let (too_much, mut finer): (Vec<_>, Vec<_>) = counted.into_iter().partition(|piece| piece.is_too_much(filled));
         for all in too_much.chunks(AT_ONCE) {
             let buckets = ask(aggregation(all, interval, first)).await?;
             for (piece, bucket) in all.iter().zip(&buckets) {
-                finer.extend(pieces(piece.range.clone(), intervals(bucket, piece, interval), filled));
+                counted.extend(pieces(piece.range.clone(), intervals(bucket, piece, interval), filled));
             }
         }
-        finer.sort_by_key(|piece| piece.range.start);
-        counted = finer;
+        counted.sort_by_key(|piece| piece.range.start);
     }
     Ok(pieces(range, counted, filled))
 }

@@ -4,11 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
-use serde_json::{Map, Value};
 
 use super::quick::{append_members, plain, split_prefix};
 use crate::{
-    fields::own::OwnFields,
     json::{Record, object::clean},
     shape::{above, each_value, is_too_long},
 };
@@ -18,12 +16,6 @@ const MAX_KNOWN: usize = 4 << 20;
 
 /// Names that have a value, and all names above them; but for those that are too long to be known.
 pub type Names = HashSet<String, RandomState>;
-
-/// The names of the fields of an event.
-#[must_use]
-pub fn names_of(fields: &Map<String, Value>) -> Names {
-    names(&OwnFields::of(fields).shape)
-}
 
 fn names(shape: &[u8]) -> Names {
     let mut names = Names::default();
@@ -65,8 +57,11 @@ impl Told {
         let Ok(record) = copied else { return false };
         self.record = record;
         let shape = &self.record.shape;
-        if !self.names.contains_key(shape) {
+        let is_all = if let Some(names) = self.names.get(shape) {
+            is_all(names)
+        } else {
             let names = names(shape);
+            let is_all = is_all(&names);
             let bytes = shape.len() + names.iter().map(|name| size_of::<String>() + name.len()).sum::<usize>();
             if self.known + bytes > MAX_KNOWN {
                 self.names.clear();
@@ -74,8 +69,8 @@ impl Told {
             }
             self.known += bytes;
             self.names.insert(shape.clone(), names);
-        }
-        let is_all = self.names.get(shape).is_some_and(is_all);
+            is_all
+        };
         self.record.clear();
         if !is_all || json.len() == start {
             json.truncate(start);

@@ -162,6 +162,17 @@ pub fn get<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> 
     })
 }
 
+/// Whether something stands at a path, in the objects of a list, too; its dots are nesting or part of a name.
+#[must_use]
+pub fn has(fields: &Map<String, Value>, path: &str) -> bool {
+    let below = |(head, rest): (&str, &str)| match fields.get(head) {
+        Some(Value::Object(object)) => has(object, rest),
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_object).any(|item| has(item, rest)),
+        _ => false,
+    };
+    fields.contains_key(path) || path.match_indices('.').any(|(at, _)| below((&path[..at], &path[at + 1..])))
+}
+
 #[cfg(test)]
 #[expect(clippy::needless_pass_by_value, reason = "a table of cases")]
 mod tests {
@@ -224,5 +235,8 @@ mod tests {
         assert_eq!(get(&object(json!({"a": {"b": 1}})), "a.b"), Some(&json!(1)));
         assert_eq!(get(&object(json!({"a.b": 1})), "a.b"), Some(&json!(1)));
         assert_eq!(get(&object(json!({"a": 1})), "a.b"), None);
+        let fields = object(json!({"a.b": {"c": [{"d": 1}, {"e.f": 2}]}, "l": [1]}));
+        assert!(["a.b", "a.b.c", "a.b.c.d", "a.b.c.e.f"].into_iter().all(|path| has(&fields, path)));
+        assert!(!["a", "b", "a.b.d", "l.1", "a.b.c.e"].into_iter().any(|path| has(&fields, path)));
     }
 }
