@@ -296,11 +296,15 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
     /// Puts messages into a stream, which is made where it is missing, and returns when they happened.
     pub fn put_events(&self, group: &str, messages: &[String]) {
+        self.put_events_at(group, now(), messages);
+    }
+
+    /// Events of one time, in milliseconds since 1970.
+    pub fn put_events_at(&self, group: &str, time: i64, messages: &[String]) {
         let client = self.logs();
         drop(self.wait(client.create_log_stream().log_group_name(group).log_stream_name("test").send()));
-        let now = now();
         let events = messages.iter().map(|message| {
-            aws_sdk_cloudwatchlogs::types::InputLogEvent::builder().timestamp(now).message(message).build().unwrap()
+            aws_sdk_cloudwatchlogs::types::InputLogEvent::builder().timestamp(time).message(message).build().unwrap()
         });
         let put = client.put_log_events().log_group_name(group).log_stream_name("test");
         self.wait(put.set_log_events(Some(events.collect())).send()).unwrap();
