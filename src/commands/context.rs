@@ -85,7 +85,7 @@ pub async fn run(args: &ContextArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<()
         Which { query: Vec::new(), selection: args.selection.clone(), level: None, when, lang: Language::Logctl };
     let asked = search::ask(&which, false, cx, ui).await?;
     let domain = search::connect(&args.domain, cx).await?;
-    let search = asked.everything(&domain.prefix);
+    let search = asked.everything(&domain.search());
     let (found, warnings) = find(&search, &args.event, &domain.client).await?;
     let Some(found) = found else {
         let error = Error::new(Kind::NotFound, format!("no event has the id {}", args.event.id));

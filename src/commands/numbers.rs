@@ -132,7 +132,7 @@ impl Counting {
             return Err(Error::new(Kind::Usage, what).hint("ask for fewer values at once"));
         }
         let domain = search::connect(&self.domain, cx).await?;
-        let search = asked.searches(&domain.prefix, 1).into_iter().next().unwrap_or_default();
+        let search = asked.searches(&domain.search(), 1).into_iter().next().unwrap_or_default();
         for note in &asked.notes {
             ui.status(note);
         }

@@ -161,7 +161,7 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
             ui.status(format_args!("`{signs}` has no letter and no digit, so it was not looked for"));
         }
     }
-    let searches = asked.searches(&domain.prefix, args.limit);
+    let searches = asked.searches(&domain.search(), args.limit);
     if args.following.follow {
         return Box::pin(follow::run(args, &asked, domain, output, cx, ui)).await;
     }

@@ -104,7 +104,7 @@ pub async fn run(args: &TraceArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
         Which { query: vec![query], selection: args.selection.clone(), level: None, when, lang: Language::Logctl };
     let asked = search::ask(&which, false, cx, ui).await?;
     let domain = search::connect(&args.domain, cx).await?;
-    let search = asked.everything(&domain.prefix);
+    let search = asked.everything(&domain.search());
     let progress = ui.progress("following ids", None);
     let traced = trace::read(&search, &args.ids, args.depth.into(), &domain.client, &progress).await?;
     drop(progress);
@@ -113,7 +113,7 @@ pub async fn run(args: &TraceArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     let unstreamed = Unstreamed::find(&domain, (&traced, &search), of, cx, &progress).await;
     drop(progress);
     let (nothing, place) = if traced.events.is_empty() && traced.warnings.is_empty() {
-        let of_query = asked.searches(&domain.prefix, 1).into_iter().next().unwrap_or_default();
+        let of_query = asked.searches(&domain.search(), 1).into_iter().next().unwrap_or_default();
         search::why_nothing(&Found::default(), &asked, &of_query, &domain, &which, cx.env.now).await?
     } else {
         (None, domain.place.clone())

@@ -116,12 +116,18 @@ pub async fn find(
     domain: &DomainClient,
 ) -> Result<(Option<Found>, Vec<String>), DomainError> {
     const MOST: usize = 10;
-    let (hits, warnings) = hits(search, &ids(&[&reference.id]), None, MOST, ("asc", true), domain).await?;
+    let ours = Search { clause: ids(&[&reference.id]), ..search.clone() };
+    let (mut found, mut warnings) = hits(&ours, None, MOST, ("asc", true), domain).await?;
+    if let Some(Ok(beside)) = ours.beside().filter(|_| found.is_empty()) {
+        let (others, more) = hits(&beside, None, MOST, ("asc", true), domain).await?;
+        found.extend(others);
+        warnings.extend(more);
+    }
     let is_it = |found: &Found| {
         let place = reference.place.as_ref();
         found.event.id == reference.id && place.is_none_or(|place| place.at == found.event.time)
     };
-    Ok((hits.into_iter().find(is_it), warnings))
+    Ok((found.into_iter().find(is_it), warnings))
 }
 
 /// The clause for events with these ids.
@@ -154,15 +160,25 @@ pub async fn around(
     everywhere: bool,
     domain: &DomainClient,
 ) -> Result<Around, DomainError> {
-    let query = if everywhere { search.clause.clone() } else { of_stream(&found.event) };
-    let read = |size, order| hits(search, &query, Some(&found.sort), size, (order, true), domain);
+    let clause = if everywhere { search.clause.clone() } else { of_stream(&found.event) };
+    let of_both = Search { clause, ..search.clone() };
+    let is_beside = search.is_beside(&found.event.index);
+    let search = of_both.beside().filter(|_| is_beside).and_then(Result::ok).unwrap_or_else(|| of_both.clone());
+    let read = |size, order| hits(&search, Some(&found.sort), size, (order, true), domain);
     let (earlier, later) = tokio::join!(read(before, "desc"), read(after, "asc"));
     let ((earlier, mut warnings), (later, more)) = (earlier?, later?);
     warnings.extend(more);
     let before = earlier.len();
     let middle = found.event;
     let event = |found: Found| found.event;
-    let events = earlier.into_iter().rev().map(event).chain([middle]).chain(later.into_iter().map(event)).collect();
+    let events: Vec<Event> =
+        earlier.into_iter().rev().map(event).chain([middle]).chain(later.into_iter().map(event)).collect();
+    if everywhere && is_beside {
+        warnings.push(format!("only events of {} are shown", search.indices));
+    } else if everywhere && let (Some(first), Some(last)) = (events.first(), events.last()) {
+        let range = first.time..last.time;
+        warnings.extend(Search { range, ..of_both }.left_out(domain).await);
+    }
     Ok(Around { events, before, warnings: each_once(warnings) })
 }
 
@@ -182,8 +198,15 @@ pub async fn around_each(
     for part in events.chunks(TOGETHER) {
         let names: Vec<&str> = part.iter().map(|event| event.id.as_str()).collect();
         // Only their places are not known.
-        let (places, missing) = hits(search, &ids(&names), None, 2 * TOGETHER, ("asc", false), domain).await?;
+        let ours = Search { clause: ids(&names), ..search.clone() };
+        let (mut places, missing) = hits(&ours, None, 2 * TOGETHER, ("asc", false), domain).await?;
         warnings.extend(missing);
+        let is_beside = part.iter().any(|event| search.is_beside(&event.index));
+        if let Some(Ok(beside)) = ours.beside().filter(|_| is_beside) {
+            let (others, missing) = hits(&beside, None, 2 * TOGETHER, ("asc", true), domain).await?;
+            places.extend(others);
+            warnings.extend(missing);
+        }
         let place = |event: &Event| {
             let it = places.iter().find(|found| found.event.id == event.id && found.event.index == event.index)?;
             Some(Found { event: event.clone(), sort: it.sort.clone() })
@@ -207,19 +230,17 @@ pub async fn around_each(
     Ok((Blocks::of(blocks), each_once(warnings)))
 }
 
+/// The first hits behind a place; of another layout as many pages are read as it takes.
 async fn hits(
     search: &Search,
-    query: &Value,
     beyond: Option<&Value>,
     size: usize,
     (order, whole): (&str, bool),
     domain: &DomainClient,
 ) -> Result<(Vec<Found>, Vec<String>), DomainError> {
-    if size == 0 {
-        return Ok((Vec::new(), Vec::new()));
-    }
+    let (mut found, mut warnings) = (Vec::new(), Vec::new());
     let mut body = json!({
-        "size": size, "track_total_hits": false, "query": {"bool": {"filter": [query]}},
+        "size": size, "track_total_hits": false, "query": {"bool": {"filter": [search.clause]}},
         "_source": if whole { json!({"excludes": ["@kvk", "@kvn"]}) } else { json!(false) },
         "sort": [
             {"@timestamp": {"order": order, "unmapped_type": "date"}},
@@ -230,10 +251,18 @@ async fn hits(
     if let Some(beyond) = beyond {
         body["search_after"] = beyond.clone();
     }
-    let answer = domain.send(Method::POST, &search.path(Indices::Open), Some(&body)).await?;
-    let hits = answer.pointer("/hits/hits").and_then(Value::as_array).ok_or_else(|| domain.no_engine())?;
-    let found = |hit: &Value| Found { event: Event::from_hit(hit), sort: hit["sort"].clone() };
-    Ok((hits.iter().map(found).collect(), gaps::incomplete(&answer)))
+    let mut at_end = size == 0;
+    while !at_end {
+        let answer = domain.send(Method::POST, &search.path(Indices::Open), Some(&body)).await?;
+        let hits = answer.pointer("/hits/hits").and_then(Value::as_array).ok_or_else(|| domain.no_engine())?;
+        warnings.extend(gaps::incomplete(&answer));
+        let event = |hit: &Value| search.verified(hit).ok().flatten();
+        found.extend(hits.iter().filter_map(|hit| Some(Found { event: event(hit)?, sort: hit["sort"].clone() })));
+        at_end = search.is_ours() || hits.len() < size || found.len() >= size;
+        body["search_after"] = hits.last().map(|hit| hit["sort"].clone()).unwrap_or_default();
+    }
+    found.truncate(size);
+    Ok((found, each_once(warnings)))
 }
 
 #[cfg(test)]

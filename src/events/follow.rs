@@ -249,7 +249,7 @@ impl Follow {
                 reached_known = self.known.contains_key(&place);
                 if read.there.insert(place, at).is_none() && !reached_known {
                     read.new += 1;
-                    read.events.extend(self.search.verified(hit).map(|event| (place, event)));
+                    read.events.extend(self.search.verified(hit).ok().flatten().map(|event| (place, event)));
                 }
             }
             after = page.next();

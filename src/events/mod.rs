@@ -3,6 +3,7 @@
 pub mod context;
 mod event;
 mod follow;
+mod foreign;
 mod gaps;
 mod hit;
 mod nothing;
@@ -11,6 +12,7 @@ mod pieces;
 mod reader;
 mod request;
 pub mod suggestions;
+mod taker;
 pub mod trace;
 
 pub use event::Event;

@@ -16,14 +16,18 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::{
-    Event, Indices, Search, gaps,
+    Event, Indices, Search,
+    foreign::Beside,
+    gaps,
     hit::{Answer, Hit},
     pieces::{self, Piece},
+    taker::{Once, Skip, Taker},
 };
 use crate::{
     domain::{DomainClient, DomainError},
     interrupt::Interrupt,
     time::from_milliseconds,
+    words::count,
 };
 
 /// Hits of one page at most, and bytes of it.
@@ -78,6 +82,8 @@ pub struct Plan {
     skip: u64,
     /// What was not looked at.
     pub warnings: Vec<String>,
+    /// Events of another layout that are read beside them, and how many may be meant.
+    beside: Option<(Beside, u64)>,
 }
 
 /// Why reading came to an end before its end.
@@ -117,7 +123,26 @@ impl Plan {
             plan => plan?,
         };
         plan.warnings.extend(odd);
+        plan.look_beside(search, domain).await;
         Ok(plan)
+    }
+
+    async fn look_beside(&mut self, search: &Search, domain: &DomainClient) {
+        match search.beside() {
+            None => {}
+            Some(Err(_)) => self.warnings.extend(search.left_out(domain).await),
+            Some(Ok(beside)) => match beside.count(domain).await {
+                Ok(0) | Err(DomainError::Denied { .. }) => {} // Who may not ask is not told.
+                Ok(events) => self.beside = Beside::new(&beside).map(|beside| (beside, events)),
+                Err(error) => self.warnings.push(format!("{} was not looked at: {error}", beside.indices)),
+            },
+        }
+    }
+
+    /// How many events may be meant at most.
+    #[must_use]
+    pub fn most(&self) -> u64 {
+        self.total + self.beside.as_ref().map_or(0, |(_, events)| *events)
     }
 
     async fn counted(search: &Search, domain: &DomainClient, which: Indices) -> Result<Self, DomainError> {
@@ -150,7 +175,7 @@ impl Plan {
         };
         let pieces = pieces::cut(Piece { range, events: total }, extremes, filled, ask).await?;
         warnings.dedup();
-        Ok(Self { pieces, which, page, total, skip: 0, warnings })
+        Ok(Self { pieces, which, page, total, skip: 0, warnings, beside: None })
     }
 
     /// The same from the event behind a cursor on.
@@ -160,6 +185,9 @@ impl Plan {
         self.pieces.retain(|piece| piece.range.end > at);
         if let Some(first) = self.pieces.first_mut() {
             first.range.start = at.max(first.range.start);
+        }
+        if let Some((beside, _)) = &mut self.beside {
+            beside.since(cursor.at);
         }
         self
     }
@@ -174,6 +202,11 @@ impl Plan {
         }
         self.pieces.drain(..first);
         self.skip = wanted.saturating_sub(limit);
+        // Which of those are among the newest is not known before all of them are judged.
+        if let Some((beside, events)) = self.beside.take() {
+            let (events, indices) = (count(events, "event"), beside.indices());
+            self.warnings.push(format!("up to {events} of {indices} were not looked at: --all reads them, too"));
+        }
         self
     }
 
@@ -187,13 +220,15 @@ impl Plan {
         domain: &DomainClient,
         after: Option<&Cursor>,
         interrupt: &Interrupt,
-        mut take: impl FnMut(&[Hit<'_>]) -> Result<(), E>,
+        take: impl FnMut(&[Hit<'_>]) -> Result<(), E>,
     ) -> Result<(), Cut<E>> {
         let path = format!("{}&preference=logctl", search.path(self.which));
         let at_once = Semaphore::new(AT_ONCE);
         let request = Request { search, domain, path: &path, page: self.page, at_once: &at_once };
         let mut pieces: VecDeque<Piece> = self.pieces.drain(..).collect();
-        let mut skip = Skip { events: self.skip, until: after };
+        let mut beside = self.beside.take().map(|(beside, _)| beside);
+        let skip = Skip { events: self.skip, until: after };
+        let mut taker = Taker { search, skip, once: beside.is_some().then(Once::default), take };
         let mut patience = PATIENCE.to_vec();
         let mut ahead = FuturesOrdered::new();
         loop {
@@ -229,11 +264,14 @@ impl Plan {
                 let (whole, after) = together(&hits, size);
                 hits.truncate(whole);
                 hits.sort_by(|a, b| a.sort.cmp(&b.sort).then_with(|| a.id().cmp(&b.id())));
-                let passed = skip.passes(&hits).map_err(|()| Cut::OtherQuery)?;
-                hits.drain(..passed);
-                hits.retain(|hit| search.means(hit));
-                take(&hits).map_err(Cut::Taker)?;
-                drop(hits);
+                if let (Some(beside), Some(last)) = (&mut beside, hits.last()) {
+                    let until = last.sort.0;
+                    tokio::select! {
+                        rest = taker.take_beside(beside, hits, until, self.page, domain) => hits = rest?,
+                        () = interrupt.set() => return Err(Cut::Interrupted),
+                    }
+                }
+                taker.take(hits)?;
                 if after.is_none() {
                     break;
                 }
@@ -244,7 +282,14 @@ impl Plan {
                 };
             }
         }
-        if skip.until.is_some() { Err(Cut::OtherQuery) } else { Ok(()) }
+        if let Some(beside) = &mut beside {
+            tokio::select! {
+                rest = taker.take_beside(beside, Vec::new(), i64::MAX, self.page, domain) => drop(rest?),
+                () = interrupt.set() => return Err(Cut::Interrupted),
+            }
+            self.warnings.extend(beside.unreadable());
+        }
+        if taker.skip.until.is_some() { Err(Cut::OtherQuery) } else { Ok(()) }
     }
 }
 
@@ -255,30 +300,6 @@ fn together(hits: &[Hit<'_>], size: usize) -> (usize, Option<(i64, i64)>) {
     match hits.iter().position(|hit| hit.sort == last) {
         Some(first) if first > 0 => (first, Some((last.0, last.1 - 1))),
         _ => (hits.len(), Some(last)), // One event is a page.
-    }
-}
-
-/// Events that are passed over: a number of them, or those up to the one of a cursor.
-struct Skip<'a> {
-    events: u64,
-    until: Option<&'a Cursor>,
-}
-
-impl Skip<'_> {
-    /// How many of these are passed over. An error where the event of the cursor is not among them, and should be.
-    fn passes(&mut self, hits: &[Hit<'_>]) -> Result<usize, ()> {
-        if let Some(cursor) = self.until {
-            let found = hits.iter().position(|hit| hit.time() == cursor.at && hit.id() == cursor.id);
-            if found.is_some() {
-                self.until = None;
-            } else if hits.iter().any(|hit| hit.time() > cursor.at) {
-                return Err(());
-            }
-            return Ok(found.map_or(hits.len(), |at| at + 1));
-        }
-        let passed = self.events.min(hits.len() as u64);
-        self.events -= passed;
-        Ok(usize::try_from(passed).unwrap_or(hits.len()))
     }
 }
 
@@ -326,7 +347,7 @@ impl Request<'_> {
 }
 
 /// Asks, and once more where the domain cannot answer now.
-async fn asked(domain: &DomainClient, path: &str, body: &Value) -> Result<Value, DomainError> {
+pub(super) async fn asked(domain: &DomainClient, path: &str, body: &Value) -> Result<Value, DomainError> {
     again(false, || domain.send(Method::POST, path, Some(body))).await
 }
 
@@ -346,15 +367,6 @@ async fn again<T>(answered: bool, mut ask: impl AsyncFnMut() -> Result<T, Domain
 fn page_size(sample: &[Value]) -> usize {
     let bytes: usize = sample.iter().map(|hit| hit.to_string().len()).sum();
     (PAGE_BYTES * sample.len()).checked_div(bytes).map_or(PAGE, |hits| hits.clamp(SAMPLE, PAGE))
-}
-
-impl Search {
-    /// Whether a hit is meant, where the engine knows too little.
-    fn means(&self, hit: &Hit<'_>) -> bool {
-        let Some(verdict) = &self.verdict else { return true };
-        let names = hit.found_by();
-        verdict.holds(&names.iter().map(String::as_str).collect::<Vec<_>>(), &hit.event())
-    }
 }
 
 /// Events of hits, understood.
@@ -379,7 +391,8 @@ mod tests {
     fn the_newest_are_counted_from_the_end() {
         let piece = |range, events| Piece { range, events };
         let pieces = vec![piece(0..20, 4_500), piece(20..30, 4_500), piece(30..100, 10)];
-        let plan = Plan { pieces, which: Indices::All, page: PAGE, total: 9_010, skip: 0, warnings: Vec::new() };
+        let plan =
+            Plan { pieces, which: Indices::All, page: PAGE, total: 9_010, skip: 0, warnings: Vec::new(), beside: None };
         let newest = plan.newest(100);
         assert_eq!((newest.pieces.len(), newest.skip), (2, 4_410));
     }

@@ -1,6 +1,6 @@
 //! One search: the request, its pages, the answer.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use hyper::Method;
 use jiff::Timestamp;
@@ -8,11 +8,11 @@ use logctl_core::event_id::document_id;
 use opensearch::SearchParts;
 use serde_json::{Value, json};
 
-use super::{Event, gaps};
+use super::{Event, foreign, gaps};
 use crate::{
     domain::{DomainClient, DomainError},
     progress::Progress,
-    query::Verdict,
+    query::{Verdict, at_hand::Clause},
     words::grouped,
 };
 
@@ -40,6 +40,10 @@ pub struct Search {
     pub range: Range<Timestamp>,
     /// How many events, the newest.
     pub limit: usize,
+    /// Indices of another layout that are looked at beside them.
+    pub beside: Option<String>,
+    /// Where the indices are of that layout, what each event is judged by.
+    pub foreign: Option<Arc<Clause>>,
 }
 
 /// Which indices a request is about, where their names are patterns.
@@ -136,6 +140,16 @@ impl Search {
 
     /// The same without a look at how the indices were made, for who asks many times.
     pub(super) async fn open_or_said(&self, domain: &DomainClient) -> Result<Found, DomainError> {
+        let (found, beside) = tokio::join!(Box::pin(self.of_one_layout(domain)), Box::pin(self.newest_beside(domain)));
+        let (found, no_index) = (found?, beside.no_index);
+        if beside.events.is_empty() && beside.warnings.is_empty() {
+            return Ok(Found { no_index: found.no_index && no_index, ..found });
+        }
+        Ok(found.with(beside, self.limit))
+    }
+
+    /// What the indices have, and not those beside them.
+    pub(super) async fn of_one_layout(&self, domain: &DomainClient) -> Result<Found, DomainError> {
         match self.pages(domain, Indices::All).await {
             Err(DomainError::Refused { reason, .. }) if gaps::is_closed(&reason) => {
                 let (found, closed) = tokio::join!(self.pages(domain, Indices::Open), gaps::closed(self, domain));
@@ -167,10 +181,11 @@ impl Search {
 
     async fn pages(&self, domain: &DomainClient, indices: Indices) -> Result<Found, DomainError> {
         let mut found = Found::default();
-        let (mut after, mut looked_at, mut held, mut at_end) = (None, 0, 0, false);
+        let (mut after, mut looked_at, mut held, mut at_end, mut unreadable) = (None, 0, 0, false, 0);
+        let is_verified = self.verdict.is_some() || self.foreign.is_some();
         let mut page = PAGE;
         while found.events.len() < self.limit && !at_end {
-            let wanted = if self.verdict.is_some() { PAGE } else { self.limit - found.events.len() };
+            let wanted = if is_verified { PAGE } else { self.limit - found.events.len() };
             let size = page.min(wanted);
             let sent = domain.send(Method::POST, &self.path(indices), Some(&self.body(size, after.as_ref()))).await;
             // Where events are long, fewer of them are one answer.
@@ -195,9 +210,15 @@ impl Search {
                 return Err(domain.no_engine());
             }
             looked_at += hits.len();
-            for event in hits.iter().filter_map(|hit| self.verified(hit)) {
-                held += event.weight();
-                found.events.push(event);
+            for hit in hits {
+                match self.verified(hit) {
+                    Ok(Some(event)) => {
+                        held += event.weight();
+                        found.events.push(event);
+                    }
+                    Ok(None) => {}
+                    Err(()) => unreadable += 1,
+                }
             }
             if held > MOST_HELD && !at_end {
                 found.warnings.push(format!(
@@ -206,7 +227,7 @@ impl Search {
                 ));
                 break;
             }
-            if self.verdict.is_some() && looked_at >= MOST_VERIFIED && !at_end {
+            if is_verified && looked_at >= MOST_VERIFIED && !at_end {
                 found.warnings.push(format!(
                     "only the newest {} events that may match were looked at; a shorter time range is looked at whole",
                     grouped(looked_at as u64),
@@ -214,7 +235,8 @@ impl Search {
                 break;
             }
         }
-        if self.verdict.is_some() {
+        found.warnings.extend(foreign::unreadable(unreadable, &self.indices));
+        if is_verified {
             found.total_is_at_least = !at_end;
             found.total = found.events.len() as u64;
             found.events.truncate(self.limit);
@@ -248,7 +270,7 @@ impl Search {
             "query": {"bool": {"filter": [self.bounds(), self.clause]}},
         });
         let asked = async |which| domain.send(Method::POST, &self.path(which), Some(&body)).await;
-        let (answer, odd) = tokio::join!(asked(Indices::All), gaps::odd(self, domain));
+        let (answer, odd, left_out) = tokio::join!(asked(Indices::All), gaps::odd(self, domain), self.left_out(domain));
         let (answer, closed) = match answer {
             Err(DomainError::Refused { reason, .. }) if gaps::is_closed(&reason) => {
                 let (answer, closed) = tokio::join!(asked(Indices::Open), gaps::closed(self, domain));
@@ -256,7 +278,7 @@ impl Search {
             }
             answer => (answer?, None),
         };
-        let warnings = gaps::incomplete(&answer).into_iter().chain(closed).chain(odd).collect();
+        let warnings = gaps::incomplete(&answer).into_iter().chain(closed).chain(odd).chain(left_out).collect();
         Ok((answer, each_once(warnings)))
     }
 
@@ -280,7 +302,7 @@ impl Search {
         let answer = domain.send(Method::POST, &self.path(Indices::Open), Some(&body)).await?;
         let total = answer.pointer("/hits/total/value").and_then(Value::as_u64).unwrap_or_default();
         let hits = answer.pointer("/hits/hits").and_then(Value::as_array).ok_or_else(|| domain.no_engine())?;
-        Ok(hits.iter().find_map(|hit| self.verified(hit)).map(|event| (total, event.time)))
+        Ok(hits.iter().find_map(|hit| self.verified(hit).ok()?).map(|event| (total, event.time)))
     }
 
     /// How many of these events the indices have, at whatever time.
@@ -295,12 +317,20 @@ impl Search {
         Ok(usize::try_from(found).unwrap_or(usize::MAX))
     }
 
-    /// The event of a hit, if it is meant.
-    pub(super) fn verified(&self, hit: &Value) -> Option<Event> {
+    /// The event of a hit, if it is meant. An error where it is none.
+    pub(super) fn verified(&self, hit: &Value) -> Result<Option<Event>, ()> {
+        let judged = match &self.foreign {
+            Some(clause) => foreign::judged(hit, clause)?,
+            None => None,
+        };
+        let hit = match (&self.foreign, &judged) {
+            (Some(_), None) => return Ok(None),
+            (_, judged) => judged.as_ref().unwrap_or(hit),
+        };
         let event = Event::from_hit(hit);
         let found_by: Vec<&str> =
             hit["matched_queries"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        self.verdict.as_ref().is_none_or(|verdict| verdict.holds(&found_by, &event)).then_some(event)
+        Ok(self.verdict.as_ref().is_none_or(|verdict| verdict.holds(&found_by, &event)).then_some(event))
     }
 
     /// Where it is asked.
@@ -346,6 +376,7 @@ mod tests {
             verdict: None,
             range: Timestamp::UNIX_EPOCH..Timestamp::from_second(60).unwrap(),
             limit,
+            ..Search::default()
         }
     }
 

@@ -4,6 +4,7 @@
 //! happens to be in the index.
 
 mod aliases;
+pub mod at_hand;
 mod doubts;
 pub mod dsl;
 mod explained;

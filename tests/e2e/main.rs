@@ -5,6 +5,7 @@
 mod accounts;
 mod archives;
 mod auth;
+mod aws_layout;
 mod broken_calls;
 mod busy_index;
 mod causes;

@@ -402,6 +402,7 @@ fn a_time_range_holds_beside_not() {
             verdict: None,
             range: moment(start)..moment(end),
             limit: 10_000,
+            ..logctl::events::Search::default()
         };
         searches += &format!("{{\"index\":\"logctl-*\"}}\n{}\n", search.body(10_000, None));
         let is = |(time, text): &&(i64, String)| {

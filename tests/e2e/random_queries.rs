@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     faults::Rig,
@@ -191,6 +191,17 @@ pub fn answers(count: usize, seed: u64) -> usize {
     let rig = Rig::new(None);
     let (corpus, _) = given();
     let by_id = written(&rig, &corpus);
+    answers_of(&rig, &corpus, &by_id, count, seed)
+}
+
+/// The same of events that are there.
+pub fn answers_of(
+    rig: &Rig,
+    corpus: &Map<String, Value>,
+    by_id: &BTreeMap<String, String>,
+    count: usize,
+    seed: u64,
+) -> usize {
     let lines: BTreeMap<String, Line> =
         corpus.iter().map(|(name, event)| (name.clone(), Line::new(event["message"].as_str().unwrap()))).collect();
     let mut random = fastrand::Rng::with_seed(seed);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use logctl_core::{level::Level, names::IndexPrefix};
+use logctl_core::level::Level;
 use serde_json::{Value, json};
 
 use super::{
@@ -75,26 +75,24 @@ impl Asked {
         Ok(Self { query, parts, flags: clauses(&args.selection, args.level), narrowed_by, range, notes })
     }
 
-    /// The searches, each for a part of the answer.
+    /// The searches, each for a part of the answer, in the indices of `at`.
     #[must_use]
-    pub fn searches(&self, prefix: &IndexPrefix, limit: u64) -> Vec<Search> {
-        let indices = prefix.indices();
+    pub fn searches(&self, at: &Search, limit: u64) -> Vec<Search> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let search = |Compiled { clause, verdict }: &Compiled| Search {
-            indices: indices.clone(),
             clause: all(&[std::slice::from_ref(clause), self.flags.as_slice()].concat()),
             verdict: verdict.clone(),
             range: self.range.clone(),
             limit,
+            ..at.clone()
         };
         self.parts.iter().map(search).collect()
     }
 
-    /// The search for everything that the flags take.
+    /// The search for everything that the flags take, in the indices of `at`.
     #[must_use]
-    pub fn everything(&self, prefix: &IndexPrefix) -> Search {
-        let clause = all(&self.flags);
-        Search { indices: prefix.indices(), clause, verdict: None, range: self.range.clone(), limit: 0 }
+    pub fn everything(&self, at: &Search) -> Search {
+        Search { clause: all(&self.flags), range: self.range.clone(), ..at.clone() }
     }
 
     /// The clause of the whole query, flags aside.

@@ -24,7 +24,7 @@ use crate::{
     deploy::DeployedStack,
     domain::DomainClient,
     error::{Error, Kind},
-    events::{Event, Redaction},
+    events::{Event, Redaction, Search},
     inventory::{Cache, NotStreamed},
     network::Network,
     time::rfc3339,
@@ -38,6 +38,8 @@ pub struct Connected {
     pub client: DomainClient,
     /// What the names of its indices begin with.
     pub prefix: IndexPrefix,
+    /// Whether nobody has said which.
+    is_any: bool,
     /// Whose it is.
     pub place: Place,
     /// The account and its stack, where the domain is known by them.
@@ -58,7 +60,16 @@ pub struct Place {
     text: String,
 }
 
+/// Indices of the function that the console makes for this job: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_OpenSearch_Stream.html>.
+const OF_AWS: &str = "cwl";
+
 impl Connected {
+    /// The indices to search in: ours, and those of AWS's own function, unless somebody has said which.
+    pub fn search(&self) -> Search {
+        let beside = (self.is_any && !self.prefix.as_str().starts_with(OF_AWS)).then(|| format!("{OF_AWS}-*"));
+        Search { indices: self.prefix.indices(), beside, ..Search::default() }
+    }
+
     /// The account, to be asked why nothing was found.
     #[must_use]
     pub fn account(&self, now: Timestamp) -> Option<Account<'_>> {
@@ -122,7 +133,8 @@ impl Place {
 
     fn of_pairs(&self, all: &BTreeSet<(&str, &str)>) -> Self {
         const NAMED: usize = 3;
-        let pairs: Vec<_> = all.iter().filter(|(account, _)| !account.is_empty()).collect();
+        // Another layout does not tell the Region.
+        let pairs: Vec<_> = all.iter().filter(|(account, region)| !account.is_empty() && !region.is_empty()).collect();
         let [Some(first), ..] = [pairs.first()] else { return self.clone() };
         let account = pairs.iter().all(|pair| pair.0 == first.0).then(|| first.0.to_owned());
         let region = pairs.iter().all(|pair| pair.1 == first.1).then(|| first.1.to_owned());
@@ -151,12 +163,13 @@ impl fmt::Display for Place {
 /// Not found where there is no stack that names a domain; denied where there is nothing to be admitted with.
 pub async fn connect(args: &DomainArgs, cx: &Context<'_>) -> Result<Connected, Error> {
     let prefix = prefix(args, cx)?;
+    let is_any = prefix.is_none();
     let timeout = Duration::from_secs(args.timeout);
     if let Some((endpoint, auth)) = named(args, cx)? {
         if cx.global.aws.expect_account.is_some() {
             Aws::connect(cx).await?;
         }
-        return by_endpoint(endpoint, prefix.unwrap_or_default(), auth, timeout, cx).await;
+        return by_endpoint(endpoint, prefix, auth, timeout, cx).await;
     }
     let aws: Aws = Aws::connect(cx).await?;
     let stack = DeployedStack::find(&aws, &cx.stack).await?;
@@ -185,7 +198,7 @@ pub async fn connect(args: &DomainArgs, cx: &Context<'_>) -> Result<Connected, E
     };
     let prefix = prefix.unwrap_or_else(|| stack.settings.prefix.clone());
     let client = domain.client(&aws, timeout).await?;
-    Ok(Connected { client, prefix, place, stack: Some((aws, stack)) })
+    Ok(Connected { client, prefix, is_any, place, stack: Some((aws, stack)) })
 }
 
 /// The domain that was typed, or that a variable or a file names, and how requests to it are authenticated.
@@ -285,7 +298,7 @@ impl KnownDomain {
     pub async fn client(&self, cx: &Context<'_>) -> Result<DomainClient, Error> {
         const TIMEOUT: Duration = Duration::from_secs(5);
         let (endpoint, prefix) = (self.endpoint.clone(), self.prefix.clone());
-        Ok(by_endpoint(endpoint, prefix, self.auth, TIMEOUT, cx).await?.client)
+        Ok(by_endpoint(endpoint, Some(prefix), self.auth, TIMEOUT, cx).await?.client)
     }
 }
 
@@ -307,7 +320,7 @@ async fn regions_with(aws: &Aws, stack: &StackName) -> Vec<String> {
 
 async fn by_endpoint(
     endpoint: Endpoint,
-    prefix: IndexPrefix,
+    prefix: Option<IndexPrefix>,
     auth: Option<AuthMode>,
     timeout: Duration,
     cx: &Context<'_>,
@@ -327,7 +340,8 @@ async fn by_endpoint(
     };
     let place = Place { account: None, region: None, text: format!("the domain at {endpoint}") };
     let client = DomainClient::new(endpoint, auth, Network::new(cx.env).client(None)?, timeout);
-    Ok(Connected { client, prefix, place, stack: None })
+    let (is_any, prefix) = (prefix.is_none(), prefix.unwrap_or_default());
+    Ok(Connected { client, prefix, is_any, place, stack: None })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::{
     Language, SearchArgs,
     asked::{Asked, with_flags},
 };
-use crate::{error::Error, query, ui::Ui};
+use crate::{error::Error, events::Search, query, ui::Ui};
 
 /// Shows it: the request on stdout, the rest beside it.
 ///
@@ -33,7 +33,8 @@ pub fn show(args: &SearchArgs, asked: &Asked, ui: &mut Ui) -> Result<(), Error> 
             );
         }
     }
-    let requests = asked.searches(&IndexPrefix::default(), args.limit);
+    let requests =
+        asked.searches(&Search { indices: IndexPrefix::default().indices(), ..Search::default() }, args.limit);
     requests.iter().try_for_each(|search| {
         ui.line(&serde_json::to_string_pretty(&search.body(search.limit, None)).unwrap_or_default())
     })

@@ -169,12 +169,13 @@ pub async fn run(
     ui: &mut Ui,
 ) -> Result<Option<()>, Error> {
     let mut plan = Plan::new(search, &domain.client).await?;
-    if plan.total == 0 && args.export.cursor.is_none() {
+    if plan.most() == 0 && args.export.cursor.is_none() {
         return Ok(None);
     }
-    let wanted = if args.export.all { plan.total } else { plan.total.min(args.limit) };
+    let wanted = if args.export.all { plan.most() } else { plan.total.min(args.limit) };
     plan = match &args.export.cursor {
         Some(cursor) => plan.after(cursor),
+        None if args.export.all => plan,
         None => plan.newest(wanted),
     };
     let part = args.export.to.as_deref().map(|path| Part::open(path, args.export.cursor.is_some())).transpose()?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -29,6 +29,8 @@ use crate::{
 /// Between two looks, while events come and at most.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// Whether another function writes events is told by those of so long.
+const OF_LATE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Whether events are shown as they come, and until when.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -115,7 +117,7 @@ pub async fn run(
     cx: &Context<'_>,
     ui: &mut Ui,
 ) -> Result<(), Error> {
-    let searches = asked.searches(&domain.prefix, args.limit);
+    let searches = asked.searches(&domain.search(), args.limit);
     let [search] = searches.as_slice() else {
         let what = "so long a list of values is asked for in parts";
         return Err(Error::new(Kind::Usage, what).hint("follow fewer values at once"));
@@ -136,6 +138,14 @@ pub async fn run(
     let mut follow = Follow::new(search, &domain.client, cx.env.clock()).await?;
     for note in &asked.notes {
         ui.status(note);
+    }
+    let now = cx.env.clock();
+    let of_late = Search { range: now - OF_LATE..now + AHEAD, ..search.clone() };
+    if let Ok(Some((events, indices))) = of_late.number_beside(&domain.client).await {
+        let events = count(events, "event");
+        ui.warning(format_args!(
+            "{indices} is not followed: AWS's own function has written up to {events} there in the last hour that may be meant"
+        ));
     }
     let before = before(args, search, &domain, cx, ui).await?;
     follow.know(&before);

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 #[cfg(feature = "proxy")]
 use hyper::Uri;
-use hyper::{HeaderMap, Request, StatusCode};
+use hyper::{HeaderMap, Request, StatusCode, body::Body as _};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 #[cfg(feature = "proxy")]
 use hyper_util::client::{legacy::connect::proxy::Tunnel as TunnelConnector, proxy::matcher::Matcher};
@@ -181,14 +181,23 @@ impl HttpClient {
             |error: &dyn std::error::Error| HttpError::Connection { host: host.to_owned(), cause: root(error) };
         let answer = self.request(request.map(Full::new)).await.map_err(|error| broken(&error))?;
         let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, self.max_response).collect().await.map_err(|error| {
+        let too_long = |error: Box<dyn std::error::Error + Send + Sync>| {
             if error.is::<LengthLimitError>() {
                 HttpError::TooLong { host: host.to_owned(), limit: self.max_response }
             } else {
                 broken(error.as_ref())
             }
-        })?;
-        Ok(Response { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+        };
+        // A long answer is in memory once: what has come of it is not kept beside the whole.
+        let length = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        let mut whole = BytesMut::with_capacity(length.min(self.max_response));
+        let mut body = Limited::new(body, self.max_response);
+        while let Some(frame) = body.frame().await {
+            if let Ok(data) = frame.map_err(too_long)?.into_data() {
+                whole.extend_from_slice(&data);
+            }
+        }
+        Ok(Response { status: parts.status, headers: parts.headers, body: whole.freeze() })
     }
 }
 
