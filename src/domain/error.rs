@@ -81,6 +81,17 @@ impl DomainError {
             _ => false,
         }
     }
+
+    /// Whether the caller is known, and may not ask this.
+    #[must_use]
+    pub fn forbids(&self) -> bool {
+        matches!(self, Self::Denied { unknown: false, reason, .. } if !is_expired(reason))
+    }
+}
+
+/// Whether credentials are refused that were accepted before.
+fn is_expired(reason: &str) -> bool {
+    reason.to_lowercase().contains("expired")
 }
 
 impl From<DomainError> for Error {
@@ -105,11 +116,9 @@ impl From<DomainError> for Error {
                 .because(cause)
                 .hint("log in (aws sso login), or choose a profile with --profile"),
             DomainError::Denied { reason, .. } if reason.is_empty() => Self::new(Kind::Denied, message),
-            DomainError::Denied { reason, .. } if reason.to_lowercase().contains("expired") => {
-                Self::new(Kind::Denied, message)
-                    .because(reason)
-                    .hint("the credentials have expired; log in again (aws sso login), then run this once more")
-            }
+            DomainError::Denied { reason, .. } if is_expired(&reason) => Self::new(Kind::Denied, message)
+                .because(reason)
+                .hint("the credentials have expired; log in again (aws sso login), then run this once more"),
             DomainError::Denied { reason, .. } => Self::new(Kind::Denied, message).because(reason),
             DomainError::Overloaded { .. } => {
                 Self::new(Kind::Throttled, message).hint("try again in a minute, or ask for a shorter time range")

@@ -52,7 +52,8 @@ impl Search {
             Some(Err(indices)) => Self { indices, beside: None, clause: json!({"match_all": {}}), ..self.clone() },
         };
         match beside.count(domain).await {
-            Ok(0) | Err(DomainError::Denied { .. }) => Ok(None),
+            Ok(0) => Ok(None),
+            Err(error) if error.forbids() => Ok(None),
             Ok(events) => Ok(Some((events, beside.indices))),
             Err(error) => Err(format!("{} was not looked at: {error}", beside.indices)),
         }
@@ -79,7 +80,7 @@ impl Search {
             Some(Err(_)) => self.left_out(domain).await.map_or_else(none, warned),
             Some(Ok(beside)) => match beside.of_one_layout(domain).await {
                 Ok(found) => found,
-                Err(DomainError::Denied { .. }) => none(), // Who may not ask is not told.
+                Err(error) if error.forbids() => none(), // Who may not ask is not told.
                 Err(error) => warned(format!("{} was not looked at: {error}", beside.indices)),
             },
         }

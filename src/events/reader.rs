@@ -132,7 +132,8 @@ impl Plan {
             None => {}
             Some(Err(_)) => self.warnings.extend(search.left_out(domain).await),
             Some(Ok(beside)) => match beside.count(domain).await {
-                Ok(0) | Err(DomainError::Denied { .. }) => {} // Who may not ask is not told.
+                Ok(0) => {}
+                Err(error) if error.forbids() => {} // Who may not ask is not told.
                 Ok(events) => self.beside = Beside::new(&beside).map(|beside| (beside, events)),
                 Err(error) => self.warnings.push(format!("{} was not looked at: {error}", beside.indices)),
             },

@@ -408,7 +408,7 @@ fn credentials_that_expire(rig: &Rig, wrong: &mut Wrong) {
     );
     write(rig, "/good/d", &lines(1_200));
     for format in ["pretty", "raw", "json", "jsonl"] {
-        rig.engine.next("_search", &[Fault::Pass, EXPIRED]);
+        rig.engine.next("logctl-outlier*/_search", &[Fault::Pass, EXPIRED]);
         let run = search(rig, &["line"], &["--limit", "2000", "-o", format]);
         let what = format!("credentials that expire, {format}");
         wrong.refused(&what, &run, &[4], &["expired"]);
