@@ -81,26 +81,32 @@ impl DomainClient {
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, DomainError> {
         let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
         let size = body.len();
-        let response = self.answer(method, path, body).await?;
+        let response = self.answer(method, path, body, MAX_RESPONSE).await?;
         self.understood(path, size, &response)
     }
 
-    /// The same, for who reads the JSON of a long answer by himself.
+    /// The same, for who reads the JSON of a long answer by himself: one of so many bytes at most.
     ///
     /// # Errors
     /// Those of [`Self::send`].
-    pub async fn send_for_bytes(&self, method: Method, path: &str, body: &Value) -> Result<Bytes, DomainError> {
+    pub async fn send_for_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+        most: usize,
+    ) -> Result<Bytes, DomainError> {
         let body = body.to_string();
         let size = body.len();
-        let response = self.answer(method, path, body.into()).await?;
+        let response = self.answer(method, path, body.into(), most).await?;
         if !response.status.is_success() || response.body.first() != Some(&b'{') {
             self.understood(path, size, &response)?;
         }
         Ok(response.body)
     }
 
-    async fn answer(&self, method: Method, path: &str, body: Bytes) -> Result<Response, DomainError> {
-        let sent = self.domain.send(method.clone(), path, body, self.timeout).await;
+    async fn answer(&self, method: Method, path: &str, body: Bytes, most: usize) -> Result<Response, DomainError> {
+        let sent = Box::pin(self.domain.send_at_most(most, method.clone(), path, body, self.timeout)).await;
         let response = sent.map_err(|error| self.failed(error))?;
         tracing::info!("{method} {}{path}: {}", self.endpoint, response.status.as_u16());
         Ok(response)

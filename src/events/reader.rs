@@ -5,7 +5,7 @@
 //! each request stands for itself, and one that fails is made again. Events that arrive
 //! meanwhile are found where their time has not been read yet.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{cell::Cell, collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream::FuturesOrdered};
@@ -30,9 +30,10 @@ use crate::{
     words::count,
 };
 
-/// Hits of one page at most, and bytes of it.
+/// Hits of one page at most, bytes that it is asked for, and those above which it is asked for with fewer hits.
 const PAGE: usize = 5_000;
-const PAGE_BYTES: usize = 6 << 20;
+const PAGE_BYTES: usize = 5 << 20;
+const LONGEST: usize = 8 << 20;
 /// Hits that tell how long events are.
 const SAMPLE: usize = 20;
 /// Of a page so many tenths are filled: some more events may arrive in the piece that it is cut for.
@@ -225,7 +226,8 @@ impl Plan {
     ) -> Result<(), Cut<E>> {
         let path = format!("{}&preference=logctl", search.path(self.which));
         let at_once = Semaphore::new(AT_ONCE);
-        let request = Request { search, domain, path: &path, page: self.page, at_once: &at_once };
+        let page = Cell::new(self.page);
+        let request = Request { search, domain, path: &path, page: &page, at_once: &at_once };
         let mut pieces: VecDeque<Piece> = self.pieces.drain(..).collect();
         let mut beside = self.beside.take().map(|(beside, _)| beside);
         let skip = Skip { events: self.skip, until: after };
@@ -262,6 +264,7 @@ impl Plan {
                     self.warnings.extend(missing);
                 }
                 let mut hits = answer.hits.hits;
+                request.learn(bytes.len(), hits.len());
                 let (whole, after) = together(&hits, size);
                 hits.truncate(whole);
                 hits.sort_by(|a, b| a.sort.cmp(&b.sort).then_with(|| a.id().cmp(&b.id())));
@@ -309,15 +312,21 @@ struct Request<'a> {
     search: &'a Search,
     domain: &'a DomainClient,
     path: &'a str,
-    page: usize,
+    /// Hits of one page: of long events fewer fit.
+    page: &'a Cell<usize>,
     at_once: &'a Semaphore,
 }
 
 impl Request<'_> {
     async fn first(&self, piece: Piece) -> Result<(Piece, usize, Bytes), DomainError> {
         let _turn = self.at_once.acquire().await;
-        let (size, bytes) = self.page(&piece, self.page, None).await?;
+        let (size, bytes) = self.page(&piece, self.page.get(), None).await?;
         Ok((piece, size, bytes))
+    }
+
+    /// So many hits took so many bytes.
+    fn learn(&self, bytes: usize, hits: usize) {
+        self.page.set((PAGE_BYTES * hits).checked_div(bytes).map_or(PAGE, |hits| hits.clamp(SAMPLE, PAGE)));
     }
 
     /// A page, and how many hits it was asked for: fewer where events are long.
@@ -338,9 +347,13 @@ impl Request<'_> {
             if let Some(after) = after {
                 body["search_after"] = json!(after);
             }
-            let ask = || self.domain.send_for_bytes(Method::POST, self.path, &body);
+            let most = if size == 1 { usize::MAX } else { LONGEST };
+            let ask = || self.domain.send_for_bytes(Method::POST, self.path, &body, most);
             match again(true, ask).await {
-                Err(DomainError::TooLong { .. }) if size > 1 => size /= 2,
+                Err(DomainError::TooLong { .. }) if size > 1 => {
+                    size /= 2;
+                    self.page.set(self.page.get().min(size));
+                }
                 answer => return answer.map(|bytes| (size, bytes)),
             }
         }

@@ -139,11 +139,26 @@ impl Domain {
     /// # Errors
     /// When there is no answer; every status is one.
     pub async fn send(&self, method: Method, path: &str, body: Bytes, timeout: Duration) -> Result<Response, AwsError> {
+        self.send_at_most(usize::MAX, method, path, body, timeout).await
+    }
+
+    /// The same for an answer of so many bytes at most.
+    ///
+    /// # Errors
+    /// Those of [`Self::send`], and when the answer is longer.
+    pub async fn send_at_most(
+        &self,
+        most: usize,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Response, AwsError> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
             .header(header::CONTENT_TYPE, "application/json");
-        self.dispatch(request.body(body), timeout).await
+        self.dispatch(request.body(body), timeout, most).await
     }
 
     /// Sends a bulk body that is compressed: logs are repetitive, and the network costs more than the CPU.
@@ -154,13 +169,14 @@ impl Domain {
         let request = Request::post(format!("{}{path}", self.url))
             .header(header::CONTENT_TYPE, "application/x-ndjson")
             .header(header::CONTENT_ENCODING, "gzip");
-        self.dispatch(request.body(gzipped), timeout).await
+        self.dispatch(request.body(gzipped), timeout, usize::MAX).await
     }
 
     async fn dispatch(
         &self,
         request: hyper::http::Result<Request<Bytes>>,
         timeout: Duration,
+        most: usize,
     ) -> Result<Response, AwsError> {
         let mut request = request.map_err(|error| AwsError::Request(error.to_string()))?;
         match &self.auth {
@@ -177,7 +193,7 @@ impl Domain {
                 request.headers_mut().insert(header::AUTHORIZATION, value);
             }
         }
-        let answer = self.http.send(request, timeout).await?;
+        let answer = self.http.send_at_most(most, request, timeout).await?;
         if let Auth::Basic(secret) = &self.auth
             && answer.status == StatusCode::UNAUTHORIZED
         {

@@ -156,8 +156,22 @@ impl HttpClient {
     /// # Errors
     /// When there is no whole answer in time. Every status is an answer.
     pub async fn send(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response, HttpError> {
+        self.send_at_most(self.max_response, request, timeout).await
+    }
+
+    /// The same for an answer of so many bytes at most.
+    ///
+    /// # Errors
+    /// Those of [`Self::send`], and when the answer is longer.
+    pub async fn send_at_most(
+        &self,
+        most: usize,
+        request: Request<Bytes>,
+        timeout: Duration,
+    ) -> Result<Response, HttpError> {
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        match tokio::time::timeout(timeout, self.exchange(request, &host)).await {
+        let exchange = self.exchange(request, &host, most.min(self.max_response));
+        match tokio::time::timeout(timeout, exchange).await {
             Ok(answer) => answer,
             Err(_) => Err(HttpError::Timeout { host, seconds: timeout.as_secs() }),
         }
@@ -176,22 +190,22 @@ impl HttpClient {
         }
     }
 
-    async fn exchange(&self, request: Request<Bytes>, host: &str) -> Result<Response, HttpError> {
+    async fn exchange(&self, request: Request<Bytes>, host: &str, most: usize) -> Result<Response, HttpError> {
         let broken =
             |error: &dyn std::error::Error| HttpError::Connection { host: host.to_owned(), cause: root(error) };
         let answer = self.request(request.map(Full::new)).await.map_err(|error| broken(&error))?;
         let (parts, body) = answer.into_parts();
         let too_long = |error: Box<dyn std::error::Error + Send + Sync>| {
             if error.is::<LengthLimitError>() {
-                HttpError::TooLong { host: host.to_owned(), limit: self.max_response }
+                HttpError::TooLong { host: host.to_owned(), limit: most }
             } else {
                 broken(error.as_ref())
             }
         };
         // A long answer is in memory once: what has come of it is not kept beside the whole.
         let length = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        let mut whole = BytesMut::with_capacity(length.min(self.max_response));
-        let mut body = Limited::new(body, self.max_response);
+        let mut whole = BytesMut::with_capacity(length.min(most));
+        let mut body = Limited::new(body, most);
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame.map_err(too_long)?.into_data() {
                 whole.extend_from_slice(&data);
