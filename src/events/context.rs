@@ -4,21 +4,25 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hyper::Method;
+use jiff::Timestamp;
 use logctl_core::event_id::document_id;
 use serde_json::{Value, json};
 
 use super::{
     Cursor, Event, Indices, Search, gaps,
-    request::{MOST_HELD, each_once},
+    request::{MOST_HELD, MOST_VERIFIED, each_once},
 };
 use crate::{
     domain::{DomainClient, DomainError},
     progress::Progress,
+    words::count,
 };
 
 /// Events that are looked up by one request, and those whose surroundings are read side by side.
 const TOGETHER: usize = 500;
 const AT_ONCE: usize = 4;
+/// Hits of one page of another layout, of which few may be meant.
+const PAGE: usize = 1_000;
 
 /// An event as it is named: by its id, or by its place, which has the id in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,9 +123,14 @@ pub async fn find(
     let ours = Search { clause: ids(&[&reference.id]), ..search.clone() };
     let (mut found, mut warnings) = hits(&ours, None, MOST, ("asc", true), domain).await?;
     if let Some(Ok(beside)) = ours.beside().filter(|_| found.is_empty()) {
-        let (others, more) = hits(&beside, None, MOST, ("asc", true), domain).await?;
-        found.extend(others);
-        warnings.extend(more);
+        match hits(&beside, None, MOST, ("asc", true), domain).await {
+            Err(error) if error.forbids() => {}
+            others => {
+                let (others, more) = others?;
+                found.extend(others);
+                warnings.extend(more);
+            }
+        }
     }
     let is_it = |found: &Found| {
         let place = reference.place.as_ref();
@@ -156,7 +165,7 @@ fn of_stream(event: &Event) -> Value {
 pub async fn around(
     search: &Search,
     found: Found,
-    (before, after): (usize, usize),
+    sides: (usize, usize),
     everywhere: bool,
     domain: &DomainClient,
 ) -> Result<Around, DomainError> {
@@ -165,7 +174,7 @@ pub async fn around(
     let is_beside = search.is_beside(&found.event.index);
     let search = of_both.beside().filter(|_| is_beside).and_then(Result::ok).unwrap_or_else(|| of_both.clone());
     let read = |size, order| hits(&search, Some(&found.sort), size, (order, true), domain);
-    let (earlier, later) = tokio::join!(read(before, "desc"), read(after, "asc"));
+    let (earlier, later) = tokio::join!(read(sides.0, "desc"), read(sides.1, "asc"));
     let ((earlier, mut warnings), (later, more)) = (earlier?, later?);
     warnings.extend(more);
     let before = earlier.len();
@@ -173,11 +182,13 @@ pub async fn around(
     let event = |found: Found| found.event;
     let events: Vec<Event> =
         earlier.into_iter().rev().map(event).chain([middle]).chain(later.into_iter().map(event)).collect();
-    if everywhere && is_beside {
-        warnings.push(format!("only events of {} are shown", search.indices));
-    } else if everywhere && let (Some(first), Some(last)) = (events.first(), events.last()) {
-        let range = first.time..last.time;
-        warnings.extend(Search { range, ..of_both }.left_out(domain).await);
+    if let (Some(first), Some(last)) = (events.first(), events.last()) {
+        // Where one layout has nothing more, the other goes on.
+        let begin = if before < sides.0 { Timestamp::UNIX_EPOCH } else { first.time };
+        let end = if events.len() - before <= sides.1 { Timestamp::MAX } else { last.time };
+        let there = Search { range: begin..end, ..of_both };
+        let other = if is_beside { there.left_out_of_ours(domain).await } else { there.left_out(domain).await };
+        warnings.extend(other);
     }
     Ok(Around { events, before, warnings: each_once(warnings) })
 }
@@ -238,9 +249,10 @@ async fn hits(
     (order, whole): (&str, bool),
     domain: &DomainClient,
 ) -> Result<(Vec<Found>, Vec<String>), DomainError> {
-    let (mut found, mut warnings) = (Vec::new(), Vec::new());
+    let (mut found, mut warnings, mut looked_at) = (Vec::new(), Vec::new(), 0);
+    let page = if search.is_ours() { size } else { size.max(PAGE) };
     let mut body = json!({
-        "size": size, "track_total_hits": false, "query": {"bool": {"filter": [search.clause]}},
+        "size": page, "track_total_hits": false, "query": {"bool": {"filter": [search.clause]}},
         "_source": if whole { json!({"excludes": ["@kvk", "@kvn"]}) } else { json!(false) },
         "sort": [
             {"@timestamp": {"order": order, "unmapped_type": "date"}},
@@ -248,6 +260,9 @@ async fn hits(
             {"_index": {"order": order}},
         ],
     });
+    if !search.is_ours() {
+        body["_source"] = true.into();
+    }
     if let Some(beyond) = beyond {
         body["search_after"] = beyond.clone();
     }
@@ -258,7 +273,12 @@ async fn hits(
         warnings.extend(gaps::incomplete(&answer));
         let event = |hit: &Value| search.verified(hit).ok().flatten();
         found.extend(hits.iter().filter_map(|hit| Some(Found { event: event(hit)?, sort: hit["sort"].clone() })));
-        at_end = search.is_ours() || hits.len() < size || found.len() >= size;
+        looked_at += hits.len();
+        at_end = search.is_ours() || hits.len() < page || found.len() >= size;
+        if !at_end && looked_at >= MOST_VERIFIED {
+            warnings.push(format!("only {} that may be meant were looked at", count(looked_at, "event")));
+            at_end = true;
+        }
         body["search_after"] = hits.last().map(|hit| hit["sort"].clone()).unwrap_or_default();
     }
     found.truncate(size);

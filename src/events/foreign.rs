@@ -3,8 +3,12 @@
 //! Each is written as the document that our forwarder would have made of it, and judged here: the engine only narrows down
 //! which of them may be meant. So every question means the same there as in our indices.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, LazyLock},
+};
 
+use hyper::Method;
 use jiff::Timestamp;
 use logctl_core::{
     document::{Encoder, Target},
@@ -12,28 +16,54 @@ use logctl_core::{
     event_id::document_id,
     index_name::{Indices as Named, Period},
     mapping::Mappings,
+    services::Services,
 };
+use regex::{Captures, Regex};
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::{Found, Indices, Search, reader::asked};
+use super::{
+    Found, Indices, Search, gaps,
+    reader::{LONGEST, again},
+};
 use crate::{
     domain::{DomainClient, DomainError},
     query::at_hand::{Clause, Document},
     words::count,
 };
 
+/// Indices of another layout that are looked at beside ours.
+#[derive(Debug, Clone, Default)]
+pub struct Others {
+    /// Their pattern.
+    pub indices: String,
+    /// What tells the service of a log group.
+    pub services: Services,
+}
+
+/// What events of another layout are judged by.
+#[derive(Debug)]
+pub struct Foreign {
+    clause: Clause,
+    services: Services,
+}
+
 impl Search {
-    /// The same in the indices beside ours. An error where the clause is none that can be judged here.
+    /// The same in the indices beside ours. An error where the clause is none that can be judged here, or asks for what is
+    /// not told there.
     pub(super) fn beside(&self) -> Option<Result<Self, String>> {
-        let indices = self.beside.clone()?;
-        let Some(clause) = Clause::read(&self.clause) else { return Some(Err(indices)) };
+        const UNTOLD: [&str; 2] = ["@region", "@ingested"];
+        let others = self.beside.as_deref()?;
+        let indices = others.indices.clone();
+        let clause = Clause::read(&self.clause).filter(|clause| !self.is_of_engine && !clause.names(&UNTOLD));
+        let Some(clause) = clause else { return Some(Err(indices)) };
         let narrowed = clause.narrowed();
-        Some(Ok(Self { indices, beside: None, foreign: Some(Arc::new(clause)), clause: narrowed, ..self.clone() }))
+        let foreign = Some(Arc::new(Foreign { clause, services: others.services.clone() }));
+        Some(Ok(Self { indices, beside: None, foreign, clause: narrowed, ..self.clone() }))
     }
 
     /// Whether an index is one of those beside ours.
     pub(super) fn is_beside(&self, index: &str) -> bool {
-        self.beside.as_deref().is_some_and(|indices| index.starts_with(indices.trim_end_matches('*')))
+        self.beside.as_ref().is_some_and(|others| index.starts_with(others.indices.trim_end_matches('*')))
     }
 
     /// Whether it is about our indices.
@@ -51,12 +81,34 @@ impl Search {
             Some(Ok(beside)) => beside,
             Some(Err(indices)) => Self { indices, beside: None, clause: json!({"match_all": {}}), ..self.clone() },
         };
-        match beside.count(domain).await {
-            Ok(0) => Ok(None),
+        match beside.counted(domain).await {
+            Ok((_, Some(lack))) => Err(format!("{}: {lack}", beside.indices)),
+            Ok((0, None)) => Ok(None),
+            Ok((events, None)) => Ok(Some((events, beside.indices))),
             Err(error) if error.forbids() => Ok(None),
-            Ok(events) => Ok(Some((events, beside.indices))),
             Err(error) => Err(format!("{} was not looked at: {error}", beside.indices)),
         }
+    }
+
+    /// Whether there are events beside ours in the range at all, meant or not; as far as that can be told.
+    pub async fn has_others(&self, domain: &DomainClient) -> bool {
+        let all = Self { clause: json!({"match_all": {}}), ..self.clone() };
+        !matches!(all.number_beside(domain).await, Ok(None))
+    }
+
+    /// How many events the engine finds, and what it could not look at.
+    pub(super) async fn counted(&self, domain: &DomainClient) -> Result<(u64, Option<String>), DomainError> {
+        let mut body = self.body(0, None);
+        body["track_total_hits"] = json!(true);
+        let ask = async |which| domain.send(Method::POST, &self.path(which), Some(&body)).await;
+        let (answer, closed) = match ask(Indices::All).await {
+            Err(DomainError::Refused { reason, .. }) if gaps::is_closed(&reason) => {
+                (ask(Indices::Open).await?, gaps::closed(self, domain).await)
+            }
+            answer => (answer?, None),
+        };
+        let events = answer.pointer("/hits/total/value").and_then(Value::as_u64).ok_or_else(|| domain.no_engine())?;
+        Ok((events, closed.or_else(|| gaps::incomplete(&answer).into_iter().next())))
     }
 
     /// Says how many events beside ours may be meant, for who cannot look at them.
@@ -68,6 +120,16 @@ impl Search {
                 count(events, "event"),
             )),
             Err(warning) => Some(warning),
+        }
+    }
+
+    /// The same of our indices, for who looks at the others.
+    pub(super) async fn left_out_of_ours(&self, domain: &DomainClient) -> Option<String> {
+        let told = |events| format!("{} of {} were not looked at", count(events, "event"), self.indices);
+        match self.counted(domain).await {
+            Ok((_, Some(lack))) => Some(lack),
+            Ok((events, None)) => (events > 0).then(|| told(events)),
+            Err(error) => Some(format!("{} was not looked at: {error}", self.indices)),
         }
     }
 
@@ -91,10 +153,10 @@ impl Search {
 ///
 /// # Errors
 /// Where it is no event.
-pub(super) fn judged(hit: &Value, clause: &Clause) -> Result<Option<Value>, ()> {
-    let (event_id, at, source) = document(hit).ok_or(())?;
+pub(super) fn judged(hit: &Value, by: &Foreign) -> Result<Option<Value>, ()> {
+    let (event_id, at, source) = document(hit, &by.services).ok_or(())?;
     let document = Document::new(&event_id, source);
-    let Some(names) = clause.finds(&document) else { return Ok(None) };
+    let Some(names) = by.clause.finds(&document) else { return Ok(None) };
     let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
     Ok(Some(json!({
         "_id": document_id(&event_id), "_index": hit["_index"], "matched_queries": names, "sort": [at, i64::MAX],
@@ -103,13 +165,13 @@ pub(super) fn judged(hit: &Value, clause: &Clause) -> Result<Option<Value>, ()> 
 }
 
 /// What our forwarder would have written: the id of the event, when it happened, and the document.
-fn document(hit: &Value) -> Option<(String, i64, Map<String, Value>)> {
+fn document(hit: &Value, services: &Services) -> Option<(String, i64, Map<String, Value>)> {
     let source = hit["_source"].as_object()?;
     let text = |name: &str| source.get(name).and_then(Value::as_str);
     let id = text("@id").or_else(|| hit["_id"].as_str())?;
     let message = text("@message")?;
     let written = || text("@timestamp")?.parse().ok().map(Timestamp::as_millisecond);
-    let at = hit["sort"][0].as_i64().or_else(written)?;
+    let at = written().or_else(|| hit["sort"][0].as_i64())?;
     let delivered = json!({"id": id, "timestamp": at, "message": message, "extractedFields": columns(source, message)});
     let delivered: Box<RawValue> = serde_json::value::to_raw_value(&delivered).ok()?;
     let event = Delivered::parse(&delivered).ok()?;
@@ -121,7 +183,8 @@ fn document(hit: &Value) -> Option<(String, i64, Map<String, Value>)> {
         log_stream: origin("@log_stream"),
     };
     let indices = Named { prefix: "logctl".parse().ok()?, period: Period::Day };
-    let encoder = Encoder::new(Target::ByTime { indices: &indices, delivered: at }, &origin, at);
+    let target = Target::ByTime { indices: &indices, delivered: at };
+    let encoder = Encoder::new(target, &origin, at).with_services(services);
     let mut body = Vec::new();
     encoder.encode(&event, &mut Mappings::new(0), &mut body);
     let document = body.split(|byte| *byte == b'\n').nth(1)?;
@@ -132,22 +195,50 @@ fn document(hit: &Value) -> Option<(String, i64, Map<String, Value>)> {
     Some((id.to_owned(), at, document))
 }
 
-/// What a filter pattern has cut out of the message: members that are not of its JSON.
+/// What a filter pattern has cut out of the message: members where the message has no JSON, or they are none of it.
 fn columns(source: &Map<String, Value>, message: &str) -> Option<Map<String, Value>> {
     let told = message.find('{').and_then(|at| serde_json::from_str::<Map<String, Value>>(&message[at..]).ok());
     let told = told.unwrap_or_default();
-    let own = || source.iter().filter(|(name, _)| !name.starts_with('@') && !name.starts_with('$'));
-    if own().all(|(name, _)| told.contains_key(name)) {
+    let is_told = !told.is_empty() && told.keys().all(|name| source.contains_key(name));
+    let own: Vec<_> = source.iter().filter(|(name, _)| !name.starts_with('@') && !name.starts_with('$')).collect();
+    if is_told || own.is_empty() {
         return None;
     }
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    Some(own().map(|(name, value)| (name.clone(), text(value).into())).collect())
+    // The function makes numbers of what looks like one: the message has them as they were.
+    let is_between = |sign: char| !sign.is_alphanumeric() && !matches!(sign, '.' | '-' | '+');
+    let as_written = |number: &Value| {
+        let is_it = |word: &&str| word.parse::<f64>().is_ok_and(|word| Some(word) == number.as_f64());
+        message.split(is_between).find(is_it).map_or_else(|| number.to_string(), str::to_owned)
+    };
+    let text = |value: &Value| value.as_str().map_or_else(|| as_written(value), str::to_owned);
+    Some(own.into_iter().map(|(name, value)| (name.clone(), text(value).into())).collect())
+}
+
+/// An answer, also where a document in it holds half of a surrogate pair, which no text can.
+pub(super) fn read(bytes: &[u8]) -> Option<Value> {
+    static HALVES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(
+            r"\\\\|\\u[dD][89abAB][[:xdigit:]]{2}(\\u[dD][c-fC-F][[:xdigit:]]{2})?|\\u[dD][c-fC-F][[:xdigit:]]{2}",
+        )
+        .ok()
+    });
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return Some(value);
+    }
+    let whole = |found: &Captures<'_>| {
+        let is_half = found[0].len() == 6;
+        if is_half { r"\ufffd".to_owned() } else { found[0].to_owned() }
+    };
+    let text = String::from_utf8_lossy(bytes);
+    serde_json::from_str(&HALVES.as_ref()?.replace_all(&text, whole)).ok()
 }
 
 /// Events beside ours in the order of time.
 pub(super) struct Beside {
     search: Search,
-    clause: Arc<Clause>,
+    by: Arc<Foreign>,
+    /// Hits of one page.
+    page: usize,
     /// Behind which place the next page begins.
     after: Option<Value>,
     /// When events happened that were read, and their hits.
@@ -155,6 +246,8 @@ pub(super) struct Beside {
     at_end: bool,
     /// How many were no events.
     unreadable: u64,
+    /// What was not looked at.
+    lacks: Vec<String>,
 }
 
 impl std::fmt::Debug for Beside {
@@ -165,10 +258,9 @@ impl std::fmt::Debug for Beside {
 
 impl Beside {
     /// Those that `search` is about, if it is about such.
-    pub fn new(search: &Search) -> Option<Self> {
-        let clause = search.foreign.clone()?;
-        let (after, read) = (None, VecDeque::new());
-        Some(Self { search: search.clone(), clause, after, read, at_end: false, unreadable: 0 })
+    pub fn new(search: &Search, page: usize) -> Option<Self> {
+        let (by, after, read, lacks) = (search.foreign.clone()?, None, VecDeque::new(), Vec::new());
+        Some(Self { search: search.clone(), by, page, after, read, at_end: false, unreadable: 0, lacks })
     }
 
     /// Nothing that happened before this.
@@ -181,9 +273,11 @@ impl Beside {
         &self.search.indices
     }
 
-    /// Says how many of them are none.
-    pub fn unreadable(&self) -> Option<String> {
-        unreadable(self.unreadable, &self.search.indices)
+    /// What was not looked at, and how many were no events.
+    pub fn lacks(&self) -> impl Iterator<Item = String> {
+        let indices = &self.search.indices;
+        let lacks = self.lacks.iter().map(move |lack| format!("{indices}: {lack}"));
+        lacks.chain(unreadable(self.unreadable, indices))
     }
 
     /// The next hits of events that happened before `until`, in milliseconds since 1970: a page at most, and none where there
@@ -191,38 +285,39 @@ impl Beside {
     ///
     /// # Errors
     /// When the domain cannot be asked.
-    pub async fn before(&mut self, until: i64, page: usize, domain: &DomainClient) -> Result<Vec<String>, DomainError> {
+    pub async fn before(&mut self, until: i64, domain: &DomainClient) -> Result<Vec<String>, DomainError> {
         while self.read.is_empty() && !self.at_end {
-            self.turn(page, domain).await?;
+            self.turn(domain).await?;
         }
         let ready = self.read.iter().take_while(|(at, _)| *at < until).count();
         Ok(self.read.drain(..ready).map(|(_, hit)| hit).collect())
     }
 
-    async fn turn(&mut self, page: usize, domain: &DomainClient) -> Result<(), DomainError> {
-        let mut size = page;
-        let answer = loop {
-            let mut body = json!({
-                "size": size, "track_total_hits": false,
-                "query": {"bool": {"filter": [self.search.bounds(), self.search.clause]}},
-                "sort": [
-                    {"@timestamp": {"order": "asc", "unmapped_type": "date"}}, {"_seq_no": {"order": "asc"}},
-                    {"_index": {"order": "asc"}},
-                ],
-            });
-            if let Some(after) = &self.after {
-                body["search_after"] = after.clone();
+    async fn turn(&mut self, domain: &DomainClient) -> Result<(), DomainError> {
+        let path = self.search.path(Indices::Open);
+        let (size, answer) = loop {
+            let mut body = self.search.body(self.page, self.after.as_ref());
+            body["track_total_hits"] = false.into();
+            for field in body["sort"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+                field.values_mut().for_each(|sort| sort["order"] = "asc".into());
             }
-            match asked(domain, &self.search.path(Indices::Open), &body).await {
-                Err(DomainError::TooLong { .. }) if size > 1 => size /= 2,
-                answer => break answer?,
+            let most = if self.page == 1 { usize::MAX } else { LONGEST };
+            match again(true, || domain.send_for_bytes(Method::POST, &path, &body, most)).await {
+                Err(DomainError::TooLong { .. }) if self.page > 1 => self.page /= 2,
+                answer => break (self.page, answer?),
             }
         };
-        let hits = answer.pointer("/hits/hits").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let answer = read(&answer).ok_or_else(|| domain.no_engine())?;
+        let hits = answer.pointer("/hits/hits").and_then(Value::as_array).ok_or_else(|| domain.no_engine())?;
+        for lack in gaps::incomplete(&answer) {
+            if !self.lacks.contains(&lack) {
+                self.lacks.push(lack);
+            }
+        }
         self.at_end = hits.len() < size;
         self.after = hits.last().map(|hit| hit["sort"].clone());
         for hit in hits {
-            match judged(hit, &self.clause) {
+            match judged(hit, &self.by) {
                 Ok(Some(hit)) => self.read.push_back((hit["sort"][0].as_i64().unwrap_or_default(), hit.to_string())),
                 Ok(None) => {}
                 Err(()) => self.unreadable += 1,
@@ -252,13 +347,17 @@ mod tests {
         for (name, value) in fields.as_object().unwrap() {
             source[name] = value.clone();
         }
-        json!({"_index": "cwl-2026.11.25", "_id": source["@id"], "sort": [1_795_428_312_345_i64, 1], "_source": source})
+        json!({"_index": "cwl-2026.11.25", "_id": source["@id"], "sort": [1_795_601_112_345_i64, 1], "_source": source})
+    }
+
+    fn others() -> Arc<Others> {
+        Arc::new(Others { indices: "cwl-*".into(), ..Others::default() })
     }
 
     fn is_meant(query: &str, hit: &Value) -> bool {
         let compiled = dsl::compile(&parse(&[query.to_owned()]).unwrap());
         let search = Search { clause: compiled.clause, verdict: compiled.verdict, ..Search::default() };
-        let search = Search { beside: Some("cwl-*".into()), ..search }.beside().unwrap().unwrap();
+        let search = Search { beside: Some(others()), ..search }.beside().unwrap().unwrap();
         search.verified(hit).is_ok_and(|event| event.is_some())
     }
 
@@ -284,7 +383,7 @@ mod tests {
     #[test]
     fn is_an_event_as_ours_are() {
         let hit = written(r#"{"level":"warn","a":{"b":1}}"#, &json!({"level": "warn", "a": {"b": 1}}));
-        let search = Search { clause: json!({"match_all": {}}), beside: Some("cwl-*".into()), ..Search::default() };
+        let search = Search { clause: json!({"match_all": {}}), beside: Some(others()), ..Search::default() };
         let event = search.beside().unwrap().unwrap().verified(&hit).unwrap().unwrap();
         assert_eq!(
             (event.level.as_deref(), event.group.as_str(), event.account.as_str()),
@@ -292,11 +391,48 @@ mod tests {
         );
         assert_eq!((event.fields["a"]["b"].as_u64(), event.ingested), (Some(1), None));
         assert_eq!(event.id, "38770213845700214735215839563471835218393");
-        assert_eq!(event.time.as_millisecond(), 1_795_428_312_345);
+        assert_eq!(event.time.as_millisecond(), 1_795_601_112_345);
     }
 
     #[test]
     fn what_is_no_event_is_told() {
-        assert_eq!(judged(&json!({"_id": "x", "_source": {"@message": 7}}), &Clause::All), Err(()));
+        let all = Foreign { clause: Clause::All, services: Services::default() };
+        assert_eq!(judged(&json!({"_id": "x", "_source": {"@message": 7}}), &all), Err(()));
+    }
+
+    #[test_case(r#""region=eu-west-1""#; "in quotes")]
+    fn is_text(query: &str) {
+        assert!(is_meant(query, &written("region=eu-west-1 done", &json!({}))));
+    }
+
+    #[test]
+    fn what_is_not_told_there_is_not_judged() {
+        for query in ["region=eu-west-1", "NOT region=eu-west-1", "has:@ingested"] {
+            let clause = dsl::compile(&parse(&[query.to_owned()]).unwrap()).clause;
+            let search = Search { clause, beside: Some(others()), ..Search::default() };
+            assert_eq!(search.beside().unwrap().err().as_deref(), Some("cwl-*"), "{query}");
+        }
+        let search = Search {
+            clause: json!({"match_all": {}}),
+            is_of_engine: true,
+            beside: Some(others()),
+            ..Search::default()
+        };
+        assert!(search.beside().unwrap().is_err());
+    }
+
+    #[test]
+    fn numbers_of_columns_are_read_as_they_were() {
+        let hit =
+            written("012345678901 GET 404", &json!({"account": 12_345_678_901_u64, "status": 404, "verb": "GET"}));
+        assert!(is_meant("account=012345678901 status=404", &hit));
+    }
+
+    #[test_case(r#"{"m":"\ud83d"}"#, "\u{fffd}"; "a high half")]
+    #[test_case(r#"{"m":"\ude00x"}"#, "\u{fffd}x"; "a low half")]
+    #[test_case(r#"{"m":"\ud83d\ude00\ud83d"}"#, "😀\u{fffd}"; "a pair and a half")]
+    #[test_case(r#"{"m":"\\ud83d","n":"\ud83d"}"#, r"\ud83d"; "a backslash before it")]
+    fn halves_of_pairs_are_no_obstacle(text: &str, expected: &str) {
+        assert_eq!(read(text.as_bytes()).unwrap()["m"], expected);
     }
 }

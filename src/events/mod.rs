@@ -17,6 +17,7 @@ pub mod trace;
 
 pub use event::Event;
 pub use follow::{Follow, LATE, Look};
+pub use foreign::Others;
 pub use hit::{Hit, Lines};
 pub use nothing::{Empty, Nothing, Redaction, WhyNothing};
 pub use reader::{Cursor, Cut, Plan, events};

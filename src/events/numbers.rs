@@ -181,8 +181,12 @@ impl Reader<'_> {
 
     /// Reads all events that are meant. Gives how many these are, and what was not looked at.
     async fn each(&self, search: &Search, take: impl FnMut(&Hit<'_>)) -> Result<(u64, Vec<String>), NotCounted> {
-        let plan = Plan::new(search, self.domain).await?;
-        self.read(search, plan, take).await
+        // Figures are of our indices, however they are made.
+        let ours = Search { beside: None, ..search.clone() };
+        let (plan, left_out) = tokio::join!(Plan::new(&ours, self.domain), search.left_out(self.domain));
+        let (events, mut warnings) = self.read(&ours, plan?, take).await?;
+        warnings.extend(left_out);
+        Ok((events, warnings))
     }
 
     async fn read(

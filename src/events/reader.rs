@@ -33,7 +33,7 @@ use crate::{
 /// Hits of one page at most, bytes that it is asked for, and those above which it is asked for with fewer hits.
 const PAGE: usize = 5_000;
 const PAGE_BYTES: usize = 5 << 20;
-const LONGEST: usize = 8 << 20;
+pub(super) const LONGEST: usize = 8 << 20;
 /// Hits that tell how long events are.
 const SAMPLE: usize = 20;
 /// Of a page so many tenths are filled: some more events may arrive in the piece that it is cut for.
@@ -132,11 +132,13 @@ impl Plan {
         match search.beside() {
             None => {}
             Some(Err(_)) => self.warnings.extend(search.left_out(domain).await),
-            Some(Ok(beside)) => match beside.count(domain).await {
-                Ok(0) => {}
+            Some(Ok(beside)) => match beside.counted(domain).await {
                 Err(error) if error.forbids() => {} // Who may not ask is not told.
-                Ok(events) => self.beside = Beside::new(&beside).map(|beside| (beside, events)),
                 Err(error) => self.warnings.push(format!("{} was not looked at: {error}", beside.indices)),
+                Ok((events, lack)) => {
+                    self.beside = Beside::new(&beside, self.page).filter(|_| events > 0).map(|beside| (beside, events));
+                    self.warnings.extend(lack.map(|lack| format!("{}: {lack}", beside.indices)));
+                }
             },
         }
     }
@@ -271,7 +273,7 @@ impl Plan {
                 if let (Some(beside), Some(last)) = (&mut beside, hits.last()) {
                     let until = last.sort.0;
                     tokio::select! {
-                        rest = taker.take_beside(beside, hits, until, self.page, domain) => hits = rest?,
+                        rest = taker.take_beside(beside, hits, until, domain) => hits = rest?,
                         () = interrupt.set() => return Err(Cut::Interrupted),
                     }
                 }
@@ -288,10 +290,10 @@ impl Plan {
         }
         if let Some(beside) = &mut beside {
             tokio::select! {
-                rest = taker.take_beside(beside, Vec::new(), i64::MAX, self.page, domain) => drop(rest?),
+                rest = taker.take_beside(beside, Vec::new(), i64::MAX, domain) => drop(rest?),
                 () = interrupt.set() => return Err(Cut::Interrupted),
             }
-            self.warnings.extend(beside.unreadable());
+            self.warnings.extend(beside.lacks());
         }
         if taker.skip.until.is_some() { Err(Cut::OtherQuery) } else { Ok(()) }
     }
@@ -361,12 +363,15 @@ impl Request<'_> {
 }
 
 /// Asks, and once more where the domain cannot answer now.
-pub(super) async fn asked(domain: &DomainClient, path: &str, body: &Value) -> Result<Value, DomainError> {
+async fn asked(domain: &DomainClient, path: &str, body: &Value) -> Result<Value, DomainError> {
     again(false, || domain.send(Method::POST, path, Some(body))).await
 }
 
 /// Does it again where the domain has too much to do, or a node has gone.
-async fn again<T>(answered: bool, mut ask: impl AsyncFnMut() -> Result<T, DomainError>) -> Result<T, DomainError> {
+pub(super) async fn again<T>(
+    answered: bool,
+    mut ask: impl AsyncFnMut() -> Result<T, DomainError>,
+) -> Result<T, DomainError> {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     for _ in 1..TRIES {
         match ask().await {

@@ -8,11 +8,15 @@ use logctl_core::event_id::document_id;
 use opensearch::SearchParts;
 use serde_json::{Value, json};
 
-use super::{Event, foreign, gaps};
+use super::{
+    Event,
+    foreign::{self, Foreign, Others},
+    gaps,
+};
 use crate::{
     domain::{DomainClient, DomainError},
     progress::Progress,
-    query::{Verdict, at_hand::Clause},
+    query::Verdict,
     words::grouped,
 };
 
@@ -25,7 +29,7 @@ const COUNTED: usize = 10_000;
 /// Bytes that the events of an answer may take.
 pub(super) const MOST_HELD: usize = 256 << 20;
 /// Events that are verified here at most.
-const MOST_VERIFIED: usize = 100_000;
+pub(super) const MOST_VERIFIED: usize = 100_000;
 
 /// What is asked.
 #[derive(Debug, Clone, Default)]
@@ -41,9 +45,11 @@ pub struct Search {
     /// How many events, the newest.
     pub limit: usize,
     /// Indices of another layout that are looked at beside them.
-    pub beside: Option<String>,
+    pub beside: Option<Arc<Others>>,
+    /// Whether the clause was written for the engine, and not by us.
+    pub is_of_engine: bool,
     /// Where the indices are of that layout, what each event is judged by.
-    pub foreign: Option<Arc<Clause>>,
+    pub foreign: Option<Arc<Foreign>>,
 }
 
 /// Which indices a request is about, where their names are patterns.
@@ -86,7 +92,8 @@ impl Found {
         let whole =
             [&self, &other].into_iter().all(|part| !part.total_is_at_least && part.events.len() as u64 == part.total);
         let most = self.total.max(other.total);
-        let mut events = [self.events, other.events].concat();
+        let mut events = self.events;
+        events.extend(other.events);
         events.sort_by(Event::order);
         events.dedup_by(|a, b| a.id == b.id);
         let total = most.max(events.len() as u64);
@@ -119,6 +126,11 @@ impl Search {
             ],
             "track_total_hits": if after.is_none() { json!(COUNTED) } else { json!(false) },
         });
+        if let (Some(_), Some(sort)) = (&self.foreign, body["sort"].as_array_mut()) {
+            // Several shards may give one number.
+            sort.insert(1, json!({"@id.keyword": {"order": "desc", "unmapped_type": "keyword"}}));
+            body["_source"] = true.into(); // As it was written: half of a surrogate pair cannot be written again.
+        }
         if let Some(after) = after {
             body["search_after"] = after.clone();
         }
@@ -187,7 +199,7 @@ impl Search {
         while found.events.len() < self.limit && !at_end {
             let wanted = if is_verified { PAGE } else { self.limit - found.events.len() };
             let size = page.min(wanted);
-            let sent = domain.send(Method::POST, &self.path(indices), Some(&self.body(size, after.as_ref()))).await;
+            let sent = self.sent(&self.path(indices), &self.body(size, after.as_ref()), domain).await;
             // Where events are long, fewer of them are one answer.
             if matches!(sent, Err(DomainError::TooLong { .. })) && size > 1 {
                 page = size / 2;
@@ -243,6 +255,14 @@ impl Search {
         }
         found.events.reverse();
         Ok(found)
+    }
+
+    async fn sent(&self, path: &str, body: &Value, domain: &DomainClient) -> Result<Value, DomainError> {
+        if self.foreign.is_none() {
+            return domain.send(Method::POST, path, Some(body)).await;
+        }
+        let bytes = domain.send_for_bytes(Method::POST, path, body, usize::MAX).await?;
+        foreign::read(&bytes).ok_or_else(|| domain.no_engine())
     }
 
     /// How many events the engine finds.
@@ -320,7 +340,7 @@ impl Search {
     /// The event of a hit, if it is meant. An error where it is none.
     pub(super) fn verified(&self, hit: &Value) -> Result<Option<Event>, ()> {
         let judged = match &self.foreign {
-            Some(clause) => foreign::judged(hit, clause)?,
+            Some(by) => foreign::judged(hit, by)?,
             None => None,
         };
         let hit = match (&self.foreign, &judged) {

@@ -42,11 +42,10 @@ where
         beside: &mut Beside,
         mut hits: Vec<Hit<'h>>,
         until: i64,
-        page: usize,
         domain: &DomainClient,
     ) -> Result<Vec<Hit<'h>>, Cut<E>> {
         loop {
-            let texts = beside.before(until, page, domain).await?;
+            let texts = beside.before(until, domain).await?;
             let others: Result<Vec<Hit<'_>>, _> = texts.iter().map(|text| serde_json::from_str(text)).collect();
             let others = others.map_err(|_| domain.no_engine())?;
             let Some(last) = others.last().map(|hit| hit.sort.0) else { return Ok(hits) };

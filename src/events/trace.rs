@@ -73,7 +73,7 @@ pub async fn read(
     let mut known: HashSet<String> = HashSet::new();
     let mut next: Vec<String> =
         typed.iter().map(|id| id.to_lowercase()).filter(|id| known.insert(id.clone())).collect();
-    let mut seen: HashSet<(String, String)> = HashSet::new();
+    let mut seen: HashSet<[String; 3]> = HashSet::new();
     for step in 0..=depth {
         let asked = stream::iter(std::mem::take(&mut next)).map(|id| async {
             let found = of_id(search, &id).open_or_said(domain).await;
@@ -96,7 +96,7 @@ pub async fn read(
                 if !crowded {
                     related.extend(ids_of(&event));
                 }
-                if seen.insert((event.index.clone(), event.id.clone())) {
+                if seen.insert([&event.account, &event.group, &event.id].map(String::clone)) {
                     traced.events.push(event);
                 }
             }

@@ -11,6 +11,8 @@ use serde_json::{Map, Value as Json, json};
 
 /// A word is cut there, as the analyzer does: UTF-16 units.
 const LONGEST_WORD: usize = 128;
+/// Where the default analyzer cuts a word.
+const LONGEST_THERE: usize = 255;
 /// Signs of a word by which another analyzer finds it, and how many are enough: of an id, those before its first hyphen.
 const SHORTEST: usize = 3;
 const ENOUGH: usize = 8;
@@ -83,7 +85,8 @@ impl Clause {
             return Self::of_field(kind, field, body);
         }
         let all = |name: &str| -> Option<Vec<Self>> {
-            body[name].as_array().map_or(&[][..], Vec::as_slice).iter().map(Self::read).collect()
+            let Some(parts) = body.get(name) else { return Some(Vec::new()) };
+            parts.as_array()?.iter().map(Self::read).collect()
         };
         Some(match kind {
             "match_all" => Self::All,
@@ -140,6 +143,19 @@ impl Clause {
         })
     }
 
+    /// Whether it asks for one of these fields.
+    #[must_use]
+    pub fn names(&self, fields: &[&str]) -> bool {
+        let any = |parts: &[Self]| parts.iter().any(|part| part.names(fields));
+        match self {
+            Self::Bool { filter, should, must_not, .. } => any(filter) || any(should) || any(must_not),
+            Self::Terms(field, _) | Self::Exists(field) | Self::Matches(field, ..) | Self::Range(field, _) => {
+                fields.contains(&field.as_str())
+            }
+            Self::All | Self::Nothing | Self::Ids(_) | Self::Phrase(_) => false,
+        }
+    }
+
     /// Whether an engine finds the document, and the names of the parts by which it does.
     #[must_use]
     pub fn finds(&self, document: &Document) -> Option<Vec<&str>> {
@@ -184,13 +200,21 @@ impl Clause {
     /// default, and where text has a field `keyword` beside it.
     #[must_use]
     pub fn narrowed(&self) -> Json {
+        let narrowed = self.by_runs();
+        if is_all(&narrowed) {
+            return narrowed;
+        }
+        // A longer word is cut there, wherever that is.
+        any(vec![narrowed, json!({"wildcard": {"@message": {"value": "?".repeat(LONGEST_THERE)}}})])
+    }
+
+    fn by_runs(&self) -> Json {
         match self {
             Self::Nothing => json!({"match_none": {}}),
             Self::Bool { filter, should, one, .. } => {
-                let mut filter: Vec<Json> =
-                    filter.iter().map(Self::narrowed).filter(|clause| !is_all(clause)).collect();
+                let mut filter: Vec<Json> = filter.iter().map(Self::by_runs).filter(|clause| !is_all(clause)).collect();
                 if *one {
-                    filter.push(any(should.iter().map(Self::narrowed).collect()));
+                    filter.push(any(should.iter().map(Self::by_runs).collect()));
                 }
                 filter.retain(|clause| !is_all(clause));
                 match filter.len() {
@@ -200,9 +224,16 @@ impl Clause {
                 }
             }
             Self::Ids(ids) => json!({"ids": {"values": ids}}),
-            Self::Phrase(words) => said(words.iter().flat_map(|word| runs(word)).next()),
+            Self::Phrase(words) => {
+                let said: Vec<Json> = words.iter().flat_map(|word| runs(word)).map(|run| said(Some(run))).collect();
+                if said.is_empty() { json!({"match_all": {}}) } else { json!({"bool": {"filter": said}}) }
+            }
             Self::Terms(field, values) => match field.as_str() {
-                "@message" | "@ids" => any(values.iter().map(|value| said(runs(value).into_iter().next())).collect()),
+                "@message" => any(values.iter().map(|value| said(runs(value).into_iter().next())).collect()),
+                // An id may be in a field, with letters by their number.
+                "@ids" | "@request_id" | "@trace_id" => {
+                    any(values.iter().map(|id| told(runs(id).into_iter().next())).collect())
+                }
                 "@log_group" | "@log_stream" => {
                     in_keyword(field, &json!({"terms": {format!("{field}.keyword"): values}}))
                 }
@@ -380,7 +411,11 @@ fn in_keyword(field: &str, clause: &Json) -> Json {
 /// A message that may tell a pair. Numbers are written in many ways, and letters may be by their number.
 fn of_pair(pair: &str) -> Json {
     let value = logctl_core::pairs::split(pair).map(|(_, value)| value).filter(|value| value.parse::<f64>().is_err());
-    let run = value.and_then(|value| runs(value).into_iter().next());
+    told(value.and_then(|value| runs(value).into_iter().next()))
+}
+
+/// A message in which a run stands, or letters by their number.
+fn told(run: Option<String>) -> Json {
     let by_number = run.is_some().then(|| said(Some("u00".to_owned())));
     any([said(run)].into_iter().chain(by_number).collect())
 }

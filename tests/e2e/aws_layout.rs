@@ -123,10 +123,20 @@ fn both_layouts_are_one_answer() {
     let alone = run("search order=1500 -o json --index-prefix logctl").ok().json();
     assert_eq!(alone["events"].as_array().unwrap().len(), 0);
     run("tail paid --duration 1s --since 1m").says("cwl-* is not followed");
-    // What stands around one of them is of its stream there.
-    let one: Value = serde_json::from_str(all.lines().nth(1_500).unwrap()).unwrap();
-    let around = run(&format!("context {} -C 3 -o json", one["id"].as_str().unwrap())).ok().json();
-    assert_eq!(around["events"].as_array().unwrap().len(), 7);
+    // What stands around one of them is of its stream there, and what the other layout has is said.
+    let of_index = |index: &str| {
+        let event = all.lines().skip(1_500).map(|line| serde_json::from_str::<Value>(line).unwrap());
+        event.clone().find(|event| event["index"].as_str().unwrap().starts_with(index)).unwrap()
+    };
+    for (index, says) in [("cwl", "of logctl-2*"), ("logctl", "of cwl-*")] {
+        let id = of_index(index)["id"].as_str().unwrap().to_owned();
+        let around = run(&format!("context {id} -C 3 -o json")).exits(3).says(says).json();
+        let events = around["events"].as_array().unwrap();
+        assert!(events.len() == 7 && events.iter().all(|event| event["index"].as_str().unwrap().starts_with(index)));
+    }
     // A query of the engine's own language is not judged here.
-    run("search --lang lucene paid -o json").exits(3).says("were not looked at");
+    for query in ["--lang lucene paid", r#"--lang dsl {"bool":{"must":{"match_phrase":{"@message":"paid"}}}}"#] {
+        run(&format!("search {query} -o json")).exits(3).says("were not looked at");
+    }
+    run("search paid region=us-east-1 -o json").exits(3).says("were not looked at");
 }

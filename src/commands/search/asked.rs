@@ -34,6 +34,8 @@ pub struct Asked {
     pub range: Range<Timestamp>,
     /// What was left out of a query that was pasted.
     pub notes: Vec<String>,
+    /// Whether the query is the engine's own.
+    is_of_engine: bool,
 }
 
 impl Asked {
@@ -72,7 +74,15 @@ impl Asked {
             (false, None) => "-g",
             (true, _) => "-l",
         };
-        Ok(Self { query, parts, flags: clauses(&args.selection, args.level), narrowed_by, range, notes })
+        Ok(Self {
+            query,
+            parts,
+            flags: clauses(&args.selection, args.level),
+            narrowed_by,
+            range,
+            notes,
+            is_of_engine: args.lang.is_of_engine(),
+        })
     }
 
     /// The searches, each for a part of the answer, in the indices of `at`.
@@ -84,6 +94,7 @@ impl Asked {
             verdict: verdict.clone(),
             range: self.range.clone(),
             limit,
+            is_of_engine: self.is_of_engine,
             ..at.clone()
         };
         self.parts.iter().map(search).collect()

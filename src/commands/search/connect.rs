@@ -12,6 +12,7 @@ use logctl_core::{
     endpoint::Endpoint,
     names::{IndexPrefix, StackName},
     redact::Redactor,
+    services::Services,
 };
 use logctl_sink::domain::Auth;
 use serde::Serialize;
@@ -24,7 +25,7 @@ use crate::{
     deploy::DeployedStack,
     domain::DomainClient,
     error::{Error, Kind},
-    events::{Event, Redaction, Search},
+    events::{Event, Others, Redaction, Search},
     inventory::{Cache, NotStreamed},
     network::Network,
     time::rfc3339,
@@ -66,7 +67,9 @@ const OF_AWS: &str = "cwl";
 impl Connected {
     /// The indices to search in: ours, and those of AWS's own function, unless somebody has said which.
     pub fn search(&self) -> Search {
-        let beside = (self.is_any && !self.prefix.as_str().starts_with(OF_AWS)).then(|| format!("{OF_AWS}-*"));
+        let services = self.stack.as_ref().and_then(|(_, stack)| Services::new(&stack.settings.services).ok());
+        let others = || Others { indices: format!("{OF_AWS}-*"), services: services.unwrap_or_default() };
+        let beside = (self.is_any && !self.prefix.as_str().starts_with(OF_AWS)).then(|| others().into());
         Search { indices: self.prefix.indices(), beside, ..Search::default() }
     }
 
@@ -133,15 +136,20 @@ impl Place {
 
     fn of_pairs(&self, all: &BTreeSet<(&str, &str)>) -> Self {
         const NAMED: usize = 3;
-        // Another layout does not tell the Region.
-        let pairs: Vec<_> = all.iter().filter(|(account, region)| !account.is_empty() && !region.is_empty()).collect();
+        // Another layout does not tell the Region: that is said of accounts which nothing else is known of.
+        let is_told = |account: &str| all.iter().any(|other| other.0 == account && !other.1.is_empty());
+        let says = |(account, region): &&(&str, &str)| !account.is_empty() && (!region.is_empty() || !is_told(account));
+        let pairs: Vec<_> = all.iter().filter(says).collect();
         let [Some(first), ..] = [pairs.first()] else { return self.clone() };
         let account = pairs.iter().all(|pair| pair.0 == first.0).then(|| first.0.to_owned());
-        let region = pairs.iter().all(|pair| pair.1 == first.1).then(|| first.1.to_owned());
+        let region = (!first.1.is_empty() && pairs.iter().all(|pair| pair.1 == first.1)).then(|| first.1.to_owned());
         if account.is_some() && account == self.account && region == self.region {
             return self.clone();
         }
-        let name = |(account, region): &&(&str, &str)| format!("account {account}, {region}");
+        let name = |(account, region): &&(&str, &str)| match *region {
+            "" => format!("account {account}"),
+            region => format!("account {account}, {region}"),
+        };
         let text = if pairs.len() <= NAMED {
             pairs.iter().map(name).collect::<Vec<_>>().join("; ")
         } else {

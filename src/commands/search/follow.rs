@@ -141,11 +141,13 @@ pub async fn run(
     }
     let now = cx.env.clock();
     let of_late = Search { range: now - OF_LATE..now + AHEAD, ..search.clone() };
-    if let Ok(Some((events, indices))) = of_late.number_beside(&domain.client).await {
-        let events = count(events, "event");
-        ui.warning(format_args!(
-            "{indices} is not followed: AWS's own function has written up to {events} there in the last hour that may be meant"
-        ));
+    match of_late.number_beside(&domain.client).await {
+        Ok(None) => {}
+        Ok(Some((events, indices))) => ui.warning(format_args!(
+            "{indices} is not followed: AWS's own function has written up to {} there in the last hour that may be meant",
+            count(events, "event")
+        )),
+        Err(why) => ui.warning(why),
     }
     let before = before(args, search, &domain, cx, ui).await?;
     follow.know(&before);

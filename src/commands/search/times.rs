@@ -29,6 +29,9 @@ pub async fn draw(search: &Search, domain: &DomainClient, interrupt: &Interrupt,
     let times = Times::of(&search.range, COLUMNS, zone);
     let reader = Reader { search, domain, interrupt, progress: &() };
     let figures = tokio::time::timeout(PATIENCE, reader.histogram(&times)).await.ok()?.ok()?;
+    if !figures.warnings.is_empty() {
+        return None; // It would pass for all of them.
+    }
     let buckets = figures.of;
     let first = buckets.first()?.time.to_zoned_datetime(zone.clone());
     let each = rough(times.interval);
