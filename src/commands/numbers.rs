@@ -160,7 +160,7 @@ impl Counting {
         }
         if events == 0 && warnings.is_empty() {
             let Asking { asked, search, domain, .. } = asking;
-            let none = Found::default();
+            let none = Found { others: true, ..Found::default() };
             let (nothing, _) = search::why_nothing(&none, asked, search, domain, &self.which, cx.env.now).await?;
             if let Some(nothing) = nothing {
                 ui.status(&nothing.detail);

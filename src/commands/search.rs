@@ -329,7 +329,7 @@ pub(super) async fn why_nothing(
     if !found.events.is_empty() || found.no_index || !found.warnings.is_empty() {
         return Ok((None, place));
     }
-    if search.has_others(&domain.client).await {
+    if found.others && search.has_others(&domain.client).await {
         return Ok((None, place)); // What our indices tell of it is not all.
     }
     let clause = asked.clause();
@@ -371,7 +371,7 @@ pub(super) async fn unknown_groups(
     let Some(groups) = groups(search, domain).await? else { return Ok(None) };
     let Err(error) = selection.check(groups.iter().map(String::as_str)) else { return Ok(None) };
     let always = Search { range: Timestamp::UNIX_EPOCH..search.range.end, ..search.clone() };
-    if always.has_others(domain).await {
+    if found.others && always.has_others(domain).await {
         return Ok(None); // It may be a group of theirs.
     }
     selection = typed.clone();

@@ -114,7 +114,8 @@ pub async fn run(args: &TraceArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(), 
     drop(progress);
     let (nothing, place) = if traced.events.is_empty() && traced.warnings.is_empty() {
         let of_query = asked.searches(&domain.search(), 1).into_iter().next().unwrap_or_default();
-        search::why_nothing(&Found::default(), &asked, &of_query, &domain, &which, cx.env.now).await?
+        search::why_nothing(&Found { others: true, ..Found::default() }, &asked, &of_query, &domain, &which, cx.env.now)
+            .await?
     } else {
         (None, domain.place.clone())
     };

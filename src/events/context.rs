@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use hyper::Method;
 use jiff::Timestamp;
 use logctl_core::event_id::document_id;
 use serde_json::{Value, json};
 
 use super::{
     Cursor, Event, Indices, Search, gaps,
-    request::{MOST_HELD, MOST_VERIFIED, each_once},
+    request::{MOST_HELD, MOST_VERIFIED, each_once, in_order},
 };
 use crate::{
     domain::{DomainClient, DomainError},
@@ -120,7 +119,7 @@ pub async fn find(
     domain: &DomainClient,
 ) -> Result<(Option<Found>, Vec<String>), DomainError> {
     const MOST: usize = 10;
-    let ours = Search { clause: ids(&[&reference.id]), ..search.clone() };
+    let ours = of(search, ids(&[&reference.id]));
     let (mut found, mut warnings) = hits(&ours, None, MOST, ("asc", true), domain).await?;
     if let Some(Ok(beside)) = ours.beside().filter(|_| found.is_empty()) {
         match hits(&beside, None, MOST, ("asc", true), domain).await {
@@ -137,6 +136,11 @@ pub async fn find(
         found.event.id == reference.id && place.is_none_or(|place| place.at == found.event.time)
     };
     Ok((found.into_iter().find(is_it), warnings))
+}
+
+/// A search for these, whatever was asked for before.
+fn of(search: &Search, clause: Value) -> Search {
+    Search { clause, verdict: None, is_of_engine: false, ..search.clone() }
 }
 
 /// The clause for events with these ids.
@@ -170,7 +174,7 @@ pub async fn around(
     domain: &DomainClient,
 ) -> Result<Around, DomainError> {
     let clause = if everywhere { search.clause.clone() } else { of_stream(&found.event) };
-    let of_both = Search { clause, ..search.clone() };
+    let of_both = of(search, clause);
     let is_beside = search.is_beside(&found.event.index);
     let search = of_both.beside().filter(|_| is_beside).and_then(Result::ok).unwrap_or_else(|| of_both.clone());
     let read = |size, order| hits(&search, Some(&found.sort), size, (order, true), domain);
@@ -209,7 +213,7 @@ pub async fn around_each(
     for part in events.chunks(TOGETHER) {
         let names: Vec<&str> = part.iter().map(|event| event.id.as_str()).collect();
         // Only their places are not known.
-        let ours = Search { clause: ids(&names), ..search.clone() };
+        let ours = of(search, ids(&names));
         let (mut places, missing) = hits(&ours, None, 2 * TOGETHER, ("asc", false), domain).await?;
         warnings.extend(missing);
         let is_beside = part.iter().any(|event| search.is_beside(&event.index));
@@ -250,25 +254,27 @@ async fn hits(
     domain: &DomainClient,
 ) -> Result<(Vec<Found>, Vec<String>), DomainError> {
     let (mut found, mut warnings, mut looked_at) = (Vec::new(), Vec::new(), 0);
-    let page = if search.is_ours() { size } else { size.max(PAGE) };
-    let mut body = json!({
-        "size": page, "track_total_hits": false, "query": {"bool": {"filter": [search.clause]}},
-        "_source": if whole { json!({"excludes": ["@kvk", "@kvn"]}) } else { json!(false) },
-        "sort": [
-            {"@timestamp": {"order": order, "unmapped_type": "date"}},
-            {"_seq_no": {"order": order}},
-            {"_index": {"order": order}},
-        ],
-    });
-    if !search.is_ours() {
-        body["_source"] = true.into();
+    let mut page = if search.is_ours() { size } else { size.max(PAGE) };
+    let mut body = search.body(page, None);
+    body["track_total_hits"] = false.into();
+    body["query"] = json!({"bool": {"filter": [search.clause]}}); // At whatever time.
+    in_order(&mut body, order);
+    if search.is_ours() && !whole {
+        body["_source"] = false.into();
     }
     if let Some(beyond) = beyond {
         body["search_after"] = beyond.clone();
     }
     let mut at_end = size == 0;
     while !at_end {
-        let answer = domain.send(Method::POST, &search.path(Indices::Open), Some(&body)).await?;
+        body["size"] = page.into();
+        let answer = match search.sent(&search.path(Indices::Open), &body, domain).await {
+            Err(DomainError::TooLong { .. }) if page > 1 && !search.is_ours() => {
+                page /= 2;
+                continue;
+            }
+            answer => answer?,
+        };
         let hits = answer.pointer("/hits/hits").and_then(Value::as_array).ok_or_else(|| domain.no_engine())?;
         warnings.extend(gaps::incomplete(&answer));
         let event = |hit: &Value| search.verified(hit).ok().flatten();

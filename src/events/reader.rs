@@ -283,7 +283,7 @@ impl Plan {
                 }
                 after_page = after;
                 (size, bytes) = tokio::select! {
-                    next = request.page(&piece, size, after_page) => next?,
+                    next = request.page(&piece, request.page.get(), after_page) => next?,
                     () = interrupt.set() => return Err(Cut::Interrupted),
                 };
             }
@@ -328,6 +328,9 @@ impl Request<'_> {
 
     /// So many hits took so many bytes.
     fn learn(&self, bytes: usize, hits: usize) {
+        if hits == 0 {
+            return;
+        }
         self.page.set((PAGE_BYTES * hits).checked_div(bytes).map_or(PAGE, |hits| hits.clamp(SAMPLE, PAGE)));
     }
 

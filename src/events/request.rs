@@ -72,6 +72,8 @@ pub struct Found {
     pub total_is_at_least: bool,
     /// Whether there was no index to look at.
     pub no_index: bool,
+    /// Whether there are indices of another layout beside ours.
+    pub others: bool,
     /// Why part of the answer is missing, where it is.
     pub warnings: Vec<String>,
 }
@@ -103,6 +105,7 @@ impl Found {
             total,
             total_is_at_least: !whole,
             no_index: self.no_index && other.no_index,
+            others: self.others || other.others,
             warnings: each_once([self.warnings, other.warnings].concat()),
         }
     }
@@ -153,11 +156,11 @@ impl Search {
     /// The same without a look at how the indices were made, for who asks many times.
     pub(super) async fn open_or_said(&self, domain: &DomainClient) -> Result<Found, DomainError> {
         let (found, beside) = tokio::join!(Box::pin(self.of_one_layout(domain)), Box::pin(self.newest_beside(domain)));
-        let (found, no_index) = (found?, beside.no_index);
+        let (found, others) = (found?, !beside.no_index || !beside.warnings.is_empty());
         if beside.events.is_empty() && beside.warnings.is_empty() {
-            return Ok(Found { no_index: found.no_index && no_index, ..found });
+            return Ok(Found { no_index: found.no_index && beside.no_index, others, ..found });
         }
-        Ok(found.with(beside, self.limit))
+        Ok(Found { others, ..found.with(beside, self.limit) })
     }
 
     /// What the indices have, and not those beside them.
@@ -257,7 +260,11 @@ impl Search {
         Ok(found)
     }
 
-    async fn sent(&self, path: &str, body: &Value, domain: &DomainClient) -> Result<Value, DomainError> {
+    /// Asks, and reads what another layout may hold.
+    ///
+    /// # Errors
+    /// When the domain cannot be asked.
+    pub(super) async fn sent(&self, path: &str, body: &Value, domain: &DomainClient) -> Result<Value, DomainError> {
         if self.foreign.is_none() {
             return domain.send(Method::POST, path, Some(body)).await;
         }
@@ -359,6 +366,13 @@ impl Search {
         let indices: Vec<&str> = self.indices.split(',').collect();
         let which = if which == Indices::Open { "open" } else { "open,closed" };
         format!("{}?allow_no_indices=true&expand_wildcards={which}", SearchParts::Index(&indices).url())
+    }
+}
+
+/// Makes a request for pages one for pages in this order.
+pub(super) fn in_order(body: &mut Value, order: &str) {
+    for field in body["sort"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        field.values_mut().for_each(|sort| sort["order"] = order.into());
     }
 }
 

@@ -59,7 +59,7 @@ fn each_cause_is_named() {
         proxy.always("_search", Fault::Pass);
         let run = search(&sandbox, arguments).ok();
         let asked = proxy.broken();
-        assert!((2..=6).contains(&asked), "{arguments:?}: {asked} requests");
+        assert!((2..=7).contains(&asked), "{arguments:?}: {asked} requests");
         let answer = run.json();
         assert_eq!(answer["nothing"]["cause"], cause, "{arguments:?}: {answer}");
         assert!(answer["nothing"].to_string().contains(says), "{arguments:?}: {answer}");

@@ -123,8 +123,8 @@ pub struct DomainArgs {
     /// How requests are authenticated [default: as the stack does]
     #[arg(long, value_name = "MODE", value_parser = named::<AuthMode>())]
     pub auth: Option<AuthMode>,
-    /// What the names of the indices begin with [env: LOGCTL_INDEX_PREFIX] [default: the stack's, else logctl, and beside them
-    /// cwl-* of AWS's own function]
+    /// What the names of the indices begin with [env: LOGCTL_INDEX_PREFIX] [default: the stack's, else logctl]; unless it is
+    /// given, search, context and trace look at cwl-*, too, where AWS's own function writes
     #[arg(long, value_name = "PREFIX")]
     pub index_prefix: Option<IndexPrefix>,
 }

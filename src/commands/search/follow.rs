@@ -224,7 +224,8 @@ async fn before(
 ) -> Result<Vec<Event>, Error> {
     let only_new = search.range.end == search.range.start;
     // What has come since the run began is known by now, and shown with the others.
-    let all = Search { range: search.range.start..cx.env.clock() + AHEAD, ..search.clone() };
+    let range = search.range.start..cx.env.clock() + AHEAD;
+    let all = Search { range, beside: None, ..search.clone() };
     let found = if only_new {
         Found::default()
     } else {
