@@ -32,8 +32,8 @@ use crate::{
 
 /// Hits of one page at most, bytes that it is asked for, and those above which it is asked for with fewer hits.
 const PAGE: usize = 5_000;
-const PAGE_BYTES: usize = 5 << 20;
-pub(super) const LONGEST: usize = 8 << 20;
+const PAGE_BYTES: usize = 4 << 20;
+pub(super) const LONGEST: usize = 6 << 20;
 /// Hits that tell how long events are.
 const SAMPLE: usize = 20;
 /// Of a page so many tenths are filled: some more events may arrive in the piece that it is cut for.
@@ -405,7 +405,7 @@ mod tests {
     fn a_page_is_shorter_where_events_are_long() {
         let hits = |bytes: usize| vec![json!({"_source": {"@message": "x".repeat(bytes)}}); 3];
         assert_eq!((page_size(&[]), page_size(&hits(100))), (PAGE, PAGE));
-        assert!((2_500..3_500).contains(&page_size(&hits(2_000))), "{}", page_size(&hits(2_000)));
+        assert!((1_700..2_300).contains(&page_size(&hits(2_000))), "{}", page_size(&hits(2_000)));
         assert_eq!(page_size(&hits(1 << 20)), SAMPLE);
     }
 
