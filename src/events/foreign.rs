@@ -1,7 +1,8 @@
 //! Events that AWS's own function has written, into indices of its own layout.
 //!
 //! Each is written as the document that our forwarder would have made of it, and judged here: the engine only narrows down
-//! which of them may be meant. So every question means the same there as in our indices.
+//! which of them may be meant. So a question of our language means the same there, but for what those events do not tell: their
+//! Region, and when they were indexed.
 
 use std::{
     collections::VecDeque,
@@ -24,7 +25,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 use super::{
     Found, Indices, Search, gaps,
     reader::{LONGEST, again},
-    request::in_order,
+    request::{each_once, in_order},
 };
 use crate::{
     domain::{DomainClient, DomainError},
@@ -106,12 +107,7 @@ impl Search {
         let mut body = self.body(0, None);
         body["track_total_hits"] = json!(true);
         let ask = async |which| domain.send(Method::POST, &self.path(which), Some(&body)).await;
-        let (answer, closed) = match ask(Indices::All).await {
-            Err(DomainError::Refused { reason, .. }) if gaps::is_closed(&reason) => {
-                (ask(Indices::Open).await?, gaps::closed(self, domain).await)
-            }
-            answer => (answer?, None),
-        };
+        let (answer, closed) = gaps::all_or_open(self, domain, ask).await?;
         let events = answer.pointer("/hits/total/value").and_then(Value::as_u64).ok_or_else(|| domain.no_engine())?;
         Ok((events, closed.or_else(|| gaps::incomplete(&answer).into_iter().next())))
     }
@@ -240,6 +236,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Value> {
 }
 
 /// Events beside ours in the order of time.
+#[derive(Debug)]
 pub(super) struct Beside {
     search: Search,
     by: Arc<Foreign>,
@@ -254,12 +251,6 @@ pub(super) struct Beside {
     unreadable: u64,
     /// What was not looked at.
     lacks: Vec<String>,
-}
-
-impl std::fmt::Debug for Beside {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Beside").field("search", &self.search).finish_non_exhaustive()
-    }
 }
 
 impl Beside {
@@ -313,11 +304,7 @@ impl Beside {
         };
         let answer = read(&answer).ok_or_else(|| domain.no_engine())?;
         let hits = answer.pointer("/hits/hits").and_then(Value::as_array).ok_or_else(|| domain.no_engine())?;
-        for lack in gaps::incomplete(&answer) {
-            if !self.lacks.contains(&lack) {
-                self.lacks.push(lack);
-            }
-        }
+        self.lacks = each_once([std::mem::take(&mut self.lacks), gaps::incomplete(&answer)].concat());
         self.at_end = hits.len() < size;
         self.after = hits.last().map(|hit| hit["sort"].clone());
         for hit in hits {

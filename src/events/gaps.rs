@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use logctl_core::index_name::days;
 use serde_json::Value;
 
-use super::Search;
-use crate::domain::DomainClient;
+use super::{Indices, Search};
+use crate::domain::{DomainClient, DomainError};
 
 /// Fields without which events are not found, and the types that they have.
 const NEEDED: [(&str, &[&str]); 3] =
@@ -40,13 +40,26 @@ pub(super) fn incomplete(answer: &Value) -> Vec<String> {
     warnings
 }
 
-/// Whether a request was refused because an index is closed.
-pub(super) fn is_closed(reason: &str) -> bool {
-    reason.contains("closed")
+/// Asks all indices, and where one of them is closed the open ones: then it is said which were not looked at.
+///
+/// # Errors
+/// Those of asking.
+pub(super) async fn all_or_open<T>(
+    search: &Search,
+    domain: &DomainClient,
+    ask: impl AsyncFn(Indices) -> Result<T, DomainError>,
+) -> Result<(T, Option<String>), DomainError> {
+    match ask(Indices::All).await {
+        Err(DomainError::Refused { reason, .. }) if reason.contains("closed") => {
+            let (answer, closed) = tokio::join!(ask(Indices::Open), closed(search, domain));
+            Ok((answer?, closed))
+        }
+        answer => Ok((answer?, None)),
+    }
 }
 
 /// Says which indices are closed that may have events in the range.
-pub(super) async fn closed(search: &Search, domain: &DomainClient) -> Option<String> {
+async fn closed(search: &Search, domain: &DomainClient) -> Option<String> {
     let path = format!("/_resolve/index/{}?expand_wildcards=all", search.indices);
     let Ok(answer) = domain.send(Method::GET, &path, None).await else {
         return Some("an index is closed and was not looked at".to_owned());

@@ -112,17 +112,10 @@ impl Plan {
     /// # Errors
     /// When the domain cannot be asked.
     pub async fn new(search: &Search, domain: &DomainClient) -> Result<Self, DomainError> {
-        let (plan, odd) = tokio::join!(Self::counted(search, domain, Indices::All), gaps::odd(search, domain));
-        let mut plan = match plan {
-            Err(DomainError::Refused { reason, .. }) if gaps::is_closed(&reason) => {
-                let open = Self::counted(search, domain, Indices::Open);
-                let (plan, closed) = tokio::join!(open, gaps::closed(search, domain));
-                let mut plan = plan?;
-                plan.warnings.extend(closed);
-                plan
-            }
-            plan => plan?,
-        };
+        let counted = async |which| Self::counted(search, domain, which).await;
+        let (plan, odd) = tokio::join!(gaps::all_or_open(search, domain, counted), gaps::odd(search, domain));
+        let (mut plan, closed) = plan?;
+        plan.warnings.extend(closed);
         plan.warnings.extend(odd);
         plan.look_beside(search, domain).await;
         Ok(plan)

@@ -165,16 +165,11 @@ impl Search {
 
     /// What the indices have, and not those beside them.
     pub(super) async fn of_one_layout(&self, domain: &DomainClient) -> Result<Found, DomainError> {
-        match self.pages(domain, Indices::All).await {
-            Err(DomainError::Refused { reason, .. }) if gaps::is_closed(&reason) => {
-                let (found, closed) = tokio::join!(self.pages(domain, Indices::Open), gaps::closed(self, domain));
-                let mut found = found?;
-                found.no_index &= closed.is_none();
-                found.warnings.extend(closed);
-                Ok(found)
-            }
-            found => found,
-        }
+        let pages = async |which| self.pages(domain, which).await;
+        let (mut found, closed) = gaps::all_or_open(self, domain, pages).await?;
+        found.no_index &= closed.is_none();
+        found.warnings.extend(closed);
+        Ok(found)
     }
 
     /// Asks several that each find a part of one answer.
@@ -297,14 +292,9 @@ impl Search {
             "query": {"bool": {"filter": [self.bounds(), self.clause]}},
         });
         let asked = async |which| domain.send(Method::POST, &self.path(which), Some(&body)).await;
-        let (answer, odd, left_out) = tokio::join!(asked(Indices::All), gaps::odd(self, domain), self.left_out(domain));
-        let (answer, closed) = match answer {
-            Err(DomainError::Refused { reason, .. }) if gaps::is_closed(&reason) => {
-                let (answer, closed) = tokio::join!(asked(Indices::Open), gaps::closed(self, domain));
-                (answer?, closed)
-            }
-            answer => (answer?, None),
-        };
+        let answer = gaps::all_or_open(self, domain, asked);
+        let (answer, odd, left_out) = tokio::join!(answer, gaps::odd(self, domain), self.left_out(domain));
+        let (answer, closed) = answer?;
         let warnings = gaps::incomplete(&answer).into_iter().chain(closed).chain(odd).chain(left_out).collect();
         Ok((answer, each_once(warnings)))
     }

@@ -294,12 +294,12 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         self.wait(self.logs().delete_log_group().log_group_name(name).send()).unwrap();
     }
 
-    /// Puts messages into a stream, which is made where it is missing, and returns when they happened.
+    /// Puts messages into a stream, which is made where it is missing; they happen now.
     pub fn put_events(&self, group: &str, messages: &[String]) {
         self.put_events_at(group, now(), messages);
     }
 
-    /// Events of one time, in milliseconds since 1970.
+    /// The same of messages of another time, in milliseconds since 1970.
     pub fn put_events_at(&self, group: &str, time: i64, messages: &[String]) {
         let client = self.logs();
         drop(self.wait(client.create_log_stream().log_group_name(group).log_stream_name("test").send()));

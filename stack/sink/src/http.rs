@@ -202,7 +202,7 @@ impl HttpClient {
                 broken(error.as_ref())
             }
         };
-        // A long answer is in memory once: what has come of it is not kept beside the whole.
+        // An answer that tells its length is in memory once: what has come of it is not kept beside the whole.
         let length = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         let mut whole = BytesMut::with_capacity(length.min(most));
         let mut body = Limited::new(body, most);
