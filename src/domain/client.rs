@@ -93,10 +93,9 @@ impl DomainClient {
         &self,
         method: Method,
         path: &str,
-        body: &Value,
+        body: String,
         most: usize,
     ) -> Result<Bytes, DomainError> {
-        let body = body.to_string();
         let size = body.len();
         let response = self.answer(method, path, body.into(), most).await?;
         if !response.status.is_success() || response.body.first() != Some(&b'{') {

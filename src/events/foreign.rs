@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
     Found, Indices, Search, gaps,
-    reader::{LONGEST, again},
+    pages::{LONGEST, again},
     request::{each_once, in_order},
 };
 use crate::{
@@ -297,7 +297,7 @@ impl Beside {
             body["track_total_hits"] = false.into();
             in_order(&mut body, "asc");
             let most = if self.page == 1 { usize::MAX } else { LONGEST };
-            match again(true, || domain.send_for_bytes(Method::POST, &path, &body, most)).await {
+            match again(true, || domain.send_for_bytes(Method::POST, &path, body.to_string(), most)).await {
                 Err(DomainError::TooLong { .. }) if self.page > 1 => self.page /= 2,
                 answer => break (self.page, answer?),
             }

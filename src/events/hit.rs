@@ -10,7 +10,7 @@ use logctl_core::{
 };
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::{Map, Value, json, value::RawValue};
 
@@ -42,7 +42,8 @@ pub struct Hit<'a> {
     document: Cow<'a, str>,
     #[serde(rename = "_index", borrow)]
     index: Cow<'a, str>,
-    /// Its place: when it happened, in milliseconds, and its number in its shard.
+    /// Its place: when it happened, in milliseconds, and its number in its shard. They are its last two sort values.
+    #[serde(deserialize_with = "place")]
     pub(super) sort: (i64, i64),
     #[serde(default, borrow)]
     matched_queries: Option<&'a RawValue>,
@@ -133,6 +134,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Source<'a> {
             }
         }
         deserializer.deserialize_map(Members)
+    }
+}
+
+fn place<'de, D: Deserializer<'de>>(values: D) -> Result<(i64, i64), D::Error> {
+    let values: Vec<i64> = Deserialize::deserialize(values)?;
+    match values[..] {
+        [.., time, number] => Ok((time, number)),
+        _ => Err(D::Error::invalid_length(values.len(), &"two sort values")),
     }
 }
 

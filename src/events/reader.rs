@@ -1,17 +1,15 @@
 //! Reads a whole answer in the order of time, with no more of it in memory than a few pages.
 //!
 //! The range is cut into pieces of about a page, by how many events are where. They are asked for side by side and come out one
-//! after the other; what is more than a page within one of them follows by `search_after`. Nothing is held open in the engine:
-//! each request stands for itself, and one that fails is made again. Events that arrive
-//! meanwhile are found where their time has not been read yet.
+//! after the other; what is more than a page within one of them follows by `search_after`. Documents of a piece that lie side by
+//! side are read together. Nothing is held open in the engine: each request stands for itself, and one that fails is made again.
+//! Events that arrive meanwhile are found where their time has not been read yet.
 
 use std::{cell::Cell, collections::VecDeque, time::Duration};
 
-use bytes::Bytes;
 use futures_util::{StreamExt as _, stream::FuturesOrdered};
 use hyper::Method;
 use jiff::Timestamp;
-use logctl_core::backoff::Backoff;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -19,33 +17,23 @@ use super::{
     Event, Indices, Search,
     foreign::Beside,
     gaps,
-    hit::{Answer, Hit},
+    hit::Hit,
+    pages::{self, Pages, SAMPLE, again},
     pieces::{self, Piece},
+    runs::PREFERENCE,
     taker::{Once, Skip, Taker},
 };
 use crate::{
     domain::{DomainClient, DomainError},
     interrupt::Interrupt,
-    time::from_milliseconds,
     words::count,
 };
 
-/// Hits of one page at most, bytes that it is asked for, and those above which it is asked for with fewer hits.
-const PAGE: usize = 5_000;
-const PAGE_BYTES: usize = 4 << 20;
-pub(super) const LONGEST: usize = 6 << 20;
-/// Hits that tell how long events are.
-const SAMPLE: usize = 20;
 /// Of a page so many tenths are filled: some more events may arrive in the piece that it is cut for.
 const TENTHS: usize = 9;
 /// Pieces that are asked for side by side, and those that are there or asked for while the first is waited for.
 const AT_ONCE: usize = 3;
 const AHEAD: usize = 4;
-/// How often a request is made again that the domain could not answer, and how long between two tries.
-const TRIES: u32 = 8;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
 /// How long a part of the answer is waited for that is missing; after that it is said.
 const PATIENCE: [Duration; 4] =
     [Duration::from_secs(8), Duration::from_secs(4), Duration::from_secs(2), Duration::from_secs(1)];
@@ -155,7 +143,7 @@ impl Plan {
         };
         let mut warnings = gaps::incomplete(&answer);
         let total = answer.pointer("/hits/total/value").and_then(Value::as_u64).ok_or_else(|| domain.no_engine())?;
-        let page = page_size(answer.pointer("/hits/hits").and_then(Value::as_array).map_or(&[][..], Vec::as_slice));
+        let page = pages::size(answer.pointer("/hits/hits").and_then(Value::as_array).map_or(&[][..], Vec::as_slice));
         let filled = (page * TENTHS / 10) as u64;
         let range = search.range.start.as_millisecond()..search.range.end.as_millisecond();
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]
@@ -219,10 +207,15 @@ impl Plan {
         interrupt: &Interrupt,
         take: impl FnMut(&[Hit<'_>]) -> Result<(), E>,
     ) -> Result<(), Cut<E>> {
-        let path = format!("{}&preference=logctl", search.path(self.which));
-        let at_once = Semaphore::new(AT_ONCE);
-        let page = Cell::new(self.page);
-        let request = Request { search, domain, path: &path, page: &page, at_once: &at_once };
+        let path = format!("{}&preference={PREFERENCE}", search.path(self.which));
+        let pages = Pages {
+            search,
+            domain,
+            path: &path,
+            size: Cell::new(self.page),
+            at_once: Semaphore::new(AT_ONCE),
+            passed_over: Cell::default(),
+        };
         let mut pieces: VecDeque<Piece> = self.pieces.drain(..).collect();
         let mut beside = self.beside.take().map(|(beside, _)| beside);
         let skip = Skip { events: self.skip, until: after };
@@ -233,19 +226,25 @@ impl Plan {
             while ahead.len() < AHEAD
                 && let Some(piece) = pieces.pop_front()
             {
-                ahead.push_back(request.first(piece));
+                ahead.push_back(pages.first(piece));
             }
             let next = tokio::select! {
                 next = ahead.next() => next,
                 () = interrupt.set() => return Err(Cut::Interrupted),
             };
-            let Some(page) = next else { break };
-            let (piece, mut size, mut bytes) = page?;
+            let Some(first) = next else { break };
+            let (piece, mut page) = first?;
             let mut after_page = None;
             loop {
                 // Text is looked through once, and bytes would be at each value.
-                let text = std::str::from_utf8(&bytes).map_err(|_| domain.no_engine())?;
-                let answer: Answer<'_> = serde_json::from_str(text).map_err(|_| domain.no_engine())?;
+                let text = std::str::from_utf8(&page.bytes).map_err(|_| domain.no_engine())?;
+                let Some(answer) = page.read(text) else {
+                    if !page.is_of_runs() {
+                        return Err(domain.no_engine().into());
+                    }
+                    page = pages.page(&piece, after_page).await?;
+                    continue;
+                };
                 let told = json!({"_shards": answer.shards, "timed_out": answer.timed_out});
                 let missing = gaps::incomplete(&told).into_iter().filter(|it| !self.warnings.contains(it));
                 let missing: Vec<String> = missing.collect();
@@ -253,14 +252,14 @@ impl Plan {
                     // A node may have gone, and another takes its place.
                     if let Some(pause) = patience.pop() {
                         tokio::time::sleep(pause).await;
-                        (size, bytes) = request.page(&piece, size, after_page).await?;
+                        page = pages.page(&piece, after_page).await?;
                         continue;
                     }
                     self.warnings.extend(missing);
                 }
                 let mut hits = answer.hits.hits;
-                request.learn(bytes.len(), hits.len());
-                let (whole, after) = together(&hits, size);
+                pages.learn(page.bytes.len(), hits.len());
+                let (whole, after) = page.together(&hits);
                 hits.truncate(whole);
                 hits.sort_by(|a, b| a.sort.cmp(&b.sort).then_with(|| a.id().cmp(&b.id())));
                 if let (Some(beside), Some(last)) = (&mut beside, hits.last()) {
@@ -275,8 +274,8 @@ impl Plan {
                     break;
                 }
                 after_page = after;
-                (size, bytes) = tokio::select! {
-                    next = request.page(&piece, request.page.get(), after_page) => next?,
+                page = tokio::select! {
+                    next = pages.page(&piece, after_page) => next?,
                     () = interrupt.set() => return Err(Cut::Interrupted),
                 };
             }
@@ -292,96 +291,9 @@ impl Plan {
     }
 }
 
-/// How many hits of a page are handed over, and behind which place the next page begins, where there may be one. Several may
-/// share the last place, of several shards, and the others of them are on the next page: they come together.
-fn together(hits: &[Hit<'_>], size: usize) -> (usize, Option<(i64, i64)>) {
-    let Some(last) = hits.last().map(|hit| hit.sort).filter(|_| hits.len() >= size) else { return (hits.len(), None) };
-    match hits.iter().position(|hit| hit.sort == last) {
-        Some(first) if first > 0 => (first, Some((last.0, last.1 - 1))),
-        _ => (hits.len(), Some(last)), // One event is a page.
-    }
-}
-
-/// What is asked for each piece.
-struct Request<'a> {
-    search: &'a Search,
-    domain: &'a DomainClient,
-    path: &'a str,
-    /// Hits of one page: of long events fewer fit.
-    page: &'a Cell<usize>,
-    at_once: &'a Semaphore,
-}
-
-impl Request<'_> {
-    async fn first(&self, piece: Piece) -> Result<(Piece, usize, Bytes), DomainError> {
-        let _turn = self.at_once.acquire().await;
-        let (size, bytes) = self.page(&piece, self.page.get(), None).await?;
-        Ok((piece, size, bytes))
-    }
-
-    /// So many hits took so many bytes.
-    fn learn(&self, bytes: usize, hits: usize) {
-        if hits == 0 {
-            return;
-        }
-        self.page.set((PAGE_BYTES * hits).checked_div(bytes).map_or(PAGE, |hits| hits.clamp(SAMPLE, PAGE)));
-    }
-
-    /// A page, and how many hits it was asked for: fewer where events are long.
-    async fn page(
-        &self,
-        piece: &Piece,
-        mut size: usize,
-        after: Option<(i64, i64)>,
-    ) -> Result<(usize, Bytes), DomainError> {
-        let range = from_milliseconds(piece.range.start)..from_milliseconds(piece.range.end);
-        let search = Search { range, verdict: None, ..self.search.clone() };
-        loop {
-            let mut body = json!({
-                "size": size, "track_total_hits": false,
-                "query": {"bool": {"filter": [search.bounds(), search.clause]}},
-                "sort": [{"@timestamp": {"order": "asc", "unmapped_type": "date"}}, {"_seq_no": {"order": "asc"}}],
-            });
-            if let Some(after) = after {
-                body["search_after"] = json!(after);
-            }
-            let most = if size == 1 { usize::MAX } else { LONGEST };
-            let ask = || self.domain.send_for_bytes(Method::POST, self.path, &body, most);
-            match again(true, ask).await {
-                Err(DomainError::TooLong { .. }) if size > 1 => {
-                    size /= 2;
-                    self.page.set(self.page.get().min(size));
-                }
-                answer => return answer.map(|bytes| (size, bytes)),
-            }
-        }
-    }
-}
-
 /// Asks, and once more where the domain cannot answer now.
 async fn asked(domain: &DomainClient, path: &str, body: &Value) -> Result<Value, DomainError> {
     again(false, || domain.send(Method::POST, path, Some(body))).await
-}
-
-/// Does it again where the domain has too much to do, or a node has gone.
-pub(super) async fn again<T>(
-    answered: bool,
-    mut ask: impl AsyncFnMut() -> Result<T, DomainError>,
-) -> Result<T, DomainError> {
-    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
-    for _ in 1..TRIES {
-        match ask().await {
-            Err(error) if error.may_pass(answered) => tokio::time::sleep(backoff.pause(fastrand::f64())).await,
-            answer => return answer,
-        }
-    }
-    ask().await
-}
-
-/// How many hits are a page, by the length of some.
-fn page_size(sample: &[Value]) -> usize {
-    let bytes: usize = sample.iter().map(|hit| hit.to_string().len()).sum();
-    (PAGE_BYTES * sample.len()).checked_div(bytes).map_or(PAGE, |hits| hits.clamp(SAMPLE, PAGE))
 }
 
 /// Events of hits, understood.
@@ -395,38 +307,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_shorter_where_events_are_long() {
-        let hits = |bytes: usize| vec![json!({"_source": {"@message": "x".repeat(bytes)}}); 3];
-        assert_eq!((page_size(&[]), page_size(&hits(100))), (PAGE, PAGE));
-        assert!((1_700..2_300).contains(&page_size(&hits(2_000))), "{}", page_size(&hits(2_000)));
-        assert_eq!(page_size(&hits(1 << 20)), SAMPLE);
-    }
-
-    #[test]
     fn the_newest_are_counted_from_the_end() {
         let piece = |range, events| Piece { range, events };
         let pieces = vec![piece(0..20, 4_500), piece(20..30, 4_500), piece(30..100, 10)];
-        let plan =
-            Plan { pieces, which: Indices::All, page: PAGE, total: 9_010, skip: 0, warnings: Vec::new(), beside: None };
+        let plan = Plan {
+            pieces,
+            which: Indices::All,
+            page: 5_000,
+            total: 9_010,
+            skip: 0,
+            warnings: Vec::new(),
+            beside: None,
+        };
         let newest = plan.newest(100);
         assert_eq!((newest.pieces.len(), newest.skip), (2, 4_410));
-    }
-
-    #[test]
-    fn who_shares_the_last_place_of_a_page_comes_with_the_next() {
-        let hits = |sorts: &[(i64, i64)]| {
-            let hit = |(time, number)| format!(r#"{{"_id":"i","_index":"i","sort":[{time},{number}],"_source":{{}}}}"#);
-            sorts.iter().copied().map(hit).collect::<Vec<_>>()
-        };
-        let told = |sorts: &[(i64, i64)], size| {
-            let texts = hits(sorts);
-            let hits: Vec<Hit<'_>> = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
-            together(&hits, size)
-        };
-        assert_eq!(told(&[(1, 1), (1, 2)], 5), (2, None));
-        assert_eq!(told(&[(1, 1), (1, 2), (1, 2)], 3), (1, Some((1, 1))));
-        assert_eq!(told(&[(1, 1), (1, 2), (2, 1)], 3), (2, Some((2, 0))));
-        assert_eq!(told(&[(7, 3)], 1), (1, Some((7, 3))));
     }
 
     #[test]

@@ -263,7 +263,7 @@ impl Search {
         if self.foreign.is_none() {
             return domain.send(Method::POST, path, Some(body)).await;
         }
-        let bytes = domain.send_for_bytes(Method::POST, path, body, usize::MAX).await?;
+        let bytes = domain.send_for_bytes(Method::POST, path, body.to_string(), usize::MAX).await?;
         foreign::read(&bytes).ok_or_else(|| domain.no_engine())
     }
 

@@ -1,6 +1,9 @@
 //! Answers that are read as they are written: each event once, in order, however many there are, and from where they broke off.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use opensearch::http::Method;
 use serde_json::{Value, json};
@@ -101,6 +104,69 @@ fn a_long_answer_is_written_in_order_and_in_every_form() {
     other.exits(2).says("is not among those that this query finds").prints_nothing();
     sandbox.logctl("search --all --cursor 17").exits(2).says("a cursor is");
     sandbox.shell(sandbox.home(), "$LOGCTL search --all > /dev/full").exits(1).says("cannot write the answer");
+}
+
+/// Documents that lie side by side are read together, in each engine, of several shards and segments; whatever becomes of the
+/// index meanwhile, each event is there once.
+#[test]
+fn documents_side_by_side_are_each_written_once() {
+    const EVENTS: usize = 24_000;
+    for engine in [None, Some("elasticsearch-7.10")] {
+        let sandbox = Sandbox::up(engine);
+        sandbox.logctl("bootstrap --yes --shards 3").ok();
+        let groups = ["/aws/lambda/a", "/aws/lambda/b", "/ecs/c", "/vpc"];
+        let begin = now() - 1_200_000;
+        let write = |numbers: &[usize]| {
+            let mut body = String::new();
+            for number in numbers {
+                let document = json!({
+                    "@timestamp": begin + i64::try_from(*number).unwrap(), "@log_group": groups[number % 7 % 4], "@log_stream": "s",
+                    "@message": format!("order {number}"), "order": number,
+                });
+                body += &format!("{{\"index\":{{\"_id\":\"{number:07}\"}}}}\n{document}\n");
+            }
+            assert_eq!(
+                sandbox.engine_text(Method::Post, "/logctl-2026.01.01/_bulk?refresh=true", body)["errors"],
+                false
+            );
+        };
+        for chunk in (0..EVENTS).collect::<Vec<_>>().chunks(3_000) {
+            write(chunk);
+        }
+        // Documents that are gone, and some that were written twice.
+        write(&(0..EVENTS).filter(|number| number % 9_000 == 5).collect::<Vec<_>>());
+        let gone = json!({"query": {"terms": {"order": [17, 4_711, 9_000]}}});
+        sandbox.engine(Method::Post, "/logctl-2026.01.01/_delete_by_query?refresh=true", Some(gone));
+        let all: Vec<u64> = (0..EVENTS as u64).filter(|number| ![17, 4_711, 9_000].contains(number)).collect();
+        // An engine that has just started takes long for everything.
+        let runs = [(); 5].map(|()| sandbox.logctl("search --all -o jsonl -v").ok());
+        assert!(runs.iter().any(|run| run.stderr.contains("/_msearch")), "{}", runs[4].stderr);
+        assert!(runs.iter().all(|run| numbers(&run.stdout) == all));
+        let of_group = sandbox.logctl("search --all -o jsonl -g /vpc").ok().stdout;
+        assert_eq!(numbers(&of_group), all.iter().copied().filter(|number| number % 7 == 3).collect::<Vec<_>>());
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut nth = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    // The same again, under the same ids, so that documents move.
+                    nth += 1;
+                    write(
+                        &(0..EVENTS)
+                            .filter(|number| number % 97 == nth % 97 && ![17, 4_711, 9_000].contains(number))
+                            .collect::<Vec<_>>(),
+                    );
+                    let path = format!("/logctl-*/_forcemerge?max_num_segments={}", 1 + nth % 3);
+                    sandbox.engine(Method::Post, &path, None);
+                }
+            });
+            let runs = [(); 5].map(|()| sandbox.logctl("search --all -o jsonl"));
+            stop.store(true, Ordering::Relaxed);
+            for run in runs {
+                assert_eq!(numbers(&run.ok().stdout), all);
+            }
+        });
+    }
 }
 
 /// A million events, written in pieces: each run is interrupted and gone on with, events of the same time range arrive meanwhile,
