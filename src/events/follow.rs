@@ -13,7 +13,7 @@ use hyper::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Event, Indices, Search, gaps};
+use super::{Event, Indices, Search, gaps, request::PREFERENCE};
 use crate::domain::{DomainClient, DomainError};
 
 /// From the time that a document carries as that of its indexing until it is found: the forwarder's timeout and a refresh, and five
@@ -309,9 +309,8 @@ impl Follow {
         }
     }
 
-    /// One copy of each index is asked, since each is renewed at its own time.
     fn path(&self) -> String {
-        format!("{}&preference=logctl", self.search.path(Indices::Open))
+        format!("{}&preference={PREFERENCE}", self.search.path(Indices::Open))
     }
 
     fn indexed(&self) -> Value {

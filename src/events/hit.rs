@@ -43,7 +43,7 @@ pub struct Hit<'a> {
     #[serde(rename = "_index", borrow)]
     index: Cow<'a, str>,
     /// Its place: when it happened, in milliseconds, and its number in its shard. They are its last two sort values.
-    #[serde(deserialize_with = "place")]
+    #[serde(deserialize_with = "time_and_number")]
     pub(super) sort: (i64, i64),
     #[serde(default, borrow)]
     matched_queries: Option<&'a RawValue>,
@@ -137,7 +137,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Source<'a> {
     }
 }
 
-fn place<'de, D: Deserializer<'de>>(values: D) -> Result<(i64, i64), D::Error> {
+fn time_and_number<'de, D: Deserializer<'de>>(values: D) -> Result<(i64, i64), D::Error> {
     let values: Vec<i64> = Deserialize::deserialize(values)?;
     match values[..] {
         [.., time, number] => Ok((time, number)),

@@ -12,7 +12,7 @@ use super::{
     Search,
     hit::{Answer, Hit},
     pieces::Piece,
-    runs::{self, Runs},
+    runs::{Announced, Places},
 };
 use crate::{
     domain::{DomainClient, DomainError},
@@ -29,51 +29,57 @@ pub(super) const SAMPLE: usize = 20;
 const TRIES: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Pages that are asked for side by side.
+const AT_ONCE: usize = 3;
+/// Hits that no engine gives more of at once.
+const MOST: u64 = 10_000;
 /// Pieces of fewer events are not worth two requests.
 const FEW: u64 = 200;
-/// Pieces that are read as pages before it is looked again whether documents lie side by side.
+/// Pieces that are read as pages before it is tried again to read one by runs.
 const PASSED_OVER: u32 = 3;
 
 /// Asks for pieces of the time range.
 pub(super) struct Pages<'a> {
-    pub search: &'a Search,
-    pub domain: &'a DomainClient,
-    pub path: &'a str,
+    search: &'a Search,
+    domain: &'a DomainClient,
+    path: &'a str,
     /// Hits of one page: of long events fewer fit.
-    pub size: Cell<usize>,
-    pub at_once: Semaphore,
+    size: Cell<usize>,
+    at_once: Semaphore,
     /// So many of the next pieces are not asked for by runs.
-    pub passed_over: Cell<u32>,
+    passed_over: Cell<u32>,
 }
 
 /// What came of a piece.
 pub(super) struct Page {
-    /// How many hits it was asked for.
+    /// How many hits it was asked for, where it was not asked for by runs.
     size: usize,
     pub bytes: Bytes,
     /// What it must hold, where it was asked for by runs.
-    runs: Option<Runs>,
+    announced: Option<Announced>,
+    /// What is left of the piece then, where it was too long.
+    pub rest: Option<Piece>,
 }
 
 impl Page {
-    /// Reads the text of its bytes. `None` where it is no answer.
+    /// Reads the text of its bytes. `None` where it is no answer, or not what was announced.
     pub fn read<'a>(&self, text: &'a str) -> Option<Answer<'a>> {
-        match &self.runs {
+        match &self.announced {
             None => serde_json::from_str(text).ok(),
-            Some(runs) => runs.read(text),
+            Some(announced) => announced.read(text),
         }
     }
 
-    /// Whether the index may have changed while it was asked for.
+    /// Whether it was asked for by runs.
     pub const fn is_of_runs(&self) -> bool {
-        self.runs.is_some()
+        self.announced.is_some()
     }
 
     /// How many of its hits are handed over, and behind which place the next page begins, where there may be one. Several may
     /// share the last place, of several shards, and the others of them are on the next page: they come together.
     pub fn together(&self, hits: &[Hit<'_>]) -> (usize, Option<(i64, i64)>) {
-        let last = hits.last().map(|hit| hit.sort).filter(|_| hits.len() >= self.size);
-        let Some(last) = last else { return (hits.len(), None) };
+        let is_full = !self.is_of_runs() && hits.len() >= self.size;
+        let Some(last) = hits.last().map(|hit| hit.sort).filter(|_| is_full) else { return (hits.len(), None) };
         match hits.iter().position(|hit| hit.sort == last) {
             Some(first) if first > 0 => (first, Some((last.0, last.1 - 1))),
             _ => (hits.len(), Some(last)), // One event is a page.
@@ -81,7 +87,13 @@ impl Page {
     }
 }
 
-impl Pages<'_> {
+impl<'a> Pages<'a> {
+    /// Asks at this path, for so many hits a page to begin with.
+    pub fn new(search: &'a Search, domain: &'a DomainClient, path: &'a str, size: usize) -> Self {
+        let (size, at_once) = (Cell::new(size), Semaphore::new(AT_ONCE));
+        Self { search, domain, path, size, at_once, passed_over: Cell::default() }
+    }
+
     /// The first page of a piece.
     pub async fn first(&self, piece: Piece) -> Result<(Piece, Page), DomainError> {
         let _turn = self.at_once.acquire().await;
@@ -92,10 +104,17 @@ impl Pages<'_> {
         Ok((piece, page))
     }
 
+    /// The same as a page, where what came of runs was not what was announced.
+    pub async fn changed(&self, piece: &Piece) -> Result<Page, DomainError> {
+        tracing::info!("an index has changed while it was read: the piece is read as a page");
+        self.passed_over.set(PASSED_OVER);
+        self.page(piece, None).await
+    }
+
     /// So many hits took so many bytes.
     pub fn learn(&self, bytes: usize, hits: usize) {
         if hits > 0 {
-            self.size.set((PAGE_BYTES * hits).checked_div(bytes).map_or(PAGE, |hits| hits.clamp(SAMPLE, PAGE)));
+            self.size.set(fitting(bytes, hits));
         }
     }
 
@@ -103,7 +122,7 @@ impl Pages<'_> {
     pub async fn page(&self, piece: &Piece, after: Option<(i64, i64)>) -> Result<Page, DomainError> {
         let mut size = self.size.get();
         loop {
-            let mut body = self.body(piece, size);
+            let mut body = self.body(piece, size as u64);
             if let Some(after) = after {
                 body["search_after"] = json!(after);
             }
@@ -114,7 +133,7 @@ impl Pages<'_> {
                     size /= 2;
                     self.size.set(self.size.get().min(size));
                 }
-                answer => return answer.map(|bytes| Page { size, bytes, runs: None }),
+                answer => return answer.map(|bytes| Page { size, bytes, announced: None, rest: None }),
             }
         }
     }
@@ -122,20 +141,40 @@ impl Pages<'_> {
     /// A whole piece by runs of documents, where that is sooner.
     async fn by_runs(&self, piece: &Piece) -> Option<Page> {
         let passed_over = self.passed_over.get();
-        // By the last ones, so many are not too long for one answer.
-        let most = self.size.get() * LONGEST / PAGE_BYTES;
-        if passed_over > 0 || !(FEW..most as u64).contains(&piece.events) {
-            self.passed_over.set(passed_over.saturating_sub(1));
+        self.passed_over.set(passed_over.saturating_sub(1));
+        if passed_over > 0 || piece.events < FEW {
             return None;
         }
-        let fetched = runs::fetch(self.domain, self.path, &self.body(piece, most)).await;
-        if fetched.is_none() {
-            self.passed_over.set(PASSED_OVER);
+        let read = self.runs(piece).await;
+        if !matches!(read, Ok(Some(_))) {
+            // Who may not ask so will not be let the next time.
+            let is_for_good =
+                matches!(&read, Err(error) if error.forbids() || matches!(error, DomainError::Refused { .. }));
+            self.passed_over.set(if is_for_good { u32::MAX } else { PASSED_OVER });
         }
-        fetched.map(|(runs, bytes)| Page { size: most, bytes, runs: Some(runs) })
+        read.ok().flatten()
     }
 
-    fn body(&self, piece: &Piece, size: usize) -> Value {
+    async fn runs(&self, piece: &Piece) -> Result<Option<Page>, DomainError> {
+        // More may have arrived since they were counted.
+        let size = (piece.events + piece.events / 5).min(MOST);
+        let page = self.body(piece, size);
+        let Some(mut places) = Places::of(self.domain, self.path, &page).await? else { return Ok(None) };
+        let found = places.number() as u64;
+        // Where some are not told that were counted, a page may have them.
+        if found < piece.events {
+            return Ok(None);
+        }
+        // A little more than a page is not worth two.
+        let size_of_page = self.size.get();
+        let end = places.keep(size_of_page + size_of_page / 5);
+        let rest = end.map(|end| Piece { range: end..piece.range.end, events: found - places.number() as u64 });
+        let first = Piece { range: piece.range.start..end.unwrap_or(piece.range.end), events: 0 };
+        let read = places.read(self.domain, &self.body(&first, size)).await?;
+        Ok(read.map(|(announced, bytes)| Page { size: 0, bytes, announced: Some(announced), rest }))
+    }
+
+    fn body(&self, piece: &Piece, size: u64) -> Value {
         let range = from_milliseconds(piece.range.start)..from_milliseconds(piece.range.end);
         let search = Search { range, verdict: None, ..self.search.clone() };
         json!({
@@ -161,10 +200,14 @@ pub(super) async fn again<T>(
     ask().await
 }
 
-/// How many hits are a page, by the length of some.
+/// How many hits are a page, by some of them.
 pub(super) fn size(sample: &[Value]) -> usize {
-    let bytes: usize = sample.iter().map(|hit| hit.to_string().len()).sum();
-    (PAGE_BYTES * sample.len()).checked_div(bytes).map_or(PAGE, |hits| hits.clamp(SAMPLE, PAGE))
+    fitting(sample.iter().map(|hit| hit.to_string().len()).sum(), sample.len())
+}
+
+/// How many hits are a page, where so many took so many bytes.
+fn fitting(bytes: usize, hits: usize) -> usize {
+    (PAGE_BYTES * hits).checked_div(bytes).map_or(PAGE, |hits| hits.clamp(SAMPLE, PAGE))
 }
 
 #[cfg(test)]
@@ -188,7 +231,7 @@ mod tests {
         let told = |sorts: &[(i64, i64)], size| {
             let texts = hits(sorts);
             let hits: Vec<Hit<'_>> = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
-            Page { size, bytes: Bytes::new(), runs: None }.together(&hits)
+            Page { size, bytes: Bytes::new(), announced: None, rest: None }.together(&hits)
         };
         assert_eq!(told(&[(1, 1), (1, 2)], 5), (2, None));
         assert_eq!(told(&[(1, 1), (1, 2), (1, 2)], 3), (1, Some((1, 1))));

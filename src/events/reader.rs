@@ -5,13 +5,12 @@
 //! side are read together. Nothing is held open in the engine: each request stands for itself, and one that fails is made again.
 //! Events that arrive meanwhile are found where their time has not been read yet.
 
-use std::{cell::Cell, collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use futures_util::{StreamExt as _, stream::FuturesOrdered};
 use hyper::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 
 use super::{
     Event, Indices, Search,
@@ -20,7 +19,7 @@ use super::{
     hit::Hit,
     pages::{self, Pages, SAMPLE, again},
     pieces::{self, Piece},
-    runs::PREFERENCE,
+    request::PREFERENCE,
     taker::{Once, Skip, Taker},
 };
 use crate::{
@@ -31,8 +30,7 @@ use crate::{
 
 /// Of a page so many tenths are filled: some more events may arrive in the piece that it is cut for.
 const TENTHS: usize = 9;
-/// Pieces that are asked for side by side, and those that are there or asked for while the first is waited for.
-const AT_ONCE: usize = 3;
+/// Pieces that are there or asked for while the first is waited for.
 const AHEAD: usize = 4;
 /// How long a part of the answer is waited for that is missing; after that it is said.
 const PATIENCE: [Duration; 4] =
@@ -208,14 +206,7 @@ impl Plan {
         take: impl FnMut(&[Hit<'_>]) -> Result<(), E>,
     ) -> Result<(), Cut<E>> {
         let path = format!("{}&preference={PREFERENCE}", search.path(self.which));
-        let pages = Pages {
-            search,
-            domain,
-            path: &path,
-            size: Cell::new(self.page),
-            at_once: Semaphore::new(AT_ONCE),
-            passed_over: Cell::default(),
-        };
+        let pages = Pages::new(search, domain, &path, self.page);
         let mut pieces: VecDeque<Piece> = self.pieces.drain(..).collect();
         let mut beside = self.beside.take().map(|(beside, _)| beside);
         let skip = Skip { events: self.skip, until: after };
@@ -233,7 +224,7 @@ impl Plan {
                 () = interrupt.set() => return Err(Cut::Interrupted),
             };
             let Some(first) = next else { break };
-            let (piece, mut page) = first?;
+            let (mut piece, mut page) = first?;
             let mut after_page = None;
             loop {
                 // Text is looked through once, and bytes would be at each value.
@@ -242,7 +233,10 @@ impl Plan {
                     if !page.is_of_runs() {
                         return Err(domain.no_engine().into());
                     }
-                    page = pages.page(&piece, after_page).await?;
+                    page = tokio::select! {
+                        page = pages.changed(&piece) => page?,
+                        () = interrupt.set() => return Err(Cut::Interrupted),
+                    };
                     continue;
                 };
                 let told = json!({"_shards": answer.shards, "timed_out": answer.timed_out});
@@ -251,8 +245,13 @@ impl Plan {
                 if !missing.is_empty() {
                     // A node may have gone, and another takes its place.
                     if let Some(pause) = patience.pop() {
-                        tokio::time::sleep(pause).await;
-                        page = pages.page(&piece, after_page).await?;
+                        page = tokio::select! {
+                            page = async {
+                                tokio::time::sleep(pause).await;
+                                pages.page(&piece, after_page).await
+                            } => page?,
+                            () = interrupt.set() => return Err(Cut::Interrupted),
+                        };
                         continue;
                     }
                     self.warnings.extend(missing);
@@ -270,14 +269,21 @@ impl Plan {
                     }
                 }
                 taker.take(hits)?;
-                if after.is_none() {
-                    break;
-                }
                 after_page = after;
-                page = tokio::select! {
-                    next = pages.page(&piece, after_page) => next?,
+                let rest = page.rest.take();
+                let next = async {
+                    match rest {
+                        Some(rest) => pages.first(rest).await.map(Some),
+                        None if after.is_none() => Ok(None),
+                        None => pages.page(&piece, after).await.map(|page| Some((piece.clone(), page))),
+                    }
+                };
+                let next = tokio::select! {
+                    next = next => next?,
                     () = interrupt.set() => return Err(Cut::Interrupted),
                 };
+                let Some(next) = next else { break };
+                (piece, page) = next;
             }
         }
         if let Some(beside) = &mut beside {

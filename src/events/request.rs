@@ -31,6 +31,9 @@ pub(super) const MOST_HELD: usize = 256 << 20;
 /// Events that are verified here at most.
 pub(super) const MOST_VERIFIED: usize = 100_000;
 
+/// Of each shard one copy is asked, and the same one: each is renewed at its own time.
+pub(super) const PREFERENCE: &str = "logctl";
+
 /// What is asked.
 #[derive(Debug, Clone, Default)]
 pub struct Search {

@@ -11,6 +11,7 @@ mod explained;
 pub mod foreign;
 mod marks;
 mod moments;
+mod narrowed;
 mod needles;
 mod parser;
 mod regex;

@@ -66,7 +66,7 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
     let domain = domain(names, deployed);
     let letters = letters(names, deployed);
     let mut statements = vec![
-        allow("FindStack", &["cloudformation:DescribeStacks", "cloudformation:DescribeStackResources"], names.stacks()),
+        allow("FindStack", &["cloudformation:DescribeStack*"], names.stacks()),
         allow(
             "ListLogs",
             &[
@@ -112,7 +112,7 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
         ),
         allow("SeeDomain", &["es:DescribeDomain"], &domain),
         allow("Search", &["es:ESHttpGet"], format!("{domain}/*")),
-        allow("Ask", &["es:ESHttpPost"], format!("{domain}/*/_search")),
+        allow("Ask", &["es:ESHttpPost"], [format!("{domain}/*/_search"), format!("{domain}/_msearch")]),
         allow("Letters", &["s3:ListBucket", "s3:GetObject"], [letters.clone(), format!("{letters}/*")]),
     ];
     let Some(settings) = settings else { return statements };
