@@ -1,6 +1,6 @@
 //! Pages of an answer in the order of time.
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, ops::Range, time::Duration};
 
 use bytes::Bytes;
 use hyper::Method;
@@ -35,7 +35,7 @@ const AT_ONCE: usize = 3;
 const MOST: u64 = 10_000;
 /// Pieces of fewer events are not worth two requests.
 const FEW: u64 = 200;
-/// Pieces that are read as pages before it is tried again to read one by runs.
+/// Pieces that are read as pages before others are tried again to be read by runs.
 const PASSED_OVER: u32 = 3;
 
 /// Asks for pieces of the time range.
@@ -52,7 +52,7 @@ pub(super) struct Pages<'a> {
 
 /// What came of a piece.
 pub(super) struct Page {
-    /// How many hits it was asked for, where it was not asked for by runs.
+    /// How many hits it was asked for; of runs there is no next page.
     size: usize,
     pub bytes: Bytes,
     /// What it must hold, where it was asked for by runs.
@@ -78,8 +78,8 @@ impl Page {
     /// How many of its hits are handed over, and behind which place the next page begins, where there may be one. Several may
     /// share the last place, of several shards, and the others of them are on the next page: they come together.
     pub fn together(&self, hits: &[Hit<'_>]) -> (usize, Option<(i64, i64)>) {
-        let is_full = !self.is_of_runs() && hits.len() >= self.size;
-        let Some(last) = hits.last().map(|hit| hit.sort).filter(|_| is_full) else { return (hits.len(), None) };
+        let last = hits.last().map(|hit| hit.sort).filter(|_| hits.len() >= self.size);
+        let Some(last) = last else { return (hits.len(), None) };
         match hits.iter().position(|hit| hit.sort == last) {
             Some(first) if first > 0 => (first, Some((last.0, last.1 - 1))),
             _ => (hits.len(), Some(last)), // One event is a page.
@@ -106,8 +106,8 @@ impl<'a> Pages<'a> {
 
     /// The same as a page, where what came of runs was not what was announced.
     pub async fn changed(&self, piece: &Piece) -> Result<Page, DomainError> {
-        tracing::info!("an index has changed while it was read: the piece is read as a page");
-        self.passed_over.set(PASSED_OVER);
+        tracing::info!("what came was not what was announced: it is read as a page");
+        self.pass_over(PASSED_OVER);
         self.page(piece, None).await
     }
 
@@ -122,7 +122,7 @@ impl<'a> Pages<'a> {
     pub async fn page(&self, piece: &Piece, after: Option<(i64, i64)>) -> Result<Page, DomainError> {
         let mut size = self.size.get();
         loop {
-            let mut body = self.body(piece, size as u64);
+            let mut body = self.body(&piece.range, size as u64);
             if let Some(after) = after {
                 body["search_after"] = json!(after);
             }
@@ -142,40 +142,44 @@ impl<'a> Pages<'a> {
     async fn by_runs(&self, piece: &Piece) -> Option<Page> {
         let passed_over = self.passed_over.get();
         self.passed_over.set(passed_over.saturating_sub(1));
-        if passed_over > 0 || piece.events < FEW {
+        if passed_over > 0 || !(FEW..MOST).contains(&piece.events) {
             return None;
         }
         let read = self.runs(piece).await;
         if !matches!(read, Ok(Some(_))) {
             // Who may not ask so will not be let the next time.
             let is_for_good =
-                matches!(&read, Err(error) if error.forbids() || matches!(error, DomainError::Refused { .. }));
-            self.passed_over.set(if is_for_good { u32::MAX } else { PASSED_OVER });
+                |error: &DomainError| error.forbids() || matches!(error, DomainError::Refused { status: 400..500, .. });
+            self.pass_over(if read.as_ref().is_err_and(is_for_good) { u32::MAX } else { PASSED_OVER });
         }
         read.ok().flatten()
     }
 
-    async fn runs(&self, piece: &Piece) -> Result<Option<Page>, DomainError> {
-        // More may have arrived since they were counted.
-        let size = (piece.events + piece.events / 5).min(MOST);
-        let page = self.body(piece, size);
-        let Some(mut places) = Places::of(self.domain, self.path, &page).await? else { return Ok(None) };
-        let found = places.number() as u64;
-        // Where some are not told that were counted, a page may have them.
-        if found < piece.events {
-            return Ok(None);
-        }
-        // A little more than a page is not worth two.
-        let size_of_page = self.size.get();
-        let end = places.keep(size_of_page + size_of_page / 5);
-        let rest = end.map(|end| Piece { range: end..piece.range.end, events: found - places.number() as u64 });
-        let first = Piece { range: piece.range.start..end.unwrap_or(piece.range.end), events: 0 };
-        let read = places.read(self.domain, &self.body(&first, size)).await?;
-        Ok(read.map(|(announced, bytes)| Page { size: 0, bytes, announced: Some(announced), rest }))
+    fn pass_over(&self, pieces: u32) {
+        self.passed_over.set(self.passed_over.get().max(pieces));
     }
 
-    fn body(&self, piece: &Piece, size: u64) -> Value {
-        let range = from_milliseconds(piece.range.start)..from_milliseconds(piece.range.end);
+    async fn runs(&self, piece: &Piece) -> Result<Option<Page>, DomainError> {
+        let Range { start, end } = piece.range;
+        // More may have arrived since they were counted.
+        let size = (piece.events + piece.events / 5).min(MOST);
+        let page = self.body(&piece.range, size);
+        let Some(mut places) = Places::of(self.domain, self.path, &page).await? else { return Ok(None) };
+        let found = places.number() as u64;
+        // A little more than a page is not worth two.
+        let size_of_page = self.size.get();
+        let kept_until = places.keep(size_of_page + size_of_page / 5);
+        // Where some are not told that were counted, a page may have them; and a time may be of another unit.
+        if found < piece.events || kept_until.is_some_and(|until| !(start + 1..end).contains(&until)) {
+            return Ok(None);
+        }
+        let rest = kept_until.map(|until| Piece { range: until..end, events: found - places.number() as u64 });
+        let read = places.read(self.domain, &self.body(&(start..kept_until.unwrap_or(end)), size)).await?;
+        Ok(read.map(|(announced, bytes)| Page { size: usize::MAX, bytes, announced: Some(announced), rest }))
+    }
+
+    fn body(&self, range: &Range<i64>, size: u64) -> Value {
+        let range = from_milliseconds(range.start)..from_milliseconds(range.end);
         let search = Search { range, verdict: None, ..self.search.clone() };
         json!({
             "size": size, "track_total_hits": false,

@@ -2,7 +2,7 @@
 //!
 //! The range is cut into pieces of about a page, by how many events are where. They are asked for side by side and come out one
 //! after the other; what is more than a page within one of them follows by `search_after`. Documents of a piece that lie side by
-//! side are read together. Nothing is held open in the engine: each request stands for itself, and one that fails is made again.
+//! side are read together, and what is too long of them then is a piece of its own. Nothing is held open in the engine: each request stands for itself, and one that fails is made again.
 //! Events that arrive meanwhile are found where their time has not been read yet.
 
 use std::{collections::VecDeque, time::Duration};
@@ -168,6 +168,7 @@ impl Plan {
         self.pieces.retain(|piece| piece.range.end > at);
         if let Some(first) = self.pieces.first_mut() {
             first.range.start = at.max(first.range.start);
+            first.events = 0; // So many are not known.
         }
         if let Some((beside, _)) = &mut self.beside {
             beside.since(cursor.at);
@@ -224,7 +225,7 @@ impl Plan {
                 () = interrupt.set() => return Err(Cut::Interrupted),
             };
             let Some(first) = next else { break };
-            let (mut piece, mut page) = first?;
+            let (piece, mut page) = first?;
             let mut after_page = None;
             loop {
                 // Text is looked through once, and bytes would be at each value.
@@ -269,21 +270,18 @@ impl Plan {
                     }
                 }
                 taker.take(hits)?;
+                if let Some(rest) = page.rest.take() {
+                    ahead.push_front(pages.first(rest)); // The others go on meanwhile.
+                    break;
+                }
+                if after.is_none() {
+                    break;
+                }
                 after_page = after;
-                let rest = page.rest.take();
-                let next = async {
-                    match rest {
-                        Some(rest) => pages.first(rest).await.map(Some),
-                        None if after.is_none() => Ok(None),
-                        None => pages.page(&piece, after).await.map(|page| Some((piece.clone(), page))),
-                    }
-                };
-                let next = tokio::select! {
-                    next = next => next?,
+                page = tokio::select! {
+                    next = pages.page(&piece, after_page) => next?,
                     () = interrupt.set() => return Err(Cut::Interrupted),
                 };
-                let Some(next) = next else { break };
-                (piece, page) = next;
             }
         }
         if let Some(beside) = &mut beside {

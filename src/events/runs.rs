@@ -22,7 +22,7 @@ use super::{
 };
 use crate::domain::{DomainClient, DomainError};
 
-/// Fewer documents than this an engine reads one by one, even side by side.
+/// Fewer documents than this some engine reads one by one, even side by side.
 const SHORT: i64 = 11;
 /// Hits of one request, on average: one of fewer takes longer than it saves.
 const WORTH: usize = 20;
@@ -60,7 +60,7 @@ struct PlacesHits {
 /// Hits of one index, in the order of their documents.
 struct Run {
     hits: Range<usize>,
-    /// Whether their documents do not all follow one another.
+    /// Whether an engine reads them one by one: they are few, or do not all follow one another.
     is_scattered: bool,
 }
 
@@ -85,8 +85,8 @@ impl Announced {
 }
 
 impl Places {
-    /// Asks where the documents are that the request `page` finds at `path`. `None` where not all of them are told, since there are
-    /// more than a page or a shard did not answer.
+    /// Asks where the documents are that the request `page` finds at `path`. `None` where none is, or not all of them are told,
+    /// since they are more than a page or a shard did not answer.
     ///
     /// # Errors
     /// When the domain cannot be asked.

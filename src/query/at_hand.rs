@@ -13,6 +13,7 @@ use super::narrowed::runs;
 
 /// A word is cut there, as the analyzer does: UTF-16 units.
 const LONGEST_WORD: usize = 128;
+
 /// A clause, understood.
 #[derive(Debug)]
 pub enum Clause {

@@ -58,10 +58,7 @@ impl Clause {
             },
             Self::Matches(field, _, runs) if field == "@message" => said(runs.first().cloned()),
             Self::Matches(field, _, runs) if is_place(field) && !runs.is_empty() => {
-                let has = |run| {
-                    let value = json!({"value": format!("*{run}*"), "case_insensitive": true});
-                    json!({"wildcard": {format!("{field}.keyword"): value}})
-                };
+                let has = |run| json!({"wildcard": {format!("{field}.keyword"): {"value": format!("*{run}*")}}});
                 in_keyword(field, &json!({"bool": {"filter": runs.iter().map(has).collect::<Vec<_>>()}}))
             }
             Self::Exists(field) if !field.starts_with('@') => json!({"match_none": {}}),
@@ -71,11 +68,10 @@ impl Clause {
     }
 }
 
-/// Letters and digits that stand together in a text, in lower case, as many of them as are enough: every analyzer keeps them
-/// together.
+/// Letters and digits that stand together in a text, as many of them as are enough: every analyzer keeps them together.
 pub(super) fn runs(text: &str) -> Vec<String> {
     let runs = text.split(|sign: char| !sign.is_ascii_alphanumeric()).filter(|run| run.len() >= SHORTEST);
-    runs.map(|run| run[..run.len().min(ENOUGH)].to_ascii_lowercase()).collect()
+    runs.map(|run| run[..run.len().min(ENOUGH)].to_owned()).collect()
 }
 
 fn is_all(clause: &Json) -> bool {
@@ -89,9 +85,10 @@ fn any(clauses: Vec<Json>) -> Json {
     super::dsl::any(clauses)
 }
 
-/// A message in which a run stands; all of them where there is none.
+/// A message in which a run stands, in whatever case; all of them where there is none.
 fn said(run: Option<String>) -> Json {
-    run.map_or_else(|| json!({"match_all": {}}), |run| json!({"wildcard": {"@message": {"value": format!("*{run}*")}}}))
+    let said = |run: String| json!({"wildcard": {"@message": {"value": format!("*{}*", run.to_ascii_lowercase())}}});
+    run.map_or_else(|| json!({"match_all": {}}), said)
 }
 
 /// Whether it tells where an event comes from.
@@ -124,13 +121,13 @@ mod tests {
     use crate::query::{dsl, parse};
 
     #[test_case(&["5fe983e8-ea42-4b16-af37-70d5a4f47fd9"], Some("5fe983e8"); "an id")]
-    #[test_case(&["payment failed"], Some("payment"); "a phrase")]
+    #[test_case(&["Payment failed"], Some("payment"); "a phrase")]
     #[test_case(&["a OR b"], None; "what is too short")]
     #[test_case(&["NOT failed"], None; "a negation")]
     #[test_case(&["status=500"], None; "a number")]
     #[test_case(&["user=otto"], Some("otto"); "a value")]
     #[test_case(&["@log_group=/aws/lambda/pay*"], Some("lambda"); "a beginning of a group")]
-    #[test_case(&["@log_group=*/shop/*"], Some("shop"); "a pattern of a group")]
+    #[test_case(&["@log_group=*/Shop/*"], Some("Shop"); "a pattern of a group")]
     fn is_narrowed(query: &[&str], expected: Option<&str>) {
         let query = parse(&query.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).unwrap();
         let narrowed = Clause::read(&dsl::compile(&query).clause).unwrap().narrowed();

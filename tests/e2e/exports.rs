@@ -115,13 +115,14 @@ fn documents_side_by_side_are_each_written_once() {
         let sandbox = Sandbox::up(engine);
         sandbox.logctl("bootstrap --yes --shards 3").ok();
         let groups = ["/aws/lambda/a", "/aws/lambda/b", "/ecs/c", "/vpc"];
+        let long = "x".repeat(950); // Longer than the first events, by which pages are planned.
         let begin = now() - 1_200_000;
         let write = |numbers: &[usize]| {
             let mut body = String::new();
             for number in numbers {
                 let document = json!({
                     "@timestamp": begin + i64::try_from(*number).unwrap(), "@log_group": groups[number % 7 % 4], "@log_stream": "s",
-                    "@message": format!("order {number}"), "order": number,
+                    "@message": format!("order {number} {}", if *number < 100 { "" } else { &long }), "order": number,
                 });
                 let index = format!("logctl-2026.01.0{}", 1 + number % 5 / 4);
                 body += &format!("{{\"index\":{{\"_index\":\"{index}\",\"_id\":\"{number:07}\"}}}}\n{document}\n");
@@ -139,7 +140,8 @@ fn documents_side_by_side_are_each_written_once() {
         // An engine that has just started takes long for everything.
         let runs = [(); 5].map(|()| sandbox.logctl("search --all -o jsonl -v").ok());
         assert!(runs.iter().any(|run| run.stderr.contains("/_msearch")), "{}", runs[4].stderr);
-        assert!(runs.iter().all(|run| numbers(&run.stdout) == all && !run.stderr.contains("has changed")));
+        assert!(runs.iter().any(|run| !run.stderr.contains("was not what was announced")), "{}", runs[4].stderr);
+        assert!(runs.iter().all(|run| numbers(&run.stdout) == all));
         let of_group = sandbox.logctl("search --all -o jsonl -g /vpc").ok().stdout;
         assert_eq!(numbers(&of_group), all.iter().copied().filter(|number| number % 7 == 3).collect::<Vec<_>>());
         let stop = AtomicBool::new(false);

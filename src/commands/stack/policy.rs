@@ -66,6 +66,7 @@ fn reader(names: &Names<'_>, deployed: Option<&DeployedStack>) -> Vec<Value> {
     let domain = domain(names, deployed);
     let letters = letters(names, deployed);
     let mut statements = vec![
+        // A star for what else is to be told of a stack: the longest policy is as long as one may be.
         allow("FindStack", &["cloudformation:DescribeStack*"], names.stacks()),
         allow(
             "ListLogs",
