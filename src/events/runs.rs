@@ -24,7 +24,7 @@ use crate::domain::{DomainClient, DomainError};
 
 /// Fewer documents than this some engine reads one by one, even side by side.
 const SHORT: i64 = 11;
-/// Hits of one request, on average: one of fewer takes longer than it saves.
+/// Hits of one request, on average: of fewer there would be too many requests.
 const WORTH: usize = 20;
 
 /// Where the documents of a piece are, those of each index together, in the order of their numbers.
@@ -112,6 +112,9 @@ impl Places {
 
     /// Keeps those that happened first, so many at most, and tells when the first of the others happened.
     pub fn keep(&mut self, most: usize) -> Option<i64> {
+        if self.places.len() <= most {
+            return None;
+        }
         let mut times: Vec<i64> = self.places.iter().map(|place| place.sort.1).collect();
         times.sort_unstable();
         let end = *times.get(most)?;
@@ -184,7 +187,7 @@ fn runs(places: &[Place]) -> Vec<Run> {
 fn are_sooner(runs: &[Run], hits: usize, took: u64, bytes: usize) -> bool {
     let scattered: usize = runs.iter().filter(|run| run.is_scattered).map(|run| run.hits.len()).sum();
     // Each looks again, which is what it took, but for a microsecond a hit to tell the places. What is saved is a tenth of a
-    // millisecond a hit; and an engine that reads other pieces meanwhile takes twice as long for everything.
+    // millisecond a hit; twice of that may be lost, since what it took holds what it waited for other pieces.
     let (number, found) = (runs.len(), hits as u64);
     let again = number as u64 * took.saturating_sub(found / 1_000).max(1);
     2 * scattered <= hits && number * WORTH <= hits && again <= found / 5 && number * bytes <= LONGEST
