@@ -14,25 +14,32 @@ use serde::{
 };
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::{Event, event::fields_of};
+use super::{Event, event::fields_of, gaps};
 use crate::time::{from_milliseconds, rfc3339};
 
-/// An answer of the engine.
+/// An answer of the engine, with hits of some kind.
 #[derive(Deserialize)]
-pub(super) struct Answer<'a> {
-    /// What it looked at, for [`super::gaps`].
-    #[serde(rename = "_shards", default)]
-    pub shards: Value,
+pub(super) struct Answer<H> {
+    /// Milliseconds that it took the engine.
     #[serde(default)]
-    pub timed_out: bool,
-    #[serde(borrow)]
-    pub hits: Hits<'a>,
+    pub took: u64,
+    #[serde(rename = "_shards", default)]
+    shards: Value,
+    #[serde(default)]
+    timed_out: bool,
+    pub hits: Hits<H>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Hits<'a> {
-    #[serde(borrow)]
-    pub hits: Vec<Hit<'a>>,
+pub(super) struct Hits<H> {
+    pub hits: Vec<H>,
+}
+
+impl<H> Answer<H> {
+    /// What the engine could not look at.
+    pub fn incomplete(&self) -> Vec<String> {
+        gaps::incomplete(&json!({"_shards": self.shards, "timed_out": self.timed_out}))
+    }
 }
 
 /// A hit.

@@ -62,11 +62,16 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Reads the text of its bytes. `None` where it is no answer, or not what was announced.
-    pub fn read<'a>(&self, text: &'a str) -> Option<Answer<'a>> {
+    /// The hits that the text of its bytes has, and what the engine could not look at. `None` where it is no answer, or not what
+    /// was announced.
+    pub fn read<'a>(&self, text: &'a str) -> Option<(Vec<Hit<'a>>, Vec<String>)> {
         match &self.announced {
-            None => serde_json::from_str(text).ok(),
-            Some(announced) => announced.read(text),
+            None => {
+                let answer: Answer<Hit<'_>> = serde_json::from_str(text).ok()?;
+                let missing = answer.incomplete();
+                Some((answer.hits.hits, missing))
+            }
+            Some(announced) => Some((announced.read(text)?, Vec::new())),
         }
     }
 
@@ -216,7 +221,11 @@ fn fitting(bytes: usize, hits: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use logctl_sink::domain::Auth;
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
+
     use super::*;
+    use crate::network::Network;
 
     #[test]
     fn a_page_is_shorter_where_events_are_long() {
@@ -241,5 +250,33 @@ mod tests {
         assert_eq!(told(&[(1, 1), (1, 2), (1, 2)], 3), (1, Some((1, 1))));
         assert_eq!(told(&[(1, 1), (1, 2), (2, 1)], 3), (2, Some((2, 0))));
         assert_eq!(told(&[(7, 3)], 1), (1, Some((7, 3))));
+    }
+    #[tokio::test]
+    async fn of_a_piece_that_is_too_long_the_first_are_asked_for_and_the_rest_is_left() {
+        let places: Vec<_> = (0..400).map(|nth| json!({"_index": "i", "sort": [nth, nth, nth]})).collect();
+        let shards = json!({"total": 1, "successful": 1, "failed": 0});
+        let server = MockServer::start().await;
+        let answers = [
+            ("/i/_search", json!({"took": 1, "_shards": shards, "hits": {"hits": places}})),
+            ("/_msearch", json!({"responses": []})),
+        ];
+        for (asked, answer) in answers {
+            let answer = ResponseTemplate::new(200).set_body_json(answer);
+            Mock::given(path(asked)).respond_with(answer).mount(&server).await;
+        }
+        let http = Network::default().client(None).unwrap();
+        let domain = DomainClient::new(server.uri().parse().unwrap(), Auth::None, http, Duration::from_secs(5));
+        let search = Search { indices: "i".into(), clause: json!({"match_all": {}}), ..Search::default() };
+        let pages = Pages::new(&search, &domain, "/i/_search?a=b", 200);
+        let (_, page) = pages.first(Piece { range: 0..1_000, events: 400 }).await.unwrap();
+        assert!(page.is_of_runs());
+        // A fifth more than a page is read at once.
+        assert_eq!(page.rest, Some(Piece { range: 240..1_000, events: 160 }));
+        let asked = server.received_requests().await.unwrap();
+        let lines: Vec<Value> =
+            serde_json::Deserializer::from_slice(&asked[1].body).into_iter().map(Result::unwrap).collect();
+        assert_eq!((lines.len(), &lines[1]["size"]), (2, &json!(240)));
+        let until = lines[1].pointer("/query/bool/filter/0/range/@timestamp/lt");
+        assert_eq!(until, Some(&json!(240)));
     }
 }

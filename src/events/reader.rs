@@ -2,8 +2,9 @@
 //!
 //! The range is cut into pieces of about a page, by how many events are where. They are asked for side by side and come out one
 //! after the other; what is more than a page within one of them follows by `search_after`. Documents of a piece that lie side by
-//! side are read together, and what is too long of them then is a piece of its own. Nothing is held open in the engine: each request stands for itself, and one that fails is made again.
-//! Events that arrive meanwhile are found where their time has not been read yet.
+//! side are read together, and what is too long of them then is a piece of its own. Nothing is held open in the engine: each
+//! request stands for itself, and one that fails is made again. Events that arrive meanwhile are found where their time has not
+//! been read yet.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -230,7 +231,7 @@ impl Plan {
             loop {
                 // Text is looked through once, and bytes would be at each value.
                 let text = std::str::from_utf8(&page.bytes).map_err(|_| domain.no_engine())?;
-                let Some(answer) = page.read(text) else {
+                let Some((mut hits, missing)) = page.read(text) else {
                     if !page.is_of_runs() {
                         return Err(domain.no_engine().into());
                     }
@@ -240,9 +241,7 @@ impl Plan {
                     };
                     continue;
                 };
-                let told = json!({"_shards": answer.shards, "timed_out": answer.timed_out});
-                let missing = gaps::incomplete(&told).into_iter().filter(|it| !self.warnings.contains(it));
-                let missing: Vec<String> = missing.collect();
+                let missing: Vec<String> = missing.into_iter().filter(|it| !self.warnings.contains(it)).collect();
                 if !missing.is_empty() {
                     // A node may have gone, and another takes its place.
                     if let Some(pause) = patience.pop() {
@@ -257,7 +256,6 @@ impl Plan {
                     }
                     self.warnings.extend(missing);
                 }
-                let mut hits = answer.hits.hits;
                 pages.learn(page.bytes.len(), hits.len());
                 let (whole, after) = page.together(&hits);
                 hits.truncate(whole);

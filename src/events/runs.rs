@@ -15,8 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    gaps,
-    hit::{Answer, Hit, Hits},
+    hit::{Answer, Hit},
     pages::LONGEST,
     request::PREFERENCE,
 };
@@ -42,21 +41,6 @@ struct Place {
     sort: (i64, i64, i64),
 }
 
-#[derive(Deserialize)]
-struct PlacesTold {
-    took: u64,
-    #[serde(rename = "_shards")]
-    shards: Value,
-    #[serde(default)]
-    timed_out: bool,
-    hits: PlacesHits,
-}
-
-#[derive(Deserialize)]
-struct PlacesHits {
-    hits: Vec<Place>,
-}
-
 /// Hits of one index, in the order of their documents.
 struct Run {
     hits: Range<usize>,
@@ -71,16 +55,15 @@ pub(super) struct Announced(Vec<(i64, i64)>);
 #[derive(Deserialize)]
 struct Answers<'a> {
     #[serde(borrow)]
-    responses: Vec<Answer<'a>>,
+    responses: Vec<Answer<Hit<'a>>>,
 }
 
 impl Announced {
-    /// All answers as one. `None` where one is no answer, or their hits are not those that were announced.
-    pub fn read<'a>(&self, text: &'a str) -> Option<Answer<'a>> {
+    /// The hits of all answers. `None` where one is no answer, or they are not those that were announced.
+    pub fn read<'a>(&self, text: &'a str) -> Option<Vec<Hit<'a>>> {
         let answers: Answers<'_> = serde_json::from_str(text).ok()?;
         let hits: Vec<Hit<'_>> = answers.responses.into_iter().flat_map(|answer| answer.hits.hits).collect();
-        let are_they = hits.iter().map(|hit| hit.sort).eq(self.0.iter().copied());
-        are_they.then_some(Answer { shards: Value::Null, timed_out: false, hits: Hits { hits } })
+        hits.iter().map(|hit| hit.sort).eq(self.0.iter().copied()).then_some(hits)
     }
 }
 
@@ -97,9 +80,9 @@ impl Places {
         let path = format!("{path}&filter_path=took,timed_out,_shards,hits.hits._index,hits.hits.sort");
         let bytes = domain.send_for_bytes(Method::POST, &path, body.to_string(), LONGEST).await?;
         // Where nothing was found there is no list of hits.
-        let Ok(PlacesTold { took, shards, timed_out, hits }) = serde_json::from_slice(&bytes) else { return Ok(None) };
-        let mut places = hits.hits;
-        let is_whole = gaps::incomplete(&json!({"_shards": shards, "timed_out": timed_out})).is_empty();
+        let Ok(answer) = serde_json::from_slice::<Answer<Place>>(&bytes) else { return Ok(None) };
+        let is_whole = answer.incomplete().is_empty();
+        let (took, mut places) = (answer.took, answer.hits.hits);
         let is_page = page["size"].as_u64().is_some_and(|size| (places.len() as u64) < size);
         places.sort_by(|a, b| a.index.cmp(&b.index)); // Within an index the order stays.
         Ok((is_whole && is_page).then_some(Self { places, took }))
@@ -277,8 +260,8 @@ mod tests {
             Some(places) => places.read(&domain, &page).await.unwrap(),
         };
         let read = read.and_then(|(announced, bytes)| {
-            let answer = announced.read(std::str::from_utf8(&bytes).unwrap())?;
-            Some(answer.hits.hits.iter().map(|hit| hit.sort.0).collect())
+            let hits = announced.read(std::str::from_utf8(&bytes).unwrap())?;
+            Some(hits.iter().map(|hit| hit.sort.0).collect())
         });
         let asked = server.received_requests().await.unwrap();
         let asked = asked.iter().skip(1).flat_map(|it| serde_json::Deserializer::from_slice(&it.body).into_iter());
