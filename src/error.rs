@@ -163,7 +163,7 @@ impl Error {
     pub fn to_json(&self) -> Value {
         json!({"error": {
             "code": self.kind.code(), "message": self.message, "causes": self.causes,
-            "hint": self.hints.first(), "exit": self.kind.exit(),
+            "hint": (!self.hints.is_empty()).then(|| self.hints.join("; ")), "exit": self.kind.exit(),
         }})
     }
 }

@@ -264,7 +264,7 @@ async fn values_of(
     ui: &mut Ui,
 ) -> Result<(), Error> {
     let field = field(name)?;
-    let asking = counting.ask(cx, ui).await?;
+    let mut asking = counting.ask(cx, ui).await?;
     let Figures { of: tally, events, warnings } =
         asking.counted(cx, ui, async |reader| reader.values(&field).await).await?;
     let mut rows: Vec<Row> = tally.values.into_iter().map(|(value, count)| Row { value, count }).collect();
@@ -282,6 +282,9 @@ async fn values_of(
     };
     if all == 0 {
         ui.hint("which fields there are: logctl fields");
+        // Events without the field are no reason.
+        asking.asked.narrow(Query::Exists(field));
+        asking.search = asking.asked.searches(&asking.domain.search(), 1).into_iter().next().unwrap_or_default();
     }
     if error_bound > 0 {
         let bound = grouped(error_bound);

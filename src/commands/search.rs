@@ -369,12 +369,18 @@ pub(super) async fn unknown_groups(
         return Ok(None);
     }
     let Some(groups) = groups(search, domain).await? else { return Ok(None) };
-    let Err(error) = selection.check(groups.iter().map(String::as_str)) else { return Ok(None) };
-    let always = Search { range: Timestamp::UNIX_EPOCH..search.range.end, ..search.clone() };
-    if found.others && always.has_others(domain).await {
-        return Ok(None); // It may be a group of theirs.
+    selection.globs.retain(|glob| !groups.iter().any(|group| glob.glob.matches(group)));
+    if found.others {
+        // It may be a group of theirs.
+        let always = Search { range: Timestamp::UNIX_EPOCH..search.range.end, ..search.clone() };
+        for glob in std::mem::take(&mut selection.globs) {
+            let there = Search { clause: query::dsl::group(&glob.glob.to_string()), ..always.clone() };
+            if matches!(there.number_beside(domain).await, Ok(None)) {
+                selection.globs.push(glob);
+            }
+        }
     }
-    selection = typed.clone();
-    selection.globs.retain(|glob| glob.excludes || !groups.iter().any(|group| glob.glob.matches(group)));
+    let Err(error) = selection.check(groups.iter().map(String::as_str)) else { return Ok(None) };
+    selection.globs.extend(typed.globs.iter().filter(|glob| glob.excludes).cloned());
     Ok(Some(UnknownGroups { selection, error: Error { message: format!("{} in the index", error.message), ..error } }))
 }

@@ -88,7 +88,11 @@ impl Search {
             Some(Err(beside)) => *beside,
         };
         match beside.counted(domain).await {
-            Ok((_, Some(lack))) => Err(format!("{}: {lack}", beside.indices)),
+            Ok((events, Some(lack))) => Err(format!(
+                "{} was not looked at: {} and more may match ({lack})",
+                beside.indices,
+                count(events, "event")
+            )),
             Ok((0, None)) => Ok(None),
             Ok((events, None)) => Ok(Some((events, beside.indices))),
             Err(error) if error.forbids() => Ok(None),

@@ -135,9 +135,10 @@ impl Plan {
             json!({"size": size, "track_total_hits": true, "query": filter, "aggs": aggregations})
         };
         let extremes = json!({"first": {"min": {"field": "@timestamp"}}, "last": {"max": {"field": "@timestamp"}}});
-        let answer = match asked(domain, &search.path(which), &query(SAMPLE, extremes.clone())).await {
+        let path = path(search, which);
+        let answer = match asked(domain, &path, &query(SAMPLE, extremes.clone())).await {
             // Events are so long that a few of them are too much.
-            Err(DomainError::TooLong { .. }) => asked(domain, &search.path(which), &query(0, extremes)).await?,
+            Err(DomainError::TooLong { .. }) => asked(domain, &path, &query(0, extremes)).await?,
             answer => answer?,
         };
         let mut warnings = gaps::incomplete(&answer);
@@ -150,7 +151,7 @@ impl Plan {
         let extremes = (time("first").unwrap_or(range.start), time("last").unwrap_or(range.end));
         let ask = async |aggregation: Value| {
             let body = query(0, json!({"parts": aggregation}));
-            let mut answer = asked(domain, &search.path(which), &body).await?;
+            let mut answer = asked(domain, &path, &body).await?;
             warnings.extend(gaps::incomplete(&answer));
             match answer.pointer_mut("/aggregations/parts/buckets").map(Value::take) {
                 Some(Value::Array(buckets)) => Ok(buckets),
@@ -190,7 +191,8 @@ impl Plan {
         // Which of those are among the newest is not known before all of them are judged.
         if let Some((beside, events)) = self.beside.take() {
             let (events, indices) = (count(events, "event"), beside.indices());
-            self.warnings.push(format!("up to {events} of {indices} were not looked at: --all reads them, too"));
+            self.warnings
+                .push(format!("up to {events} of {indices} were not looked at, which may be among the newest"));
         }
         self
     }
@@ -207,7 +209,7 @@ impl Plan {
         interrupt: &Interrupt,
         take: impl FnMut(&[Hit<'_>]) -> Result<(), E>,
     ) -> Result<(), Cut<E>> {
-        let path = format!("{}&preference={PREFERENCE}", search.path(self.which));
+        let path = path(search, self.which);
         let pages = Pages::new(search, domain, &path, self.page);
         let mut pieces: VecDeque<Piece> = self.pieces.drain(..).collect();
         let mut beside = self.beside.take().map(|(beside, _)| beside);
@@ -215,6 +217,7 @@ impl Plan {
         let mut taker = Taker { search, skip, once: beside.is_some().then(Once::default), take };
         let mut patience = PATIENCE.to_vec();
         let mut ahead = FuturesOrdered::new();
+        let mut gone = 0;
         loop {
             while ahead.len() < AHEAD
                 && let Some(piece) = pieces.pop_front()
@@ -228,6 +231,7 @@ impl Plan {
             let Some(first) = next else { break };
             let (piece, mut page) = first?;
             let mut after_page = None;
+            let mut left = piece.events;
             loop {
                 // Text is looked through once, and bytes would be at each value.
                 let text = std::str::from_utf8(&page.bytes).map_err(|_| domain.no_engine())?;
@@ -259,6 +263,7 @@ impl Plan {
                 pages.learn(page.bytes.len(), hits.len());
                 let (whole, after) = page.together(&hits);
                 hits.truncate(whole);
+                left = left.saturating_sub(hits.len() as u64);
                 hits.sort_by(|a, b| a.sort.cmp(&b.sort).then_with(|| a.id().cmp(&b.id())));
                 if let (Some(beside), Some(last)) = (&mut beside, hits.last()) {
                     let until = last.sort.0;
@@ -273,6 +278,7 @@ impl Plan {
                     break;
                 }
                 if after.is_none() {
+                    gone += left;
                     break;
                 }
                 after_page = after;
@@ -281,6 +287,12 @@ impl Plan {
                     () = interrupt.set() => return Err(Cut::Interrupted),
                 };
             }
+        }
+        if gone > 0 {
+            let events = count(gone, "event");
+            self.warnings.push(format!(
+                "{events} were counted at the beginning and are not there any more: was an index deleted?"
+            ));
         }
         if let Some(beside) = &mut beside {
             tokio::select! {
@@ -291,6 +303,11 @@ impl Plan {
         }
         if taker.skip.until.is_some() { Err(Cut::OtherQuery) } else { Ok(()) }
     }
+}
+
+/// Where it is counted and read: of each shard one copy is asked, the same one.
+fn path(search: &Search, which: Indices) -> String {
+    format!("{}&preference={PREFERENCE}", search.path(which))
 }
 
 /// Asks, and once more where the domain cannot answer now.

@@ -119,10 +119,15 @@ fn both_layouts_are_one_answer() {
     // What cannot look there says so, and who says which indices means those.
     run("count paid").exits(3).says("cwl-*, which AWS's own function writes, was not looked at: up to 2,000 events");
     run("count paid --index-prefix logctl").ok();
-    run("search paid -n 10001 -o jsonl").exits(3).says("--all reads them, too");
+    run("search paid -n 10001 -o jsonl").exits(3).says("cwl-* were not looked at").says("--all reads all events");
     let alone = run("search order=1500 -o json --index-prefix logctl").ok().json();
     assert_eq!(alone["events"].as_array().unwrap().len(), 0);
-    run("tail paid --duration 1s --since 1m").says("cwl-* is not followed");
+    run("tail paid --duration 1s --since 1m").says("cwl-* is not followed").says("in the last 1h that");
+    run("tail paid --duration 1s --since 10h").says("in the last 10h that");
+    // Nothing is meant of what may be, and a group is of neither layout.
+    run("search NOT paid --all --exit-status").exits(8).says("nothing found from");
+    run("search paid -g /shop -g /shap -n 3").says("/shap");
+    run("search paid --all -g /shop -g /shap -o id").ok().says("no log group matches /shap in the index");
     // What stands around one of them is of its stream there, and what the other layout has is said.
     let of_index = |index: &str| {
         let event = all.lines().skip(1_500).map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -189,6 +189,7 @@ fn a_slip_of_the_pen_is_no_zero() {
     let (numbers, texts) = values.split_at(100);
     let numbers: Vec<u32> = numbers.iter().map(|number| number.parse().unwrap()).collect();
     assert!(numbers.is_sorted() && texts.is_sorted() && texts.len() == 101, "{values:?}");
+    sandbox.logctl("top siize").ok().says("has a field siize").says("do you mean size?");
     sandbox.logctl("top requestId").ok().prints("300\t8f5e0a2c-3f1e-4b7d-9c55-0a1b2c3d4e5f");
     // Events are read where they are verified here, and those that match are counted.
     sandbox.logctl("fields message=~/order.29/ -o json").ok().says("of the newest 11 events, of 10,000 that may match");

@@ -179,10 +179,9 @@ impl Answer {
                 // All of them, where that is known and not too many.
                 let all = if found.total_is_at_least { u64::MAX } else { found.total };
                 let more = (args.limit * 10).min(MAX_LIMIT).min(all);
-                let more =
-                    if args.limit < MAX_LIMIT { format!("more with --limit {more}, or ") } else { String::new() };
+                let more = if args.limit < MAX_LIMIT { format!("more with --limit {more}, ") } else { String::new() };
                 if shown as u64 >= args.limit {
-                    ui.hint(format_args!("see {more}older ones with --until"));
+                    ui.hint(format_args!("see {more}all of them with --all, or older ones with --until"));
                 }
             }
             _ => ui.status(format_args!("all {} from {range}, {place}", count(shown, "event"))),
@@ -208,8 +207,7 @@ impl Answer {
             ui.warning(warning);
         }
         if !found.warnings.is_empty() && !args.allow_partial {
-            return Err(Error::new(Kind::Incomplete, "part of the answer is missing")
-                .hint("try again, or accept what there is with --allow-partial"));
+            return Err(lacking());
         }
         if shown == 0 && args.exit_status {
             return Err(Error::shown(Kind::Unmet));
@@ -218,7 +216,13 @@ impl Answer {
     }
 }
 
+/// How an answer ends that lacks what the warnings say.
+pub fn lacking() -> Error {
+    Error::new(Kind::Incomplete, "part of the answer is missing")
+        .hint("the warnings say what; accept what there is with --allow-partial")
+}
+
 fn total(found: &Found) -> String {
-    let at_least = if found.total_is_at_least { "at least " } else { "" };
-    format!("{at_least}{}", grouped(found.total))
+    let or_more = if found.total_is_at_least { " or more" } else { "" };
+    format!("{}{or_more}", grouped(found.total))
 }

@@ -34,10 +34,10 @@ pub struct Which {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct When {
     /// Only events since this moment: 15m, 2h30m, yesterday 14:30, 2026-11-23 10:05 [default: 1h before --until; of trace a day ago, of tail now]
-    #[arg(long, short, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, short, value_name = "TIME", allow_hyphen_values = true, overrides_with = "since")]
     pub since: Option<Moment>,
     /// Only events before this moment [default: now]
-    #[arg(long, short, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, short, value_name = "TIME", allow_hyphen_values = true, overrides_with = "until")]
     pub until: Option<Moment>,
     /// Read times in this zone, and show them to people in it [default: the local one]
     #[arg(long, short = 'z', value_name = "ZONE", value_parser = zone)]

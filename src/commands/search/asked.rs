@@ -100,6 +100,16 @@ impl Asked {
         self.parts.iter().map(search).collect()
     }
 
+    /// Asks for what has this, too. A query of the engine's own stays as it is.
+    pub fn narrow(&mut self, query: Query) {
+        if self.is_of_engine {
+            return;
+        }
+        let typed = std::mem::replace(&mut self.query, Query::All);
+        self.query = if typed == Query::All { query } else { Query::and(vec![typed, query]) };
+        self.parts = query::parts(&self.query).iter().map(dsl::compile).collect();
+    }
+
     /// The search for everything that the flags take, in the indices of `at`.
     #[must_use]
     pub fn everything(&self, at: &Search) -> Search {

@@ -140,12 +140,14 @@ pub async fn run(
         ui.status(note);
     }
     let now = cx.env.clock();
-    let of_late = Search { range: now - OF_LATE..now + AHEAD, ..search.clone() };
+    let since = search.range.start.min(now - OF_LATE);
+    let of_late = Search { range: since..now + AHEAD, ..search.clone() };
     match of_late.number_beside(&domain.client).await {
         Ok(None) => {}
         Ok(Some((events, indices))) => ui.warning(format_args!(
-            "{indices} is not followed: AWS's own function has written up to {} there in the last hour that may be meant",
-            count(events, "event")
+            "{indices} is not followed: AWS's own function has written up to {} there in the last {} that may be meant",
+            count(events, "event"),
+            rough(now.duration_since(since))
         )),
         Err(why) => ui.warning(why),
     }
@@ -231,7 +233,9 @@ async fn before(
     } else {
         all.run(&domain.client).await.map_err(|error| of_query(error, args.which.lang))?
     };
-    if let Some(unknown) = unknown_groups(&found, search, &args.which.selection, &domain.client).await? {
+    // It may be a group of AWS's own function.
+    let told = Found { others: true, ..found.clone() };
+    if let Some(unknown) = unknown_groups(&told, search, &args.which.selection, &domain.client).await? {
         ui.warning(format_args!("{}: waiting for it", unknown.error.message));
     }
     for warning in &found.warnings {
