@@ -12,7 +12,7 @@ use logctl_sink::{
 };
 use serde_json::Value;
 
-use super::DomainError;
+use super::{DomainError, whole::whole};
 use crate::words::{grouped, page};
 
 /// Answers longer than this many bytes are not read.
@@ -106,7 +106,8 @@ impl DomainClient {
 
     async fn answer(&self, method: Method, path: &str, body: Bytes, most: usize) -> Result<Response, DomainError> {
         let sent = Box::pin(self.domain.send_at_most(most, method.clone(), path, body, self.timeout)).await;
-        let response = sent.map_err(|error| self.failed(error))?;
+        let mut response = sent.map_err(|error| self.failed(error))?;
+        response.body = whole(response.body);
         tracing::info!("{method} {}{path}: {}", self.endpoint, response.status.as_u16());
         Ok(response)
     }

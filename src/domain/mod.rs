@@ -3,6 +3,7 @@
 mod client;
 mod error;
 mod options;
+mod whole;
 
 pub use client::{DomainClient, Engine};
 pub use error::DomainError;

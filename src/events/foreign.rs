@@ -4,10 +4,7 @@
 //! which of them may be meant. So a question of our language means the same there, but for what those events do not tell: their
 //! Region, and when they were indexed.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, LazyLock},
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use hyper::Method;
 use jiff::Timestamp;
@@ -19,7 +16,6 @@ use logctl_core::{
     mapping::Mappings,
     services::Services,
 };
-use regex::{Captures, Regex};
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
@@ -220,25 +216,6 @@ fn columns(source: &Map<String, Value>, message: &str) -> Option<Map<String, Val
     Some(own.into_iter().map(|(name, value)| (name.clone(), text(value).into())).collect())
 }
 
-/// An answer, also where a document in it holds half of a surrogate pair, which no text can.
-pub(super) fn read(bytes: &[u8]) -> Option<Value> {
-    static HALVES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(
-            r"\\\\|\\u[dD][89abAB][[:xdigit:]]{2}(\\u[dD][c-fC-F][[:xdigit:]]{2})?|\\u[dD][c-fC-F][[:xdigit:]]{2}",
-        )
-        .ok()
-    });
-    if let Ok(value) = serde_json::from_slice(bytes) {
-        return Some(value);
-    }
-    let whole = |found: &Captures<'_>| {
-        let is_half = found[0].len() == 6;
-        if is_half { r"\ufffd".to_owned() } else { found[0].to_owned() }
-    };
-    let text = String::from_utf8_lossy(bytes);
-    serde_json::from_str(&HALVES.as_ref()?.replace_all(&text, whole)).ok()
-}
-
 /// Events beside ours in the order of time.
 #[derive(Debug)]
 pub(super) struct Beside {
@@ -306,7 +283,7 @@ impl Beside {
                 answer => break (self.page, answer?),
             }
         };
-        let answer = read(&answer).ok_or_else(|| domain.no_engine())?;
+        let answer: Value = serde_json::from_slice(&answer).map_err(|_| domain.no_engine())?;
         let hits = answer.pointer("/hits/hits").and_then(Value::as_array).ok_or_else(|| domain.no_engine())?;
         self.lacks = each_once([std::mem::take(&mut self.lacks), gaps::incomplete(&answer)].concat());
         self.at_end = hits.len() < size;
@@ -421,13 +398,5 @@ mod tests {
         let hit =
             written("012345678901 GET 404", &json!({"account": 12_345_678_901_u64, "status": 404, "verb": "GET"}));
         assert!(is_meant("account=012345678901 status=404", &hit));
-    }
-
-    #[test_case(r#"{"m":"\ud83d"}"#, "\u{fffd}"; "a high half")]
-    #[test_case(r#"{"m":"\ude00x"}"#, "\u{fffd}x"; "a low half")]
-    #[test_case(r#"{"m":"\ud83d\ude00\ud83d"}"#, "😀\u{fffd}"; "a pair and a half")]
-    #[test_case(r#"{"m":"\\ud83d","n":"\ud83d"}"#, r"\ud83d"; "a backslash before it")]
-    fn halves_of_pairs_are_no_obstacle(text: &str, expected: &str) {
-        assert_eq!(read(text.as_bytes()).unwrap()["m"], expected);
     }
 }

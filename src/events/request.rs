@@ -267,7 +267,7 @@ impl Search {
             return domain.send(Method::POST, path, Some(body)).await;
         }
         let bytes = domain.send_for_bytes(Method::POST, path, body.to_string(), usize::MAX).await?;
-        foreign::read(&bytes).ok_or_else(|| domain.no_engine())
+        serde_json::from_slice(&bytes).map_err(|_| domain.no_engine())
     }
 
     /// How many events the engine finds.

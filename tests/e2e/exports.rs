@@ -105,6 +105,17 @@ fn a_long_answer_is_written_in_order_and_in_every_form() {
     other.exits(2).says("is not among those that this query finds").prints_nothing();
     sandbox.logctl("search --all --cursor 17").exits(2).says("a cursor is");
     sandbox.shell(sandbox.home(), "$LOGCTL search --all > /dev/full").exits(1).says("cannot write the answer");
+    // What no text can hold is in an index that others write, too.
+    let half = format!(
+        "{{\"create\":{{}}}}\n{{\"@timestamp\":{},\"@log_group\":\"/app\",\"@message\":\"half \\ud800 a pair\",\"order\":30000}}\n",
+        now() - 1_000
+    );
+    assert_eq!(sandbox.engine_text(Method::Post, "/logctl-2026.01.01/_bulk?refresh=true", half)["errors"], false);
+    for command in ["search half -o jsonl", "search --all half -o jsonl", "search -n 100 -o jsonl"] {
+        let found = sandbox.logctl(command).ok().stdout;
+        let last = values(&found).pop().unwrap();
+        assert!(last["message"] == "half \u{fffd} a pair" && last["fields"]["order"] == 30_000, "{command}: {last}");
+    }
 }
 
 #[test]
