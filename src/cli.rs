@@ -187,7 +187,7 @@ async fn until_interrupted(
     loop {
         tokio::select! {
             result = &mut command => return result,
-            Ok(()) = told_to_end() => {
+            Ok(()) = tokio::signal::ctrl_c() => {
                 if interrupt.press() {
                     let error = Error::new(Kind::Interrupted, "interrupted");
                     let begun = interrupt.is_set(); // It was asked to stop before, and was still at work.
@@ -199,21 +199,6 @@ async fn until_interrupted(
             }
         }
     }
-}
-
-/// Waits for Ctrl-C, or whatever else asks a process to end.
-async fn told_to_end() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminated = signal(SignalKind::terminate())?;
-        tokio::select! {
-            pressed = tokio::signal::ctrl_c() => pressed,
-            _ = terminated.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }
 
 /// Tells on stderr what happens, as far as that is asked for.

@@ -282,7 +282,7 @@ async fn values_of(
     };
     if all == 0 {
         ui.hint("which fields there are: logctl fields");
-        // Events without the field are no reason.
+        // Why there is none is asked of events that have the field.
         asking.asked.narrow(Query::Exists(field));
         asking.search = asking.asked.searches(&asking.domain.search(), 1).into_iter().next().unwrap_or_default();
     }

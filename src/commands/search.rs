@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod follow;
 mod lists;
+mod part;
 mod shell;
 mod times;
 
@@ -180,6 +181,9 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     {
         return Err(Error::new(Kind::Usage, "the engine cannot read this query").because(why));
     }
+    if export::is_wanted(args) && !found.events.is_empty() {
+        return Box::pin(run(args, cx, ui)).await; // They have come meanwhile.
+    }
     for note in &asked.notes {
         ui.status(note);
     }
@@ -210,12 +214,15 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let not_streamed = domain.not_streamed(&args.which.selection, cx);
     let mut answer =
         Answer { found, around, drawn: None, not_streamed, nothing, query: asked.query, search, place, echoes };
+    let empty = export::empty(args, ui)?;
     let shown = answer.show(args, output, ui).and_then(|()| ui.flush());
     let somebody_looks = output == Output::Pretty && ui.look.stdout_is_terminal && !ui.look.quiet;
     if somebody_looks && is_whole_query && answer.is_a_part() {
         answer.drawn = times::draw(&answer.search, &domain.client, &cx.interrupt, &ui.look.time_zone).await;
     }
-    Error::worst([shown, answer.close(args, ui)])
+    let closed = answer.close(args, ui);
+    let named = if shown.is_ok() { export::complete(empty, ui) } else { Ok(()) };
+    Error::worst([shown, closed, named])
 }
 
 /// Keeps a search that can be read.
@@ -374,7 +381,8 @@ pub(super) async fn unknown_groups(
         // It may be a group of theirs.
         let always = Search { range: Timestamp::UNIX_EPOCH..search.range.end, ..search.clone() };
         for glob in std::mem::take(&mut selection.globs) {
-            let there = Search { clause: query::dsl::group(&glob.glob.to_string()), ..always.clone() };
+            let clause = query::dsl::group(&glob.glob.to_string());
+            let there = Search { clause, is_of_engine: false, ..always.clone() };
             if matches!(there.number_beside(domain).await, Ok(None)) {
                 selection.globs.push(glob);
             }

@@ -12,7 +12,7 @@ use logctl_sink::{
 };
 use serde_json::Value;
 
-use super::{DomainError, whole::whole};
+use super::{DomainError, mended::mended};
 use crate::words::{grouped, page};
 
 /// Answers longer than this many bytes are not read.
@@ -107,7 +107,7 @@ impl DomainClient {
     async fn answer(&self, method: Method, path: &str, body: Bytes, most: usize) -> Result<Response, DomainError> {
         let sent = Box::pin(self.domain.send_at_most(most, method.clone(), path, body, self.timeout)).await;
         let mut response = sent.map_err(|error| self.failed(error))?;
-        response.body = whole(response.body);
+        response.body = mended(response.body);
         tracing::info!("{method} {}{path}: {}", self.endpoint, response.status.as_u16());
         Ok(response)
     }

@@ -2,8 +2,8 @@
 
 mod client;
 mod error;
+mod mended;
 mod options;
-mod whole;
 
 pub use client::{DomainClient, Engine};
 pub use error::DomainError;

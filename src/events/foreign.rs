@@ -85,7 +85,7 @@ impl Search {
         };
         match beside.counted(domain).await {
             Ok((events, Some(lack))) => Err(format!(
-                "{} was not looked at: {} and more may match ({lack})",
+                "{} was not looked at: {} or more may match ({lack})",
                 beside.indices,
                 count(events, "event")
             )),

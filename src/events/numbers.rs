@@ -204,7 +204,7 @@ impl Reader<'_> {
             Ok::<_, Infallible>(())
         })
         .await?;
-        Ok((events, plan.warnings))
+        Ok((events, plan.lacks()))
     }
 }
 

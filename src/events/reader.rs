@@ -70,6 +70,8 @@ pub struct Plan {
     skip: u64,
     /// What was not looked at.
     pub warnings: Vec<String>,
+    /// Events that were there when it was made, and not when they were read.
+    gone: u64,
     /// Events of another layout that are read beside them, and how many may be meant.
     beside: Option<(Beside, u64)>,
 }
@@ -123,6 +125,16 @@ impl Plan {
         }
     }
 
+    /// What an answer lacks that was read so far.
+    #[must_use]
+    pub fn lacks(&self) -> Vec<String> {
+        let gone = || {
+            let events = count(self.gone, "event");
+            format!("at least {events} were counted at the beginning and not found later: was an index deleted?")
+        };
+        self.warnings.iter().cloned().chain((self.gone > 0).then(gone)).collect()
+    }
+
     /// How many events may be meant at most.
     #[must_use]
     pub fn most(&self) -> u64 {
@@ -160,7 +172,7 @@ impl Plan {
         };
         let pieces = pieces::cut(Piece { range, events: total }, extremes, filled, ask).await?;
         warnings.dedup();
-        Ok(Self { pieces, which, page, total, skip: 0, warnings, beside: None })
+        Ok(Self { pieces, which, page, total, skip: 0, warnings, gone: 0, beside: None })
     }
 
     /// The same from the event behind a cursor on.
@@ -217,7 +229,6 @@ impl Plan {
         let mut taker = Taker { search, skip, once: beside.is_some().then(Once::default), take };
         let mut patience = PATIENCE.to_vec();
         let mut ahead = FuturesOrdered::new();
-        let mut gone = 0;
         loop {
             while ahead.len() < AHEAD
                 && let Some(piece) = pieces.pop_front()
@@ -232,6 +243,7 @@ impl Plan {
             let (piece, mut page) = first?;
             let mut after_page = None;
             let mut left = piece.events;
+            let mut is_whole = true;
             loop {
                 // Text is looked through once, and bytes would be at each value.
                 let text = std::str::from_utf8(&page.bytes).map_err(|_| domain.no_engine())?;
@@ -247,6 +259,7 @@ impl Plan {
                 };
                 let missing: Vec<String> = missing.into_iter().filter(|it| !self.warnings.contains(it)).collect();
                 if !missing.is_empty() {
+                    is_whole = false;
                     // A node may have gone, and another takes its place.
                     if let Some(pause) = patience.pop() {
                         page = tokio::select! {
@@ -278,7 +291,7 @@ impl Plan {
                     break;
                 }
                 if after.is_none() {
-                    gone += left;
+                    self.gone += if is_whole { left } else { 0 };
                     break;
                 }
                 after_page = after;
@@ -287,12 +300,6 @@ impl Plan {
                     () = interrupt.set() => return Err(Cut::Interrupted),
                 };
             }
-        }
-        if gone > 0 {
-            let events = count(gone, "event");
-            self.warnings.push(format!(
-                "{events} were counted at the beginning and are not there any more: was an index deleted?"
-            ));
         }
         if let Some(beside) = &mut beside {
             tokio::select! {
@@ -336,6 +343,7 @@ mod tests {
             total: 9_010,
             skip: 0,
             warnings: Vec::new(),
+            gone: 0,
             beside: None,
         };
         let newest = plan.newest(100);

@@ -1,10 +1,10 @@
 //! Answers that are not held in memory: `--all`, and more events than a screen takes.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
     io::{self, IsTerminal as _},
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
 use regex::Regex;
@@ -14,6 +14,7 @@ use super::{
     answer::lacking,
     asked::Asked,
     connect::{Connected, say_not_streamed},
+    part::Part,
     unknown_groups,
 };
 use crate::{
@@ -48,7 +49,7 @@ pub struct ExportArgs {
 pub struct Behind {
     event: Cursor,
     /// How long a file is that ends with this event. It stands before the cursor, with an @ between them.
-    bytes: Option<u64>,
+    pub bytes: Option<u64>,
 }
 
 impl FromStr for Behind {
@@ -116,85 +117,6 @@ pub fn check(args: &SearchArgs, asked: &Asked, output: Output) -> Result<(), Err
     Ok(())
 }
 
-/// A file that has its name only when it is complete.
-struct Part {
-    path: PathBuf,
-    /// Where it is until then.
-    until_then: PathBuf,
-    file: File,
-}
-
-impl Part {
-    /// Begins it, or goes on with what is there.
-    fn open(path: &Path, behind: Option<&Behind>) -> Result<Self, Error> {
-        let usage = |what: String| Error::new(Kind::Usage, what);
-        let failed = |error: &io::Error| Error::failed(format!("--to {}", path.display())).because(error);
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let until_then = PathBuf::from(part);
-        let told = until_then.display();
-        if path.exists() {
-            let what = format!("--to {}: the file is there already", path.display());
-            return Err(usage(what).hint("give another name, or delete it"));
-        }
-        let busy = || Error::failed(format!("{told} is being written by another run"));
-        let is_busy = |file: &File| matches!(file.try_lock(), Err(TryLockError::WouldBlock));
-        let length = behind.and_then(|behind| behind.bytes);
-        let mut options = OpenOptions::new();
-        let opened = match length {
-            Some(_) => options.append(true).open(&until_then),
-            None => options.append(true).create_new(true).open(&until_then),
-        };
-        let file = opened.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists if File::open(&until_then).is_ok_and(|file| is_busy(&file)) => busy(),
-            io::ErrorKind::AlreadyExists => usage(format!("{told} is there from before"))
-                .hint("go on with the --cursor that the last run has named; else delete it, or write to another file what is behind the \"cursor\" of its last line"),
-            io::ErrorKind::NotFound if length.is_some() => {
-                usage(format!("there is no {told} to go on with")).hint("leave out --cursor")
-            }
-            _ => failed(&error),
-        })?;
-        if is_busy(&file) {
-            return Err(busy());
-        }
-        let there = file.metadata().map_err(|error| failed(&error))?.len();
-        match length {
-            Some(length) if length > there => {
-                let what = format!("{told} has {there} bytes, and had {length} where that cursor was named");
-                return Err(usage(what).hint("delete it, and begin anew without --cursor"));
-            }
-            // What stands behind is read again: half an event, or those up to a later cursor.
-            Some(length) => file.set_len(length).map_err(|error| failed(&error))?,
-            None => {}
-        }
-        Ok(Self { path: path.to_owned(), until_then, file })
-    }
-
-    /// What is written goes here.
-    fn writer(&self) -> Result<File, Error> {
-        self.file.try_clone().map_err(|error| Error::failed(format!("--to {}", self.path.display())).because(error))
-    }
-
-    /// Takes away what was written after `length`, which ended within an event.
-    fn cut(&self, length: u64) {
-        let _ = self.file.set_len(length);
-    }
-
-    fn length(&self) -> u64 {
-        self.file.metadata().map_or(0, |file| file.len())
-    }
-
-    /// Gives it its name.
-    fn complete(self) -> Result<(), Error> {
-        if self.path.exists() {
-            let what = format!("--to {}: there is a file of this name by now", self.path.display());
-            return Err(Error::failed(what).hint(format!("all events are in {}", self.until_then.display())));
-        }
-        let named = self.file.sync_all().and_then(|()| std::fs::rename(&self.until_then, &self.path));
-        named.map_err(|error| Error::failed(format!("--to {}", self.path.display())).because(error))
-    }
-}
-
 /// How far it has come.
 #[derive(Default)]
 struct Written {
@@ -219,17 +141,17 @@ pub async fn run(
 ) -> Result<Option<()>, Error> {
     let mut plan = Plan::new(search, &domain.client).await?;
     let behind = args.export.cursor.as_ref();
+    if plan.most() == 0 && behind.is_none() {
+        return Ok(None);
+    }
     let part = args.export.to.as_deref().map(|path| Part::open(path, behind)).transpose()?;
     if let Some(part) = &part {
         ui.write_to(part.writer()?);
         ui.look.stdout_is_terminal = false;
-    }
-    if plan.most() == 0 && behind.is_none() {
-        return part.map(Part::complete).transpose().map(|_| None);
-    }
-    if part.is_none() && args.printing.pager {
+    } else if args.printing.pager {
         ui.page()?;
     }
+    let unread = plan.most() > plan.total && !args.export.all;
     let wanted = if args.export.all { plan.most() } else { plan.total.min(args.limit) };
     plan = match behind {
         Some(behind) => plan.after(&behind.event),
@@ -239,18 +161,19 @@ pub async fn run(
     let drawn = part.is_some() || !io::stdout().is_terminal();
     let progress = drawn.then(|| ui.progress("reading events", usize::try_from(wanted).ok()));
     cx.interrupt.arm(); // From here on a run ends where it can be gone on from.
-    let mut written = Written { bytes: part.as_ref().map_or(0, Part::length), ..Written::default() };
-    let head = behind.is_none() || part.as_ref().is_some_and(|part| part.length() == 0);
+    let mut written = Written::default();
+    let head = behind.is_none_or(|behind| part.is_some() && behind.bytes.is_none());
     let (marks, dated) = (query::marks(&asked.query), time::spans_days(&search.range, &ui.look.time_zone));
     let mut writer = Writer { args, output, marks, dated, head, missing: None, lines: Lines::default() };
     let read = plan
         .read(search, &domain.client, behind.map(|behind| &behind.event), &cx.interrupt, |hits| {
-            writer.write(hits, ui)?;
             if let Some(last) = hits.last() {
+                part.as_ref().map_or(Ok(()), Part::begin)?;
+                writer.write(hits, ui)?;
                 ui.flush()?;
                 written.last = Some(last.cursor());
                 written.events += hits.len() as u64;
-                written.bytes = part.as_ref().map_or(0, Part::length);
+                written.bytes = part.as_ref().map_or(Ok(0), Part::length)?;
             }
             if let Some(progress) = &progress {
                 progress.steps(hits.len());
@@ -259,55 +182,105 @@ pub async fn run(
         })
         .await;
     drop(progress);
-    let again = |error: Error| match &written.last {
-        Some(last) => {
-            error.hint(format!("{} written; {}", count(written.events, "event"), go_on(args, search, &written, last)))
-        }
-        None => error,
-    };
-    let cut = match read {
-        Ok(()) => None,
-        Err(Cut::Taker(error)) if error.kind == Kind::PipeClosed => Some(error),
-        // What is no file of ours may hold some of the next, and half an event.
-        Err(Cut::Taker(error)) if part.is_none() => {
-            Some(again(error).hint("before that, cut off what stands behind them"))
-        }
-        Err(Cut::Taker(error)) => Some(again(error)),
-        Err(Cut::Interrupted) => Some(again(Error::new(Kind::Interrupted, "interrupted"))),
-        Err(Cut::Domain(error)) => Some(again(Error::from(error))),
-        Err(Cut::OtherQuery) => Some(
-            Error::new(
-                Kind::Usage,
-                "the event of --cursor is not among those that this query finds in this time range",
-            )
-            .hint("a cursor goes on with the query, the groups and the time range that it comes from"),
-        ),
-    };
-    if let Some(error) = cut {
+    if let Err(cut) = read {
         if let Some(part) = &part {
             ui.write_to(io::sink()); // What is still held back is not written behind that.
             part.cut(written.bytes);
         }
-        return Err(error);
+        let error = broken_off(cut, args, search, &written);
+        let lacks = plan.lacks();
+        if error.kind == Kind::PipeClosed || lacks.is_empty() {
+            return Err(error);
+        }
+        for lack in lacks {
+            ui.warning(lack);
+        }
+        return Err(error.hint("what was written lacks what the warnings say, also once it is gone on with"));
     }
     ui.flush()?;
-    part.map(Part::complete).transpose()?;
+    let unknown = unknown(args, search, domain).await;
+    if let Some(part) = part {
+        part.begin()?;
+        part.complete()?;
+    }
     printer::say_missing(&writer.missing.take().unwrap_or_default(), ui);
-    close(args, search, domain, &plan, &written, ui);
-    // What no index has may be of a name that was mistyped.
-    let none = Found { others: true, ..Found::default() };
-    if let Some(unknown) = unknown_groups(&none, search, &args.which.selection, &domain.client).await? {
-        ui.warning(&unknown.error.message);
+    let lacks = plan.lacks();
+    close(args, search, domain, (plan.total, &lacks), &written, ui);
+    if let Some(error) = unknown {
+        ui.warning(&error.message);
+        error.hints.iter().for_each(|hint| ui.hint(hint));
     }
     say_not_streamed(domain.not_streamed(&args.which.selection, cx).as_ref(), ui);
-    if !plan.warnings.is_empty() && !args.allow_partial {
+    if !lacks.is_empty() && !args.allow_partial {
         let error = lacking();
-        return Err(if args.export.all { error } else { error.hint("--all reads all events, the oldest first") });
+        return Err(if unread { error.hint("--all reads all events, the oldest first") } else { error });
     }
-    if written.events == 0 && args.exit_status {
+    if written.events == 0 && behind.is_none() && args.exit_status {
         return Err(Error::shown(Kind::Unmet));
     }
     Ok(Some(()))
+}
+
+/// What has cut it short, and how to go on.
+fn broken_off(cut: Cut<Error>, args: &SearchArgs, search: &Search, written: &Written) -> Error {
+    let error = match cut {
+        Cut::Taker(error) if error.kind == Kind::PipeClosed => return error,
+        Cut::OtherQuery => {
+            let what = "the event of --cursor is not among those that this query finds in this time range";
+            return Error::new(Kind::Usage, what).hint(
+                "a cursor goes on with the query, the groups and the time range that it comes from; or the event was deleted since",
+            );
+        }
+        // What is no file of ours may hold some of the next.
+        Cut::Taker(error) if args.export.to.is_none() && written.last.is_some() => error.hint(
+            "what was written may end with half an event: first delete all that stands behind the one of this cursor",
+        ),
+        Cut::Taker(error) => error,
+        Cut::Interrupted => Error::new(Kind::Interrupted, "interrupted"),
+        Cut::Domain(error) => error.into(),
+    };
+    match &written.last {
+        Some(last) => {
+            let events = count(written.events, "event");
+            error.hint(format!("{events} written; {}", go_on(args, search, written, last)))
+        }
+        None if args.export.cursor.is_some() => error.hint("nothing new was written: the same command goes on"),
+        None => error,
+    }
+}
+
+/// Says that a glob matches no group that the indices know of, as far as that is known soon.
+async fn unknown(args: &SearchArgs, search: &Search, domain: &Connected) -> Option<Error> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let none = Found { others: true, ..Found::default() };
+    let unknown = unknown_groups(&none, search, &args.which.selection, &domain.client);
+    let unknown = tokio::time::timeout(PATIENCE, unknown).await.ok()?.ok()?;
+    unknown.map(|unknown| unknown.error)
+}
+
+/// The file of an answer that has no events.
+///
+/// # Errors
+/// Where it cannot be written, or is there.
+pub fn empty(args: &SearchArgs, ui: &mut Ui) -> Result<Option<Part>, Error> {
+    let part = args.export.to.as_deref().map(|path| Part::open(path, None)).transpose()?;
+    if let Some(part) = &part {
+        ui.write_to(part.writer()?);
+        ui.look.stdout_is_terminal = false;
+    }
+    Ok(part)
+}
+
+/// Gives it its name.
+///
+/// # Errors
+/// Where that cannot be.
+pub fn complete(empty: Option<Part>, ui: &mut Ui) -> Result<(), Error> {
+    let Some(part) = empty else { return Ok(()) };
+    let path = part.path.clone();
+    part.complete()?;
+    ui.status(format_args!("{} has none", path.display()));
+    Ok(())
 }
 
 /// How to go on behind an event: with the same query, and a time range that stays what it was.
@@ -321,24 +294,37 @@ fn go_on(args: &SearchArgs, search: &Search, written: &Written, last: &str) -> S
 }
 
 /// Says how much was written, over which range, from where, and how to get the rest.
-fn close(args: &SearchArgs, search: &Search, domain: &Connected, plan: &Plan, written: &Written, ui: &mut Ui) {
+fn close(
+    args: &SearchArgs,
+    search: &Search,
+    domain: &Connected,
+    (total, lacks): (u64, &[String]),
+    written: &Written,
+    ui: &mut Ui,
+) {
     let (range, place) = (time::describe(&search.range, &ui.look.time_zone), &domain.place);
     let events = count(written.events, "event");
-    let part = if plan.warnings.is_empty() { "" } else { " that could be looked at" };
-    if written.events == 0 {
+    let part = if lacks.is_empty() { "" } else { " that could be looked at" };
+    let behind = args.export.cursor.as_ref();
+    if written.events == 0 && behind.is_some() {
+        ui.status(format_args!("nothing more{part} behind the cursor, from {range}, {place}"));
+    } else if written.events == 0 {
         ui.status(format_args!("nothing found{part} from {range}, {place}"));
-    } else if args.export.cursor.is_some() {
+    } else if behind.is_some() {
         ui.status(format_args!("the {events} behind the cursor{part}, from {range}, {place}"));
-    } else if args.export.all || written.events >= plan.total {
+    } else if args.export.all || written.events >= total {
         ui.status(format_args!("all {events}{part} from {range}, {place}"));
     } else {
-        ui.status(format_args!("the newest {events} of {}{part}, from {range}, {place}", grouped(plan.total)));
+        ui.status(format_args!("the newest {events} of {}{part}, from {range}, {place}", grouped(total)));
     }
     if let Some(path) = &args.export.to {
-        let what = if args.export.cursor.is_some() { "they are behind the others" } else { "they are" };
-        ui.status(format_args!("{what} in {}", path.display()));
+        let goes_on = behind.is_some_and(|behind| behind.bytes.is_some());
+        let what = if goes_on { "all of them, with those of before, are in" } else { "they are in" };
+        ui.status(format_args!("{what} {}", path.display()));
     }
-    plan.warnings.iter().for_each(|warning| ui.warning(warning));
+    for lack in lacks {
+        ui.warning(lack);
+    }
 }
 
 /// Writes hits.

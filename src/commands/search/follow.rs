@@ -228,23 +228,23 @@ async fn before(
     // What has come since the run began is known by now, and shown with the others.
     let range = search.range.start..cx.env.clock() + AHEAD;
     let all = Search { range, beside: None, ..search.clone() };
-    let found = if only_new {
+    let mut found = if only_new {
         Found::default()
     } else {
         all.run(&domain.client).await.map_err(|error| of_query(error, args.which.lang))?
     };
     // It may be a group of AWS's own function.
-    let told = Found { others: true, ..found.clone() };
-    if let Some(unknown) = unknown_groups(&told, search, &args.which.selection, &domain.client).await? {
+    found.others = true;
+    if let Some(unknown) = unknown_groups(&found, search, &args.which.selection, &domain.client).await? {
         ui.warning(format_args!("{}: waiting for it", unknown.error.message));
     }
     for warning in &found.warnings {
         ui.warning(warning);
     }
     if !only_new && (found.total_is_at_least || found.total > found.events.len() as u64) {
-        let more = if found.total_is_at_least { "more than " } else { "" };
+        let more = if found.total_is_at_least { " or more" } else { "" };
         let shown = count(found.events.len(), "event");
-        ui.status(format_args!("the newest {shown} of {more}{}, then what comes", grouped(found.total)));
+        ui.status(format_args!("the newest {shown} of {}{more}, then what comes", grouped(found.total)));
     }
     Ok(found.events)
 }
