@@ -162,6 +162,8 @@ fn an_export_goes_on_with_what_its_file_has() {
     sandbox.shell(&folder, "$LOGCTL search --all nowhere-at-all --to none.csv").ok().says("nothing found");
     assert!(std::fs::read_to_string(folder.join("none.csv")).unwrap().starts_with("time,"));
     assert!(!folder.join("none.csv.part").exists());
+    let verified = sandbox.run(&["search", "--all", "message=~/order 1 never/", "-o", "csv", "-F", "time"], &[]).ok();
+    assert_eq!(verified.says("nothing found").stdout, "time\n");
     sandbox
         .logctl(&format!("search --all -g /nope --to {}/none.jsonl", folder.display()))
         .exits(5)

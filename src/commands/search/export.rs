@@ -197,6 +197,9 @@ pub async fn run(
         }
         return Err(error.hint("what was written lacks what the warnings say, also once it is gone on with"));
     }
+    if written.events == 0 {
+        writer.write(&[], ui)?; // A table without rows has titles.
+    }
     ui.flush()?;
     let unknown = unknown(args, search, domain).await;
     if let Some(part) = part {
