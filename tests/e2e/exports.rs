@@ -188,7 +188,7 @@ http.urlopen(http.Request(os.environ['LOGCTL_ENDPOINT'] + '/logctl-2026.01.01', 
 /// index meanwhile, each event is there once.
 #[test]
 fn documents_side_by_side_are_each_written_once() {
-    const EVENTS: usize = 24_000;
+    const EVENTS: usize = 12_000;
     for engine in [None, Some("opensearch-2.19"), Some("elasticsearch-7.10")] {
         let sandbox = Sandbox::up(engine);
         sandbox.logctl("bootstrap --yes --shards 3").ok();
@@ -240,7 +240,7 @@ fn documents_side_by_side_are_each_written_once() {
                     sandbox.engine(Method::Post, &path, None);
                 }
             });
-            let runs = [(); 5].map(|()| sandbox.logctl("search --all -o jsonl"));
+            let runs = [(); 3].map(|()| sandbox.logctl("search --all -o jsonl"));
             stop.store(true, Ordering::Relaxed);
             for run in runs {
                 assert_eq!(numbers(&run.ok().stdout), all);
