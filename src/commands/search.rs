@@ -214,7 +214,7 @@ pub async fn run(args: &SearchArgs, cx: &Context<'_>, ui: &mut Ui) -> Result<(),
     let not_streamed = domain.not_streamed(&args.which.selection, cx);
     let mut answer =
         Answer { found, around, drawn: None, not_streamed, nothing, query: asked.query, search, place, echoes };
-    let empty = export::empty(args, ui)?;
+    let empty = export::into_file(args, ui)?;
     let shown = answer.show(args, output, ui).and_then(|()| ui.flush());
     let somebody_looks = output == Output::Pretty && ui.look.stdout_is_terminal && !ui.look.quiet;
     if somebody_looks && is_whole_query && answer.is_a_part() {

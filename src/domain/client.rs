@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use hyper::Method;
-use logctl_core::endpoint::Endpoint;
+use logctl_core::{endpoint::Endpoint, without_halves};
 use logctl_sink::{
     aws::AwsError,
     domain::{Auth, Domain},
@@ -12,7 +12,7 @@ use logctl_sink::{
 };
 use serde_json::Value;
 
-use super::{DomainError, mended::mended};
+use super::DomainError;
 use crate::words::{grouped, page};
 
 /// Answers longer than this many bytes are not read.
@@ -107,7 +107,7 @@ impl DomainClient {
     async fn answer(&self, method: Method, path: &str, body: Bytes, most: usize) -> Result<Response, DomainError> {
         let sent = Box::pin(self.domain.send_at_most(most, method.clone(), path, body, self.timeout)).await;
         let mut response = sent.map_err(|error| self.failed(error))?;
-        response.body = mended(response.body);
+        response.body = readable(&response.body);
         tracing::info!("{method} {}{path}: {}", self.endpoint, response.status.as_u16());
         Ok(response)
     }
@@ -215,6 +215,13 @@ fn stranger(response: &Response, json: Option<&Value>) -> Option<String> {
         None if login => "the network wants a login first (status 511)".to_owned(),
         None => format!("it answers with a page (status {status})"),
     })
+}
+
+/// The same with U+FFFD for what no text can hold, as an application wrote it: one document keeps no answer away.
+fn readable(body: &Bytes) -> Bytes {
+    let text = String::from_utf8_lossy(body);
+    let whole = without_halves(&text);
+    if whole.as_bytes() == body.as_ref() { body.clone() } else { whole.into_owned().into() }
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 mod client;
 mod error;
-mod mended;
 mod options;
 
 pub use client::{DomainClient, Engine};

@@ -257,9 +257,9 @@ impl Plan {
                     };
                     continue;
                 };
+                let is_partial = !missing.is_empty();
                 let missing: Vec<String> = missing.into_iter().filter(|it| !self.warnings.contains(it)).collect();
                 if !missing.is_empty() {
-                    is_whole = false;
                     // A node may have gone, and another takes its place.
                     if let Some(pause) = patience.pop() {
                         page = tokio::select! {
@@ -273,6 +273,7 @@ impl Plan {
                     }
                     self.warnings.extend(missing);
                 }
+                is_whole &= !is_partial;
                 pages.learn(page.bytes.len(), hits.len());
                 let (whole, after) = page.together(&hits);
                 hits.truncate(whole);

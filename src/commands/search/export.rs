@@ -144,11 +144,8 @@ pub async fn run(
     if plan.most() == 0 && behind.is_none() {
         return Ok(None);
     }
-    let part = args.export.to.as_deref().map(|path| Part::open(path, behind)).transpose()?;
-    if let Some(part) = &part {
-        ui.write_to(part.writer()?);
-        ui.look.stdout_is_terminal = false;
-    } else if args.printing.pager {
+    let part = into_file(args, ui)?;
+    if part.is_none() && args.printing.pager {
         ui.page()?;
     }
     let unread = plan.most() > plan.total && !args.export.all;
@@ -261,12 +258,13 @@ async fn unknown(args: &SearchArgs, search: &Search, domain: &Connected) -> Opti
     unknown.map(|unknown| unknown.error)
 }
 
-/// The file of an answer that has no events.
+/// Opens the file of `--to`, and has the answer written to it.
 ///
 /// # Errors
-/// Where it cannot be written, or is there.
-pub fn empty(args: &SearchArgs, ui: &mut Ui) -> Result<Option<Part>, Error> {
-    let part = args.export.to.as_deref().map(|path| Part::open(path, None)).transpose()?;
+/// Those of [`Part::open`].
+pub fn into_file(args: &SearchArgs, ui: &mut Ui) -> Result<Option<Part>, Error> {
+    let open = |path: &PathBuf| Part::open(path, args.export.cursor.as_ref());
+    let part = args.export.to.as_ref().map(open).transpose()?;
     if let Some(part) = &part {
         ui.write_to(part.writer()?);
         ui.look.stdout_is_terminal = false;
@@ -274,10 +272,10 @@ pub fn empty(args: &SearchArgs, ui: &mut Ui) -> Result<Option<Part>, Error> {
     Ok(part)
 }
 
-/// Gives it its name.
+/// Gives the file of an answer without events its name.
 ///
 /// # Errors
-/// Where that cannot be.
+/// Those of [`Part::complete`].
 pub fn complete(empty: Option<Part>, ui: &mut Ui) -> Result<(), Error> {
     let Some(part) = empty else { return Ok(()) };
     let path = part.path.clone();

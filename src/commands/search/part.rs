@@ -19,6 +19,10 @@ fn ends_a_line(path: &Path, length: u64) -> io::Result<bool> {
     Ok(byte == *b"\n")
 }
 
+fn failed(path: &Path, error: &io::Error) -> Error {
+    Error::failed(format!("--to {}", path.display())).because(error)
+}
+
 /// A file that has its name only when it is complete.
 pub struct Part {
     pub path: PathBuf,
@@ -38,7 +42,7 @@ impl Part {
     /// Where it is there, another run writes it, or it is not what it was.
     pub fn open(path: &Path, behind: Option<&Behind>) -> Result<Self, Error> {
         let usage = |what: String| Error::new(Kind::Usage, what);
-        let failed = |error: &io::Error| Error::failed(format!("--to {}", path.display())).because(error);
+        let failed = |error: &io::Error| failed(path, error);
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
         let until_then = PathBuf::from(part);
@@ -84,7 +88,7 @@ impl Part {
 
     /// What is written goes here.
     pub fn writer(&self) -> Result<File, Error> {
-        self.file.try_clone().map_err(|error| Error::failed(format!("--to {}", self.path.display())).because(error))
+        self.file.try_clone().map_err(|error| failed(&self.path, &error))
     }
 
     /// Takes away what was written after `length`, which ended within an event. Where nothing was, it is left as it was found.
@@ -98,14 +102,13 @@ impl Part {
 
     pub fn length(&self) -> Result<u64, Error> {
         let length = self.file.metadata().map(|file| file.len());
-        length.map_err(|error| Error::failed(format!("--to {}", self.path.display())).because(error))
+        length.map_err(|error| failed(&self.path, &error))
     }
 
     /// Takes away what stands behind the event of the cursor, once: half an event, or those up to a later cursor.
     pub fn begin(&self) -> Result<(), Error> {
         let Some(length) = self.goes_on_at.take() else { return Ok(()) };
-        let cut = self.file.set_len(length);
-        cut.map_err(|error| Error::failed(format!("--to {}", self.path.display())).because(error))
+        self.file.set_len(length).map_err(|error| failed(&self.path, &error))
     }
 
     /// Gives it its name.
@@ -115,6 +118,6 @@ impl Part {
             return Err(Error::failed(what).hint(format!("what was read is in {}", self.until_then.display())));
         }
         let named = self.file.sync_all().and_then(|()| std::fs::rename(&self.until_then, &self.path));
-        named.map_err(|error| Error::failed(format!("--to {}", self.path.display())).because(error))
+        named.map_err(|error| failed(&self.path, &error))
     }
 }

@@ -32,3 +32,5 @@ pub mod redact;
 pub mod service;
 pub mod services;
 mod shape;
+
+pub use json::text::without_halves;

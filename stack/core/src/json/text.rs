@@ -161,6 +161,31 @@ fn mend(text: &str) -> Cow<'_, str> {
     Cow::Owned(mended)
 }
 
+/// JSON with U+FFFD for each half of a surrogate pair that is escaped in it, which no text can hold.
+#[must_use]
+pub fn without_halves(json: &str) -> Cow<'_, str> {
+    if memchr::memmem::find(json.as_bytes(), br"\u").is_none() {
+        return Cow::Borrowed(json);
+    }
+    let mut mended = String::new();
+    let (mut at, mut done) = (0, 0);
+    while let Some(next) = memchr::memchr(b'\\', json.as_bytes().get(at..).unwrap_or_default()) {
+        at += next;
+        let (length, instead) = escape(json, at);
+        if let Some(instead) = instead {
+            mended.push_str(&json[done..at]);
+            mended.push_str(&instead);
+            done = at + length;
+        }
+        at += length;
+    }
+    if done == 0 {
+        return Cow::Borrowed(json);
+    }
+    mended.push_str(&json[done..]);
+    Cow::Owned(mended)
+}
+
 /// The length of the escape at `at`, and what stands for it where it is half of a pair.
 fn escape(text: &str, at: usize) -> (usize, Option<String>) {
     let half = |at: usize| {
@@ -222,7 +247,26 @@ mod tests {
         assert_eq!(parse_object(r#"{"a":"\x"}"#), None);
     }
 
+    #[test_case(r#"{"m":"\ud83d"}"#, "\u{fffd}"; "a high half")]
+    #[test_case(r#"{"m":"\ude00x"}"#, "\u{fffd}x"; "a low half")]
+    #[test_case(r#"{"m":"\ud83d\ude00\ud83d"}"#, "😀\u{fffd}"; "a pair and a half")]
+    #[test_case(r#"{"m":"\uD83D\uDE00 \ud83d\\ude00"}"#, "😀 \u{fffd}\\ude00"; "upper case and a backslash behind it")]
+    #[test_case(r#"{"m":"\\ud83d","n":"\ud83d"}"#, r"\ud83d"; "a backslash before it")]
+    fn halves_are_no_obstacle(json: &str, expected: &str) {
+        let value: Value = serde_json::from_str(&without_halves(json)).unwrap();
+        assert_eq!(value["m"], expected);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_whole_is_not_touched_and_what_is_not_is_mended(text in r"(\\\\|\\u(d83d|DE00|d800|0041|dfff)|[ a😀])*") {
+            let json = format!("{{\"m\":\"{text}\"}}");
+            let is_whole = serde_json::from_str::<Value>(&json).is_ok();
+            let after = without_halves(&json);
+            prop_assert_eq!(after == json, is_whole);
+            prop_assert!(serde_json::from_str::<Value>(&after).is_ok());
+        }
+
         #[test]
         fn unescape_undoes_escape(text: String) {
             let escaped = serde_json::to_string(&text).unwrap();
@@ -233,6 +277,7 @@ mod tests {
         fn no_text_panics(text in r#"[\\"u{}:d8-9a-f0-3]{0,40}"#) {
             drop(unescape(&text));
             drop(parse_object(&text));
+            drop(without_halves(&text));
         }
     }
 }
